@@ -1,0 +1,348 @@
+//! What can be said of a call's arguments without looking into the store (SYS-015, step one and
+//! two).
+
+use std::collections::BTreeSet;
+
+use ff_core::backend::{Handle, HandleKind};
+use ff_core::call::Call;
+use ff_core::contracts::{CreateExecutionArgs, StageDependencyEdgeArgs};
+use ff_core::engine_backend::validate_tag_key;
+use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
+use ff_core::partition::{Partition, PartitionFamily, PartitionKey, flow_partition};
+use ff_core::policy::{BackoffStrategy, CAPS_MAX_BYTES, CAPS_MAX_TOKENS, ExecutionPolicy};
+use ff_core::types::{ExecutionId, LaneId, MAX_INTEGER, TimestampMs};
+use serde_json::Value;
+
+use crate::engine::Settings;
+
+/// The longest payload and the longest text, in bytes (SYS-031, SYS-032).
+const MAX_BYTES: usize = 64 * 1024;
+
+type Check = Result<(), EngineError>;
+
+/// Refuses arguments that no state of the store could make acceptable.
+pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
+    match call {
+        Call::CreateExecution { args } => create_execution(settings, args),
+        Call::SetExecutionTag { key, value, .. } => {
+            validate_tag_key(key)?;
+            text("tag value", value)
+        }
+        Call::GetExecutionTag { key, .. } => validate_tag_key(key),
+        Call::ListExecutions {
+            partition, cursor, ..
+        } => list_partition(partition, cursor.as_ref()),
+        Call::Claim {
+            lane: lane_id,
+            capabilities,
+            policy,
+        } => {
+            lane(lane_id)?;
+            name("worker id", policy.worker_id.as_str())?;
+            name("worker instance id", policy.worker_instance_id.as_str())?;
+            if policy.lease_ttl_ms == 0 {
+                return Err(EngineError::invalid_input("a lease of 0 ms holds nothing"));
+            }
+            requirements(&capabilities.tokens.iter().cloned().collect())
+        }
+        Call::Renew { handle } => open(settings, handle),
+        Call::Progress {
+            handle,
+            percent,
+            message,
+        } => {
+            open(settings, handle)?;
+            if percent.is_some_and(|percent| percent > 100) {
+                return Err(EngineError::invalid_input(
+                    "progress goes up to 100 percent",
+                ));
+            }
+            optional_text("progress message", message.as_deref())
+        }
+        Call::Complete {
+            handle,
+            payload: result,
+        } => {
+            open(settings, handle)?;
+            payload("result", result.as_deref())
+        }
+        Call::Fail { handle, reason, .. } => {
+            open(settings, handle)?;
+            text("failure reason", &reason.message)?;
+            payload("failure detail", reason.detail.as_deref())
+        }
+        Call::Cancel { handle, reason } => {
+            open(settings, handle)?;
+            text("cancellation reason", reason)
+        }
+        Call::PromoteDelayed {
+            partition,
+            execution_id,
+            now_ms,
+            ..
+        } => {
+            same_partition(*partition, execution_id)?;
+            instant("now_ms", *now_ms)
+        }
+        Call::MarkLeaseExpiredIfDue {
+            partition,
+            execution_id,
+        }
+        | Call::ReadExecCoreFields {
+            partition,
+            execution_id,
+            ..
+        } => same_partition(*partition, execution_id),
+        Call::CreateFlow { args } => {
+            name("flow kind", &args.flow_kind)?;
+            name("namespace", args.namespace.as_str())?;
+            instant("now", args.now)
+        }
+        Call::AddExecutionToFlow { args } => {
+            instant("now", args.now)?;
+            let flow = flow_partition(&args.flow_id, &settings.partitions).index;
+            let execution = args.execution_id.partition();
+            if flow == execution {
+                return Ok(());
+            }
+            Err(EngineError::invalid_input(format!(
+                "the flow is in partition {flow}, the execution in {execution}"
+            )))
+        }
+        Call::StageDependencyEdge { args } => stage_edge(args),
+        Call::ApplyDependencyToChild { args } => instant("now", args.now),
+        _ => Ok(()),
+    }
+}
+
+fn create_execution(settings: &Settings, args: &CreateExecutionArgs) -> Check {
+    lane(&args.lane_id)?;
+    name("namespace", args.namespace.as_str())?;
+    name("execution kind", &args.execution_kind)?;
+    text("creator identity", &args.creator_identity)?;
+    optional_text("payload encoding", args.payload_encoding.as_deref())?;
+    optional_text("idempotency key", args.idempotency_key.as_deref())?;
+    let partition = args.execution_id.partition();
+    if args.partition_id != partition {
+        return Err(EngineError::invalid_input(format!(
+            "partition {} is not that of {}",
+            args.partition_id, args.execution_id
+        )));
+    }
+    if partition >= settings.partitions.num_flow_partitions {
+        return Err(EngineError::invalid_input(format!(
+            "partition {partition} does not exist, there are {}",
+            settings.partitions.num_flow_partitions
+        )));
+    }
+    instant("now", args.now)?;
+    for (what, at) in [
+        ("delay_until", args.delay_until),
+        ("execution_deadline_at", args.execution_deadline_at),
+    ] {
+        let Some(at) = at else { continue };
+        instant(what, at)?;
+        if at.0 <= 0 {
+            return Err(EngineError::invalid_input(format!(
+                "{what} is not positive"
+            )));
+        }
+    }
+    for (key, value) in &args.tags {
+        validate_tag_key(key)?;
+        text("tag value", value)?;
+    }
+    args.policy.as_ref().map_or(Ok(()), policy)?;
+    payload("payload", Some(&args.input_payload))
+}
+
+/// A policy that is stored takes effect, so every part of it must be understood (EXE-037).
+fn policy(policy: &ExecutionPolicy) -> Check {
+    if let Some(retry) = &policy.retry_policy
+        && let BackoffStrategy::Exponential { multiplier, .. } = retry.backoff
+        && !(multiplier.is_finite() && multiplier >= 0.0)
+    {
+        return Err(EngineError::validation(
+            ValidationKind::InvalidPolicyJson,
+            format!("a backoff cannot grow by {multiplier}"),
+        ));
+    }
+    if let Some(routing) = &policy.routing_requirements {
+        requirements(&routing.required_capabilities)?;
+    }
+    if let Some(stream) = &policy.stream_policy {
+        let modes = ["durable", "durable_summary", "best_effort_live"];
+        one_of("durability_mode", &stream.durability_mode, &modes)?;
+    }
+    if let Some(suspension) = &policy.suspension_policy {
+        let behaviors = [
+            "fail",
+            "cancel",
+            "expire",
+            "auto_resume_with_timeout_signal",
+            "escalate",
+        ];
+        one_of("timeout_behavior", &suspension.timeout_behavior, &behaviors)?;
+    }
+    match serde_json::to_value(policy) {
+        Ok(value) => every_leaf(&value),
+        Err(error) => Err(EngineError::validation(
+            ValidationKind::InvalidPolicyJson,
+            error.to_string(),
+        )),
+    }
+}
+
+/// Texts and numbers anywhere inside a policy.
+fn every_leaf(value: &Value) -> Check {
+    match value {
+        Value::String(leaf) => text("policy", leaf),
+        Value::Number(number) => {
+            let magnitude = number
+                .as_u64()
+                .or_else(|| number.as_i64().map(i64::unsigned_abs));
+            magnitude.map_or(Ok(()), |magnitude| integer("policy", magnitude))
+        }
+        Value::Array(items) => items.iter().try_for_each(every_leaf),
+        Value::Object(fields) => fields.values().try_for_each(every_leaf),
+        Value::Null | Value::Bool(_) => Ok(()),
+    }
+}
+
+fn one_of(what: &str, given: &str, known: &[&str]) -> Check {
+    if known.contains(&given) {
+        return Ok(());
+    }
+    Err(EngineError::invalid_input(format!(
+        "{what} {given:?} is none of {}",
+        known.join(", ")
+    )))
+}
+
+/// Capability tokens, required or offered (EXE-004, SCH-004).
+fn requirements(tokens: &BTreeSet<String>) -> Check {
+    let refuse = |detail: String| {
+        Err(EngineError::validation(
+            ValidationKind::InvalidCapabilities,
+            detail,
+        ))
+    };
+    if tokens.len() > CAPS_MAX_TOKENS {
+        return refuse(format!(
+            "{} tokens, at most {CAPS_MAX_TOKENS}",
+            tokens.len()
+        ));
+    }
+    let bad = |c: char| c == ',' || c.is_whitespace() || c.is_control();
+    if let Some(token) = tokens.iter().find(|t| t.is_empty() || t.contains(bad)) {
+        return refuse(format!(
+            "token {token:?} is empty or has a comma, white space or a control character"
+        ));
+    }
+    let commas = tokens.len().saturating_sub(1);
+    let bytes = tokens.iter().map(String::len).sum::<usize>() + commas;
+    if bytes > CAPS_MAX_BYTES {
+        return refuse(format!("{bytes} bytes, at most {CAPS_MAX_BYTES}"));
+    }
+    Ok(())
+}
+
+fn stage_edge(args: &StageDependencyEdgeArgs) -> Check {
+    if args.upstream_execution_id == args.downstream_execution_id {
+        return Err(EngineError::Conflict(ConflictKind::SelfReferencingEdge));
+    }
+    name("dependency kind", &args.dependency_kind)?;
+    optional_text("data reference", args.data_passing_ref.as_deref())?;
+    instant("now", args.now)
+}
+
+/// A handle of this backend that stands for a lease (SYS-025, SYS-026, SYS-030).
+fn open(settings: &Settings, handle: &Handle) -> Check {
+    ff_core::backend::HandlePayload::open(settings.tag, handle)?;
+    match handle.kind {
+        HandleKind::Suspended => Err(EngineError::State(StateKind::AlreadySuspended)),
+        _ => Ok(()),
+    }
+}
+
+fn list_partition(key: &PartitionKey, cursor: Option<&ExecutionId>) -> Check {
+    let partition = key
+        .parse()
+        .map_err(|error| EngineError::invalid_input(error.to_string()))?;
+    if partition.family != PartitionFamily::Flow {
+        return Err(EngineError::invalid_input(format!(
+            "{key} holds no executions"
+        )));
+    }
+    match cursor {
+        Some(cursor) => same_partition(partition, cursor),
+        None => Ok(()),
+    }
+}
+
+/// SYS-020.
+fn same_partition(partition: Partition, execution: &ExecutionId) -> Check {
+    let family = matches!(
+        partition.family,
+        PartitionFamily::Flow | PartitionFamily::Execution
+    );
+    if family && partition.index == execution.partition() {
+        return Ok(());
+    }
+    Err(EngineError::invalid_input(format!(
+        "{execution} does not live in {}",
+        partition.hash_tag()
+    )))
+}
+
+fn lane(lane: &LaneId) -> Check {
+    lane.check()
+        .map_err(|error| EngineError::invalid_input(error.to_string()))
+}
+
+fn name(what: &str, given: &str) -> Check {
+    if given.is_empty() {
+        return Err(EngineError::invalid_input(format!("the {what} is empty")));
+    }
+    text(what, given)
+}
+
+fn optional_text(what: &str, given: Option<&str>) -> Check {
+    given.map_or(Ok(()), |given| text(what, given))
+}
+
+fn text(what: &str, given: &str) -> Check {
+    if given.len() > MAX_BYTES {
+        return Err(EngineError::invalid_input(format!(
+            "the {what} has {} bytes, at most {MAX_BYTES}",
+            given.len()
+        )));
+    }
+    if given.contains('\0') {
+        return Err(EngineError::invalid_input(format!("the {what} has U+0000")));
+    }
+    Ok(())
+}
+
+fn payload(what: &str, given: Option<&[u8]>) -> Check {
+    match given {
+        Some(bytes) if bytes.len() > MAX_BYTES => Err(EngineError::validation(
+            ValidationKind::PayloadTooLarge,
+            format!("the {what} has {} bytes, at most {MAX_BYTES}", bytes.len()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn instant(what: &str, at: TimestampMs) -> Check {
+    integer(what, at.0.unsigned_abs())
+}
+
+fn integer(what: &str, magnitude: u64) -> Check {
+    if magnitude <= MAX_INTEGER {
+        return Ok(());
+    }
+    Err(EngineError::invalid_input(format!(
+        "{what}: {magnitude} is beyond 2^53 - 1"
+    )))
+}

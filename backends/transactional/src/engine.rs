@@ -1,0 +1,338 @@
+//! From a call to a transaction: availability, arguments, the rule, commit.
+
+use std::any::Any;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use ff_core::backend::{BackendTag, ClaimPolicy};
+use ff_core::call::{Call, Method, Reply};
+use ff_core::capability::{BackendIdentity, Capabilities, Supports, Version};
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
+use ff_core::partition::PartitionConfig;
+use tokio::sync::Notify;
+
+use crate::store::{Access, Store, StoreError, Tx};
+use crate::{arguments, executions, flows};
+
+/// The methods that have rules here.
+pub const IMPLEMENTED: &[Method] = &[
+    Method::AddExecutionToFlow,
+    Method::ApplyDependencyToChild,
+    Method::Cancel,
+    Method::CancelFlow,
+    Method::Claim,
+    Method::Complete,
+    Method::CreateExecution,
+    Method::CreateFlow,
+    Method::DescribeExecution,
+    Method::Fail,
+    Method::GetExecutionNamespace,
+    Method::GetExecutionResult,
+    Method::GetExecutionTag,
+    Method::ListExecutions,
+    Method::ListLanes,
+    Method::MarkLeaseExpiredIfDue,
+    Method::Ping,
+    Method::Prepare,
+    Method::Progress,
+    Method::PromoteDelayed,
+    Method::ReadCurrentAttemptIndex,
+    Method::ReadExecCoreFields,
+    Method::ReadExecutionContext,
+    Method::ReadExecutionInfo,
+    Method::ReadExecutionState,
+    Method::ReadTotalAttemptCount,
+    Method::Renew,
+    Method::ServerTimeMs,
+    Method::SetExecutionTag,
+    Method::ShutdownPrepare,
+    Method::StageDependencyEdge,
+];
+
+/// How often a call is tried when the storage reports conflicts.
+const TRIES: u32 = 3;
+
+/// How long a waiting claim relies on being woken before it looks by itself.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// What a backend is called and how it is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub tag: BackendTag,
+    pub partitions: PartitionConfig,
+}
+
+/// A backend over a store.
+pub struct Transactional<S> {
+    store: S,
+    settings: Settings,
+    /// Wakes claims that wait, after anything has been written.
+    written: Notify,
+}
+
+impl<S: Store> Transactional<S> {
+    pub fn new(store: S, settings: Settings) -> Self {
+        Self {
+            store,
+            settings,
+            written: Notify::new(),
+        }
+    }
+
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Looks for work until there is some or `max_wait` has passed (CLM-004). Waiting holds no
+    /// transaction, so a claim that is dropped meanwhile has taken nothing.
+    async fn claim(&self, call: &Call, policy: &ClaimPolicy) -> Result<Reply, EngineError> {
+        let started = Instant::now();
+        loop {
+            let written = self.written.notified();
+            let reply = self.run(call).await?;
+            let left = policy
+                .max_wait
+                .and_then(|limit| limit.checked_sub(started.elapsed()));
+            match (&reply, left) {
+                (Reply::Claim(None), Some(left)) if !left.is_zero() => {
+                    let _ = tokio::time::timeout(left.min(LOOK_AGAIN), written).await;
+                }
+                _ => return Ok(reply),
+            }
+        }
+    }
+
+    /// Runs a call, again if the storage reports that it met another.
+    async fn run(&self, call: &Call) -> Result<Reply, EngineError> {
+        for _ in 0..TRIES {
+            match self.attempt(call).await {
+                Ok(answer) => return answer,
+                Err(StoreError::Conflict) => {}
+                Err(StoreError::Corrupt { record, detail }) => {
+                    return Err(EngineError::validation(
+                        ValidationKind::Corruption,
+                        format!("{record}: {detail}"),
+                    ));
+                }
+                Err(StoreError::Failed(source)) => {
+                    return Err(EngineError::transport(self.settings.tag.as_str(), source));
+                }
+            }
+        }
+        Err(EngineError::Contention(ContentionKind::RetryExhausted))
+    }
+
+    async fn attempt(&self, call: &Call) -> Result<Result<Reply, EngineError>, StoreError> {
+        let access = access(call.method());
+        let mut tx = self.store.begin(access).await?;
+        let answer = match answer(&mut tx, self.settings, call).await {
+            Ok(reply) => Ok(reply),
+            Err(Stop::Refused(error)) => return Ok(Err(error)),
+            Err(Stop::Lapsed) => Err(EngineError::State(StateKind::LeaseExpired)),
+            Err(Stop::Store(error)) => return Err(error),
+        };
+        tx.commit().await?;
+        if access == Access::Write {
+            self.written.notify_waiters();
+        }
+        Ok(answer)
+    }
+}
+
+/// Why a rule stopped.
+pub(crate) enum Stop {
+    /// Nothing of the call remains.
+    Refused(EngineError),
+    /// The lease was found due: the lapse is kept, the call is refused (LSE-005).
+    Lapsed,
+    Store(StoreError),
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+pub(crate) type Rule<T> = Result<T, Stop>;
+
+#[async_trait]
+impl<S: Store> Dispatch for Transactional<S> {
+    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        let method = call.method();
+        if !IMPLEMENTED.contains(&method) {
+            return Err(EngineError::Unavailable {
+                op: method.as_str(),
+            });
+        }
+        arguments::check(&self.settings, &call)?;
+        match &call {
+            Call::Claim { policy, .. } => self.claim(&call, policy).await,
+            Call::Prepare {} => match self.store.prepare().await {
+                Ok(outcome) => Ok(Reply::Prepare(outcome)),
+                Err(error) => Err(EngineError::transport(self.settings.tag.as_str(), error)),
+            },
+            // There are no background tasks and no queues: nothing is ever under way.
+            Call::ShutdownPrepare { .. } => Ok(Reply::ShutdownPrepare(())),
+            _ => self.run(&call).await,
+        }
+    }
+
+    fn backend_label(&self) -> &'static str {
+        self.settings.tag.as_str()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut supports = Supports::of(IMPLEMENTED.iter().copied());
+        supports.cancel_flow_wait_timeout = true;
+        supports.cancel_flow_wait_indefinite = true;
+        Capabilities::new(
+            BackendIdentity::new(
+                self.settings.tag.as_str(),
+                Version::new(0, 1, 0),
+                "reference",
+            ),
+            supports,
+        )
+    }
+
+    fn as_any(&self) -> &(dyn Any + 'static) {
+        self
+    }
+}
+
+fn access(method: Method) -> Access {
+    match method {
+        Method::DescribeExecution
+        | Method::GetExecutionNamespace
+        | Method::GetExecutionResult
+        | Method::GetExecutionTag
+        | Method::ListExecutions
+        | Method::ListLanes
+        | Method::Ping
+        | Method::ReadCurrentAttemptIndex
+        | Method::ReadExecCoreFields
+        | Method::ReadExecutionContext
+        | Method::ReadExecutionInfo
+        | Method::ReadExecutionState
+        | Method::ReadTotalAttemptCount
+        | Method::ServerTimeMs => Access::Read,
+        _ => Access::Write,
+    }
+}
+
+/// The rule for each call, on arguments that `arguments::check` let through.
+async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Reply> {
+    Ok(match call {
+        Call::CreateExecution { args } => {
+            Reply::CreateExecution(executions::create(tx, args).await?)
+        }
+        Call::DescribeExecution { id } => {
+            Reply::DescribeExecution(executions::describe(tx, id).await?)
+        }
+        Call::ReadExecutionContext { execution_id } => {
+            Reply::ReadExecutionContext(executions::read_context(tx, execution_id).await?)
+        }
+        Call::ReadExecutionInfo { id } => {
+            Reply::ReadExecutionInfo(executions::read_info(tx, id).await?)
+        }
+        Call::ReadExecutionState { id } => {
+            Reply::ReadExecutionState(executions::read_state(tx, id).await?)
+        }
+        Call::ReadExecCoreFields {
+            execution_id,
+            fields,
+            ..
+        } => {
+            Reply::ReadExecCoreFields(executions::read_core_fields(tx, execution_id, fields).await?)
+        }
+        Call::GetExecutionResult { id } => {
+            Reply::GetExecutionResult(executions::get_result(tx, id).await?)
+        }
+        Call::GetExecutionNamespace { execution_id } => {
+            Reply::GetExecutionNamespace(executions::get_namespace(tx, execution_id).await?)
+        }
+        Call::ReadCurrentAttemptIndex { execution_id } => {
+            Reply::ReadCurrentAttemptIndex(executions::current_attempt(tx, execution_id).await?)
+        }
+        Call::ReadTotalAttemptCount { execution_id } => {
+            Reply::ReadTotalAttemptCount(executions::total_attempts(tx, execution_id).await?)
+        }
+        Call::SetExecutionTag {
+            execution_id,
+            key,
+            value,
+        } => Reply::SetExecutionTag(executions::set_tag(tx, execution_id, key, value).await?),
+        Call::GetExecutionTag { execution_id, key } => {
+            Reply::GetExecutionTag(executions::get_tag(tx, execution_id, key).await?)
+        }
+        Call::ListExecutions {
+            partition,
+            cursor,
+            limit,
+        } => Reply::ListExecutions(executions::list(tx, partition, cursor.as_ref(), *limit).await?),
+        Call::ListLanes { cursor, limit } => {
+            Reply::ListLanes(executions::list_lanes(tx, cursor.as_ref(), *limit).await?)
+        }
+        Call::Claim {
+            lane,
+            capabilities,
+            policy,
+        } => Reply::Claim(executions::claim(tx, settings.tag, lane, capabilities, policy).await?),
+        Call::PromoteDelayed { execution_id, .. } => {
+            Reply::PromoteDelayed(executions::promote_delayed(tx, execution_id).await?)
+        }
+        Call::MarkLeaseExpiredIfDue { execution_id, .. } => Reply::MarkLeaseExpiredIfDue(
+            executions::mark_lease_expired_if_due(tx, execution_id).await?,
+        ),
+        Call::Renew { handle } => Reply::Renew(executions::renew(tx, settings.tag, handle).await?),
+        Call::Progress {
+            handle,
+            percent,
+            message,
+        } => Reply::Progress(
+            executions::progress(tx, settings.tag, handle, *percent, message.as_deref()).await?,
+        ),
+        Call::Complete { handle, payload } => Reply::Complete(
+            executions::complete(tx, settings.tag, call, handle, payload.as_deref()).await?,
+        ),
+        Call::Fail {
+            handle,
+            reason,
+            classification,
+        } => Reply::Fail(
+            executions::fail(tx, settings.tag, call, handle, reason, *classification).await?,
+        ),
+        Call::Cancel { handle, reason } => {
+            Reply::Cancel(executions::cancel(tx, settings.tag, call, handle, reason).await?)
+        }
+        Call::CreateFlow { args } => Reply::CreateFlow(flows::create(tx, args).await?),
+        Call::AddExecutionToFlow { args } => {
+            Reply::AddExecutionToFlow(flows::add_execution(tx, args).await?)
+        }
+        Call::StageDependencyEdge { args } => {
+            Reply::StageDependencyEdge(flows::stage_edge(tx, args).await?)
+        }
+        Call::ApplyDependencyToChild { args } => {
+            Reply::ApplyDependencyToChild(flows::apply_dependency(tx, args).await?)
+        }
+        Call::CancelFlow { id, policy, .. } => {
+            Reply::CancelFlow(flows::cancel(tx, id, *policy).await?)
+        }
+        Call::ServerTimeMs {} => Reply::ServerTimeMs(tx.now().await?.0.unsigned_abs()),
+        Call::Ping {} => Reply::Ping(tx.now().await.map(|_| ())?),
+        other => {
+            return Err(EngineError::Unavailable {
+                op: other.method().as_str(),
+            }
+            .into());
+        }
+    })
+}

@@ -1,0 +1,217 @@
+//! How an attempt ends: success, failure with or without a retry, cancellation by its holder.
+
+use ff_core::backend::{BackendTag, FailOutcome, FailureClass, FailureReason, Handle};
+use ff_core::call::Call;
+use ff_core::policy::{BackoffStrategy, RetryPolicy};
+use ff_core::state::{AttemptLifecycle, AttemptState, BlockingReason, TerminalOutcome};
+use sha2::{Digest, Sha256};
+
+use super::create::later;
+use super::lease::{Held, Standing, emit, not_active, standing};
+use crate::engine::Rule;
+use crate::record::{Closing, Execution, LeaseEventKind};
+use crate::store::{StoreError, Tx};
+
+/// A call that may end the lease.
+enum Ending {
+    /// It does: the lease is released, `closing` is kept for a repetition.
+    First(Box<Held>, Closing),
+    /// It did already (ATT-003).
+    Again(Closing),
+}
+
+/// Ends the execution in success (ATT-007), with its result (ATT-008).
+pub(crate) async fn complete<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    call: &Call,
+    handle: &Handle,
+    result: Option<&[u8]>,
+) -> Rule<()> {
+    let Ending::First(mut held, closing) = ending(tx, tag, call, handle).await? else {
+        return Ok(());
+    };
+    if let Some(result) = result {
+        tx.put_result(&held.execution.id, result).await?;
+    }
+    release(tx, &mut held, closing, AttemptLifecycle::EndedSuccess).await?;
+    super::end(tx, &mut held.execution, TerminalOutcome::Success, held.now).await
+}
+
+/// Ends the execution as cancelled by its holder (ATT-019).
+pub(crate) async fn cancel<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    call: &Call,
+    handle: &Handle,
+    reason: &str,
+) -> Rule<()> {
+    let Ending::First(mut held, closing) = ending(tx, tag, call, handle).await? else {
+        return Ok(());
+    };
+    held.execution.cancellation_reason = Some(reason.to_owned());
+    held.execution.cancelled_by = Some("worker".to_owned());
+    release(tx, &mut held, closing, AttemptLifecycle::EndedCancelled).await?;
+    super::end(
+        tx,
+        &mut held.execution,
+        TerminalOutcome::Cancelled,
+        held.now,
+    )
+    .await
+}
+
+/// Ends the attempt in failure: a retry follows if the policy and the class permit (ATT-009).
+pub(crate) async fn fail<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    call: &Call,
+    handle: &Handle,
+    reason: &FailureReason,
+    class: FailureClass,
+) -> Rule<FailOutcome> {
+    let (mut held, mut closing) = match ending(tx, tag, call, handle).await? {
+        Ending::First(held, closing) => (held, closing),
+        Ending::Again(closing) => return Ok(outcome(&closing)),
+    };
+    let execution = &mut held.execution;
+    let category: &'static str = class.into();
+    execution.failure_reason = Some(reason.message.clone());
+    execution.failure_category = Some(category.to_owned());
+    let retry = applicable_retry(execution, class, category);
+    closing.retry_at =
+        retry.map(|policy| later(held.now, backoff_ms(&policy.backoff, execution.retry_count)));
+    let outcome = outcome(&closing);
+    release(
+        tx,
+        &mut held,
+        closing.clone(),
+        AttemptLifecycle::EndedFailure,
+    )
+    .await?;
+    match closing.retry_at {
+        Some(until) => {
+            let execution = &mut held.execution;
+            execution.retry_count += 1;
+            execution.attempt_state = AttemptState::PendingRetryAttempt;
+            execution.park_until(until, BlockingReason::WaitingForRetryBackoff, held.now);
+            tx.update_execution(execution).await?;
+        }
+        None => super::end(tx, &mut held.execution, TerminalOutcome::Failed, held.now).await?,
+    }
+    Ok(outcome)
+}
+
+fn outcome(closing: &Closing) -> FailOutcome {
+    match closing.retry_at {
+        Some(delay_until) => FailOutcome::RetryScheduled { delay_until },
+        None => FailOutcome::TerminalFailed,
+    }
+}
+
+/// Whether the call ends the lease, ended it before, or may not (ATT-003, ATT-004).
+async fn ending<T: Tx>(tx: &mut T, tag: BackendTag, call: &Call, handle: &Handle) -> Rule<Ending> {
+    let digest = digest(call)?;
+    match standing(tx, tag, handle).await? {
+        Standing::Held(held) => Ok(Ending::First(
+            held,
+            Closing {
+                digest,
+                retry_at: None,
+            },
+        )),
+        Standing::NotActive(execution) => match &execution.closing {
+            Some(closing) if closing.digest == digest => Ok(Ending::Again(closing.clone())),
+            _ => Err(not_active(&execution)),
+        },
+    }
+}
+
+/// The call with its handle and all its arguments, so that equal digests mean an exact repetition.
+fn digest(call: &Call) -> Result<String, StoreError> {
+    let bytes = serde_json::to_vec(call).map_err(|error| StoreError::Failed(error.into()))?;
+    Ok(format!("{:x}", Sha256::digest(bytes)))
+}
+
+/// Ends the attempt and gives up the lease (LSE-013).
+async fn release<T: Tx>(
+    tx: &mut T,
+    held: &mut Held,
+    closing: Closing,
+    state: AttemptLifecycle,
+) -> Rule<()> {
+    let execution = &mut held.execution;
+    emit(tx, execution, LeaseEventKind::Released, held.now).await?;
+    end_attempt(tx, execution, state, held.now).await?;
+    execution.release(closing);
+    Ok(())
+}
+
+/// Closes the record of the current attempt.
+pub(crate) async fn end_attempt<T: Tx>(
+    tx: &mut T,
+    execution: &Execution,
+    state: AttemptLifecycle,
+    now: ff_core::types::TimestampMs,
+) -> Rule<()> {
+    let Some(current) = execution.attempt else {
+        return Ok(());
+    };
+    let Some(mut attempt) = tx.attempt(&execution.id, current.index.0).await? else {
+        let detail = format!("attempt {} of {} is missing", current.index, execution.id);
+        return Err(StoreError::Corrupt {
+            record: "attempt",
+            detail,
+        }
+        .into());
+    };
+    attempt.state = state;
+    attempt.ended_at = Some(now);
+    if state == AttemptLifecycle::EndedFailure {
+        attempt.failure_reason.clone_from(&execution.failure_reason);
+        attempt
+            .failure_category
+            .clone_from(&execution.failure_category);
+    }
+    Ok(tx.put_attempt(&execution.id, &attempt).await?)
+}
+
+/// The policy, if it grants one more retry (ATT-009 to ATT-011).
+fn applicable_retry(
+    execution: &Execution,
+    class: FailureClass,
+    category: &str,
+) -> Option<RetryPolicy> {
+    let policy = execution.policy.as_ref()?.retry_policy.as_ref()?;
+    let permitted = !matches!(class, FailureClass::Permanent | FailureClass::Cancelled);
+    let left = execution.retry_count < policy.max_retries;
+    let categories = &policy.retryable_categories;
+    let named = categories.is_empty() || categories.iter().any(|known| known == category);
+    (permitted && left && named).then(|| policy.clone())
+}
+
+/// The wait before the retry that follows `retries` others, in milliseconds (ATT-012). It is exact
+/// also where the policy allows jitter (ATT-014).
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+fn backoff_ms(backoff: &BackoffStrategy, retries: u32) -> u64 {
+    match *backoff {
+        BackoffStrategy::Fixed { delay_ms } => delay_ms,
+        BackoffStrategy::Exponential {
+            initial_delay_ms,
+            max_delay_ms,
+            multiplier,
+            ..
+        } => {
+            if initial_delay_ms == 0 {
+                return 0;
+            }
+            let grown = initial_delay_ms as f64 * multiplier.powf(f64::from(retries));
+            // Casting saturates, and both bounds are below 2^53, where it is exact.
+            (grown.min(max_delay_ms as f64)) as u64
+        }
+    }
+}

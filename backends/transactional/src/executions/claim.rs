@@ -1,0 +1,117 @@
+//! Claiming fresh work, and making delayed work claimable.
+
+use std::collections::BTreeSet;
+
+use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, Handle, HandleKind, HandlePayload};
+use ff_core::state::{AttemptLifecycle, AttemptState, AttemptType, EligibilityState};
+use ff_core::types::{AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseFence, LeaseId};
+
+use super::create::later;
+use crate::engine::Rule;
+use crate::record::{Attempt, CurrentAttempt, Execution, Lease, LeaseEventKind, LeaseRecord};
+use crate::store::Tx;
+
+/// Takes the first execution of the lane that the worker qualifies for (CLM-001, CLM-002): of each
+/// requirement set that the worker meets, the first; of these, the first.
+pub(crate) async fn claim<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    lane: &LaneId,
+    capabilities: &CapabilitySet,
+    policy: &ClaimPolicy,
+) -> Rule<Option<Handle>> {
+    let offered: BTreeSet<String> = capabilities.tokens.iter().cloned().collect();
+    let mut first: Option<Execution> = None;
+    for required in tx.claimable_requirements(lane).await? {
+        if !required.is_subset(&offered) {
+            continue;
+        }
+        let candidate = tx.first_claimable(lane, &required).await?;
+        first = [first, candidate]
+            .into_iter()
+            .flatten()
+            .min_by_key(Execution::order_key);
+    }
+    match first {
+        Some(execution) => Ok(Some(start(tx, tag, execution, policy).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Starts a new attempt under a new lease (CLM-005).
+async fn start<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    mut execution: Execution,
+    policy: &ClaimPolicy,
+) -> Rule<Handle> {
+    let now = tx.now().await?;
+    let kind = match execution.attempt_state {
+        AttemptState::PendingRetryAttempt => AttemptType::Retry,
+        AttemptState::PendingReplayAttempt => AttemptType::Replay,
+        _ => AttemptType::Initial,
+    };
+    let attempt = CurrentAttempt {
+        id: AttemptId::new(),
+        index: AttemptIndex::new(execution.total_attempts),
+    };
+    let lease = Lease {
+        id: LeaseId::new(),
+        worker: policy.worker_id.clone(),
+        worker_instance: policy.worker_instance_id.clone(),
+        acquired_at: now,
+        renewed_at: None,
+        expires_at: later(now, policy.lease_ttl_ms.into()),
+    };
+    execution.start_attempt(attempt, lease.clone());
+    tx.update_execution(&execution).await?;
+    let record = Attempt {
+        index: attempt.index,
+        id: attempt.id,
+        kind,
+        state: AttemptLifecycle::Started,
+        started_at: now,
+        ended_at: None,
+        failure_reason: None,
+        failure_category: None,
+    };
+    tx.put_attempt(&execution.id, &record).await?;
+    let event = LeaseRecord {
+        execution: execution.id.clone(),
+        namespace: execution.namespace.clone(),
+        kind: LeaseEventKind::Acquired,
+        lease: Some(lease.id),
+        worker_instance: Some(lease.worker_instance.clone()),
+        revoked_by: None,
+        at: now,
+    };
+    tx.append_lease_event(&event).await?;
+    let payload = HandlePayload {
+        fence: LeaseFence {
+            lease_id: lease.id,
+            lease_epoch: execution.epoch,
+            attempt_id: attempt.id,
+        },
+        attempt_index: attempt.index,
+        lease_ttl_ms: policy.lease_ttl_ms.into(),
+        lane_id: execution.lane,
+        worker_instance_id: lease.worker_instance,
+        execution_id: execution.id,
+    };
+    Ok(payload.seal(tag, HandleKind::Fresh))
+}
+
+/// Makes a delayed execution claimable once its time is due (SCH-015), else does nothing
+/// (SCH-016).
+pub(crate) async fn promote_delayed<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<()> {
+    let Some(mut execution) = tx.execution(id).await? else {
+        return Ok(());
+    };
+    let now = tx.now().await?;
+    let delayed = execution.eligibility == EligibilityState::NotEligibleUntilTime;
+    if delayed && execution.delay_until.is_none_or(|until| until <= now) {
+        execution.make_eligible(now);
+        tx.update_execution(&execution).await?;
+    }
+    Ok(())
+}

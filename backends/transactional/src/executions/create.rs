@@ -1,0 +1,134 @@
+//! Creating executions.
+
+use std::collections::BTreeSet;
+
+use ff_core::contracts::{CreateExecutionArgs, CreateExecutionResult};
+use ff_core::policy::ExecutionPolicy;
+use ff_core::state::{
+    AttemptState, BlockingReason, EligibilityState, LifecyclePhase, OwnershipState, TerminalOutcome,
+};
+use ff_core::types::{LeaseEpoch, MAX_INTEGER, TimestampMs};
+
+use crate::engine::Rule;
+use crate::record::Execution;
+use crate::store::Tx;
+
+/// How long an idempotency key is remembered if the policy does not say (EXE-009).
+const DEDUP_WINDOW_MS: u64 = 86_400_000;
+
+/// The range of priorities (EXE-006).
+const PRIORITIES: (i32, i32) = (0, 9_000);
+
+/// Creates an execution, or recognises one whose idempotency key is remembered (EXE-008) or that
+/// exists (EXE-007); both decide before anything is written.
+pub(crate) async fn create<T: Tx>(
+    tx: &mut T,
+    args: &CreateExecutionArgs,
+) -> Rule<CreateExecutionResult> {
+    let now = tx.now().await?;
+    let key = args
+        .idempotency_key
+        .as_deref()
+        .filter(|key| !key.is_empty());
+    if let Some(key) = key {
+        let known = tx
+            .idempotency(args.partition_id, &args.namespace, key)
+            .await?;
+        if let Some((execution_id, until)) = known
+            && until > now
+        {
+            return Ok(CreateExecutionResult::Duplicate { execution_id });
+        }
+    }
+    if tx.execution(&args.execution_id).await?.is_some() {
+        let execution_id = args.execution_id.clone();
+        return Ok(CreateExecutionResult::Duplicate { execution_id });
+    }
+
+    let execution = new_execution(args, now);
+    let tags = args.tags.clone().into_iter().collect();
+    tx.insert_execution(&execution, &args.input_payload, &tags)
+        .await?;
+    tx.put_lane(&execution.lane).await?;
+    let window = args
+        .policy
+        .as_ref()
+        .and_then(|policy| policy.dedup_window_ms);
+    if let Some(key) = key {
+        let until = later(now, window.unwrap_or(DEDUP_WINDOW_MS));
+        tx.put_idempotency(&execution.namespace, key, &execution.id, until)
+            .await?;
+    }
+    Ok(CreateExecutionResult::Created {
+        public_state: execution.public_state(),
+        execution_id: execution.id,
+    })
+}
+
+fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Execution {
+    let policy = args.policy.as_ref();
+    let mut execution = Execution {
+        id: args.execution_id.clone(),
+        namespace: args.namespace.clone(),
+        lane: args.lane_id.clone(),
+        kind: args.execution_kind.clone(),
+        creator_identity: args.creator_identity.clone(),
+        payload_encoding: args.payload_encoding.clone(),
+        priority: args.priority.clamp(PRIORITIES.0, PRIORITIES.1),
+        requirements: policy.map_or_else(BTreeSet::new, required_capabilities),
+        policy: args.policy.clone(),
+        flow: None,
+        phase: LifecyclePhase::Runnable,
+        ownership: OwnershipState::Unowned,
+        eligibility: EligibilityState::EligibleNow,
+        blocking_reason: BlockingReason::WaitingForWorker,
+        blocking_detail: String::new(),
+        outcome: TerminalOutcome::None,
+        attempt_state: AttemptState::PendingFirstAttempt,
+        total_attempts: 0,
+        retry_count: 0,
+        replay_count: 0,
+        reclaim_count: 0,
+        attempt: None,
+        lease: None,
+        epoch: LeaseEpoch::new(0),
+        lease_expired_at: None,
+        closing: None,
+        created_at: now,
+        started_at: None,
+        completed_at: None,
+        last_transition_at: now,
+        last_mutation_at: now,
+        delay_until: None,
+        deadline_at: args
+            .execution_deadline_at
+            .or_else(|| Some(later(now, deadline_ms(policy?)?))),
+        failure_reason: None,
+        failure_category: None,
+        cancellation_reason: None,
+        cancelled_by: None,
+        progress_percent: None,
+        progress_message: None,
+    };
+    if let Some(until) = args.delay_until.filter(|until| *until > now) {
+        execution.park_until(until, BlockingReason::WaitingForDelay, now);
+    }
+    execution
+}
+
+fn required_capabilities(policy: &ExecutionPolicy) -> BTreeSet<String> {
+    let routing = policy.routing_requirements.as_ref();
+    routing.map_or_else(BTreeSet::new, |routing| {
+        routing.required_capabilities.clone()
+    })
+}
+
+fn deadline_ms(policy: &ExecutionPolicy) -> Option<u64> {
+    policy.timeout_policy.as_ref()?.execution_deadline_ms
+}
+
+/// A time after `now`, at most the last one that can travel.
+pub(super) fn later(now: TimestampMs, by_ms: u64) -> TimestampMs {
+    let at = now.0.unsigned_abs().saturating_add(by_ms).min(MAX_INTEGER);
+    TimestampMs(at.cast_signed())
+}

@@ -1,0 +1,164 @@
+//! Calls under a lease: the ladder of checks, renewal, progress, and what happens when it lapses.
+
+use ff_core::backend::{BackendTag, Handle, HandlePayload, LeaseRenewal};
+use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
+use ff_core::state::{LifecyclePhase, OwnershipState};
+use ff_core::types::{ExecutionId, TimestampMs};
+
+use super::create::later;
+use super::existing;
+use crate::engine::{Rule, Stop};
+use crate::record::{Execution, LeaseEventKind, LeaseRecord};
+use crate::store::Tx;
+
+/// An execution whose current lease the caller holds, and the time at which that was found.
+pub(super) struct Held {
+    pub(super) execution: Execution,
+    pub(super) payload: HandlePayload,
+    pub(super) now: TimestampMs,
+}
+
+/// What a handle stands for now.
+pub(super) enum Standing {
+    /// The lease is live and the caller's.
+    Held(Box<Held>),
+    /// The execution is not active; the call may still be a repetition (ATT-003).
+    NotActive(Box<Execution>),
+}
+
+/// The ladder (LSE-002): it exists, it is active, its lease is not due, the lease is the caller's.
+pub(super) async fn standing<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    handle: &Handle,
+) -> Rule<Standing> {
+    let payload = HandlePayload::open(tag, handle)?;
+    let mut execution = existing(tx, &payload.execution_id).await?;
+    if execution.phase != LifecyclePhase::Active {
+        return Ok(Standing::NotActive(Box::new(execution)));
+    }
+    let now = tx.now().await?;
+    if execution.ownership == OwnershipState::LeaseExpiredReclaimable {
+        return Err(EngineError::State(StateKind::LeaseExpired).into());
+    }
+    if is_due(&execution, now) {
+        lapse(tx, &mut execution, now).await?;
+        return Err(Stop::Lapsed);
+    }
+    if execution.fence().as_ref() != Some(&payload.fence) {
+        return Err(EngineError::State(StateKind::StaleLease).into());
+    }
+    Ok(Standing::Held(Box::new(Held {
+        execution,
+        payload,
+        now,
+    })))
+}
+
+/// As [`standing`], for calls that no repetition excuses.
+async fn held<T: Tx>(tx: &mut T, tag: BackendTag, handle: &Handle) -> Rule<Held> {
+    match standing(tx, tag, handle).await? {
+        Standing::Held(held) => Ok(*held),
+        Standing::NotActive(execution) => Err(not_active(&execution)),
+    }
+}
+
+/// What there is instead of a live lease (LSE-003, LSE-004).
+pub(super) fn not_active(execution: &Execution) -> Stop {
+    let attempt = execution.shown_attempt();
+    let kind = ContentionKind::ExecutionNotActive {
+        terminal_outcome: execution.outcome.as_str().to_owned(),
+        lease_epoch: execution.epoch.to_string(),
+        lifecycle_phase: execution.phase.as_str().to_owned(),
+        attempt_id: attempt.map_or_else(String::new, |attempt| attempt.id.to_string()),
+    };
+    EngineError::Contention(kind).into()
+}
+
+/// Extends the lease to the clock plus the handle's TTL (LSE-009).
+pub(crate) async fn renew<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    handle: &Handle,
+) -> Rule<LeaseRenewal> {
+    let Held {
+        mut execution,
+        payload,
+        now,
+    } = held(tx, tag, handle).await?;
+    let expires_at = later(now, payload.lease_ttl_ms);
+    if let Some(lease) = &mut execution.lease {
+        lease.expires_at = expires_at;
+        lease.renewed_at = Some(now);
+    }
+    execution.touch(now);
+    tx.update_execution(&execution).await?;
+    emit(tx, &execution, LeaseEventKind::Renewed, now).await?;
+    Ok(LeaseRenewal::new(
+        expires_at.0.unsigned_abs(),
+        execution.epoch.0,
+    ))
+}
+
+/// Records progress; what is not given stays (ATT-005).
+pub(crate) async fn progress<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    handle: &Handle,
+    percent: Option<u8>,
+    message: Option<&str>,
+) -> Rule<()> {
+    let Held {
+        mut execution, now, ..
+    } = held(tx, tag, handle).await?;
+    execution.progress_percent = percent.or(execution.progress_percent);
+    if let Some(message) = message {
+        execution.progress_message = Some(message.to_owned());
+    }
+    execution.touch(now);
+    Ok(tx.update_execution(&execution).await?)
+}
+
+/// Marks a due lease as lapsed (LSE-015), else does nothing (LSE-016).
+pub(crate) async fn mark_lease_expired_if_due<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<()> {
+    let Some(mut execution) = tx.execution(id).await? else {
+        return Ok(());
+    };
+    let now = tx.now().await?;
+    if execution.ownership == OwnershipState::Leased && is_due(&execution, now) {
+        lapse(tx, &mut execution, now).await?;
+    }
+    Ok(())
+}
+
+/// Tells the outbox what happened to the lease that the record shows.
+pub(super) async fn emit<T: Tx>(
+    tx: &mut T,
+    execution: &Execution,
+    kind: LeaseEventKind,
+    at: TimestampMs,
+) -> Rule<()> {
+    let lease = execution.lease.as_ref();
+    let event = LeaseRecord {
+        execution: execution.id.clone(),
+        namespace: execution.namespace.clone(),
+        kind,
+        lease: lease.map(|lease| lease.id),
+        worker_instance: lease.map(|lease| lease.worker_instance.clone()),
+        revoked_by: None,
+        at,
+    };
+    Ok(tx.append_lease_event(&event).await?)
+}
+
+/// Due as soon as the expiry equals the clock (SYS-007).
+fn is_due(execution: &Execution, now: TimestampMs) -> bool {
+    let lease = execution.lease.as_ref();
+    lease.is_some_and(|lease| lease.expires_at <= now)
+}
+
+async fn lapse<T: Tx>(tx: &mut T, execution: &mut Execution, now: TimestampMs) -> Rule<()> {
+    execution.lapse(now);
+    tx.update_execution(execution).await?;
+    emit(tx, execution, LeaseEventKind::Expired, now).await
+}

@@ -1,0 +1,18 @@
+//! The engine's rules over any store with transactions.
+//!
+//! Implement [`Store`] for a storage and [`Transactional`] is a backend for it: every call runs
+//! in one transaction, and the rules of the contract live here and nowhere else.
+
+mod arguments;
+mod engine;
+mod executions;
+mod flows;
+mod record;
+mod store;
+
+pub use engine::{IMPLEMENTED, Settings, Transactional};
+pub use record::{
+    Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeState, Execution, Flow, Lease,
+    LeaseEventKind, LeaseRecord, OrderKey,
+};
+pub use store::{Access, Store, StoreError, Tx};

@@ -1,0 +1,12 @@
+//! A scripted backend, and the in-memory model behind it.
+//!
+//! [`MockBackend::new`] answers nothing until it is told what to answer. [`MockBackend::conforming`]
+//! is the model: the engine's rules over memory, which passes the whole suite.
+
+mod memory;
+mod mock;
+mod script;
+
+pub use memory::{MemoryStore, Tamper};
+pub use mock::{MockBackend, Model};
+pub use script::{Expectation, Unmet};

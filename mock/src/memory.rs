@@ -1,0 +1,340 @@
+//! A store in memory. Its state is made of persistent maps, so that a transaction works on a copy
+//! that costs nothing and committing is one assignment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ff_core::backend::{Namespace, PrepareOutcome};
+use ff_core::clock::Clock;
+use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_transactional::{
+    Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, OrderKey, Store,
+    StoreError, Tx,
+};
+use imbl::{HashMap, OrdMap, OrdSet, Vector};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Changes a record as it is written, given the one it replaces. This is how a deviant breaks a
+/// rule about what is stored.
+pub type Tamper = Arc<dyn Fn(Option<&Execution>, &mut Execution) + Send + Sync>;
+
+/// A store in memory. Transactions run one at a time.
+pub struct MemoryStore {
+    clock: Clock,
+    tamper: Option<Tamper>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    executions: OrdMap<ExecutionId, Execution>,
+    payloads: HashMap<ExecutionId, Arc<[u8]>>,
+    results: HashMap<ExecutionId, Arc<[u8]>>,
+    tags: HashMap<ExecutionId, BTreeMap<String, String>>,
+    attempts: HashMap<(ExecutionId, u32), Attempt>,
+    idempotency: HashMap<(u16, Namespace, String), (ExecutionId, TimestampMs)>,
+    lanes: OrdSet<LaneId>,
+    claimable: OrdMap<(LaneId, BTreeSet<String>), OrdSet<OrderKey>>,
+    flows: HashMap<FlowId, Flow>,
+    members: OrdSet<(FlowId, ExecutionId)>,
+    edges: OrdMap<(FlowId, EdgeId), Edge>,
+    completions: Vector<CompletionRecord>,
+    lease_events: Vector<LeaseRecord>,
+}
+
+impl MemoryStore {
+    pub fn new(clock: impl Into<Clock>) -> Self {
+        Self {
+            clock: clock.into(),
+            tamper: None,
+            state: Arc::default(),
+        }
+    }
+
+    /// A store that changes executions as they are written.
+    #[must_use]
+    pub fn tampered(mut self, tamper: Tamper) -> Self {
+        self.tamper = Some(tamper);
+        self
+    }
+
+    /// The outbox of completions, oldest first.
+    pub async fn completions(&self) -> Vec<CompletionRecord> {
+        self.state
+            .lock()
+            .await
+            .completions
+            .iter()
+            .cloned()
+            .collect()
+    }
+
+    /// The outbox of lease events, oldest first.
+    pub async fn lease_events(&self) -> Vec<LeaseRecord> {
+        self.state
+            .lock()
+            .await
+            .lease_events
+            .iter()
+            .cloned()
+            .collect()
+    }
+}
+
+impl Store for MemoryStore {
+    type Tx = MemoryTx;
+
+    async fn begin(&self, _: Access) -> Result<MemoryTx> {
+        let committed = Arc::clone(&self.state).lock_owned().await;
+        Ok(MemoryTx {
+            draft: committed.clone(),
+            committed,
+            clock: self.clock.clone(),
+            tamper: self.tamper.clone(),
+        })
+    }
+
+    async fn prepare(&self) -> Result<PrepareOutcome> {
+        Ok(PrepareOutcome::NoOp)
+    }
+}
+
+/// A transaction on a copy of the state.
+pub struct MemoryTx {
+    committed: OwnedMutexGuard<State>,
+    draft: State,
+    clock: Clock,
+    tamper: Option<Tamper>,
+}
+
+impl MemoryTx {
+    /// Writes the record, with the indexes that follow from it.
+    fn put(&mut self, execution: &Execution) {
+        let mut execution = execution.clone();
+        let state = &mut self.draft;
+        let before = state.executions.get(&execution.id).cloned();
+        if let Some(tamper) = &self.tamper {
+            tamper(before.as_ref(), &mut execution);
+        }
+        if let Some(before) = before.filter(Execution::is_claimable) {
+            let set = (before.lane.clone(), before.requirements.clone());
+            let emptied = state.claimable.get_mut(&set).is_some_and(|keys| {
+                keys.remove(&before.order_key());
+                keys.is_empty()
+            });
+            if emptied {
+                state.claimable.remove(&set);
+            }
+        }
+        if execution.is_claimable() {
+            let set = (execution.lane.clone(), execution.requirements.clone());
+            let keys = state.claimable.entry(set).or_default();
+            keys.insert(execution.order_key());
+        }
+        if let Some(flow) = execution.flow {
+            state.members.insert((flow, execution.id.clone()));
+        }
+        state.executions.insert(execution.id.clone(), execution);
+    }
+
+    fn edges_where(&self, flow: &FlowId, keep: impl Fn(&Edge) -> bool) -> Vec<Edge> {
+        let first = (*flow, EdgeId::from_uuid(uuid::Uuid::nil()));
+        self.draft
+            .edges
+            .range(first..)
+            .map(|(_, edge)| edge)
+            .take_while(|edge| edge.flow == *flow)
+            .filter(|edge| keep(edge))
+            .cloned()
+            .collect()
+    }
+}
+
+impl Tx for MemoryTx {
+    async fn commit(mut self) -> Result<()> {
+        *self.committed = self.draft;
+        Ok(())
+    }
+
+    async fn now(&mut self) -> Result<TimestampMs> {
+        Ok(self.clock.now())
+    }
+
+    async fn execution(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
+        Ok(self.draft.executions.get(id).cloned())
+    }
+
+    async fn insert_execution(
+        &mut self,
+        execution: &Execution,
+        payload: &[u8],
+        tags: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let id = &execution.id;
+        self.draft.payloads.insert(id.clone(), payload.into());
+        self.draft.tags.insert(id.clone(), tags.clone());
+        self.put(execution);
+        Ok(())
+    }
+
+    async fn update_execution(&mut self, execution: &Execution) -> Result<()> {
+        self.put(execution);
+        Ok(())
+    }
+
+    async fn payload(&mut self, id: &ExecutionId) -> Result<Vec<u8>> {
+        let payload = self.draft.payloads.get(id);
+        Ok(payload.map_or_else(Vec::new, |bytes| bytes.to_vec()))
+    }
+
+    async fn result(&mut self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
+        Ok(self.draft.results.get(id).map(|bytes| bytes.to_vec()))
+    }
+
+    async fn put_result(&mut self, id: &ExecutionId, result: &[u8]) -> Result<()> {
+        self.draft.results.insert(id.clone(), result.into());
+        Ok(())
+    }
+
+    async fn tags(&mut self, id: &ExecutionId) -> Result<BTreeMap<String, String>> {
+        Ok(self.draft.tags.get(id).cloned().unwrap_or_default())
+    }
+
+    async fn put_tag(&mut self, id: &ExecutionId, key: &str, value: &str) -> Result<()> {
+        let tags = self.draft.tags.entry(id.clone()).or_default();
+        tags.insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    async fn put_attempt(&mut self, id: &ExecutionId, attempt: &Attempt) -> Result<()> {
+        let key = (id.clone(), attempt.index.0);
+        self.draft.attempts.insert(key, attempt.clone());
+        Ok(())
+    }
+
+    async fn attempt(&mut self, id: &ExecutionId, index: u32) -> Result<Option<Attempt>> {
+        Ok(self.draft.attempts.get(&(id.clone(), index)).cloned())
+    }
+
+    async fn idempotency(
+        &mut self,
+        partition: u16,
+        namespace: &Namespace,
+        key: &str,
+    ) -> Result<Option<(ExecutionId, TimestampMs)>> {
+        let key = (partition, namespace.clone(), key.to_owned());
+        Ok(self.draft.idempotency.get(&key).cloned())
+    }
+
+    async fn put_idempotency(
+        &mut self,
+        namespace: &Namespace,
+        key: &str,
+        id: &ExecutionId,
+        until: TimestampMs,
+    ) -> Result<()> {
+        let key = (id.partition(), namespace.clone(), key.to_owned());
+        self.draft.idempotency.insert(key, (id.clone(), until));
+        Ok(())
+    }
+
+    async fn executions_after(
+        &mut self,
+        partition: u16,
+        cursor: Option<&ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<ExecutionId>> {
+        let start = match cursor {
+            Some(cursor) => cursor.clone(),
+            None => ExecutionId::from_parts(partition, uuid::Uuid::nil()),
+        };
+        let ids = self.draft.executions.range(start..).map(|(id, _)| id);
+        Ok(ids
+            .take_while(|id| id.partition() == partition)
+            .filter(|id| cursor != Some(*id))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn put_lane(&mut self, lane: &LaneId) -> Result<()> {
+        self.draft.lanes.insert(lane.clone());
+        Ok(())
+    }
+
+    async fn lanes_after(&mut self, cursor: Option<&LaneId>, limit: usize) -> Result<Vec<LaneId>> {
+        let start = cursor.cloned().unwrap_or_else(|| LaneId::new(""));
+        let lanes = self.draft.lanes.range(start..);
+        Ok(lanes
+            .filter(|lane| cursor != Some(*lane))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn claimable_requirements(&mut self, lane: &LaneId) -> Result<Vec<BTreeSet<String>>> {
+        let first = (lane.clone(), BTreeSet::new());
+        let sets = self.draft.claimable.range(first..).map(|(set, _)| set);
+        Ok(sets
+            .take_while(|(of, _)| of == lane)
+            .map(|(_, requirements)| requirements.clone())
+            .collect())
+    }
+
+    async fn first_claimable(
+        &mut self,
+        lane: &LaneId,
+        requirements: &BTreeSet<String>,
+    ) -> Result<Option<Execution>> {
+        let set = (lane.clone(), requirements.clone());
+        let first = self.draft.claimable.get(&set).and_then(OrdSet::get_min);
+        Ok(first.and_then(|(_, _, id)| self.draft.executions.get(id).cloned()))
+    }
+
+    async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
+        Ok(self.draft.flows.get(id).cloned())
+    }
+
+    async fn put_flow(&mut self, flow: &Flow) -> Result<()> {
+        self.draft.flows.insert(flow.id, flow.clone());
+        Ok(())
+    }
+
+    async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
+        let first = (*flow, ExecutionId::from_parts(0, uuid::Uuid::nil()));
+        let members = self.draft.members.range(first..);
+        Ok(members
+            .take_while(|(of, _)| of == flow)
+            .map(|(_, id)| id.clone())
+            .collect())
+    }
+
+    async fn edge(&mut self, flow: &FlowId, id: &EdgeId) -> Result<Option<Edge>> {
+        Ok(self.draft.edges.get(&(*flow, *id)).cloned())
+    }
+
+    async fn put_edge(&mut self, edge: &Edge) -> Result<()> {
+        self.draft.edges.insert((edge.flow, edge.id), edge.clone());
+        Ok(())
+    }
+
+    async fn edges_from(&mut self, flow: &FlowId, upstream: &ExecutionId) -> Result<Vec<Edge>> {
+        Ok(self.edges_where(flow, |edge| edge.upstream == *upstream))
+    }
+
+    async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
+        Ok(self.edges_where(flow, |edge| edge.downstream == *downstream))
+    }
+
+    async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {
+        self.draft.completions.push_back(completion.clone());
+        Ok(())
+    }
+
+    async fn append_lease_event(&mut self, event: &LeaseRecord) -> Result<()> {
+        self.draft.lease_events.push_back(event.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,323 @@
+//! Suspending an execution and what resumes it.
+
+use arbitrary::Arbitrary;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Handle;
+use crate::contracts::{AdditionalWaitpointBinding, CountKind};
+use crate::types::{SignalId, SuspensionId, TimestampMs, WaitpointId, WaitpointToken};
+
+/// Everything a suspension needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct SuspendArgs {
+    /// Continuation metadata pointer.
+    pub continuation_metadata_pointer: Option<String>,
+    /// A key under which a repetition is recognised.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// Reason code.
+    pub reason_code: SuspensionReasonCode,
+    /// Requested by.
+    pub requested_by: SuspensionRequester,
+    /// Resume condition.
+    pub resume_condition: ResumeCondition,
+    /// Resume policy.
+    pub resume_policy: ResumePolicy,
+    /// Suspension id.
+    pub suspension_id: SuspensionId,
+    /// Timeout at this time, in Unix milliseconds.
+    pub timeout_at: Option<TimestampMs>,
+    /// What a timeout does, in snake case.
+    pub timeout_behavior: TimeoutBehavior,
+    /// Waitpoints.
+    pub waitpoints: Vec<WaitpointBinding>,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+/// What a suspension led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SuspendOutcome {
+    /// Buffered signals already met the condition; the lease stays.
+    AlreadySatisfied {
+        /// The suspension and its waitpoint.
+        details: SuspendOutcomeDetails,
+    },
+    /// The lease is gone; `handle` replaces the one used for the call.
+    Suspended {
+        /// The suspension and its waitpoint.
+        details: SuspendOutcomeDetails,
+        /// The new handle.
+        handle: Handle,
+    },
+}
+
+/// The suspension and the waitpoint it listens on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct SuspendOutcomeDetails {
+    /// Additional waitpoints.
+    pub additional_waitpoints: Vec<AdditionalWaitpointBinding>,
+    /// Suspension id.
+    pub suspension_id: SuspensionId,
+    /// The waitpoint.
+    pub waitpoint_id: WaitpointId,
+    /// The name callers use for the waitpoint.
+    pub waitpoint_key: String,
+    /// The signed token that authorises a signal.
+    pub waitpoint_token: WaitpointHmac,
+}
+
+/// A waitpoint that a suspension listens on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WaitpointBinding {
+    /// One made by this suspension.
+    Fresh {
+        /// The waitpoint.
+        waitpoint_id: WaitpointId,
+        /// The name callers use for the waitpoint.
+        waitpoint_key: String,
+    },
+    /// One made earlier by `create_waitpoint`.
+    UsePending {
+        /// The waitpoint.
+        waitpoint_id: WaitpointId,
+    },
+}
+
+/// A waitpoint that signals may already target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct PendingWaitpoint {
+    /// The waitpoint.
+    pub waitpoint_id: WaitpointId,
+    /// The signed token that authorises a signal.
+    pub hmac_token: WaitpointHmac,
+}
+
+impl PendingWaitpoint {
+    pub fn new(waitpoint_id: WaitpointId, hmac_token: WaitpointHmac) -> Self {
+        Self {
+            waitpoint_id,
+            hmac_token,
+        }
+    }
+}
+
+/// What must happen before a suspended execution runs again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ResumeCondition {
+    /// A condition made of several.
+    Composite(CompositeBody),
+    /// Only an operator resumes it.
+    OperatorOnly,
+    /// One signal on one waitpoint.
+    Single {
+        /// Matcher.
+        matcher: SignalMatcher,
+        /// The name callers use for the waitpoint.
+        waitpoint_key: String,
+    },
+    /// Only its timeout resumes it.
+    TimeoutOnly,
+}
+
+/// A resume condition made of several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CompositeBody {
+    /// Every member must hold.
+    AllOf {
+        /// Members.
+        members: Vec<ResumeCondition>,
+    },
+    /// At least `n` distinct signals, sources or waitpoints.
+    Count {
+        /// Count kind.
+        count_kind: CountKind,
+        /// Matcher.
+        matcher: Option<SignalMatcher>,
+        /// N.
+        n: u32,
+        /// Waitpoints.
+        waitpoints: Vec<String>,
+    },
+}
+
+/// Which signals count for a condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SignalMatcher {
+    /// Signals of this name.
+    ByName(String),
+    /// Any signal.
+    Wildcard,
+}
+
+/// Where a resumed execution goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ResumeTarget {
+    /// Back among the claimable ones.
+    Runnable,
+}
+
+/// A signal that counted towards a resumption.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct ResumeSignal {
+    /// Accepted at this time, in Unix milliseconds.
+    pub accepted_at: TimestampMs,
+    /// Ties it to something outside.
+    pub correlation_id: String,
+    /// The bytes.
+    pub payload: Option<Vec<u8>>,
+    /// Signal category.
+    pub signal_category: String,
+    /// The signal.
+    pub signal_id: SignalId,
+    /// What the signal is called.
+    pub signal_name: String,
+    /// Source identity.
+    pub source_identity: String,
+    /// Source type.
+    pub source_type: String,
+}
+
+/// Why an execution is suspended.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum SuspensionReasonCode {
+    /// Manual pause.
+    ManualPause,
+    /// Paused by budget.
+    PausedByBudget,
+    /// Paused by policy.
+    PausedByPolicy,
+    /// Step boundary.
+    StepBoundary,
+    /// Waiting for approval.
+    WaitingForApproval,
+    /// Waiting for callback.
+    WaitingForCallback,
+    /// Waiting for operator review.
+    WaitingForOperatorReview,
+    /// Waiting for signal.
+    WaitingForSignal,
+    /// Waiting for tool result.
+    WaitingForToolResult,
+}
+
+/// Who asked for a suspension.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum SuspensionRequester {
+    /// Operator.
+    Operator,
+    /// Policy.
+    Policy,
+    /// System timeout policy.
+    SystemTimeoutPolicy,
+    /// Worker.
+    Worker,
+}
+
+/// What happens when a suspension times out.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum TimeoutBehavior {
+    /// Auto resume with timeout signal.
+    AutoResumeWithTimeoutSignal,
+    /// Cancel.
+    Cancel,
+    /// Escalate.
+    Escalate,
+    /// Expire.
+    Expire,
+    /// Fail.
+    Fail,
+}
+
+/// A caller's key under which a repeated suspension is recognised.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary)]
+#[serde(transparent)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How a resumption treats signals and waitpoints. The three flags are carried for readers only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ResumePolicy {
+    pub resume_target: ResumeTarget,
+    /// Milliseconds between the signal and the execution becoming claimable.
+    pub resume_delay_ms: Option<u64>,
+    pub close_waitpoint_on_resume: bool,
+    pub consume_matched_signals: bool,
+    pub retain_signal_buffer_until_closed: bool,
+}
+
+impl Default for ResumePolicy {
+    fn default() -> Self {
+        Self {
+            resume_target: ResumeTarget::Runnable,
+            resume_delay_ms: None,
+            close_waitpoint_on_resume: true,
+            consume_matched_signals: true,
+            retain_signal_buffer_until_closed: false,
+        }
+    }
+}
+
+/// The signed token that authorises a signal; its text never shows in debug output.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary)]
+#[serde(transparent)]
+pub struct WaitpointHmac(WaitpointToken);
+
+impl WaitpointHmac {
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(WaitpointToken::new(token))
+    }
+
+    pub fn token(&self) -> &WaitpointToken {
+        &self.0
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl std::fmt::Debug for WaitpointHmac {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WaitpointHmac(..)")
+    }
+}

@@ -1,0 +1,218 @@
+//! Calls and replies as data: what scripts, logs, tapes, histories and deviants are made of.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{
+    AppendFrameOutcome, CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy,
+    CompletionPayload, FailOutcome, FailureClass, FailureReason, Frame, Handle, LeaseRenewal,
+    PendingWaitpoint, PrepareOutcome, ResumeSignal, ResumeToken, ScannerFilter, SummaryDocument,
+    SuspendArgs, SuspendOutcome, TailVisibility, UsageDimensions,
+};
+use crate::contracts::{
+    AddExecutionToFlowArgs, AddExecutionToFlowResult, ApplyDependencyToChildArgs,
+    ApplyDependencyToChildResult, BlockExecutionForAdmissionArgs,
+    BlockExecutionForAdmissionOutcome, BlockRouteArgs, BlockRouteOutcome, BudgetStatus,
+    BudgetUsageAndLimits, CancelExecutionArgs, CancelExecutionResult, CancelFlowArgs,
+    CancelFlowHeader, CancelFlowResult, CascadeOutcome, ChangePriorityArgs, ChangePriorityResult,
+    CheckAdmissionArgs, CheckAdmissionResult, ClaimExecutionArgs, ClaimExecutionResult,
+    ClaimForWorkerArgs, ClaimForWorkerOutcome, ClaimGrantOutcome, ClaimResumedExecutionArgs,
+    ClaimResumedExecutionResult, CompleteExecutionArgs, CompleteExecutionResult, CreateBudgetArgs,
+    CreateBudgetResult, CreateExecutionArgs, CreateExecutionResult, CreateFlowArgs,
+    CreateFlowResult, CreateQuotaPolicyArgs, CreateQuotaPolicyResult, DeliverApprovalSignalArgs,
+    DeliverSignalArgs, DeliverSignalResult, EdgeDependencyPolicy, EdgeDirection, EdgeSnapshot,
+    EvaluateFlowEligibilityArgs, EvaluateFlowEligibilityResult, ExecutionContext, ExecutionInfo,
+    ExecutionSnapshot, FailExecutionArgs, FailExecutionResult, FlowSnapshot, HeartbeatWorkerArgs,
+    HeartbeatWorkerOutcome, IssueClaimGrantArgs, IssueClaimGrantOutcome, IssueGrantAndClaimArgs,
+    IssueReclaimGrantArgs, IssueReclaimGrantOutcome, ListExecutionsPage, ListExpiredLeasesArgs,
+    ListExpiredLeasesResult, ListFlowsPage, ListLanesPage, ListPendingWaitpointsArgs,
+    ListPendingWaitpointsResult, ListSuspendedPage, ListWorkersArgs, ListWorkersResult,
+    MarkWorkerDeadArgs, MarkWorkerDeadOutcome, QuotaPolicyLimits, ReclaimExecutionArgs,
+    ReclaimExecutionOutcome, RecordSpendArgs, RegisterWorkerArgs, RegisterWorkerOutcome,
+    ReleaseAdmissionArgs, ReleaseAdmissionResult, ReleaseBudgetArgs, RenewLeaseArgs,
+    RenewLeaseResult, ReplayExecutionArgs, ReplayExecutionResult, ReportUsageAdminArgs,
+    ReportUsageResult, ResetBudgetArgs, ResetBudgetResult, ResolveDependencyArgs,
+    ResolveDependencyOutcome, ResumeExecutionArgs, ResumeExecutionResult, RevokeLeaseArgs,
+    RevokeLeaseResult, RotateWaitpointHmacSecretAllArgs, RotateWaitpointHmacSecretAllResult,
+    ScanEligibleArgs, SeedOutcome, SeedWaitpointHmacSecretArgs, SetEdgeGroupPolicyResult,
+    StageDependencyEdgeArgs, StageDependencyEdgeResult, StreamCursor, StreamFrames,
+};
+use crate::engine_backend::{
+    EngineBackend, ExpirePhase, ReconcileCounts, SiblingCancelReconcileAction,
+};
+use crate::engine_error::EngineError;
+use crate::live::Live;
+use crate::methods::with_methods;
+use crate::partition::{Partition, PartitionKey};
+use crate::state::PublicState;
+use crate::stream_events::{
+    CompletionEvent, InstanceTagEvent, LeaseHistoryEvent, SignalDeliveryEvent,
+};
+use crate::stream_subscribe;
+use crate::types::{
+    AttemptIndex, BudgetId, EdgeId, ExecutionId, FlowId, LaneId, LeaseFence, QuotaPolicyId,
+    TimestampMs, WaitpointId,
+};
+
+/// The three methods that describe an instance; they do no I/O and are no calls.
+const DESCRIPTIVE: [Method; 3] = [Method::BackendLabel, Method::AsAny, Method::Capabilities];
+
+macro_rules! define {
+    (
+        calls { $($variant:ident = $name:ident($(
+            $arg:ident $(: & $borrowed:ty)? $(= $owned:ty)? $([$item:ty])?
+        ),* $(,)?) -> $ret:ty;)* }
+        subscriptions { $($svariant:ident = $sname:ident($(
+            $sarg:ident $(: & $sborrowed:ty)? $(= $sowned:ty)?
+        ),* $(,)?) -> $event:ty;)* }
+    ) => {
+        /// The name of a method of the trait.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+            strum::IntoStaticStr, strum::EnumString, strum::VariantArray,
+        )]
+        #[serde(rename_all = "snake_case")]
+        #[strum(serialize_all = "snake_case")]
+        pub enum Method {
+            $($variant,)*
+            $($svariant,)*
+            BackendLabel,
+            AsAny,
+            Capabilities,
+        }
+
+        /// A call with its arguments.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Call {
+            $($variant { $(
+                $arg: $(<$borrowed as ToOwned>::Owned)? $($owned)?
+                    $(Vec<<$item as ToOwned>::Owned>)?,
+            )* },)*
+            $($svariant { $(
+                $sarg: $(<$sborrowed as ToOwned>::Owned)? $($sowned)?,
+            )* },)*
+        }
+
+        /// What a call returned when it was not refused.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Reply {
+            $($variant($ret),)*
+            $($svariant(Live<$event>),)*
+        }
+
+        impl Call {
+            /// The method it calls.
+            pub fn method(&self) -> Method {
+                match self {
+                    $(Self::$variant { .. } => Method::$variant,)*
+                    $(Self::$svariant { .. } => Method::$svariant,)*
+                }
+            }
+
+            /// Makes the call.
+            pub async fn send(&self, backend: &dyn EngineBackend) -> Result<Reply, EngineError> {
+                match self {
+                    $(Self::$variant { $($arg),* } => backend
+                        .$name($(
+                            $({ let borrowed: &$borrowed = $arg; borrowed })?
+                            $(<$owned>::clone($arg))?
+                            $(&$arg.iter().map(|item| -> &$item { item }).collect::<Vec<_>>())?
+                        ),*)
+                        .await
+                        .map(Reply::$variant),)*
+                    $(Self::$svariant { $($sarg),* } => backend
+                        .$sname($(
+                            $({ let borrowed: &$sborrowed = $sarg; borrowed })?
+                            $(<$sowned>::clone($sarg))?
+                        ),*)
+                        .await
+                        .map(|stream| Reply::$svariant(Live::new(stream))),)*
+                }
+            }
+
+            /// A well-formed call of `method` with arguments drawn from `u`; `None` for the
+            /// methods that are no calls.
+            pub fn arbitrary_of(
+                method: Method,
+                u: &mut Unstructured<'_>,
+            ) -> Option<arbitrary::Result<Self>> {
+                match method {
+                    $(Method::$variant => Some((|| Ok(Self::$variant { $(
+                        $arg: u.arbitrary()?,
+                    )* }))()),)*
+                    $(Method::$svariant => Some((|| Ok(Self::$svariant { $(
+                        $sarg: u.arbitrary()?,
+                    )* }))()),)*
+                    Method::BackendLabel | Method::AsAny | Method::Capabilities => None,
+                }
+            }
+        }
+
+        impl Reply {
+            /// The method it answers.
+            pub fn method(&self) -> Method {
+                match self {
+                    $(Self::$variant(_) => Method::$variant,)*
+                    $(Self::$svariant(_) => Method::$svariant,)*
+                }
+            }
+
+            /// A well-formed reply of `method` drawn from `u`; `None` for the methods that are
+            /// no calls and for subscriptions.
+            pub fn arbitrary_of(
+                method: Method,
+                u: &mut Unstructured<'_>,
+            ) -> Option<arbitrary::Result<Self>> {
+                match method {
+                    $(Method::$variant => Some(<$ret>::arbitrary(u).map(Self::$variant)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+with_methods!(define);
+
+impl Method {
+    /// All methods of the trait, in the order of the table.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The method's name.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether it is made as a call, and so can be refused, recorded and replayed.
+    pub fn is_call(self) -> bool {
+        !DESCRIPTIVE.contains(&self)
+    }
+
+    /// Whether the trait's default already does what the contract asks, so that every backend
+    /// provides the method.
+    pub fn has_working_default(self) -> bool {
+        !self.is_call()
+            || matches!(
+                self,
+                Self::Prepare | Self::ShutdownPrepare | Self::ServerTimeMs
+            )
+    }
+
+    /// The method with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::from_str(name).ok()
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

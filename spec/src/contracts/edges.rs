@@ -1,0 +1,423 @@
+//! Dependencies between the members of a flow.
+
+use arbitrary::Arbitrary;
+use serde::{Deserialize, Serialize};
+
+use crate::partition::Partition;
+use crate::types::{AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+
+/// A dependency to add at an expected revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct StageDependencyEdgeArgs {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// Where the downstream finds the upstream's data; empty counts as none.
+    pub data_passing_ref: Option<String>,
+    /// Not empty, uninterpreted.
+    pub dependency_kind: String,
+    /// The member that waits.
+    pub downstream_execution_id: ExecutionId,
+    /// The edge; the caller chooses it.
+    pub edge_id: EdgeId,
+    /// The revision the caller saw.
+    pub expected_graph_revision: u64,
+    /// The member that must succeed first.
+    pub upstream_execution_id: ExecutionId,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+/// The staged edge and the revision it made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum StageDependencyEdgeResult {
+    /// Staged.
+    Staged {
+        /// The edge; the caller chooses it.
+        edge_id: EdgeId,
+        /// The revision after this edge.
+        new_graph_revision: u64,
+    },
+}
+
+/// A staged edge, to take effect on its downstream member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct ApplyDependencyToChildArgs {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// Where the downstream finds the upstream's data; empty counts as none.
+    pub data_passing_ref: Option<String>,
+    /// Not empty, uninterpreted.
+    pub dependency_kind: String,
+    /// The member that waits.
+    pub downstream_execution_id: ExecutionId,
+    /// The edge; the caller chooses it.
+    pub edge_id: EdgeId,
+    /// How often the graph has grown.
+    pub graph_revision: u64,
+    /// The member that must succeed first.
+    pub upstream_execution_id: ExecutionId,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+/// What applying an edge led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplyDependencyToChildResult {
+    /// The edge was applied before.
+    AlreadyApplied,
+    /// The child now waits for this many unresolved edges, this one included.
+    Applied {
+        /// Edges of the child that are applied and unresolved.
+        unsatisfied_count: u32,
+    },
+}
+
+/// One dependency between two members.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct EdgeSnapshot {
+    /// The edge; the caller chooses it.
+    pub edge_id: EdgeId,
+    /// The flow.
+    pub flow_id: FlowId,
+    /// The member that must succeed first.
+    pub upstream_execution_id: ExecutionId,
+    /// The member that waits.
+    pub downstream_execution_id: ExecutionId,
+    /// Not empty, uninterpreted.
+    pub dependency_kind: String,
+    /// Satisfaction condition.
+    pub satisfaction_condition: String,
+    /// Where the downstream finds the upstream's data; empty counts as none.
+    pub data_passing_ref: Option<String>,
+    /// Edge state.
+    pub edge_state: String,
+    /// When it was created, in Unix milliseconds.
+    pub created_at: TimestampMs,
+    /// Created by.
+    pub created_by: String,
+}
+
+impl EdgeSnapshot {
+    pub fn new(
+        edge_id: EdgeId,
+        flow_id: FlowId,
+        upstream_execution_id: ExecutionId,
+        downstream_execution_id: ExecutionId,
+        dependency_kind: String,
+        satisfaction_condition: String,
+        data_passing_ref: Option<String>,
+        edge_state: String,
+        created_at: TimestampMs,
+        created_by: String,
+    ) -> Self {
+        Self {
+            edge_id,
+            flow_id,
+            upstream_execution_id,
+            downstream_execution_id,
+            dependency_kind,
+            satisfaction_condition,
+            data_passing_ref,
+            edge_state,
+            created_at,
+            created_by,
+        }
+    }
+}
+
+/// From which end edges are listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeDirection {
+    /// Incoming.
+    Incoming {
+        /// To node.
+        to_node: ExecutionId,
+    },
+    /// Outgoing.
+    Outgoing {
+        /// From node.
+        from_node: ExecutionId,
+    },
+}
+
+/// The inbound edges of one member, counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct EdgeGroupSnapshot {
+    /// The member that waits.
+    pub downstream_execution_id: ExecutionId,
+    /// The rules this record is bound to.
+    pub policy: EdgeDependencyPolicy,
+    /// Total deps.
+    pub total_deps: u32,
+    /// Satisfied count.
+    pub satisfied_count: u32,
+    /// Failed count.
+    pub failed_count: u32,
+    /// Skipped count.
+    pub skipped_count: u32,
+    /// Running count.
+    pub running_count: u32,
+    /// Group state.
+    pub group_state: EdgeGroupState,
+}
+
+impl EdgeGroupSnapshot {
+    pub fn new(
+        downstream_execution_id: ExecutionId,
+        policy: EdgeDependencyPolicy,
+        total_deps: u32,
+        satisfied_count: u32,
+        failed_count: u32,
+        skipped_count: u32,
+        running_count: u32,
+        group_state: EdgeGroupState,
+    ) -> Self {
+        Self {
+            downstream_execution_id,
+            policy,
+            total_deps,
+            satisfied_count,
+            failed_count,
+            skipped_count,
+            running_count,
+            group_state,
+        }
+    }
+}
+
+/// What a member's inbound edges have decided.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum EdgeGroupState {
+    /// Cancelled.
+    Cancelled,
+    /// Impossible.
+    Impossible,
+    /// Pending.
+    Pending,
+    /// Satisfied.
+    Satisfied,
+}
+
+/// What happens to the other upstreams once enough succeeded.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum OnSatisfied {
+    /// Cancel remaining.
+    CancelRemaining,
+    /// Let run.
+    LetRun,
+}
+
+/// Whether the policy is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum SetEdgeGroupPolicyResult {
+    /// Already set.
+    AlreadySet,
+    /// Set.
+    Set,
+}
+
+/// An upstream's end, to be counted on one edge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ResolveDependencyArgs {
+    /// The partition of the record.
+    pub partition: Partition,
+    /// The flow.
+    pub flow_id: FlowId,
+    /// The member that waits.
+    pub downstream_execution_id: ExecutionId,
+    /// The member that must succeed first.
+    pub upstream_execution_id: ExecutionId,
+    /// The edge; the caller chooses it.
+    pub edge_id: EdgeId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// Which attempt is current, counting from 0.
+    pub current_attempt_index: AttemptIndex,
+    /// Upstream outcome.
+    pub upstream_outcome: String,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+impl ResolveDependencyArgs {
+    pub fn new(
+        partition: Partition,
+        flow_id: FlowId,
+        downstream_execution_id: ExecutionId,
+        upstream_execution_id: ExecutionId,
+        edge_id: EdgeId,
+        lane_id: LaneId,
+        current_attempt_index: AttemptIndex,
+        upstream_outcome: String,
+        now: TimestampMs,
+    ) -> Self {
+        Self {
+            partition,
+            flow_id,
+            downstream_execution_id,
+            upstream_execution_id,
+            edge_id,
+            lane_id,
+            current_attempt_index,
+            upstream_outcome,
+            now,
+        }
+    }
+}
+
+/// What resolving an edge led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ResolveDependencyOutcome {
+    /// Already resolved.
+    AlreadyResolved,
+    /// Impossible.
+    Impossible,
+    /// Satisfied.
+    Satisfied,
+}
+
+/// How far a completion reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct CascadeOutcome {
+    /// Cascaded children.
+    pub cascaded_children: usize,
+    /// Resolved.
+    pub resolved: usize,
+    /// Synchronous.
+    pub synchronous: bool,
+}
+
+/// The member to evaluate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct EvaluateFlowEligibilityArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+}
+
+/// Whether a member's dependencies let it run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum EvaluateFlowEligibilityResult {
+    /// Status.
+    Status {
+        /// Status.
+        status: String,
+    },
+}
+
+/// How many upstreams of a member must succeed before it may run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EdgeDependencyPolicy {
+    /// Every one.
+    #[default]
+    AllOf,
+    /// One.
+    AnyOf { on_satisfied: OnSatisfied },
+    /// At least `k`, from 1 to 2^31 − 1.
+    Quorum { k: u32, on_satisfied: OnSatisfied },
+}
+
+impl EdgeDependencyPolicy {
+    pub fn all_of() -> Self {
+        Self::AllOf
+    }
+
+    pub fn any_of(on_satisfied: OnSatisfied) -> Self {
+        Self::AnyOf { on_satisfied }
+    }
+
+    pub fn quorum(k: u32, on_satisfied: OnSatisfied) -> Self {
+        Self::Quorum { k, on_satisfied }
+    }
+
+    /// The variant in snake case.
+    pub fn variant_str(&self) -> &'static str {
+        match self {
+            Self::AllOf => "all_of",
+            Self::AnyOf { .. } => "any_of",
+            Self::Quorum { .. } => "quorum",
+        }
+    }
+}
+
+impl OnSatisfied {
+    pub fn cancel_remaining() -> Self {
+        Self::CancelRemaining
+    }
+
+    pub fn let_run() -> Self {
+        Self::LetRun
+    }
+
+    /// The variant in snake case.
+    pub fn variant_str(&self) -> &'static str {
+        self.into()
+    }
+}
+
+impl EdgeDirection {
+    /// The member whose edges are meant.
+    pub fn subject(&self) -> &ExecutionId {
+        match self {
+            Self::Incoming { to_node } => to_node,
+            Self::Outgoing { from_node } => from_node,
+        }
+    }
+}
+
+impl EdgeGroupState {
+    /// The name in snake case.
+    pub fn as_str(&self) -> &'static str {
+        self.into()
+    }
+
+    /// The state with this name; `Pending` for any other text.
+    pub fn from_literal(text: &str) -> Self {
+        [Self::Satisfied, Self::Impossible, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .unwrap_or(Self::Pending)
+    }
+}
+
+impl CascadeOutcome {
+    /// Everything that the completion decided has happened.
+    pub fn synchronous(resolved: usize, cascaded_children: usize) -> Self {
+        Self {
+            resolved,
+            cascaded_children,
+            synchronous: true,
+        }
+    }
+
+    /// `resolved` edges were handed to a background task.
+    pub fn async_dispatched(resolved: usize) -> Self {
+        Self {
+            resolved,
+            cascaded_children: 0,
+            synchronous: false,
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Flows, members and cancellation.
+
+use std::collections::BTreeMap;
+
+use arbitrary::Arbitrary;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Namespace;
+use crate::contracts::EdgeGroupSnapshot;
+use crate::types::{ExecutionId, FlowId, TimestampMs};
+
+/// A new flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct CreateFlowArgs {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// Not empty, uninterpreted.
+    pub flow_kind: String,
+    /// The tenant.
+    pub namespace: Namespace,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+/// Whether the flow is new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum CreateFlowResult {
+    /// Already satisfied.
+    AlreadySatisfied {
+        /// The flow.
+        flow_id: FlowId,
+    },
+    /// Created.
+    Created {
+        /// The flow.
+        flow_id: FlowId,
+    },
+}
+
+/// A flow at one instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct FlowSnapshot {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// Not empty, uninterpreted.
+    pub flow_kind: String,
+    /// The tenant.
+    pub namespace: Namespace,
+    /// Public flow state.
+    pub public_flow_state: String,
+    /// How often the graph has grown.
+    pub graph_revision: u64,
+    /// Members.
+    pub node_count: u32,
+    /// Edges.
+    pub edge_count: u32,
+    /// When it was created, in Unix milliseconds.
+    pub created_at: TimestampMs,
+    /// When it last changed, in Unix milliseconds.
+    pub last_mutation_at: TimestampMs,
+    /// Cancelled at this time, in Unix milliseconds.
+    pub cancelled_at: Option<TimestampMs>,
+    /// Cancel reason.
+    pub cancel_reason: Option<String>,
+    /// `flow_only`, `cancel_all` or `cancel_pending`.
+    pub cancellation_policy: Option<String>,
+    /// Names and values attached by callers; see `validate_tag_key`.
+    pub tags: BTreeMap<String, String>,
+    /// Edge groups.
+    pub edge_groups: Vec<EdgeGroupSnapshot>,
+}
+
+impl FlowSnapshot {
+    pub fn new(
+        flow_id: FlowId,
+        flow_kind: String,
+        namespace: Namespace,
+        public_flow_state: String,
+        graph_revision: u64,
+        node_count: u32,
+        edge_count: u32,
+        created_at: TimestampMs,
+        last_mutation_at: TimestampMs,
+        cancelled_at: Option<TimestampMs>,
+        cancel_reason: Option<String>,
+        cancellation_policy: Option<String>,
+        tags: BTreeMap<String, String>,
+        edge_groups: Vec<EdgeGroupSnapshot>,
+    ) -> Self {
+        Self {
+            flow_id,
+            flow_kind,
+            namespace,
+            public_flow_state,
+            graph_revision,
+            node_count,
+            edge_count,
+            created_at,
+            last_mutation_at,
+            cancelled_at,
+            cancel_reason,
+            cancellation_policy,
+            tags,
+            edge_groups,
+        }
+    }
+}
+
+/// A flow, for listings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct FlowSummary {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// When it was created, in Unix milliseconds.
+    pub created_at: TimestampMs,
+    /// Status.
+    pub status: FlowStatus,
+}
+
+impl FlowSummary {
+    pub fn new(flow_id: FlowId, created_at: TimestampMs, status: FlowStatus) -> Self {
+        Self {
+            flow_id,
+            created_at,
+            status,
+        }
+    }
+}
+
+/// A flow's state, for listings.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum FlowStatus {
+    /// Active.
+    Active,
+    /// Cancelled.
+    Cancelled,
+    /// Completed.
+    Completed,
+    /// Failed.
+    Failed,
+    /// Unknown.
+    Unknown,
+}
+
+/// A page of flows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ListFlowsPage {
+    /// The flows, ascending by id.
+    pub flows: Vec<FlowSummary>,
+    /// Where the next page starts; `None` on the last.
+    pub next_cursor: Option<FlowId>,
+}
+
+impl ListFlowsPage {
+    pub fn new(flows: Vec<FlowSummary>, next_cursor: Option<FlowId>) -> Self {
+        Self { flows, next_cursor }
+    }
+}
+
+/// Which execution joins which flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct AddExecutionToFlowArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The flow.
+    pub flow_id: FlowId,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+/// What adding a member led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum AddExecutionToFlowResult {
+    /// Added.
+    Added {
+        /// The execution.
+        execution_id: ExecutionId,
+        /// Members after the addition.
+        new_node_count: u32,
+    },
+    /// Already member.
+    AlreadyMember {
+        /// The execution.
+        execution_id: ExecutionId,
+        /// Members.
+        node_count: u32,
+    },
+}
+
+/// A flow to close.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct CancelFlowArgs {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// `flow_only`, `cancel_all` or `cancel_pending`.
+    pub cancellation_policy: String,
+    /// Why; at most 64 KiB.
+    pub reason: String,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+/// What cancelling a flow led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelFlowResult {
+    /// Members are being cancelled in the background.
+    CancellationScheduled {
+        /// `flow_only`, `cancel_all` or `cancel_pending`.
+        cancellation_policy: String,
+        /// Member count.
+        member_count: u32,
+        /// Every member, ascending.
+        member_execution_ids: Vec<String>,
+    },
+    /// The flow is cancelled; all its members are named, ascending.
+    Cancelled {
+        /// `flow_only`, `cancel_all` or `cancel_pending`.
+        cancellation_policy: String,
+        /// Every member, ascending.
+        member_execution_ids: Vec<String>,
+    },
+    /// Some members could not be cancelled.
+    PartiallyCancelled {
+        /// `flow_only`, `cancel_all` or `cancel_pending`.
+        cancellation_policy: String,
+        /// Failed member execution ids.
+        failed_member_execution_ids: Vec<String>,
+        /// Every member, ascending.
+        member_execution_ids: Vec<String>,
+    },
+}
+
+/// What closing a flow, without its members, led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CancelFlowHeader {
+    /// Already terminal.
+    AlreadyTerminal {
+        /// Every member, ascending.
+        member_execution_ids: Vec<String>,
+        /// Stored cancel reason.
+        stored_cancel_reason: Option<String>,
+        /// Stored cancellation policy.
+        stored_cancellation_policy: Option<String>,
+    },
+    /// Cancelled.
+    Cancelled {
+        /// `flow_only`, `cancel_all` or `cancel_pending`.
+        cancellation_policy: String,
+        /// Every member, ascending.
+        member_execution_ids: Vec<String>,
+    },
+}
+
+impl FlowStatus {
+    /// The status that an authoritative flow state stands for.
+    pub fn from_public_flow_state(state: &str) -> Self {
+        match state {
+            "open" | "running" | "blocked" => Self::Active,
+            "completed" => Self::Completed,
+            "failed" => Self::Failed,
+            "cancelled" => Self::Cancelled,
+            _ => Self::Unknown,
+        }
+    }
+}

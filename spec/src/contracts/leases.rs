@@ -1,0 +1,387 @@
+//! Renewing, revoking, reclaiming and listing leases.
+
+use std::collections::BTreeSet;
+
+use arbitrary::Arbitrary;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Handle, Namespace};
+use crate::partition::{Partition, PartitionKey, PartitionKeyParseError};
+use crate::types::{
+    AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseEpoch, LeaseFence, LeaseId, TimestampMs,
+    WorkerId, WorkerInstanceId,
+};
+
+/// A lease to renew without a handle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct RenewLeaseArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Which attempt, counting from 0.
+    pub attempt_index: AttemptIndex,
+    /// The lease that must still be current; `None` for an operator's override.
+    pub fence: Option<LeaseFence>,
+    /// Housekeeping hint in milliseconds; observable nowhere.
+    pub lease_history_grace_ms: u64,
+    /// Lease length in milliseconds, at least 1, counted from the backend's clock.
+    pub lease_ttl_ms: u64,
+}
+
+/// The lease as the renewal left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum RenewLeaseResult {
+    /// Renewed.
+    Renewed {
+        /// When it runs out, in Unix milliseconds.
+        expires_at: TimestampMs,
+    },
+}
+
+/// A lease to take away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct RevokeLeaseArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Expected lease id.
+    pub expected_lease_id: Option<String>,
+    /// Why; at most 64 KiB.
+    pub reason: String,
+    /// The process that acts.
+    pub worker_instance_id: WorkerInstanceId,
+}
+
+/// Whether there was a lease to revoke.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeLeaseResult {
+    /// Already satisfied.
+    AlreadySatisfied {
+        /// Why; at most 64 KiB.
+        reason: String,
+    },
+    /// Revoked.
+    Revoked {
+        /// Which of the execution's leases, counting from 1.
+        lease_epoch: String,
+        /// The lease.
+        lease_id: String,
+    },
+}
+
+/// A lapsed execution to reserve for a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct IssueReclaimGrantArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The logical worker; a pool may share it.
+    pub worker_id: WorkerId,
+    /// The process that acts.
+    pub worker_instance_id: WorkerInstanceId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// Capability hash.
+    pub capability_hash: Option<String>,
+    /// Grant length in milliseconds, at least 1.
+    pub grant_ttl_ms: u64,
+    /// Route snapshot, as JSON.
+    pub route_snapshot_json: Option<String>,
+    /// Admission summary.
+    pub admission_summary: Option<String>,
+    /// The tokens the worker offers.
+    pub worker_capabilities: BTreeSet<String>,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+impl IssueReclaimGrantArgs {
+    pub fn new(
+        execution_id: ExecutionId,
+        worker_id: WorkerId,
+        worker_instance_id: WorkerInstanceId,
+        lane_id: LaneId,
+        capability_hash: Option<String>,
+        grant_ttl_ms: u64,
+        route_snapshot_json: Option<String>,
+        admission_summary: Option<String>,
+        worker_capabilities: BTreeSet<String>,
+        now: TimestampMs,
+    ) -> Self {
+        Self {
+            execution_id,
+            worker_id,
+            worker_instance_id,
+            lane_id,
+            capability_hash,
+            grant_ttl_ms,
+            route_snapshot_json,
+            admission_summary,
+            worker_capabilities,
+            now,
+        }
+    }
+}
+
+/// Whether a lapsed execution may be taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IssueReclaimGrantOutcome {
+    /// Granted.
+    Granted(ReclaimGrant),
+    /// Not reclaimable.
+    NotReclaimable {
+        /// For people, or opaque bytes for tools.
+        detail: String,
+        /// The execution.
+        execution_id: ExecutionId,
+    },
+    /// Reclaim cap exceeded.
+    ReclaimCapExceeded {
+        /// The execution.
+        execution_id: ExecutionId,
+        /// Reclaim count.
+        reclaim_count: u32,
+    },
+}
+
+/// The right to take over one lapsed execution until it expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ReclaimGrant {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The partition, as an opaque key.
+    pub partition_key: PartitionKey,
+    /// An opaque name for the grant.
+    pub grant_key: String,
+    /// When it runs out, in Unix milliseconds.
+    pub expires_at_ms: u64,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+}
+
+impl ReclaimGrant {
+    pub fn new(
+        execution_id: ExecutionId,
+        partition_key: PartitionKey,
+        grant_key: String,
+        expires_at_ms: u64,
+        lane_id: LaneId,
+    ) -> Self {
+        Self {
+            execution_id,
+            partition_key,
+            grant_key,
+            expires_at_ms,
+            lane_id,
+        }
+    }
+}
+
+/// A reclaim grant to redeem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ReclaimExecutionArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The logical worker; a pool may share it.
+    pub worker_id: WorkerId,
+    /// The process that acts.
+    pub worker_instance_id: WorkerInstanceId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// Capability hash.
+    pub capability_hash: Option<String>,
+    /// The lease.
+    pub lease_id: LeaseId,
+    /// Lease length in milliseconds, at least 1, counted from the backend's clock.
+    pub lease_ttl_ms: u64,
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// Empty, or a JSON object recorded with the attempt.
+    pub attempt_policy_json: String,
+    /// Takeovers after a lapse; 100 by default.
+    pub max_reclaim_count: Option<u32>,
+    /// Old worker instance id.
+    pub old_worker_instance_id: WorkerInstanceId,
+    /// Which attempt is current, counting from 0.
+    pub current_attempt_index: AttemptIndex,
+}
+
+impl ReclaimExecutionArgs {
+    pub fn new(
+        execution_id: ExecutionId,
+        worker_id: WorkerId,
+        worker_instance_id: WorkerInstanceId,
+        lane_id: LaneId,
+        capability_hash: Option<String>,
+        lease_id: LeaseId,
+        lease_ttl_ms: u64,
+        attempt_id: AttemptId,
+        attempt_policy_json: String,
+        max_reclaim_count: Option<u32>,
+        old_worker_instance_id: WorkerInstanceId,
+        current_attempt_index: AttemptIndex,
+    ) -> Self {
+        Self {
+            execution_id,
+            worker_id,
+            worker_instance_id,
+            lane_id,
+            capability_hash,
+            lease_id,
+            lease_ttl_ms,
+            attempt_id,
+            attempt_policy_json,
+            max_reclaim_count,
+            old_worker_instance_id,
+            current_attempt_index,
+        }
+    }
+}
+
+/// Whether a lapsed execution was taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReclaimExecutionOutcome {
+    /// Claimed.
+    Claimed(Handle),
+    /// Grant not found.
+    GrantNotFound {
+        /// The execution.
+        execution_id: ExecutionId,
+    },
+    /// Not reclaimable.
+    NotReclaimable {
+        /// For people, or opaque bytes for tools.
+        detail: String,
+        /// The execution.
+        execution_id: ExecutionId,
+    },
+    /// Reclaim cap exceeded.
+    ReclaimCapExceeded {
+        /// The execution.
+        execution_id: ExecutionId,
+        /// Reclaim count.
+        reclaim_count: u32,
+    },
+}
+
+/// Which expired leases to list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ListExpiredLeasesArgs {
+    /// As of.
+    pub as_of: TimestampMs,
+    /// Entries strictly after this one.
+    pub after: Option<ExpiredLeasesCursor>,
+    /// At most this many entries.
+    pub limit: Option<u32>,
+    /// Max partitions per call.
+    pub max_partitions_per_call: Option<u32>,
+    /// The tenant.
+    pub namespace: Option<Namespace>,
+}
+
+impl ListExpiredLeasesArgs {
+    pub fn new(as_of: TimestampMs) -> Self {
+        Self {
+            as_of,
+            after: None,
+            limit: None,
+            max_partitions_per_call: None,
+            namespace: None,
+        }
+    }
+}
+
+/// A page of expired leases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ListExpiredLeasesResult {
+    /// The page.
+    pub entries: Vec<ExpiredLeaseInfo>,
+    /// Where the next page starts; `None` on the last.
+    pub cursor: Option<ExpiredLeasesCursor>,
+}
+
+impl ListExpiredLeasesResult {
+    pub fn new(entries: Vec<ExpiredLeaseInfo>, cursor: Option<ExpiredLeasesCursor>) -> Self {
+        Self { entries, cursor }
+    }
+}
+
+/// A lease that has run out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ExpiredLeaseInfo {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lease.
+    pub lease_id: LeaseId,
+    /// Which of the execution's leases, counting from 1.
+    pub lease_epoch: LeaseEpoch,
+    /// The process that acts.
+    pub worker_instance_id: WorkerInstanceId,
+    /// When it runs out, in Unix milliseconds.
+    pub expires_at_ms: TimestampMs,
+    /// Which attempt, counting from 0.
+    pub attempt_index: AttemptIndex,
+}
+
+impl ExpiredLeaseInfo {
+    pub fn new(
+        execution_id: ExecutionId,
+        lease_id: LeaseId,
+        lease_epoch: LeaseEpoch,
+        worker_instance_id: WorkerInstanceId,
+        expires_at_ms: TimestampMs,
+        attempt_index: AttemptIndex,
+    ) -> Self {
+        Self {
+            execution_id,
+            lease_id,
+            lease_epoch,
+            worker_instance_id,
+            expires_at_ms,
+            attempt_index,
+        }
+    }
+}
+
+/// A place in the list of expired leases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ExpiredLeasesCursor {
+    /// When it runs out, in Unix milliseconds.
+    pub expires_at_ms: TimestampMs,
+    /// The execution.
+    pub execution_id: ExecutionId,
+}
+
+impl ExpiredLeasesCursor {
+    pub fn new(expires_at_ms: TimestampMs, execution_id: ExecutionId) -> Self {
+        Self {
+            expires_at_ms,
+            execution_id,
+        }
+    }
+}
+
+impl ReclaimGrant {
+    pub fn partition(&self) -> Result<Partition, PartitionKeyParseError> {
+        self.partition_key.parse()
+    }
+}
+
+/// Entries of a page of expired leases when no limit is given.
+pub const LIST_EXPIRED_LEASES_DEFAULT_LIMIT: u32 = 1_000;
+
+/// The largest page of expired leases.
+pub const LIST_EXPIRED_LEASES_MAX_LIMIT: u32 = 10_000;
+
+/// Partitions a backend looks at in one round when no number is given.
+pub const LIST_EXPIRED_LEASES_DEFAULT_MAX_PARTITIONS: u32 = 32;

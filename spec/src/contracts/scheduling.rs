@@ -1,0 +1,490 @@
+//! Grants, claims by grant, and admission blocks.
+
+use std::collections::BTreeSet;
+
+use arbitrary::Arbitrary;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Handle;
+use crate::partition::{Partition, PartitionKey, PartitionKeyParseError};
+use crate::state::AttemptType;
+use crate::types::{
+    AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseEpoch, LeaseId, TimestampMs, WorkerId,
+    WorkerInstanceId,
+};
+
+/// Which eligible executions to list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ScanEligibleArgs {
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// The partition of the record.
+    pub partition: Partition,
+    /// At most this many entries.
+    pub limit: u32,
+}
+
+impl ScanEligibleArgs {
+    pub fn new(lane_id: LaneId, partition: Partition, limit: u32) -> Self {
+        Self {
+            lane_id,
+            partition,
+            limit,
+        }
+    }
+}
+
+/// An execution to reserve for a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct IssueClaimGrantArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// The logical worker; a pool may share it.
+    pub worker_id: WorkerId,
+    /// The process that acts.
+    pub worker_instance_id: WorkerInstanceId,
+    /// The partition of the record.
+    pub partition: Partition,
+    /// The tokens the worker offers.
+    pub worker_capabilities: BTreeSet<String>,
+    /// Grant length in milliseconds, at least 1.
+    pub grant_ttl_ms: u64,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+    /// Admission summary.
+    pub admission_summary: Option<String>,
+    /// Capability hash.
+    pub capability_hash: Option<String>,
+    /// Route snapshot, as JSON.
+    pub route_snapshot_json: Option<String>,
+}
+
+impl IssueClaimGrantArgs {
+    pub fn new(
+        execution_id: ExecutionId,
+        lane_id: LaneId,
+        worker_id: WorkerId,
+        worker_instance_id: WorkerInstanceId,
+        partition: Partition,
+        worker_capabilities: BTreeSet<String>,
+        grant_ttl_ms: u64,
+        now: TimestampMs,
+    ) -> Self {
+        Self {
+            execution_id,
+            lane_id,
+            worker_id,
+            worker_instance_id,
+            partition,
+            worker_capabilities,
+            grant_ttl_ms,
+            now,
+            admission_summary: None,
+            capability_hash: None,
+            route_snapshot_json: None,
+        }
+    }
+}
+
+/// The granted execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IssueClaimGrantOutcome {
+    /// Granted.
+    Granted {
+        /// The execution.
+        execution_id: ExecutionId,
+    },
+}
+
+/// A grant to redeem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ClaimExecutionArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The logical worker; a pool may share it.
+    pub worker_id: WorkerId,
+    /// The process that acts.
+    pub worker_instance_id: WorkerInstanceId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// The lease.
+    pub lease_id: LeaseId,
+    /// Lease length in milliseconds, at least 1, counted from the backend's clock.
+    pub lease_ttl_ms: u64,
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// The index the caller expects the new attempt to get.
+    pub expected_attempt_index: AttemptIndex,
+    /// Empty, or a JSON object recorded with the attempt.
+    pub attempt_policy_json: String,
+    /// Longest time an attempt may be held, in milliseconds.
+    pub attempt_timeout_ms: Option<u64>,
+    /// When the whole execution is out of time, in Unix milliseconds.
+    pub execution_deadline_at: Option<i64>,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+impl ClaimExecutionArgs {
+    pub fn new(
+        execution_id: ExecutionId,
+        worker_id: WorkerId,
+        worker_instance_id: WorkerInstanceId,
+        lane_id: LaneId,
+        lease_id: LeaseId,
+        lease_ttl_ms: u64,
+        attempt_id: AttemptId,
+        expected_attempt_index: AttemptIndex,
+        attempt_policy_json: String,
+        attempt_timeout_ms: Option<u64>,
+        execution_deadline_at: Option<i64>,
+        now: TimestampMs,
+    ) -> Self {
+        Self {
+            execution_id,
+            worker_id,
+            worker_instance_id,
+            lane_id,
+            lease_id,
+            lease_ttl_ms,
+            attempt_id,
+            expected_attempt_index,
+            attempt_policy_json,
+            attempt_timeout_ms,
+            execution_deadline_at,
+            now,
+        }
+    }
+}
+
+/// The claimed execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ClaimExecutionResult {
+    /// Claimed.
+    Claimed(ClaimedExecution),
+}
+
+/// An execution, its new attempt and its lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ClaimedExecution {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lease.
+    pub lease_id: LeaseId,
+    /// Which of the execution's leases, counting from 1.
+    pub lease_epoch: LeaseEpoch,
+    /// Which attempt, counting from 0.
+    pub attempt_index: AttemptIndex,
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// Attempt type.
+    pub attempt_type: AttemptType,
+    /// Lease expires at this time, in Unix milliseconds.
+    pub lease_expires_at: TimestampMs,
+    /// The new handle.
+    pub handle: Handle,
+}
+
+impl ClaimedExecution {
+    pub fn new(
+        execution_id: ExecutionId,
+        lease_id: LeaseId,
+        lease_epoch: LeaseEpoch,
+        attempt_index: AttemptIndex,
+        attempt_id: AttemptId,
+        attempt_type: AttemptType,
+        lease_expires_at: TimestampMs,
+        handle: Handle,
+    ) -> Self {
+        Self {
+            execution_id,
+            lease_id,
+            lease_epoch,
+            attempt_index,
+            attempt_id,
+            attempt_type,
+            lease_expires_at,
+            handle,
+        }
+    }
+}
+
+/// A worker asking the scheduler for work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ClaimForWorkerArgs {
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// The logical worker; a pool may share it.
+    pub worker_id: WorkerId,
+    /// The process that acts.
+    pub worker_instance_id: WorkerInstanceId,
+    /// The tokens the worker offers.
+    pub worker_capabilities: BTreeSet<String>,
+    /// Grant length in milliseconds, at least 1.
+    pub grant_ttl_ms: u64,
+}
+
+impl ClaimForWorkerArgs {
+    pub fn new(
+        lane_id: LaneId,
+        worker_id: WorkerId,
+        worker_instance_id: WorkerInstanceId,
+        worker_capabilities: BTreeSet<String>,
+        grant_ttl_ms: u64,
+    ) -> Self {
+        Self {
+            lane_id,
+            worker_id,
+            worker_instance_id,
+            worker_capabilities,
+            grant_ttl_ms,
+        }
+    }
+}
+
+/// What the scheduler found for a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ClaimForWorkerOutcome {
+    /// Granted.
+    Granted(ClaimGrant),
+    /// No work.
+    NoWork,
+}
+
+/// The right to claim one execution until it expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ClaimGrant {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The partition, as an opaque key.
+    pub partition_key: PartitionKey,
+    /// An opaque name for the grant.
+    pub grant_key: String,
+    /// When it runs out, in Unix milliseconds.
+    pub expires_at_ms: u64,
+}
+
+impl ClaimGrant {
+    pub fn new(
+        execution_id: ExecutionId,
+        partition_key: PartitionKey,
+        grant_key: String,
+        expires_at_ms: u64,
+    ) -> Self {
+        Self {
+            execution_id,
+            partition_key,
+            grant_key,
+            expires_at_ms,
+        }
+    }
+}
+
+/// An execution that an operator claims directly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct IssueGrantAndClaimArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// Lease duration, in milliseconds.
+    pub lease_duration_ms: u64,
+}
+
+impl IssueGrantAndClaimArgs {
+    pub fn new(execution_id: ExecutionId, lane_id: LaneId, lease_duration_ms: u64) -> Self {
+        Self {
+            execution_id,
+            lane_id,
+            lease_duration_ms,
+        }
+    }
+}
+
+/// The lease an operator's claim made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ClaimGrantOutcome {
+    /// The lease.
+    pub lease_id: LeaseId,
+    /// Which of the execution's leases, counting from 1.
+    pub lease_epoch: LeaseEpoch,
+    /// Which attempt, counting from 0.
+    pub attempt_index: AttemptIndex,
+}
+
+impl ClaimGrantOutcome {
+    pub fn new(lease_id: LeaseId, lease_epoch: LeaseEpoch, attempt_index: AttemptIndex) -> Self {
+        Self {
+            lease_id,
+            lease_epoch,
+            attempt_index,
+        }
+    }
+}
+
+/// An eligible execution that no worker can run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct BlockRouteArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// The partition of the record.
+    pub partition: Partition,
+    /// Reason code.
+    pub reason_code: String,
+    /// Reason detail.
+    pub reason_detail: String,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+impl BlockRouteArgs {
+    pub fn new(
+        execution_id: ExecutionId,
+        lane_id: LaneId,
+        partition: Partition,
+        reason_code: String,
+        reason_detail: String,
+        now: TimestampMs,
+    ) -> Self {
+        Self {
+            execution_id,
+            lane_id,
+            partition,
+            reason_code,
+            reason_detail,
+            now,
+        }
+    }
+}
+
+/// What a route block led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BlockRouteOutcome {
+    /// Blocked.
+    Blocked {
+        /// The execution.
+        execution_id: ExecutionId,
+    },
+    /// Rejected.
+    Rejected {
+        /// For people.
+        message: String,
+    },
+}
+
+/// An eligible execution that admission denied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct BlockExecutionForAdmissionArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// The partition of the record.
+    pub partition: Partition,
+    /// Why; at most 64 KiB.
+    pub reason: BlockingReason,
+    /// Reason detail.
+    pub reason_detail: Option<String>,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+impl BlockExecutionForAdmissionArgs {
+    pub fn new(
+        execution_id: ExecutionId,
+        lane_id: LaneId,
+        partition: Partition,
+        reason: BlockingReason,
+        reason_detail: Option<String>,
+        now: TimestampMs,
+    ) -> Self {
+        Self {
+            execution_id,
+            lane_id,
+            partition,
+            reason,
+            reason_detail,
+            now,
+        }
+    }
+}
+
+/// What an admission block led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BlockExecutionForAdmissionOutcome {
+    /// Blocked.
+    Blocked {
+        /// The execution.
+        execution_id: ExecutionId,
+        /// Why; at most 64 KiB.
+        reason: BlockingReason,
+    },
+    /// Rejected.
+    Rejected {
+        /// For people.
+        message: String,
+    },
+}
+
+/// Why the scheduler parks an execution.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
+pub enum BlockingReason {
+    /// Waiting for budget.
+    WaitingForBudget,
+    /// Waiting for capable worker.
+    WaitingForCapableWorker,
+    /// Waiting for quota.
+    WaitingForQuota,
+}
+
+impl ClaimGrant {
+    pub fn partition(&self) -> Result<Partition, PartitionKeyParseError> {
+        self.partition_key.parse()
+    }
+}
+
+impl ClaimForWorkerOutcome {
+    pub fn granted(grant: ClaimGrant) -> Self {
+        Self::Granted(grant)
+    }
+
+    pub fn no_work() -> Self {
+        Self::NoWork
+    }
+}
+
+impl BlockingReason {
+    /// The name in snake case, as stored and shown everywhere.
+    pub fn reason_code(&self) -> &'static str {
+        self.into()
+    }
+}

@@ -1,0 +1,465 @@
+//! Signals, waitpoints, and claiming what they resumed.
+
+use arbitrary::Arbitrary;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Handle, WaitpointHmac};
+use crate::partition::{Partition, PartitionKey, PartitionKeyParseError};
+use crate::state::PublicState;
+use crate::types::{
+    AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseEpoch, LeaseId, SignalId, TimestampMs,
+    WaitpointId, WaitpointToken, WorkerId, WorkerInstanceId,
+};
+
+/// A signal for a waitpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct DeliverSignalArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Ties it to something outside.
+    pub correlation_id: Option<String>,
+    /// When it was created, in Unix milliseconds.
+    pub created_at: Option<TimestampMs>,
+    /// Dedup ttl, in milliseconds.
+    pub dedup_ttl_ms: Option<u64>,
+    /// A key under which a repetition is recognised.
+    pub idempotency_key: Option<String>,
+    /// Signals accepted; 10 000 by default.
+    pub max_signals_per_execution: Option<u64>,
+    /// The bytes.
+    pub payload: Option<Vec<u8>>,
+    /// How the caller encoded the payload; recorded only.
+    pub payload_encoding: Option<String>,
+    /// Resume delay, in milliseconds.
+    pub resume_delay_ms: Option<u64>,
+    /// Signal category.
+    pub signal_category: String,
+    /// The signal.
+    pub signal_id: SignalId,
+    /// Signal maxlen.
+    pub signal_maxlen: Option<u64>,
+    /// What the signal is called.
+    pub signal_name: String,
+    /// Source identity.
+    pub source_identity: String,
+    /// Source type.
+    pub source_type: String,
+    /// Target scope.
+    pub target_scope: String,
+    /// The waitpoint.
+    pub waitpoint_id: WaitpointId,
+    /// The signed token that authorises a signal.
+    pub waitpoint_token: WaitpointToken,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+/// Whether the signal is new.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliverSignalResult {
+    /// Accepted.
+    Accepted {
+        /// Effect.
+        effect: String,
+        /// The signal.
+        signal_id: SignalId,
+    },
+    /// Duplicate.
+    Duplicate {
+        /// Existing signal id.
+        existing_signal_id: SignalId,
+    },
+}
+
+/// An operator's approval, delivered as a signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct DeliverApprovalSignalArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// The waitpoint.
+    pub waitpoint_id: WaitpointId,
+    /// What the signal is called.
+    pub signal_name: String,
+    /// Idempotency suffix.
+    pub idempotency_suffix: String,
+    /// Signal dedup ttl, in milliseconds.
+    pub signal_dedup_ttl_ms: u64,
+    /// Maxlen.
+    pub maxlen: Option<u64>,
+    /// Signals accepted; 10 000 by default.
+    pub max_signals_per_execution: Option<u64>,
+}
+
+impl DeliverApprovalSignalArgs {
+    pub fn new(
+        execution_id: ExecutionId,
+        lane_id: LaneId,
+        waitpoint_id: WaitpointId,
+        signal_name: impl Into<String>,
+        idempotency_suffix: impl Into<String>,
+        signal_dedup_ttl_ms: u64,
+        maxlen: Option<u64>,
+        max_signals_per_execution: Option<u64>,
+    ) -> Self {
+        Self {
+            execution_id,
+            lane_id,
+            waitpoint_id,
+            signal_name: signal_name.into(),
+            idempotency_suffix: idempotency_suffix.into(),
+            signal_dedup_ttl_ms,
+            maxlen,
+            max_signals_per_execution,
+        }
+    }
+}
+
+/// A suspended execution to resume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct ResumeExecutionArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Resume delay, in milliseconds.
+    pub resume_delay_ms: u64,
+    /// Trigger type.
+    pub trigger_type: String,
+}
+
+/// The execution as the resumption left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum ResumeExecutionResult {
+    /// Resumed.
+    Resumed {
+        /// The state shown to callers.
+        public_state: PublicState,
+    },
+}
+
+/// The right to continue one resumed execution until it expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ResumeGrant {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The partition, as an opaque key.
+    pub partition_key: PartitionKey,
+    /// An opaque name for the grant.
+    pub grant_key: String,
+    /// When it runs out, in Unix milliseconds.
+    pub expires_at_ms: u64,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+}
+
+impl ResumeGrant {
+    pub fn new(
+        execution_id: ExecutionId,
+        partition_key: PartitionKey,
+        grant_key: String,
+        expires_at_ms: u64,
+        lane_id: LaneId,
+    ) -> Self {
+        Self {
+            execution_id,
+            partition_key,
+            grant_key,
+            expires_at_ms,
+            lane_id,
+        }
+    }
+}
+
+/// A resumed execution to continue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct ClaimResumedExecutionArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Which attempt is current, counting from 0.
+    pub current_attempt_index: AttemptIndex,
+    /// The lane the execution was created on.
+    pub lane_id: LaneId,
+    /// The lease.
+    pub lease_id: LeaseId,
+    /// Lease length in milliseconds, at least 1, counted from the backend's clock.
+    pub lease_ttl_ms: u64,
+    /// Remaining attempt timeout, in milliseconds.
+    pub remaining_attempt_timeout_ms: Option<u64>,
+    /// The logical worker; a pool may share it.
+    pub worker_id: WorkerId,
+    /// The process that acts.
+    pub worker_instance_id: WorkerInstanceId,
+    /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
+    pub now: TimestampMs,
+}
+
+/// The claimed, continued execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimResumedExecutionResult {
+    /// Claimed.
+    Claimed(ClaimedResumedExecution),
+}
+
+/// An execution, its continued attempt and its new lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ClaimedResumedExecution {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lease.
+    pub lease_id: LeaseId,
+    /// Which of the execution's leases, counting from 1.
+    pub lease_epoch: LeaseEpoch,
+    /// Which attempt, counting from 0.
+    pub attempt_index: AttemptIndex,
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// Lease expires at this time, in Unix milliseconds.
+    pub lease_expires_at: TimestampMs,
+    /// The new handle.
+    pub handle: Handle,
+}
+
+impl ClaimedResumedExecution {
+    pub fn new(
+        execution_id: ExecutionId,
+        lease_id: LeaseId,
+        lease_epoch: LeaseEpoch,
+        attempt_index: AttemptIndex,
+        attempt_id: AttemptId,
+        lease_expires_at: TimestampMs,
+        handle: Handle,
+    ) -> Self {
+        Self {
+            execution_id,
+            lease_id,
+            lease_epoch,
+            attempt_index,
+            attempt_id,
+            lease_expires_at,
+            handle,
+        }
+    }
+}
+
+/// Whose waitpoints to list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ListPendingWaitpointsArgs {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Entries strictly after this one.
+    pub after: Option<WaitpointId>,
+    /// At most this many entries.
+    pub limit: Option<u32>,
+}
+
+impl ListPendingWaitpointsArgs {
+    pub fn new(execution_id: ExecutionId) -> Self {
+        Self {
+            execution_id,
+            after: None,
+            limit: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_after(mut self, after: WaitpointId) -> Self {
+        self.after = Some(after);
+        self
+    }
+
+    #[must_use]
+    pub fn with_limit(mut self, limit: u32) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+/// A page of waitpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ListPendingWaitpointsResult {
+    /// The page.
+    pub entries: Vec<PendingWaitpointInfo>,
+    /// Where the next page starts; `None` on the last.
+    pub next_cursor: Option<WaitpointId>,
+}
+
+impl ListPendingWaitpointsResult {
+    pub fn new(entries: Vec<PendingWaitpointInfo>) -> Self {
+        Self {
+            entries,
+            next_cursor: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_next_cursor(mut self, next_cursor: WaitpointId) -> Self {
+        self.next_cursor = Some(next_cursor);
+        self
+    }
+}
+
+/// A waitpoint that still accepts signals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct PendingWaitpointInfo {
+    /// The waitpoint.
+    pub waitpoint_id: WaitpointId,
+    /// The name callers use for the waitpoint.
+    pub waitpoint_key: String,
+    /// State.
+    pub state: String,
+    /// When it was created, in Unix milliseconds.
+    pub created_at: TimestampMs,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Token kid.
+    pub token_kid: String,
+    /// Token fingerprint.
+    pub token_fingerprint: String,
+    /// Activated at this time, in Unix milliseconds.
+    pub activated_at: Option<TimestampMs>,
+    /// When it runs out, in Unix milliseconds.
+    pub expires_at: Option<TimestampMs>,
+    /// Required signal names.
+    pub required_signal_names: Vec<String>,
+}
+
+impl PendingWaitpointInfo {
+    pub fn new(
+        waitpoint_id: WaitpointId,
+        waitpoint_key: String,
+        state: String,
+        created_at: TimestampMs,
+        execution_id: ExecutionId,
+        token_kid: String,
+        token_fingerprint: String,
+    ) -> Self {
+        Self {
+            waitpoint_id,
+            waitpoint_key,
+            state,
+            created_at,
+            execution_id,
+            token_kid,
+            token_fingerprint,
+            activated_at: None,
+            expires_at: None,
+            required_signal_names: Default::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn with_activated_at(mut self, activated_at: TimestampMs) -> Self {
+        self.activated_at = Some(activated_at);
+        self
+    }
+
+    #[must_use]
+    pub fn with_expires_at(mut self, expires_at: TimestampMs) -> Self {
+        self.expires_at = Some(expires_at);
+        self
+    }
+
+    #[must_use]
+    pub fn with_required_signal_names(mut self, required_signal_names: Vec<String>) -> Self {
+        self.required_signal_names = required_signal_names;
+        self
+    }
+}
+
+/// A further waitpoint of a suspension.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct AdditionalWaitpointBinding {
+    /// The waitpoint.
+    pub waitpoint_id: WaitpointId,
+    /// The name callers use for the waitpoint.
+    pub waitpoint_key: String,
+    /// The signed token that authorises a signal.
+    pub waitpoint_token: WaitpointHmac,
+}
+
+impl AdditionalWaitpointBinding {
+    pub fn new(
+        waitpoint_id: WaitpointId,
+        waitpoint_key: String,
+        waitpoint_token: WaitpointHmac,
+    ) -> Self {
+        Self {
+            waitpoint_id,
+            waitpoint_key,
+            waitpoint_token,
+        }
+    }
+}
+
+/// A page of suspended executions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct ListSuspendedPage {
+    /// The page.
+    pub entries: Vec<SuspendedExecutionEntry>,
+    /// Where the next page starts; `None` on the last.
+    pub next_cursor: Option<ExecutionId>,
+}
+
+impl ListSuspendedPage {
+    pub fn new(entries: Vec<SuspendedExecutionEntry>, next_cursor: Option<ExecutionId>) -> Self {
+        Self {
+            entries,
+            next_cursor,
+        }
+    }
+}
+
+/// A suspended execution, for listings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[non_exhaustive]
+pub struct SuspendedExecutionEntry {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Suspended at, in milliseconds.
+    pub suspended_at_ms: i64,
+    /// Why; at most 64 KiB.
+    pub reason: String,
+}
+
+impl SuspendedExecutionEntry {
+    pub fn new(execution_id: ExecutionId, suspended_at_ms: i64, reason: String) -> Self {
+        Self {
+            execution_id,
+            suspended_at_ms,
+            reason,
+        }
+    }
+}
+
+/// What a counting condition counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CountKind {
+    /// Distinct signals.
+    DistinctSignals,
+    /// Distinct sources.
+    DistinctSources,
+    /// Distinct waitpoints.
+    DistinctWaitpoints,
+}
+
+impl ResumeGrant {
+    pub fn partition(&self) -> Result<Partition, PartitionKeyParseError> {
+        self.partition_key.parse()
+    }
+}
+
+/// Deepest nesting of a composite resume condition.
+pub const MAX_COMPOSITE_DEPTH: usize = 4;

@@ -1,0 +1,144 @@
+//! The trait for a backend that answers calls as data.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::backend::{
+    AppendFrameOutcome, CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy,
+    CompletionPayload, FailOutcome, FailureClass, FailureReason, Frame, Handle, LeaseRenewal,
+    PendingWaitpoint, PrepareOutcome, ResumeSignal, ResumeToken, ScannerFilter, SummaryDocument,
+    SuspendArgs, SuspendOutcome, TailVisibility, UsageDimensions,
+};
+use crate::call::{Call, Reply};
+use crate::capability::Capabilities;
+use crate::contracts::{
+    AddExecutionToFlowArgs, AddExecutionToFlowResult, ApplyDependencyToChildArgs,
+    ApplyDependencyToChildResult, BlockExecutionForAdmissionArgs,
+    BlockExecutionForAdmissionOutcome, BlockRouteArgs, BlockRouteOutcome, BudgetStatus,
+    BudgetUsageAndLimits, CancelExecutionArgs, CancelExecutionResult, CancelFlowArgs,
+    CancelFlowHeader, CancelFlowResult, CascadeOutcome, ChangePriorityArgs, ChangePriorityResult,
+    CheckAdmissionArgs, CheckAdmissionResult, ClaimExecutionArgs, ClaimExecutionResult,
+    ClaimForWorkerArgs, ClaimForWorkerOutcome, ClaimGrantOutcome, ClaimResumedExecutionArgs,
+    ClaimResumedExecutionResult, CompleteExecutionArgs, CompleteExecutionResult, CreateBudgetArgs,
+    CreateBudgetResult, CreateExecutionArgs, CreateExecutionResult, CreateFlowArgs,
+    CreateFlowResult, CreateQuotaPolicyArgs, CreateQuotaPolicyResult, DeliverApprovalSignalArgs,
+    DeliverSignalArgs, DeliverSignalResult, EdgeDependencyPolicy, EdgeDirection, EdgeSnapshot,
+    EvaluateFlowEligibilityArgs, EvaluateFlowEligibilityResult, ExecutionContext, ExecutionInfo,
+    ExecutionSnapshot, FailExecutionArgs, FailExecutionResult, FlowSnapshot, HeartbeatWorkerArgs,
+    HeartbeatWorkerOutcome, IssueClaimGrantArgs, IssueClaimGrantOutcome, IssueGrantAndClaimArgs,
+    IssueReclaimGrantArgs, IssueReclaimGrantOutcome, ListExecutionsPage, ListExpiredLeasesArgs,
+    ListExpiredLeasesResult, ListFlowsPage, ListLanesPage, ListPendingWaitpointsArgs,
+    ListPendingWaitpointsResult, ListSuspendedPage, ListWorkersArgs, ListWorkersResult,
+    MarkWorkerDeadArgs, MarkWorkerDeadOutcome, QuotaPolicyLimits, ReclaimExecutionArgs,
+    ReclaimExecutionOutcome, RecordSpendArgs, RegisterWorkerArgs, RegisterWorkerOutcome,
+    ReleaseAdmissionArgs, ReleaseAdmissionResult, ReleaseBudgetArgs, RenewLeaseArgs,
+    RenewLeaseResult, ReplayExecutionArgs, ReplayExecutionResult, ReportUsageAdminArgs,
+    ReportUsageResult, ResetBudgetArgs, ResetBudgetResult, ResolveDependencyArgs,
+    ResolveDependencyOutcome, ResumeExecutionArgs, ResumeExecutionResult, RevokeLeaseArgs,
+    RevokeLeaseResult, RotateWaitpointHmacSecretAllArgs, RotateWaitpointHmacSecretAllResult,
+    ScanEligibleArgs, SeedOutcome, SeedWaitpointHmacSecretArgs, SetEdgeGroupPolicyResult,
+    StageDependencyEdgeArgs, StageDependencyEdgeResult, StreamCursor, StreamFrames,
+};
+use crate::engine_backend::{
+    EngineBackend, ExpirePhase, ReconcileCounts, SiblingCancelReconcileAction,
+};
+use crate::engine_error::EngineError;
+use crate::methods::with_methods;
+use crate::partition::{Partition, PartitionKey};
+use crate::state::PublicState;
+use crate::stream_events::{
+    CompletionEvent, InstanceTagEvent, LeaseHistoryEvent, SignalDeliveryEvent, Subscription,
+};
+use crate::stream_subscribe;
+use crate::types::{
+    AttemptIndex, BudgetId, EdgeId, ExecutionId, FlowId, LaneId, LeaseFence, QuotaPolicyId,
+    TimestampMs, WaitpointId,
+};
+
+/// A backend in one function: every call arrives as data and leaves as data. Whoever implements
+/// it is an [`EngineBackend`].
+#[async_trait]
+pub trait Dispatch: Send + Sync + 'static {
+    /// Answers a call. The reply must be of the call's own method.
+    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError>;
+
+    fn backend_label(&self) -> &'static str;
+
+    fn capabilities(&self) -> Capabilities;
+
+    fn as_any(&self) -> &(dyn Any + 'static) {
+        &()
+    }
+}
+
+macro_rules! implement {
+    (
+        calls { $($variant:ident = $name:ident($(
+            $arg:ident $(: & $borrowed:ty)? $(= $owned:ty)? $([$item:ty])?
+        ),* $(,)?) -> $ret:ty;)* }
+        subscriptions { $($svariant:ident = $sname:ident($(
+            $sarg:ident $(: & $sborrowed:ty)? $(= $sowned:ty)?
+        ),* $(,)?) -> $event:ty;)* }
+    ) => {
+        #[async_trait]
+        impl<T: Dispatch> EngineBackend for T {
+            $(
+                async fn $name(&self, $(
+                    $arg: $(&$borrowed)? $($owned)? $(&[&$item])?
+                ),*) -> Result<$ret, EngineError> {
+                    $(let $arg = own!($arg, $(& $borrowed)? $(= $owned)? $([$item])?);)*
+                    match self.dispatch(Call::$variant { $($arg),* }).await? {
+                        Reply::$variant(reply) => Ok(reply),
+                        other => Err(misdirected(stringify!($name), &other)),
+                    }
+                }
+            )*
+            $(
+                async fn $sname(&self, $(
+                    $sarg: $(&$sborrowed)? $($sowned)?
+                ),*) -> Result<Subscription<$event>, EngineError> {
+                    $(let $sarg = own!($sarg, $(& $sborrowed)? $(= $sowned)?);)*
+                    match self.dispatch(Call::$svariant { $($sarg),* }).await? {
+                        Reply::$svariant(live) => Ok(live.take()),
+                        other => Err(misdirected(stringify!($sname), &other)),
+                    }
+                }
+            )*
+
+            fn backend_label(&self) -> &'static str {
+                Dispatch::backend_label(self)
+            }
+
+            fn capabilities(&self) -> Capabilities {
+                Dispatch::capabilities(self)
+            }
+
+            fn as_any(&self) -> &(dyn Any + 'static) {
+                Dispatch::as_any(self)
+            }
+        }
+    };
+}
+
+macro_rules! own {
+    ($arg:ident, & $borrowed:ty) => {
+        <$borrowed as ToOwned>::to_owned($arg)
+    };
+    ($arg:ident, = $owned:ty) => {
+        $arg
+    };
+    ($arg:ident, [$item:ty]) => {
+        $arg.iter().map(|item| <$item>::to_owned(item)).collect()
+    };
+}
+
+with_methods!(implement);
+
+/// A reply of another method is a fault of the dispatcher, not of the caller.
+fn misdirected(method: &str, reply: &Reply) -> EngineError {
+    let text = format!("a call of {method} was answered by {}", reply.method());
+    EngineError::transport("dispatch", text)
+}

@@ -1,0 +1,978 @@
+//! The trait that every backend implements.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use arbitrary::Arbitrary;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{
+    AppendFrameOutcome, CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy,
+    CompletionPayload, FailOutcome, FailureClass, FailureReason, Frame, Handle, LeaseRenewal,
+    PendingWaitpoint, PrepareOutcome, ResumeSignal, ResumeToken, ScannerFilter, SummaryDocument,
+    SuspendArgs, SuspendOutcome, TailVisibility, UsageDimensions,
+};
+use crate::capability::{BackendIdentity, Capabilities, Supports, Version};
+use crate::contracts::{
+    AddExecutionToFlowArgs, AddExecutionToFlowResult, ApplyDependencyToChildArgs,
+    ApplyDependencyToChildResult, BlockExecutionForAdmissionArgs,
+    BlockExecutionForAdmissionOutcome, BlockRouteArgs, BlockRouteOutcome, BudgetStatus,
+    BudgetUsageAndLimits, CancelExecutionArgs, CancelExecutionResult, CancelFlowArgs,
+    CancelFlowHeader, CancelFlowResult, CascadeOutcome, ChangePriorityArgs, ChangePriorityResult,
+    CheckAdmissionArgs, CheckAdmissionResult, ClaimExecutionArgs, ClaimExecutionResult,
+    ClaimForWorkerArgs, ClaimForWorkerOutcome, ClaimGrantOutcome, ClaimResumedExecutionArgs,
+    ClaimResumedExecutionResult, CompleteExecutionArgs, CompleteExecutionResult, CreateBudgetArgs,
+    CreateBudgetResult, CreateExecutionArgs, CreateExecutionResult, CreateFlowArgs,
+    CreateFlowResult, CreateQuotaPolicyArgs, CreateQuotaPolicyResult, DeliverApprovalSignalArgs,
+    DeliverSignalArgs, DeliverSignalResult, EdgeDependencyPolicy, EdgeDirection, EdgeSnapshot,
+    EvaluateFlowEligibilityArgs, EvaluateFlowEligibilityResult, ExecutionContext, ExecutionInfo,
+    ExecutionSnapshot, FailExecutionArgs, FailExecutionResult, FlowSnapshot, HeartbeatWorkerArgs,
+    HeartbeatWorkerOutcome, IssueClaimGrantArgs, IssueClaimGrantOutcome, IssueGrantAndClaimArgs,
+    IssueReclaimGrantArgs, IssueReclaimGrantOutcome, ListExecutionsPage, ListExpiredLeasesArgs,
+    ListExpiredLeasesResult, ListFlowsPage, ListLanesPage, ListPendingWaitpointsArgs,
+    ListPendingWaitpointsResult, ListSuspendedPage, ListWorkersArgs, ListWorkersResult,
+    MarkWorkerDeadArgs, MarkWorkerDeadOutcome, QuotaPolicyLimits, ReclaimExecutionArgs,
+    ReclaimExecutionOutcome, RecordSpendArgs, RegisterWorkerArgs, RegisterWorkerOutcome,
+    ReleaseAdmissionArgs, ReleaseAdmissionResult, ReleaseBudgetArgs, RenewLeaseArgs,
+    RenewLeaseResult, ReplayExecutionArgs, ReplayExecutionResult, ReportUsageAdminArgs,
+    ReportUsageResult, ResetBudgetArgs, ResetBudgetResult, ResolveDependencyArgs,
+    ResolveDependencyOutcome, ResumeExecutionArgs, ResumeExecutionResult, RevokeLeaseArgs,
+    RevokeLeaseResult, RotateWaitpointHmacSecretAllArgs, RotateWaitpointHmacSecretAllResult,
+    ScanEligibleArgs, SeedOutcome, SeedWaitpointHmacSecretArgs, SetEdgeGroupPolicyResult,
+    StageDependencyEdgeArgs, StageDependencyEdgeResult, StreamCursor, StreamFrames,
+};
+use crate::engine_error::EngineError;
+use crate::partition::{Partition, PartitionKey};
+use crate::state::PublicState;
+use crate::stream_events::{
+    CompletionSubscription, InstanceTagSubscription, LeaseHistorySubscription,
+    SignalDeliverySubscription,
+};
+use crate::stream_subscribe;
+use crate::types::{
+    AttemptIndex, BudgetId, EdgeId, ExecutionId, FlowId, LaneId, LeaseFence, QuotaPolicyId,
+    TimestampMs, WaitpointId,
+};
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+/// A durable-execution engine.
+///
+/// Each call is one atomic step: it takes effect as a whole or not at all. What each method
+/// promises is written in the numbered clauses of `spec/contract/`; the ids stand in parentheses.
+/// A method that a backend does not provide keeps its default here, which answers
+/// [`EngineError::Unavailable`] (SYS-001).
+#[async_trait]
+#[allow(unused_variables)]
+pub trait EngineBackend: Send + Sync + 'static {
+    /// Takes the first execution of the lane, in order of priority and age, whose requirements the
+    /// worker meets; `None` when there is none. With `max_wait` it keeps looking for that long.
+    /// (CLM-001 to CLM-008, SCH-002, SCH-003, SCH-004)
+    async fn claim(
+        &self,
+        lane: &LaneId,
+        capabilities: &CapabilitySet,
+        policy: ClaimPolicy,
+    ) -> Result<Option<Handle>>;
+
+    /// Extends the lease to the backend's time plus the handle's TTL. (LSE-002 to LSE-005, LSE-009,
+    /// LSE-011)
+    async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal>;
+
+    /// Records how far the attempt is, 0 to 100 percent, and a message of at most 64 KiB; `None`
+    /// keeps what was there. (ATT-005, ATT-006, LSE-002)
+    async fn progress(
+        &self,
+        handle: &Handle,
+        percent: Option<u8>,
+        message: Option<String>,
+    ) -> Result<()>;
+
+    /// Appends a frame to the attempt's output stream.
+    async fn append_frame(&self, handle: &Handle, frame: Frame) -> Result<AppendFrameOutcome>;
+
+    /// Ends the execution in success, with a result of at most 64 KiB. (ATT-007, ATT-008, ATT-003,
+    /// LSE-002)
+    async fn complete(&self, handle: &Handle, payload: Option<Vec<u8>>) -> Result<()>;
+
+    /// Ends the attempt in failure; the execution is retried if its policy and the class permit.
+    /// (ATT-009 to ATT-018, ATT-003, LSE-002)
+    async fn fail(
+        &self,
+        handle: &Handle,
+        reason: FailureReason,
+        classification: FailureClass,
+    ) -> Result<FailOutcome>;
+
+    /// Ends the execution as cancelled, by the worker that holds it. (ATT-019, ATT-003, LSE-002)
+    async fn cancel(&self, handle: &Handle, reason: &str) -> Result<()>;
+
+    /// Gives up the lease until the resume condition holds.
+    async fn suspend(&self, handle: &Handle, args: SuspendArgs) -> Result<SuspendOutcome>;
+
+    /// As `suspend`, for a caller that holds the fence and not the handle.
+    async fn suspend_by_triple(
+        &self,
+        exec_id: ExecutionId,
+        triple: LeaseFence,
+        args: SuspendArgs,
+    ) -> Result<SuspendOutcome> {
+        unavailable("suspend_by_triple")
+    }
+
+    /// Makes a waitpoint that signals may target before a suspension uses it.
+    async fn create_waitpoint(
+        &self,
+        handle: &Handle,
+        waitpoint_key: &str,
+        expires_in: Duration,
+    ) -> Result<PendingWaitpoint>;
+
+    /// The token of a waitpoint; `None` when there is no such waitpoint.
+    async fn read_waitpoint_token(
+        &self,
+        partition: PartitionKey,
+        waitpoint_id: &WaitpointId,
+    ) -> Result<Option<String>> {
+        unavailable("read_waitpoint_token")
+    }
+
+    /// The signals that resumed the handle's execution.
+    async fn observe_signals(&self, handle: &Handle) -> Result<Vec<ResumeSignal>>;
+
+    /// Continues a resumed execution; `None` when it is no longer resumable.
+    async fn claim_from_resume_grant(&self, token: ResumeToken) -> Result<Option<Handle>>;
+
+    /// Reserves a lapsed or revoked execution for a worker.
+    async fn issue_reclaim_grant(
+        &self,
+        args: IssueReclaimGrantArgs,
+    ) -> Result<IssueReclaimGrantOutcome> {
+        unavailable("issue_reclaim_grant")
+    }
+
+    /// Takes over a lapsed or revoked execution in a new attempt.
+    async fn reclaim_execution(
+        &self,
+        args: ReclaimExecutionArgs,
+    ) -> Result<ReclaimExecutionOutcome> {
+        unavailable("reclaim_execution")
+    }
+
+    /// Gives up the lease until `delay_until`; the same attempt continues then.
+    async fn delay(&self, handle: &Handle, delay_until: TimestampMs) -> Result<()>;
+
+    /// Gives up the lease until the dependencies are resolved; the same attempt continues then.
+    async fn wait_children(&self, handle: &Handle) -> Result<()>;
+
+    /// The execution at one instant; `None` when there is none. (EXE-016 to EXE-019, EXE-028)
+    async fn describe_execution(&self, id: &ExecutionId) -> Result<Option<ExecutionSnapshot>>;
+
+    /// What a worker needs to run it. (EXE-015, EXE-022)
+    async fn read_execution_context(&self, execution_id: &ExecutionId) -> Result<ExecutionContext>;
+
+    /// The index of the attempt most recently started. (ATT-001, ATT-002)
+    async fn read_current_attempt_index(&self, execution_id: &ExecutionId) -> Result<AttemptIndex> {
+        unavailable("read_current_attempt_index")
+    }
+
+    /// How many attempts were started; the index the next one gets. (ATT-001, ATT-002)
+    async fn read_total_attempt_count(&self, execution_id: &ExecutionId) -> Result<AttemptIndex> {
+        unavailable("read_total_attempt_count")
+    }
+
+    /// The flow at one instant; `None` when there is none.
+    async fn describe_flow(&self, id: &FlowId) -> Result<Option<FlowSnapshot>>;
+
+    /// Sets one tag, in any state. (EXE-029, EXE-031, EXE-032)
+    async fn set_execution_tag(
+        &self,
+        execution_id: &ExecutionId,
+        key: &str,
+        value: &str,
+    ) -> Result<()> {
+        unavailable("set_execution_tag")
+    }
+
+    /// Sets one tag of a flow, in any state.
+    async fn set_flow_tag(&self, flow_id: &FlowId, key: &str, value: &str) -> Result<()> {
+        unavailable("set_flow_tag")
+    }
+
+    /// One tag; `None` when it is not set or there is no such execution. (EXE-030, EXE-031)
+    async fn get_execution_tag(
+        &self,
+        execution_id: &ExecutionId,
+        key: &str,
+    ) -> Result<Option<String>> {
+        unavailable("get_execution_tag")
+    }
+
+    /// The tenant; `None` when there is no such execution. (EXE-024)
+    async fn get_execution_namespace(&self, execution_id: &ExecutionId) -> Result<Option<String>> {
+        unavailable("get_execution_namespace")
+    }
+
+    /// One tag of a flow; `None` when it is not set or there is no such flow.
+    async fn get_flow_tag(&self, flow_id: &FlowId, key: &str) -> Result<Option<String>> {
+        unavailable("get_flow_tag")
+    }
+
+    /// Every dependency that leaves or enters a member.
+    async fn list_edges(
+        &self,
+        flow_id: &FlowId,
+        direction: EdgeDirection,
+    ) -> Result<Vec<EdgeSnapshot>> {
+        unavailable("list_edges")
+    }
+
+    /// One dependency; `None` when there is none.
+    async fn describe_edge(
+        &self,
+        flow_id: &FlowId,
+        edge_id: &EdgeId,
+    ) -> Result<Option<EdgeSnapshot>> {
+        unavailable("describe_edge")
+    }
+
+    /// The flow an execution belongs to; `None` when to none.
+    async fn resolve_execution_flow_id(
+        &self,
+        execution_id: &ExecutionId,
+    ) -> Result<Option<FlowId>> {
+        unavailable("resolve_execution_flow_id")
+    }
+
+    /// Flows of a partition, ascending by id, at most 1 000 a page.
+    async fn list_flows(
+        &self,
+        partition: PartitionKey,
+        cursor: Option<FlowId>,
+        limit: usize,
+    ) -> Result<ListFlowsPage> {
+        unavailable("list_flows")
+    }
+
+    /// Lanes, ascending, at most 1 000 a page. (EXE-036, EXE-014)
+    async fn list_lanes(&self, cursor: Option<LaneId>, limit: usize) -> Result<ListLanesPage> {
+        unavailable("list_lanes")
+    }
+
+    /// Suspended executions of a partition, oldest suspension first, at most 1 000 a page.
+    async fn list_suspended(
+        &self,
+        partition: PartitionKey,
+        cursor: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<ListSuspendedPage> {
+        unavailable("list_suspended")
+    }
+
+    /// Executions of a partition, ascending by id, at most 1 000 a page. (EXE-033 to EXE-035)
+    async fn list_executions(
+        &self,
+        partition: PartitionKey,
+        cursor: Option<ExecutionId>,
+        limit: usize,
+    ) -> Result<ListExecutionsPage> {
+        unavailable("list_executions")
+    }
+
+    /// Delivers a signal to a waitpoint.
+    async fn deliver_signal(&self, args: DeliverSignalArgs) -> Result<DeliverSignalResult> {
+        unavailable("deliver_signal")
+    }
+
+    /// Redeems a grant for an execution whose attempt was interrupted.
+    async fn claim_resumed_execution(
+        &self,
+        args: ClaimResumedExecutionArgs,
+    ) -> Result<ClaimResumedExecutionResult> {
+        unavailable("claim_resumed_execution")
+    }
+
+    /// Eligible executions of a lane, in claim order.
+    async fn scan_eligible_executions(&self, args: ScanEligibleArgs) -> Result<Vec<ExecutionId>> {
+        unavailable("scan_eligible_executions")
+    }
+
+    /// Reserves an eligible execution for a worker.
+    async fn issue_claim_grant(&self, args: IssueClaimGrantArgs) -> Result<IssueClaimGrantOutcome> {
+        unavailable("issue_claim_grant")
+    }
+
+    /// Parks an eligible execution that no worker can run.
+    async fn block_route(&self, args: BlockRouteArgs) -> Result<BlockRouteOutcome> {
+        unavailable("block_route")
+    }
+
+    /// Redeems a claim grant.
+    async fn claim_execution(&self, args: ClaimExecutionArgs) -> Result<ClaimExecutionResult> {
+        unavailable("claim_execution")
+    }
+
+    /// Closes a flow and cancels the members that the policy selects. (CAN-001 to CAN-005, CAN-010
+    /// to CAN-015)
+    async fn cancel_flow(
+        &self,
+        id: &FlowId,
+        policy: CancelFlowPolicy,
+        wait: CancelFlowWait,
+    ) -> Result<CancelFlowResult>;
+
+    /// Sets how many upstreams a member needs, before its first edge is staged.
+    async fn set_edge_group_policy(
+        &self,
+        flow_id: &FlowId,
+        downstream_execution_id: &ExecutionId,
+        policy: EdgeDependencyPolicy,
+    ) -> Result<SetEdgeGroupPolicyResult> {
+        unavailable("set_edge_group_policy")
+    }
+
+    /// Makes a new secret current on every partition; the old one verifies for `grace_ms` more.
+    async fn rotate_waitpoint_hmac_secret_all(
+        &self,
+        args: RotateWaitpointHmacSecretAllArgs,
+    ) -> Result<RotateWaitpointHmacSecretAllResult> {
+        unavailable("rotate_waitpoint_hmac_secret_all")
+    }
+
+    /// Installs the first signing secret.
+    async fn seed_waitpoint_hmac_secret(
+        &self,
+        args: SeedWaitpointHmacSecretArgs,
+    ) -> Result<SeedOutcome> {
+        unavailable("seed_waitpoint_hmac_secret")
+    }
+
+    /// Adds usage to a budget on behalf of an attempt.
+    async fn report_usage(
+        &self,
+        handle: &Handle,
+        budget: &BudgetId,
+        dimensions: UsageDimensions,
+    ) -> Result<ReportUsageResult>;
+
+    /// Frames between two places, both included.
+    async fn read_stream(
+        &self,
+        execution_id: &ExecutionId,
+        attempt_index: AttemptIndex,
+        from: StreamCursor,
+        to: StreamCursor,
+        count_limit: u64,
+    ) -> Result<StreamFrames> {
+        unavailable("read_stream")
+    }
+
+    /// Frames after a place, waiting up to `block_ms` for the first.
+    async fn tail_stream(
+        &self,
+        execution_id: &ExecutionId,
+        attempt_index: AttemptIndex,
+        after: StreamCursor,
+        block_ms: u64,
+        count_limit: u64,
+        visibility: TailVisibility,
+    ) -> Result<StreamFrames> {
+        unavailable("tail_stream")
+    }
+
+    /// The summary document; `None` when nothing was merged yet.
+    async fn read_summary(
+        &self,
+        execution_id: &ExecutionId,
+        attempt_index: AttemptIndex,
+    ) -> Result<Option<SummaryDocument>> {
+        unavailable("read_summary")
+    }
+
+    /// Stores new work. (EXE-001 to EXE-015, EXE-037)
+    async fn create_execution(&self, args: CreateExecutionArgs) -> Result<CreateExecutionResult> {
+        unavailable("create_execution")
+    }
+
+    /// Stores a new, empty flow. (FLW-008 to FLW-010)
+    async fn create_flow(&self, args: CreateFlowArgs) -> Result<CreateFlowResult> {
+        unavailable("create_flow")
+    }
+
+    /// Makes an execution a member. (FLW-021 to FLW-025)
+    async fn add_execution_to_flow(
+        &self,
+        args: AddExecutionToFlowArgs,
+    ) -> Result<AddExecutionToFlowResult> {
+        unavailable("add_execution_to_flow")
+    }
+
+    /// Adds a dependency, if the graph is still at the expected revision. (GRA-001 to GRA-009)
+    async fn stage_dependency_edge(
+        &self,
+        args: StageDependencyEdgeArgs,
+    ) -> Result<StageDependencyEdgeResult> {
+        unavailable("stage_dependency_edge")
+    }
+
+    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-016)
+    async fn apply_dependency_to_child(
+        &self,
+        args: ApplyDependencyToChildArgs,
+    ) -> Result<ApplyDependencyToChildResult> {
+        unavailable("apply_dependency_to_child")
+    }
+
+    /// Counts an upstream's end on one dependency.
+    async fn resolve_dependency(
+        &self,
+        args: ResolveDependencyArgs,
+    ) -> Result<ResolveDependencyOutcome> {
+        unavailable("resolve_dependency")
+    }
+
+    /// Counts an execution's end on everything that depends on it.
+    async fn cascade_completion(&self, payload: &CompletionPayload) -> Result<CascadeOutcome> {
+        unavailable("cascade_completion")
+    }
+
+    /// Ends an execution as cancelled, whoever holds it.
+    async fn cancel_execution(&self, args: CancelExecutionArgs) -> Result<CancelExecutionResult> {
+        unavailable("cancel_execution")
+    }
+
+    /// Re-orders an eligible execution.
+    async fn change_priority(&self, args: ChangePriorityArgs) -> Result<ChangePriorityResult> {
+        unavailable("change_priority")
+    }
+
+    /// Makes a terminal execution claimable again.
+    async fn replay_execution(&self, args: ReplayExecutionArgs) -> Result<ReplayExecutionResult> {
+        unavailable("replay_execution")
+    }
+
+    /// Takes the lease from its holder.
+    async fn revoke_lease(&self, args: RevokeLeaseArgs) -> Result<RevokeLeaseResult> {
+        unavailable("revoke_lease")
+    }
+
+    /// As `complete`, for a caller that holds the fence and not the handle.
+    async fn complete_execution(
+        &self,
+        args: CompleteExecutionArgs,
+    ) -> Result<CompleteExecutionResult> {
+        unavailable("complete_execution")
+    }
+
+    /// As `fail`, for a caller that holds the fence and not the handle.
+    async fn fail_execution(&self, args: FailExecutionArgs) -> Result<FailExecutionResult> {
+        unavailable("fail_execution")
+    }
+
+    /// As `renew`, for a caller that holds the fence and not the handle.
+    async fn renew_lease(&self, args: RenewLeaseArgs) -> Result<RenewLeaseResult> {
+        unavailable("renew_lease")
+    }
+
+    /// Resumes a suspended execution.
+    async fn resume_execution(&self, args: ResumeExecutionArgs) -> Result<ResumeExecutionResult> {
+        unavailable("resume_execution")
+    }
+
+    /// Asks a quota policy to admit an execution.
+    async fn check_admission(
+        &self,
+        quota_policy_id: &QuotaPolicyId,
+        dimension: &str,
+        args: CheckAdmissionArgs,
+    ) -> Result<CheckAdmissionResult> {
+        unavailable("check_admission")
+    }
+
+    /// Parks an eligible execution that admission denied.
+    async fn block_execution_for_admission(
+        &self,
+        args: BlockExecutionForAdmissionArgs,
+    ) -> Result<BlockExecutionForAdmissionOutcome> {
+        unavailable("block_execution_for_admission")
+    }
+
+    /// A budget's usage beside its limits; empty when there is no such budget.
+    async fn read_budget_usage_and_limits(
+        &self,
+        budget_id: &BudgetId,
+    ) -> Result<BudgetUsageAndLimits> {
+        unavailable("read_budget_usage_and_limits")
+    }
+
+    /// A quota policy's limits; `None` when there is no such policy.
+    async fn read_quota_policy_limits(
+        &self,
+        quota_policy_id: &QuotaPolicyId,
+    ) -> Result<Option<QuotaPolicyLimits>> {
+        unavailable("read_quota_policy_limits")
+    }
+
+    /// Whether a member's dependencies let it run.
+    async fn evaluate_flow_eligibility(
+        &self,
+        args: EvaluateFlowEligibilityArgs,
+    ) -> Result<EvaluateFlowEligibilityResult> {
+        unavailable("evaluate_flow_eligibility")
+    }
+
+    /// Adds usage to a budget once per key.
+    async fn record_spend(&self, args: RecordSpendArgs) -> Result<ReportUsageResult> {
+        unavailable("record_spend")
+    }
+
+    /// Gives back what an execution spent of a budget.
+    async fn release_budget(&self, args: ReleaseBudgetArgs) -> Result<()> {
+        unavailable("release_budget")
+    }
+
+    /// Gives back an execution's slot in a quota.
+    async fn release_admission(
+        &self,
+        args: ReleaseAdmissionArgs,
+    ) -> Result<ReleaseAdmissionResult> {
+        unavailable("release_admission")
+    }
+
+    /// Delivers an operator's approval to a waitpoint.
+    async fn deliver_approval_signal(
+        &self,
+        args: DeliverApprovalSignalArgs,
+    ) -> Result<DeliverSignalResult> {
+        unavailable("deliver_approval_signal")
+    }
+
+    /// Claims one execution directly, on an operator's authority.
+    async fn issue_grant_and_claim(
+        &self,
+        args: IssueGrantAndClaimArgs,
+    ) -> Result<ClaimGrantOutcome> {
+        unavailable("issue_grant_and_claim")
+    }
+
+    /// Stores a new budget.
+    async fn create_budget(&self, args: CreateBudgetArgs) -> Result<CreateBudgetResult> {
+        unavailable("create_budget")
+    }
+
+    /// Starts a budget's usage again from nothing.
+    async fn reset_budget(&self, args: ResetBudgetArgs) -> Result<ResetBudgetResult> {
+        unavailable("reset_budget")
+    }
+
+    /// Stores a new quota policy.
+    async fn create_quota_policy(
+        &self,
+        args: CreateQuotaPolicyArgs,
+    ) -> Result<CreateQuotaPolicyResult> {
+        unavailable("create_quota_policy")
+    }
+
+    /// A budget's definition, usage and breaches.
+    async fn get_budget_status(&self, id: &BudgetId) -> Result<BudgetStatus> {
+        unavailable("get_budget_status")
+    }
+
+    /// Adds usage to a budget on an operator's authority.
+    async fn report_usage_admin(
+        &self,
+        budget: &BudgetId,
+        args: ReportUsageAdminArgs,
+    ) -> Result<ReportUsageResult> {
+        unavailable("report_usage_admin")
+    }
+
+    /// The result of a successful execution; `None` in every other case. (EXE-023)
+    async fn get_execution_result(&self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
+        unavailable("get_execution_result")
+    }
+
+    /// Waitpoints of an execution that still accept signals.
+    async fn list_pending_waitpoints(
+        &self,
+        args: ListPendingWaitpointsArgs,
+    ) -> Result<ListPendingWaitpointsResult> {
+        unavailable("list_pending_waitpoints")
+    }
+
+    /// Whether one round trip to the storage succeeds now. (SYS-008)
+    async fn ping(&self) -> Result<()> {
+        unavailable("ping")
+    }
+
+    /// Registers a worker, or refreshes its registration.
+    async fn register_worker(&self, args: RegisterWorkerArgs) -> Result<RegisterWorkerOutcome> {
+        unavailable("register_worker")
+    }
+
+    /// Keeps a registration alive.
+    async fn heartbeat_worker(&self, args: HeartbeatWorkerArgs) -> Result<HeartbeatWorkerOutcome> {
+        unavailable("heartbeat_worker")
+    }
+
+    /// Removes a registration.
+    async fn mark_worker_dead(&self, args: MarkWorkerDeadArgs) -> Result<MarkWorkerDeadOutcome> {
+        unavailable("mark_worker_dead")
+    }
+
+    /// Leases that ran out at `as_of` or before, oldest first.
+    async fn list_expired_leases(
+        &self,
+        args: ListExpiredLeasesArgs,
+    ) -> Result<ListExpiredLeasesResult> {
+        unavailable("list_expired_leases")
+    }
+
+    /// Live registrations.
+    async fn list_workers(&self, args: ListWorkersArgs) -> Result<ListWorkersResult> {
+        unavailable("list_workers")
+    }
+
+    /// Finds admissible work for a worker and reserves it.
+    async fn claim_for_worker(&self, args: ClaimForWorkerArgs) -> Result<ClaimForWorkerOutcome> {
+        unavailable("claim_for_worker")
+    }
+
+    /// Brings the storage to where the backend needs it; safe to repeat and to race. (SYS-009)
+    async fn prepare(&self) -> Result<PrepareOutcome> {
+        Ok(PrepareOutcome::NoOp)
+    }
+
+    /// Stops taking on work and waits at most `grace` for what is under way. (SYS-010)
+    async fn shutdown_prepare(&self, grace: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    /// Closes a flow, leaving the members to be cancelled one by one.
+    async fn cancel_flow_header(&self, args: CancelFlowArgs) -> Result<CancelFlowHeader> {
+        unavailable("cancel_flow_header")
+    }
+
+    /// Strikes a member off the list of those still to be cancelled.
+    async fn ack_cancel_member(&self, flow_id: &FlowId, execution_id: &ExecutionId) -> Result<()> {
+        unavailable("ack_cancel_member")
+    }
+
+    /// The execution, for dashboards; `None` when there is none. (EXE-018 to EXE-020)
+    async fn read_execution_info(&self, id: &ExecutionId) -> Result<Option<ExecutionInfo>> {
+        unavailable("read_execution_info")
+    }
+
+    /// The public state; `None` when there is no such execution. (EXE-021, EXE-019)
+    async fn read_execution_state(&self, id: &ExecutionId) -> Result<Option<PublicState>> {
+        unavailable("read_execution_state")
+    }
+
+    /// Leases as they begin, go on and end.
+    async fn subscribe_lease_history(
+        &self,
+        cursor: stream_subscribe::StreamCursor,
+        filter: &ScannerFilter,
+    ) -> Result<LeaseHistorySubscription> {
+        unavailable("subscribe_lease_history")
+    }
+
+    /// Executions as they end.
+    async fn subscribe_completion(
+        &self,
+        cursor: stream_subscribe::StreamCursor,
+        filter: &ScannerFilter,
+    ) -> Result<CompletionSubscription> {
+        unavailable("subscribe_completion")
+    }
+
+    /// Signals as they arrive.
+    async fn subscribe_signal_delivery(
+        &self,
+        cursor: stream_subscribe::StreamCursor,
+        filter: &ScannerFilter,
+    ) -> Result<SignalDeliverySubscription> {
+        unavailable("subscribe_signal_delivery")
+    }
+
+    /// Instance tags as they are set and removed.
+    async fn subscribe_instance_tags(
+        &self,
+        cursor: stream_subscribe::StreamCursor,
+    ) -> Result<InstanceTagSubscription> {
+        unavailable("subscribe_instance_tags")
+    }
+
+    /// Marks a lease that has run out as lapsed. (LSE-015, LSE-016, LSE-012)
+    async fn mark_lease_expired_if_due(
+        &self,
+        partition: Partition,
+        execution_id: &ExecutionId,
+    ) -> Result<()> {
+        unavailable("mark_lease_expired_if_due")
+    }
+
+    /// Makes a delayed execution claimable, if it is due. (SCH-015, SCH-016)
+    async fn promote_delayed(
+        &self,
+        partition: Partition,
+        lane: &LaneId,
+        execution_id: &ExecutionId,
+        now_ms: TimestampMs,
+    ) -> Result<()> {
+        unavailable("promote_delayed")
+    }
+
+    /// Closes a waitpoint that has expired.
+    async fn close_waitpoint(
+        &self,
+        partition: Partition,
+        execution_id: &ExecutionId,
+        waitpoint_id: &str,
+        now_ms: TimestampMs,
+    ) -> Result<()> {
+        unavailable("close_waitpoint")
+    }
+
+    /// Ends an attempt or an execution whose time limit has passed.
+    async fn expire_execution(
+        &self,
+        partition: Partition,
+        execution_id: &ExecutionId,
+        phase: ExpirePhase,
+        now_ms: TimestampMs,
+    ) -> Result<()> {
+        unavailable("expire_execution")
+    }
+
+    /// Applies the timeout behaviour of a suspension that has timed out.
+    async fn expire_suspension(
+        &self,
+        partition: Partition,
+        execution_id: &ExecutionId,
+        now_ms: TimestampMs,
+    ) -> Result<()> {
+        unavailable("expire_suspension")
+    }
+
+    /// Makes a parked execution eligible again.
+    async fn unblock_execution(
+        &self,
+        partition: Partition,
+        lane_id: &LaneId,
+        execution_id: &ExecutionId,
+        expected_blocking_reason: &str,
+        now_ms: TimestampMs,
+    ) -> Result<()> {
+        unavailable("unblock_execution")
+    }
+
+    /// Cancels the upstreams that a satisfied group no longer needs.
+    async fn drain_sibling_cancel_group(
+        &self,
+        flow_partition: Partition,
+        flow_id: &FlowId,
+        downstream_eid: &ExecutionId,
+    ) -> Result<()> {
+        unavailable("drain_sibling_cancel_group")
+    }
+
+    /// Repairs a group whose cancellation was interrupted.
+    async fn reconcile_sibling_cancel_group(
+        &self,
+        flow_partition: Partition,
+        flow_id: &FlowId,
+        downstream_eid: &ExecutionId,
+    ) -> Result<SiblingCancelReconcileAction> {
+        unavailable("reconcile_sibling_cancel_group")
+    }
+
+    /// Counts executions that are missing from the index their state requires.
+    async fn reconcile_execution_index(
+        &self,
+        partition: Partition,
+        lanes: &[LaneId],
+        filter: &ScannerFilter,
+    ) -> Result<ReconcileCounts> {
+        unavailable("reconcile_execution_index")
+    }
+
+    /// Counts budgets whose usage differs from what was recorded.
+    async fn reconcile_budget_counters(
+        &self,
+        partition: Partition,
+        now_ms: TimestampMs,
+    ) -> Result<ReconcileCounts> {
+        unavailable("reconcile_budget_counters")
+    }
+
+    /// Counts quota policies whose slots differ from what was admitted.
+    async fn reconcile_quota_counters(
+        &self,
+        partition: Partition,
+        now_ms: TimestampMs,
+    ) -> Result<ReconcileCounts> {
+        unavailable("reconcile_quota_counters")
+    }
+
+    /// Writes a flow's summary; whether there was anything to write.
+    async fn project_flow_summary(
+        &self,
+        partition: Partition,
+        flow_id: &FlowId,
+        now_ms: TimestampMs,
+    ) -> Result<bool> {
+        unavailable("project_flow_summary")
+    }
+
+    /// Removes terminal executions that are old enough; how many.
+    async fn trim_retention(
+        &self,
+        partition: Partition,
+        lane_id: &LaneId,
+        retention_ms: u64,
+        now_ms: TimestampMs,
+        batch_size: u32,
+        filter: &ScannerFilter,
+    ) -> Result<u32> {
+        unavailable("trim_retention")
+    }
+
+    /// Fields of an execution by name.
+    async fn read_exec_core_fields(
+        &self,
+        partition: Partition,
+        execution_id: &ExecutionId,
+        fields: &[&str],
+    ) -> Result<HashMap<String, Option<String>>> {
+        unavailable("read_exec_core_fields")
+    }
+
+    /// The backend's clock, in Unix milliseconds. (SYS-006)
+    async fn server_time_ms(&self) -> Result<u64> {
+        Ok(TimestampMs::now().0.unsigned_abs())
+    }
+
+    /// The family's name: `valkey`, `postgres`, `sqlite`, `mock`, or one from outside. (SYS-003)
+    fn backend_label(&self) -> &'static str {
+        "unknown"
+    }
+
+    /// The backend itself, for callers that know its type.
+    fn as_any(&self) -> &(dyn Any + 'static) {
+        &()
+    }
+
+    /// What the backend promises to answer. (SYS-002, SYS-003)
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(
+            BackendIdentity::new("unknown", Version::new(0, 0, 0), "unknown"),
+            Supports::none(),
+        )
+    }
+}
+
+/// What scanners find to repair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+pub struct ReconcileCounts {
+    /// Records that differ from what they should be.
+    pub processed: u32,
+    /// Records that cannot be decoded.
+    pub errors: u32,
+}
+
+/// Which time limit an execution is to be held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpirePhase {
+    AttemptTimeout,
+    ExecutionDeadline,
+}
+
+impl ExpirePhase {
+    /// The name in snake case.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::AttemptTimeout => "attempt_timeout",
+            Self::ExecutionDeadline => "execution_deadline",
+        }
+    }
+}
+
+/// What repairing a sibling cancellation found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[serde(rename_all = "snake_case")]
+pub enum SiblingCancelReconcileAction {
+    /// A leftover entry was removed.
+    SremmedStale,
+    /// An interrupted cancellation was finished.
+    CompletedDrain,
+    NoOp,
+}
+
+impl SiblingCancelReconcileAction {
+    /// The name in snake case.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::SremmedStale => "sremmed_stale",
+            Self::CompletedDrain => "completed_drain",
+            Self::NoOp => "no_op",
+        }
+    }
+}
+
+/// A tag key matches `^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$` as a whole (EXE-031).
+pub fn validate_tag_key(key: &str) -> Result<()> {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let valid = key.split_once('.').is_some_and(|(head, tail)| {
+        head.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+            && head.bytes().all(word)
+            && tail.bytes().next().is_some_and(word)
+            && tail.bytes().all(|b| word(b) || b == b'.')
+    });
+    if valid {
+        return Ok(());
+    }
+    Err(EngineError::invalid_input(format!(
+        "tag key {key:?} is not a lower-case word, a dot and lower-case words"
+    )))
+}
+
+/// How long `cancel_flow` may wait; `None` for not at all.
+pub fn cancel_flow_wait_deadline(wait: CancelFlowWait) -> Option<Duration> {
+    match wait {
+        CancelFlowWait::NoWait => None,
+        CancelFlowWait::WaitTimeout(limit) => Some(limit),
+        CancelFlowWait::WaitIndefinite => Some(Duration::from_secs(300)),
+    }
+}
+
+/// Polls until the flow is cancelled or gone; after `deadline` it is `Timeout`.
+pub async fn wait_for_flow_cancellation<B: EngineBackend + ?Sized>(
+    backend: &B,
+    flow_id: &FlowId,
+    deadline: Duration,
+) -> Result<()> {
+    let cancelled = async {
+        loop {
+            match backend.describe_flow(flow_id).await? {
+                Some(flow) if flow.public_flow_state != "cancelled" => {}
+                _ => return Ok(()),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let timed_out = EngineError::Timeout {
+        op: "cancel_flow",
+        elapsed: deadline,
+    };
+    tokio::time::timeout(deadline, cancelled)
+        .await
+        .unwrap_or(Err(timed_out))
+}
+
+fn unavailable<T>(op: &'static str) -> Result<T> {
+    Err(EngineError::Unavailable { op })
+}
