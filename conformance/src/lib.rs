@@ -1,0 +1,49 @@
+//! The conformance suite: cases that check every clause of the contract against any backend.
+//!
+//! A backend author implements [`Harness`] and puts one line into a `harness = false` test:
+//!
+//! ```ignore
+//! ff_conformance::main!(MyHarness);
+//! ```
+
+#[macro_use]
+mod expect;
+mod case;
+mod cases;
+pub mod deviants;
+mod failure;
+mod harness;
+mod libtest;
+mod model;
+mod observe;
+mod registry;
+mod report;
+mod runner;
+mod terminal;
+mod witness;
+mod world;
+
+pub use case::{Case, Need, Verdict};
+pub use failure::{Difference, Failure};
+pub use harness::{CaseInfo, Deployment, Harness, HarnessError, Nemesis};
+pub use libtest::run as run_as_test;
+pub use model::ModelHarness;
+pub use observe::Observation;
+pub use registry::{Selection, SelectionError, registry};
+pub use report::{
+    BackendReport, CaseReport, ContractReport, FailureReport, MethodsReport, Report, SCHEMA,
+    Status, Totals,
+};
+pub use runner::{Options, Progress, run_backend, skip_backend};
+pub use terminal::{closing_line, failure_text, summary_text};
+pub use world::{ExecutionBuilder, Worker, World};
+
+/// Makes a test binary of a harness: `[[test]] harness = false` and this one line.
+#[macro_export]
+macro_rules! main {
+    ($harness:expr) => {
+        fn main() -> std::process::ExitCode {
+            $crate::run_as_test($harness)
+        }
+    };
+}

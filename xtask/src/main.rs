@@ -1,1 +1,57 @@
-fn main() {}
+//! `cargo xtask …`: the one door to everything the project can do.
+
+mod backends;
+mod conformance;
+mod deviants;
+mod progress;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit codes: everything conforms, something does not, it could not be found out.
+pub(crate) const CONFORMS: u8 = 0;
+pub(crate) const BREAKS: u8 = 1;
+pub(crate) const COULD_NOT_RUN: u8 = 2;
+
+/// Checks backends of FlowFabric against its contract.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Door {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the suite on backends and writes a report
+    Conformance(conformance::Arguments),
+    /// Checks everything: format, lints, tests, the suite, the deviants
+    Test(test::Arguments),
+    /// Runs the suite on backends that are wrong on purpose, and shows which case caught each
+    Deviants(deviants::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Door::parse().command {
+        Command::Conformance(arguments) => conformance::run(arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Deviants(arguments) => deviants::run(&arguments),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(deeper) = cause {
+                eprintln!("  because: {deeper}");
+                cause = deeper.source();
+            }
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+/// What a command comes to: an exit code, or why it could not run.
+pub(crate) type Outcome = Result<u8, Box<dyn std::error::Error + Send + Sync>>;

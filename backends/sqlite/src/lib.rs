@@ -1,0 +1,12 @@
+//! SQLite as a backend: one file or memory, one writer. For development and tests; it opens only
+//! where `FF_DEV_MODE=1` says that this is meant.
+
+mod backend;
+mod flow;
+mod open;
+mod row;
+mod store;
+
+pub use backend::SqliteBackend;
+pub use open::{OpenError, SqliteOptions};
+pub use store::OutboxEvent;

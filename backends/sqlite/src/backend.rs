@@ -1,0 +1,73 @@
+//! The backend over the store.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ff_core::backend::BackendTag;
+use ff_core::call::{Call, Reply};
+use ff_core::capability::Capabilities;
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_error::EngineError;
+use ff_core::partition::PartitionConfig;
+use ff_transactional::{Settings, Transactional};
+use sqlx::SqlitePool;
+use tokio::sync::broadcast;
+
+use crate::open::{OpenError, SqliteOptions};
+use crate::store::{OutboxEvent, SqliteStore};
+
+/// A durable-execution engine in one SQLite database.
+pub struct SqliteBackend {
+    engine: Transactional<SqliteStore>,
+}
+
+impl SqliteBackend {
+    /// Opens a database with the defaults; see [`SqliteOptions`] for others.
+    ///
+    /// Where `FF_DEV_MODE` is not `1` it is [`OpenError::RequiresDevMode`].
+    pub async fn new(uri: &str) -> Result<Arc<Self>, OpenError> {
+        SqliteOptions::new(uri).open().await
+    }
+
+    pub(crate) fn over(store: SqliteStore, partitions: PartitionConfig) -> Self {
+        let settings = Settings {
+            tag: BackendTag::Sqlite,
+            partitions,
+        };
+        Self {
+            engine: Transactional::new(store, settings),
+        }
+    }
+
+    /// The database, for tests that look at tables.
+    #[doc(hidden)]
+    pub fn pool_for_test(&self) -> &SqlitePool {
+        self.engine.store().writer()
+    }
+
+    /// Told of each completion right after it has committed, for tests of the wake-up.
+    #[doc(hidden)]
+    pub fn subscribe_completion_for_test(&self) -> broadcast::Receiver<OutboxEvent> {
+        self.engine.store().completions()
+    }
+}
+
+#[async_trait]
+impl Dispatch for SqliteBackend {
+    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        self.engine.dispatch(call).await
+    }
+
+    fn backend_label(&self) -> &'static str {
+        Dispatch::backend_label(&self.engine)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Dispatch::capabilities(&self.engine)
+    }
+
+    fn as_any(&self) -> &(dyn Any + 'static) {
+        self
+    }
+}

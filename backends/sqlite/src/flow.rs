@@ -1,0 +1,91 @@
+//! Flows and edges as rows.
+
+use ff_core::backend::Namespace;
+use ff_core::partition::flow_partition;
+use ff_core::types::{EdgeId, ExecutionId, FlowId, TimestampMs};
+use ff_transactional::{Edge, Flow, StoreError};
+use sqlx::sqlite::SqliteRow;
+
+use crate::row::{get, literal, optional};
+use crate::store::{SqliteTx, Statement};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+impl SqliteTx {
+    pub(crate) async fn read_flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
+        let sql = "SELECT * FROM ff_flow_core WHERE flow_id = ?";
+        let Some(row) = self.one(sqlx::query(sql).bind(id.0)).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Flow {
+            id: *id,
+            kind: get(&row, "flow_kind")?,
+            namespace: Namespace(get(&row, "namespace")?),
+            public_flow_state: get(&row, "public_flow_state")?,
+            graph_revision: get::<i64>(&row, "graph_revision")?.cast_unsigned(),
+            node_count: get(&row, "node_count")?,
+            edge_count: get(&row, "edge_count")?,
+            created_at: TimestampMs(get(&row, "created_at")?),
+            last_mutation_at: TimestampMs(get(&row, "last_mutation_at")?),
+            cancelled_at: optional(&row, "cancelled_at")?.map(TimestampMs),
+            cancellation_policy: optional(&row, "cancellation_policy")?,
+        }))
+    }
+
+    pub(crate) async fn write_flow(&mut self, flow: &Flow) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO ff_flow_core \
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let upsert = sqlx::query(sql)
+            .bind(flow_partition(&flow.id, &self.partitions).index)
+            .bind(flow.id.0)
+            .bind(flow.kind.clone())
+            .bind(flow.namespace.0.clone())
+            .bind(flow.public_flow_state.clone())
+            .bind(flow.graph_revision.cast_signed())
+            .bind(flow.node_count)
+            .bind(flow.edge_count)
+            .bind(flow.created_at.0)
+            .bind(flow.last_mutation_at.0)
+            .bind(flow.cancelled_at.map(|at| at.0))
+            .bind(flow.cancellation_policy.clone());
+        self.run(upsert).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn read_edges(&mut self, select: Statement) -> Result<Vec<Edge>> {
+        self.all(select).await?.iter().map(edge).collect()
+    }
+
+    pub(crate) async fn write_edge(&mut self, edge: &Edge) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO ff_edge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let state: &'static str = edge.state.into();
+        let upsert = sqlx::query(sql)
+            .bind(edge.upstream.partition())
+            .bind(edge.flow.0)
+            .bind(edge.id.0)
+            .bind(edge.upstream.uuid())
+            .bind(edge.downstream.uuid())
+            .bind(edge.dependency_kind.clone())
+            .bind(edge.data_passing_ref.clone())
+            .bind(state)
+            .bind(edge.created_at.0);
+        self.run(upsert).await?;
+        Ok(())
+    }
+}
+
+/// Both ends live in the flow's partition.
+fn edge(row: &SqliteRow) -> Result<Edge> {
+    let partition = get(row, "partition_key")?;
+    let end = |name| Ok::<_, StoreError>(ExecutionId::from_parts(partition, get(row, name)?));
+    Ok(Edge {
+        flow: FlowId(get(row, "flow_id")?),
+        id: EdgeId(get(row, "edge_id")?),
+        upstream: end("upstream_execution_id")?,
+        downstream: end("downstream_execution_id")?,
+        dependency_kind: get(row, "dependency_kind")?,
+        data_passing_ref: optional(row, "data_passing_ref")?,
+        state: literal(row, "state")?,
+        created_at: TimestampMs(get(row, "created_at")?),
+    })
+}

@@ -1,0 +1,461 @@
+//! The store: transactions on one writer and several readers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ff_core::backend::{Namespace, PrepareOutcome};
+use ff_core::clock::Clock;
+use ff_core::partition::PartitionConfig;
+use ff_core::types::{AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_transactional::{
+    Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, Store, StoreError, Tx,
+};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::broadcast;
+
+use crate::open::MIGRATIONS;
+use crate::row;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// How many completions a slow subscriber may fall behind.
+const WAKE_UPS: usize = 1_024;
+
+/// A completion that has committed; the outbox has the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboxEvent {
+    /// The row in `ff_completion_event`.
+    pub event_id: i64,
+    pub partition_key: i64,
+}
+
+/// Records in tables.
+pub(crate) struct SqliteStore {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    clock: Clock,
+    partitions: PartitionConfig,
+    completions: broadcast::Sender<OutboxEvent>,
+}
+
+impl SqliteStore {
+    pub(crate) fn new(
+        writer: SqlitePool,
+        reader: SqlitePool,
+        clock: Clock,
+        partitions: PartitionConfig,
+    ) -> Self {
+        Self {
+            writer,
+            reader,
+            clock,
+            partitions,
+            completions: broadcast::channel(WAKE_UPS).0,
+        }
+    }
+
+    pub(crate) fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    pub(crate) fn completions(&self) -> broadcast::Receiver<OutboxEvent> {
+        self.completions.subscribe()
+    }
+}
+
+impl Store for SqliteStore {
+    type Tx = SqliteTx;
+
+    async fn begin(&self, access: Access) -> Result<SqliteTx> {
+        let begun = match access {
+            Access::Read => self.reader.begin().await,
+            // A write lock from the start, so that what is read stays true until the commit.
+            Access::Write => self.writer.begin_with("BEGIN IMMEDIATE").await,
+        };
+        Ok(SqliteTx {
+            tx: begun.map_err(failed)?,
+            clock: self.clock.clone(),
+            partitions: self.partitions,
+            completions: self.completions.clone(),
+            appended: Vec::new(),
+        })
+    }
+
+    async fn prepare(&self) -> Result<PrepareOutcome> {
+        let migrated = MIGRATIONS.run(&self.writer).await;
+        migrated.map_err(|error| StoreError::Failed(error.into()))?;
+        // Opening has brought the schema up to date already.
+        Ok(PrepareOutcome::NoOp)
+    }
+}
+
+/// A transaction.
+pub(crate) struct SqliteTx {
+    tx: Transaction<'static, Sqlite>,
+    clock: Clock,
+    pub(crate) partitions: PartitionConfig,
+    completions: broadcast::Sender<OutboxEvent>,
+    /// Completions to tell of once they have committed.
+    appended: Vec<OutboxEvent>,
+}
+
+pub(crate) type Statement = Query<'static, Sqlite, SqliteArguments>;
+
+impl SqliteTx {
+    pub(crate) async fn run(&mut self, statement: Statement) -> Result<i64> {
+        let done = statement.execute(&mut *self.tx).await.map_err(failed)?;
+        Ok(done.last_insert_rowid())
+    }
+
+    pub(crate) async fn one(&mut self, statement: Statement) -> Result<Option<SqliteRow>> {
+        statement
+            .fetch_optional(&mut *self.tx)
+            .await
+            .map_err(failed)
+    }
+
+    pub(crate) async fn all(&mut self, statement: Statement) -> Result<Vec<SqliteRow>> {
+        statement.fetch_all(&mut *self.tx).await.map_err(failed)
+    }
+}
+
+/// `sql` with the two columns of an execution's id.
+pub(crate) fn of(sql: &'static str, id: &ExecutionId) -> Statement {
+    sqlx::query(sql).bind(id.partition()).bind(id.uuid())
+}
+
+impl Tx for SqliteTx {
+    async fn commit(self) -> Result<()> {
+        self.tx.commit().await.map_err(failed)?;
+        for event in self.appended {
+            // That nobody listens is fine: the outbox has it.
+            let _ = self.completions.send(event);
+        }
+        Ok(())
+    }
+
+    async fn now(&mut self) -> Result<TimestampMs> {
+        if let Some(now) = self.clock.manual() {
+            return Ok(now);
+        }
+        // SQLite's clock is the host's; asking it shows that the database answers.
+        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now";
+        let row = self.one(sqlx::query(sql)).await?;
+        let row = row.ok_or_else(|| StoreError::Failed("the database has no clock".into()))?;
+        Ok(TimestampMs(row::get(&row, "now")?))
+    }
+
+    async fn execution(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
+        let sql = "SELECT * FROM ff_exec_core WHERE partition_key = ? AND execution_id = ?";
+        let found = self.one(of(sql, id)).await?;
+        found.as_ref().map(row::decode).transpose()
+    }
+
+    async fn insert_execution(
+        &mut self,
+        execution: &Execution,
+        payload: &[u8],
+        tags: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let id = &execution.id;
+        self.update_execution(execution).await?;
+        let sql = "INSERT INTO ff_exec_payload VALUES (?, ?, ?)";
+        self.run(of(sql, id).bind(payload.to_vec())).await?;
+        for capability in &execution.requirements {
+            let sql = "INSERT INTO ff_execution_capabilities VALUES (?, ?)";
+            let insert = sqlx::query(sql).bind(id.uuid()).bind(capability.clone());
+            self.run(insert).await?;
+        }
+        for (key, value) in tags {
+            self.put_tag(id, key, value).await?;
+        }
+        Ok(())
+    }
+
+    async fn update_execution(&mut self, execution: &Execution) -> Result<()> {
+        let upsert = row::bind(sqlx::query(row::upsert()), execution)?;
+        self.run(upsert).await?;
+        Ok(())
+    }
+
+    async fn payload(&mut self, id: &ExecutionId) -> Result<Vec<u8>> {
+        let sql = "SELECT payload FROM ff_exec_payload \
+                   WHERE partition_key = ? AND execution_id = ?";
+        let found = self.one(of(sql, id)).await?;
+        let found = found.ok_or_else(|| StoreError::Corrupt {
+            record: "ff_exec_payload",
+            detail: format!("{id} has no payload"),
+        })?;
+        row::get(&found, "payload")
+    }
+
+    async fn result(&mut self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
+        let sql = "SELECT result FROM ff_exec_result \
+                   WHERE partition_key = ? AND execution_id = ?";
+        let found = self.one(of(sql, id)).await?;
+        found.map(|found| row::get(&found, "result")).transpose()
+    }
+
+    async fn put_result(&mut self, id: &ExecutionId, result: &[u8]) -> Result<()> {
+        let sql = "INSERT INTO ff_exec_result VALUES (?, ?, ?)";
+        self.run(of(sql, id).bind(result.to_vec())).await?;
+        Ok(())
+    }
+
+    async fn tags(&mut self, id: &ExecutionId) -> Result<BTreeMap<String, String>> {
+        let sql = "SELECT tag_key, tag_value FROM ff_exec_tag \
+                   WHERE partition_key = ? AND execution_id = ?";
+        let rows = self.all(of(sql, id)).await?;
+        rows.iter()
+            .map(|found| Ok((row::get(found, "tag_key")?, row::get(found, "tag_value")?)))
+            .collect()
+    }
+
+    async fn put_tag(&mut self, id: &ExecutionId, key: &str, value: &str) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO ff_exec_tag VALUES (?, ?, ?, ?)";
+        let upsert = of(sql, id).bind(key.to_owned()).bind(value.to_owned());
+        self.run(upsert).await?;
+        Ok(())
+    }
+
+    async fn put_attempt(&mut self, id: &ExecutionId, attempt: &Attempt) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO ff_attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let upsert = of(sql, id)
+            .bind(attempt.index.0)
+            .bind(attempt.id.0)
+            .bind(attempt.kind.as_str())
+            .bind(attempt.state.as_str())
+            .bind(attempt.started_at.0)
+            .bind(attempt.ended_at.map(|at| at.0))
+            .bind(attempt.failure_reason.clone())
+            .bind(attempt.failure_category.clone());
+        self.run(upsert).await?;
+        Ok(())
+    }
+
+    async fn attempt(&mut self, id: &ExecutionId, index: u32) -> Result<Option<Attempt>> {
+        let sql = "SELECT * FROM ff_attempt \
+                   WHERE partition_key = ? AND execution_id = ? AND attempt_index = ?";
+        let Some(found) = self.one(of(sql, id).bind(index)).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Attempt {
+            index: AttemptIndex(index),
+            id: AttemptId(row::get(&found, "attempt_id")?),
+            kind: row::literal(&found, "attempt_type")?,
+            state: row::literal(&found, "state")?,
+            started_at: TimestampMs(row::get(&found, "started_at")?),
+            ended_at: row::optional(&found, "ended_at")?.map(TimestampMs),
+            failure_reason: row::optional(&found, "failure_reason")?,
+            failure_category: row::optional(&found, "failure_category")?,
+        }))
+    }
+
+    async fn idempotency(
+        &mut self,
+        partition: u16,
+        namespace: &Namespace,
+        key: &str,
+    ) -> Result<Option<(ExecutionId, TimestampMs)>> {
+        let sql = "SELECT partition_key, execution_id, expires_at FROM ff_idempotency \
+                   WHERE partition_key = ? AND namespace = ? AND idem_key = ?";
+        let lookup = sqlx::query(sql)
+            .bind(partition)
+            .bind(namespace.0.clone())
+            .bind(key.to_owned());
+        let found = self.one(lookup).await?;
+        found
+            .map(|found| {
+                let until = row::get(&found, "expires_at")?;
+                Ok((row::execution_id(&found)?, TimestampMs(until)))
+            })
+            .transpose()
+    }
+
+    async fn put_idempotency(
+        &mut self,
+        namespace: &Namespace,
+        key: &str,
+        id: &ExecutionId,
+        until: TimestampMs,
+    ) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO ff_idempotency VALUES (?, ?, ?, ?, ?)";
+        let upsert = sqlx::query(sql)
+            .bind(id.partition())
+            .bind(namespace.0.clone())
+            .bind(key.to_owned())
+            .bind(id.uuid())
+            .bind(until.0);
+        self.run(upsert).await?;
+        Ok(())
+    }
+
+    async fn executions_after(
+        &mut self,
+        partition: u16,
+        cursor: Option<&ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<ExecutionId>> {
+        // Byte order of the UUIDs is byte order of the ids of one partition.
+        let sql = "SELECT partition_key, execution_id FROM ff_exec_core \
+                   WHERE partition_key = ? AND (?2 IS NULL OR execution_id > ?2) \
+                   ORDER BY execution_id LIMIT ?3";
+        let page = sqlx::query(sql)
+            .bind(partition)
+            .bind(cursor.map(ExecutionId::uuid))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.all(page).await?;
+        rows.iter().map(row::execution_id).collect()
+    }
+
+    async fn put_lane(&mut self, lane: &LaneId) -> Result<()> {
+        let sql = "INSERT OR IGNORE INTO ff_lane_registry VALUES (?)";
+        self.run(sqlx::query(sql).bind(lane.0.clone())).await?;
+        Ok(())
+    }
+
+    async fn lanes_after(&mut self, cursor: Option<&LaneId>, limit: usize) -> Result<Vec<LaneId>> {
+        let sql = "SELECT lane_id FROM ff_lane_registry WHERE lane_id > ? \
+                   ORDER BY lane_id LIMIT ?";
+        let after = cursor.map_or_else(String::new, |cursor| cursor.0.clone());
+        let page = sqlx::query(sql)
+            .bind(after)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows = self.all(page).await?;
+        rows.iter()
+            .map(|found| Ok(LaneId(row::get(found, "lane_id")?)))
+            .collect()
+    }
+
+    async fn claimable_requirements(&mut self, lane: &LaneId) -> Result<Vec<BTreeSet<String>>> {
+        // Jumps from one set to the next in the index, so that the backlog's length costs nothing.
+        let sql = "WITH RECURSIVE sets (requirements) AS ( \
+                     SELECT min(requirements) FROM ff_exec_core \
+                     WHERE lane_id = ?1 AND lifecycle_phase = 'runnable' \
+                       AND ownership_state = 'unowned' AND eligibility_state = 'eligible_now' \
+                       AND attempt_state <> 'attempt_interrupted' \
+                     UNION ALL \
+                     SELECT (SELECT min(e.requirements) FROM ff_exec_core e \
+                       WHERE e.lane_id = ?1 AND e.lifecycle_phase = 'runnable' \
+                         AND e.ownership_state = 'unowned' \
+                         AND e.eligibility_state = 'eligible_now' \
+                         AND e.attempt_state <> 'attempt_interrupted' \
+                         AND e.requirements > sets.requirements) \
+                     FROM sets WHERE sets.requirements IS NOT NULL) \
+                   SELECT requirements FROM sets WHERE requirements IS NOT NULL";
+        let rows = self.all(sqlx::query(sql).bind(lane.0.clone())).await?;
+        rows.iter()
+            .map(|found| Ok(row::split(&row::get::<String>(found, "requirements")?)))
+            .collect()
+    }
+
+    async fn first_claimable(
+        &mut self,
+        lane: &LaneId,
+        requirements: &BTreeSet<String>,
+    ) -> Result<Option<Execution>> {
+        let sql = "SELECT * FROM ff_exec_core \
+                   WHERE lane_id = ? AND requirements = ? AND lifecycle_phase = 'runnable' \
+                     AND ownership_state = 'unowned' AND eligibility_state = 'eligible_now' \
+                     AND attempt_state <> 'attempt_interrupted' \
+                   ORDER BY priority DESC, created_at, partition_key, execution_id LIMIT 1";
+        let lookup = sqlx::query(sql)
+            .bind(lane.0.clone())
+            .bind(row::requirements(requirements));
+        let found = self.one(lookup).await?;
+        found.as_ref().map(row::decode).transpose()
+    }
+
+    async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
+        self.read_flow(id).await
+    }
+
+    async fn put_flow(&mut self, flow: &Flow) -> Result<()> {
+        self.write_flow(flow).await
+    }
+
+    async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
+        let sql = "SELECT partition_key, execution_id FROM ff_exec_core \
+                   WHERE flow_id = ? ORDER BY execution_id";
+        let rows = self.all(sqlx::query(sql).bind(flow.0)).await?;
+        rows.iter().map(row::execution_id).collect()
+    }
+
+    async fn edge(&mut self, flow: &FlowId, id: &EdgeId) -> Result<Option<Edge>> {
+        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND edge_id = ?";
+        let edges = self
+            .read_edges(sqlx::query(sql).bind(flow.0).bind(id.0))
+            .await?;
+        Ok(edges.into_iter().next())
+    }
+
+    async fn put_edge(&mut self, edge: &Edge) -> Result<()> {
+        self.write_edge(edge).await
+    }
+
+    async fn edges_from(&mut self, flow: &FlowId, upstream: &ExecutionId) -> Result<Vec<Edge>> {
+        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND upstream_execution_id = ?";
+        self.read_edges(sqlx::query(sql).bind(flow.0).bind(upstream.uuid()))
+            .await
+    }
+
+    async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
+        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND downstream_execution_id = ?";
+        self.read_edges(sqlx::query(sql).bind(flow.0).bind(downstream.uuid()))
+            .await
+    }
+
+    async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {
+        let sql = "INSERT INTO ff_completion_event \
+                   (partition_key, execution_id, flow_id, namespace, outcome, occurred_at) \
+                   VALUES (?, ?, ?, ?, ?, ?)";
+        let insert = of(sql, &completion.execution)
+            .bind(completion.flow.map(|flow| flow.0))
+            .bind(completion.namespace.0.clone())
+            .bind(completion.outcome.as_str())
+            .bind(completion.at.0);
+        let event_id = self.run(insert).await?;
+        self.appended.push(OutboxEvent {
+            event_id,
+            partition_key: completion.execution.partition().into(),
+        });
+        Ok(())
+    }
+
+    async fn append_lease_event(&mut self, event: &LeaseRecord) -> Result<()> {
+        let sql = "INSERT INTO ff_lease_event \
+                   (partition_key, execution_id, namespace, event_type, lease_id, \
+                    worker_instance_id, revoked_by, occurred_at) \
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let kind: &'static str = event.kind.into();
+        let insert = of(sql, &event.execution)
+            .bind(event.namespace.0.clone())
+            .bind(kind)
+            .bind(event.lease.map(|lease| lease.0))
+            .bind(
+                event
+                    .worker_instance
+                    .as_ref()
+                    .map(|worker| worker.0.clone()),
+            )
+            .bind(event.revoked_by)
+            .bind(event.at.0);
+        self.run(insert).await?;
+        Ok(())
+    }
+}
+
+/// SQLite reports a lock that it could not get as busy or locked.
+pub(crate) fn failed(error: sqlx::Error) -> StoreError {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<i32>().ok());
+    match code {
+        // The upper bytes refine the code.
+        Some(code) if [BUSY, LOCKED].contains(&(code & 0xff)) => StoreError::Conflict,
+        _ => StoreError::Failed(error.into()),
+    }
+}

@@ -1,0 +1,161 @@
+//! How attempts are counted and how they end.
+
+use ff_core::backend::FailureClass;
+use ff_core::engine_backend::EngineBackend;
+
+use crate::case::{Case, Verdict, case};
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!("executions.attempts.numbers", [ATT-001, ATT-002], "Index and total through claims and retries.", numbers, needs Clock),
+    case!(
+        "executions.attempts.numbers-unknown",
+        [ATT - 002],
+        "An execution that is not there has no numbers.",
+        numbers_unknown
+    ),
+    case!("executions.attempts.complete", [ATT-007], "Success.", complete, needs Clock),
+    case!("executions.attempts.cancel", [ATT-019], "Cancelled by its holder.", cancel, needs Clock),
+    case!("executions.attempts.final-failure", [ATT-017], "Failed for good.", final_failure, needs Clock),
+    case!("executions.attempts.failure-before-success", [ATT-017], "The last failure can be read after a retry has succeeded.", failure_before_success, needs Clock),
+    case!(
+        "executions.attempts.long-reasons",
+        [ATT - 018],
+        "Reasons of 64 KiB.",
+        long_reasons
+    ),
+];
+
+async fn numbers(world: World) -> Verdict {
+    let id = world.execution().retries(9, 0).create().await?;
+    let read = async || {
+        let index = world.read_current_attempt_index(&id).await?;
+        let total = world.read_total_attempt_count(&id).await?;
+        Ok::<_, crate::Failure>((index.0, total.0))
+    };
+    expect_eq!(read().await?, (0, 0), "before the first claim");
+    for round in 0..3 {
+        let handle = world.worker().claim().await?;
+        expect_eq!(read().await?, (round, round + 1), "claimed, round {round}");
+        world.fail_with(&handle, FailureClass::Transient).await?;
+        expect_eq!(read().await?, (round, round + 1), "failed, round {round}");
+        world.promote(&id).await?;
+        expect_eq!(read().await?, (round, round + 1), "promoted, round {round}");
+    }
+    let handle = world.worker().claim().await?;
+    world.complete(&handle, None).await?;
+    expect_eq!(read().await?, (3, 4), "completed");
+    Ok(())
+}
+
+async fn numbers_unknown(world: World) -> Verdict {
+    let id = world.execution_id();
+    let refused = "validation.invalid_input";
+    expect_refused!(world.read_current_attempt_index(&id).await, refused);
+    expect_refused!(world.read_total_attempt_count(&id).await, refused);
+    Ok(())
+}
+
+/// The fields that every end sets.
+async fn expect_ended(world: &World, id: &ff_core::types::ExecutionId, outcome: &str) -> Verdict {
+    let public = if outcome == "success" {
+        "completed"
+    } else {
+        outcome
+    };
+    for (field, value) in [
+        ("lifecycle_phase", "terminal".to_owned()),
+        ("eligibility_state", "not_applicable".to_owned()),
+        ("terminal_outcome", outcome.to_owned()),
+        ("attempt_state", "attempt_terminal".to_owned()),
+        ("public_state", public.to_owned()),
+        ("completed_at", world.now().to_string()),
+    ] {
+        expect_eq!(world.field(id, field).await?, Some(value), "{field}");
+    }
+    expect_eq!(
+        world.worker().try_claim().await?,
+        None,
+        "it is not claimed again"
+    );
+    Ok(())
+}
+
+async fn complete(world: World) -> Verdict {
+    let (id, handle) = world.claimed().await?;
+    world.advance_ms(9);
+    world.complete(&handle, Some(b"done".to_vec())).await?;
+    expect_ended(&world, &id, "success").await?;
+    expect_eq!(world.field(&id, "failure_reason").await?, None);
+    Ok(())
+}
+
+async fn cancel(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(9, 0).claimed().await?;
+    world.advance_ms(9);
+    world.cancel(&handle, "no longer needed").await?;
+    expect_ended(&world, &id, "cancelled").await?;
+    let reason = world.field(&id, "cancellation_reason").await?;
+    expect_eq!(reason.as_deref(), Some("no longer needed"));
+    expect_eq!(
+        world.field(&id, "cancelled_by").await?.as_deref(),
+        Some("worker")
+    );
+    Ok(())
+}
+
+async fn final_failure(world: World) -> Verdict {
+    let (id, handle) = world.claimed().await?;
+    world.advance_ms(9);
+    let outcome = world.fail_with(&handle, FailureClass::InfraCrash).await?;
+    expect_eq!(outcome, ff_core::backend::FailOutcome::TerminalFailed);
+    expect_ended(&world, &id, "failed").await?;
+    expect_eq!(
+        world.field(&id, "failure_reason").await?.as_deref(),
+        Some("boom")
+    );
+    expect_eq!(
+        world.field(&id, "failure_category").await?.as_deref(),
+        Some("infra_crash")
+    );
+    Ok(())
+}
+
+async fn failure_before_success(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(1, 0).claimed().await?;
+    world.fail_with(&handle, FailureClass::Timeout).await?;
+    world.promote(&id).await?;
+    let handle = world.worker().claim().await?;
+    world.complete(&handle, None).await?;
+    expect_eq!(
+        world.field(&id, "failure_reason").await?.as_deref(),
+        Some("boom")
+    );
+    expect_eq!(
+        world.field(&id, "failure_category").await?.as_deref(),
+        Some("timeout")
+    );
+    Ok(())
+}
+
+async fn long_reasons(world: World) -> Verdict {
+    let reason = "ü".repeat(32_768);
+    let (id, handle) = world.claimed().await?;
+    world.cancel(&handle, &reason).await?;
+    let seen = world.field(&id, "cancellation_reason").await?;
+    expect!(
+        seen.as_ref() == Some(&reason),
+        "64 KiB of cancellation reason come back"
+    );
+    let (id, handle) = world.claimed().await?;
+    let failure = ff_core::backend::FailureReason::new(reason.clone());
+    world
+        .fail(&handle, failure, FailureClass::Permanent)
+        .await?;
+    let seen = world.field(&id, "failure_reason").await?;
+    expect!(
+        seen.as_ref() == Some(&reason),
+        "64 KiB of failure reason come back"
+    );
+    Ok(())
+}

@@ -1,0 +1,384 @@
+//! Holding a lease, losing it, and being too late.
+
+use ff_core::backend::{FailureClass, Handle};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::{ContentionKind, EngineError};
+use ff_core::types::ExecutionId;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!("executions.leases.stale", [LSE-001, LSE-002, LSE-008], "An old handle while another worker holds the execution.", stale, needs Clock),
+    case!("executions.leases.ladder", [LSE-002], "A lease that is both stale and due is due.", ladder, needs Clock),
+    case!(
+        "executions.leases.unknown",
+        [LSE - 002],
+        "A handle of an execution that another deployment never had.",
+        unknown
+    ),
+    case!("executions.leases.not-active", [LSE-003], "Calls under a lease when the execution waits or has ended.", not_active, needs Clock),
+    case!("executions.leases.not-active-detail", [LSE-004], "What the refusal says there is instead.", not_active_detail, needs Clock),
+    case!("executions.leases.lapse-on-contact", [LSE-005], "Whoever calls first on a due lease marks it.", lapse_on_contact, needs Clock),
+    case!("executions.leases.renew", [LSE-009], "From now, not from the last expiry, and as often as one likes.", renew, needs Clock),
+    case!("executions.leases.renew-lapsed", [LSE-011], "A lapsed lease stays lapsed.", renew_lapsed, needs Clock),
+    case!("executions.leases.renew-race", [LSE-011], "A renewal and the mark at once, with a live and with a due lease.", renew_race, needs Clock Concurrency),
+    case!("executions.leases.no-takeover", [LSE-012], "A due lease, marked or not, frees nothing.", no_takeover, needs Clock),
+    case!("executions.leases.released", [LSE-013], "What remains of a lease that its holder ended.", released, needs Clock),
+    case!("executions.leases.one-live", [LSE-014], "Whatever happens, one handle at most can be renewed.", one_live, needs Clock),
+    case!("executions.leases.mark", [LSE-015], "What a lapse leaves.", mark, needs Clock),
+    case!("executions.leases.mark-no-ops", [LSE-016], "Marking what is not due, not held or marked already.", mark_no_ops, needs Clock),
+];
+
+/// An execution that one worker failed and another holds, and both handles.
+async fn superseded(world: &World, ttl: u32) -> Result<(ExecutionId, Handle, Handle), Failure> {
+    let (id, old) = world.execution().retries(9, 0).claimed().await?;
+    world.fail_with(&old, FailureClass::Transient).await?;
+    world.promote(&id).await?;
+    let new = world
+        .worker()
+        .named("other", "other-1")
+        .ttl(ttl)
+        .claim()
+        .await?;
+    Ok((id, old, new))
+}
+
+/// Every call under a lease, refused with this code.
+async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdict {
+    expect_refused!(world.renew(handle).await, code, "renew");
+    expect_refused!(
+        world.progress(handle, Some(99), None).await,
+        code,
+        "progress"
+    );
+    expect_refused!(
+        world.complete(handle, Some(b"late".to_vec())).await,
+        code,
+        "complete"
+    );
+    expect_refused!(
+        world.fail_with(handle, FailureClass::InfraCrash).await,
+        code,
+        "fail"
+    );
+    expect_refused!(world.cancel(handle, "late").await, code, "cancel");
+    Ok(())
+}
+
+async fn stale(world: World) -> Verdict {
+    let (id, old, new) = superseded(&world, 30_000).await?;
+    world
+        .progress(&new, Some(10), Some("mine".to_owned()))
+        .await?;
+    let before = world.observe(&id).await?;
+    refused_everywhere(&world, &old, "state.stale_lease").await?;
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "the new holder notices nothing"
+    );
+    world.complete(&new, Some(b"result".to_vec())).await?;
+    expect_eq!(
+        world.get_execution_result(&id).await?.as_deref(),
+        Some(&b"result"[..])
+    );
+    Ok(())
+}
+
+async fn ladder(world: World) -> Verdict {
+    let (_, old, _) = superseded(&world, 100).await?;
+    world.advance_ms(100);
+    refused_everywhere(&world, &old, "state.lease_expired").await
+}
+
+async fn unknown(world: World) -> Verdict {
+    let (_, handle) = world.claimed().await?;
+    let Ok(payload) = ff_core::backend::HandlePayload::open(handle.backend, &handle) else {
+        // A backend from outside puts what it likes into its handles, and nobody else can make one.
+        return Ok(());
+    };
+    let elsewhere = ff_core::backend::HandlePayload {
+        execution_id: world.execution_id(),
+        ..payload
+    };
+    let handle = elsewhere.seal(handle.backend, handle.kind);
+    refused_everywhere(&world, &handle, "not_found.execution").await
+}
+
+async fn not_active(world: World) -> Verdict {
+    let refused = "contention.execution_not_active";
+    let (id, handle) = world.execution().retries(2, 100).claimed().await?;
+    world.fail_with(&handle, FailureClass::Timeout).await?;
+    let before = world.observe(&id).await?;
+    refused_everywhere(&world, &handle, refused).await?;
+    world.advance_ms(100);
+    expect_eq!(world.observe(&id).await?, before, "while it is delayed");
+    world.promote(&id).await?;
+    let before = world.observe(&id).await?;
+    refused_everywhere(&world, &handle, refused).await?;
+    expect_eq!(world.observe(&id).await?, before, "while it waits");
+
+    let (id, handle) = world.execution().lane("other").claimed().await?;
+    world.complete(&handle, None).await?;
+    let before = world.observe(&id).await?;
+    refused_everywhere(&world, &handle, refused).await?;
+    expect_eq!(world.observe(&id).await?, before, "when it has ended");
+    Ok(())
+}
+
+async fn not_active_detail(world: World) -> Verdict {
+    let detail = |outcome: &str, epoch: &str, phase: &str, attempt: Option<String>| {
+        EngineError::Contention(ContentionKind::ExecutionNotActive {
+            terminal_outcome: outcome.to_owned(),
+            lease_epoch: epoch.to_owned(),
+            lifecycle_phase: phase.to_owned(),
+            attempt_id: attempt.unwrap_or_default(),
+        })
+    };
+    let (id, handle) = world.execution().retries(1, 0).claimed().await?;
+    world.fail_with(&handle, FailureClass::Transient).await?;
+    let expected = detail("none", "1", "runnable", None);
+    expect_eq!(
+        world.renew(&handle).await,
+        Err(expected),
+        "a retry is pending"
+    );
+    world.promote(&id).await?;
+    let handle = world.worker().claim().await?;
+    let attempt = world.field(&id, "current_attempt_id").await?;
+    world.cancel(&handle, "why").await?;
+    let expected = detail("cancelled", "2", "terminal", attempt);
+    expect_eq!(world.renew(&handle).await, Err(expected), "it has ended");
+    Ok(())
+}
+
+async fn lapse_on_contact(world: World) -> Verdict {
+    for call in ["renew", "progress", "complete", "fail", "cancel"] {
+        let id = world.execution().create().await?;
+        let handle = world.worker().ttl(100).claim().await?;
+        world.advance_ms(150);
+        let answer = match call {
+            "renew" => world.renew(&handle).await.map(|_| ()),
+            "progress" => world.progress(&handle, Some(1), None).await,
+            "complete" => world.complete(&handle, None).await,
+            "fail" => world
+                .fail_with(&handle, FailureClass::Transient)
+                .await
+                .map(|_| ()),
+            _ => world.cancel(&handle, "why").await,
+        };
+        expect_refused!(answer, "state.lease_expired", "{call}");
+        for (field, value) in [
+            ("ownership_state", "lease_expired_reclaimable".to_owned()),
+            ("lease_expired_at", world.now().to_string()),
+        ] {
+            expect_eq!(
+                world.field(&id, field).await?,
+                Some(value),
+                "{field} after {call}"
+            );
+        }
+        let before = world.observe(&id).await?;
+        world.advance_ms(5);
+        expect_refused!(world.renew(&handle).await, "state.lease_expired", "again");
+        expect_eq!(world.observe(&id).await?, before, "once marked it stays so");
+    }
+    Ok(())
+}
+
+async fn renew(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let handle = world.worker().ttl(1_000).claim().await?;
+    for pause in [0, 400, 999, 1] {
+        world.advance_ms(pause);
+        let before = world.observe(&id).await?;
+        let renewal = world.renew(&handle).await?;
+        expect_eq!(
+            renewal.expires_at_ms,
+            world.in_ms(1_000).0.unsigned_abs(),
+            "the expiry"
+        );
+        expect_eq!(renewal.lease_epoch, 1, "the epoch");
+        for (field, at) in [
+            ("lease_expires_at", world.in_ms(1_000)),
+            ("lease_last_renewed_at", world.now()),
+        ] {
+            expect_eq!(
+                world.field(&id, field).await?,
+                Some(at.to_string()),
+                "{field}"
+            );
+        }
+        let touched = [
+            "expires_at",
+            "lease_last_renewed_at",
+            "last_heartbeat_at",
+            "last_mutation_at",
+        ];
+        expect_eq!(
+            world.observe(&id).await?.without(&touched),
+            before.without(&touched),
+            "nothing else changes"
+        );
+    }
+    Ok(())
+}
+
+async fn renew_lapsed(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let handle = world.worker().ttl(100).claim().await?;
+    world.advance_ms(100);
+    world.mark_lapsed(&id).await?;
+    let before = world.observe(&id).await?;
+    // Even if the clock went back, the lapse would stand.
+    world.clock().set(world.in_ms(-50));
+    expect_refused!(world.renew(&handle).await, "state.lease_expired");
+    expect_eq!(world.observe(&id).await?, before, "it stays lapsed");
+    Ok(())
+}
+
+async fn renew_race(world: World) -> Verdict {
+    for (pause, renewed) in [(99, true), (100, false)] {
+        let id = world.execution().create().await?;
+        let handle = world.worker().ttl(100).claim().await?;
+        world.advance_ms(pause);
+        let (renewal, mark) = futures_util::join!(world.renew(&handle), world.mark_lapsed(&id));
+        mark?;
+        let ownership = world.field(&id, "ownership_state").await?;
+        if renewed {
+            renewal?;
+            expect_eq!(
+                ownership.as_deref(),
+                Some("leased"),
+                "renewed, so not marked"
+            );
+        } else {
+            expect_refused!(renewal, "state.lease_expired", "marked, so not renewed");
+            expect_eq!(ownership.as_deref(), Some("lease_expired_reclaimable"));
+        }
+    }
+    Ok(())
+}
+
+async fn no_takeover(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    world.worker().ttl(100).claim().await?;
+    world.advance_ms(1_000);
+    expect_eq!(world.worker().try_claim().await, Ok(None), "due");
+    world.mark_lapsed(&id).await?;
+    expect_eq!(world.worker().try_claim().await, Ok(None), "marked");
+    world.promote(&id).await?;
+    expect_eq!(
+        world.worker().try_claim().await,
+        Ok(None),
+        "and not promoted either"
+    );
+    Ok(())
+}
+
+async fn released(world: World) -> Verdict {
+    for end in ["complete", "fail", "cancel", "retry"] {
+        let retries = u32::from(end == "retry");
+        let (id, handle) = world.execution().retries(retries, 60_000).claimed().await?;
+        match end {
+            "complete" => world.complete(&handle, None).await?,
+            "cancel" => world.cancel(&handle, "why").await?,
+            _ => drop(world.fail_with(&handle, FailureClass::Transient).await?),
+        }
+        for field in [
+            "current_lease_id",
+            "current_worker_id",
+            "current_worker_instance_id",
+            "lease_expires_at",
+            "lease_last_renewed_at",
+        ] {
+            expect_eq!(world.field(&id, field).await?, None, "{field} after {end}");
+        }
+        for (field, value) in [("ownership_state", "unowned"), ("current_lease_epoch", "1")] {
+            expect_eq!(
+                world.field(&id, field).await?.as_deref(),
+                Some(value),
+                "{field}, {end}"
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn one_live(world: World) -> Verdict {
+    let id = world.execution().retries(1_000, 5).create().await?;
+    let mut rng = StdRng::seed_from_u64(world.random());
+    let mut handles: Vec<Handle> = Vec::new();
+    for step in 0..120 {
+        match rng.random_range(0..6) {
+            0 | 1 => handles.extend(world.worker().ttl(40).try_claim().await?),
+            2 => world.promote(&id).await?,
+            3 => world.advance_ms(rng.random_range(1..8)),
+            _ if handles.is_empty() => {}
+            n => {
+                let handle = &handles[rng.random_range(0..handles.len())];
+                // Refusals are part of the game: what counts is what is live afterwards.
+                if n == 4 {
+                    drop(world.fail_with(handle, FailureClass::Transient).await);
+                } else {
+                    drop(world.progress(handle, Some(1), None).await);
+                }
+            }
+        }
+        let mut live = 0;
+        for handle in &handles {
+            live += usize::from(world.renew(handle).await.is_ok());
+        }
+        expect!(live <= 1, "{live} handles can be renewed after step {step}");
+    }
+    Ok(())
+}
+
+async fn mark(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let handle = world.worker().named("w", "w-1").ttl(100).claim().await?;
+    let lease = world.field(&id, "current_lease_id").await?;
+    world.advance_ms(130);
+    world.mark_lapsed(&id).await?;
+    for (field, value) in [
+        ("lifecycle_phase", Some("active".to_owned())),
+        (
+            "ownership_state",
+            Some("lease_expired_reclaimable".to_owned()),
+        ),
+        ("public_state", Some("active".to_owned())),
+        ("blocking_reason", Some("waiting_for_worker".to_owned())),
+        ("attempt_state", Some("attempt_interrupted".to_owned())),
+        ("lease_expired_at", Some(world.now().to_string())),
+        ("current_lease_id", lease),
+        ("current_worker_instance_id", Some("w-1".to_owned())),
+        ("current_lease_epoch", Some("1".to_owned())),
+    ] {
+        expect_eq!(world.field(&id, field).await?, value, "{field}");
+    }
+    expect_refused!(world.complete(&handle, None).await, "state.lease_expired");
+    Ok(())
+}
+
+async fn mark_no_ops(world: World) -> Verdict {
+    let live = world.execution().create().await?;
+    world.worker().ttl(10_000).claim().await?;
+    let (ended, handle) = world.claimed().await?;
+    world.complete(&handle, None).await?;
+    let marked = world.execution().create().await?;
+    world.worker().ttl(10).claim().await?;
+    let waiting = world.execution().create().await?;
+    world.advance_ms(500);
+    world.mark_lapsed(&marked).await?;
+    world.advance_ms(500);
+    for id in [&live, &ended, &marked, &waiting] {
+        let before = world.observe(id).await?;
+        world.mark_lapsed(id).await?;
+        expect_eq!(world.observe(id).await?, before, "there is nothing to mark");
+    }
+    Ok(())
+}

@@ -1,0 +1,488 @@
+//! Reading executions.
+
+use std::collections::BTreeMap;
+
+use ff_core::backend::FailureClass;
+use ff_core::contracts::ExecutionSnapshot;
+use ff_core::engine_backend::EngineBackend;
+use ff_core::state::PublicState;
+use ff_core::types::ExecutionId;
+
+use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "executions.reads.unknown",
+        [
+            EXE - 016,
+            EXE - 020,
+            EXE - 021,
+            EXE - 022,
+            EXE - 023,
+            EXE - 024
+        ],
+        "What reads say of an execution that is not there.",
+        unknown
+    ),
+    case!("executions.reads.describe-every-state", [EXE-016, EXE-019], "An execution is described in every state, and all reads agree.", every_state, needs Clock),
+    case!("executions.reads.describe", [EXE-016], "The description has what was given at creation.", described, needs Clock),
+    case!("executions.reads.current-lease", [EXE-017], "The lease is shown while it holds, and with whom.", current_lease, needs Clock),
+    case!("executions.reads.current-attempt", [EXE-017], "The attempt is shown from the claim on, but not while a retry is pending.", current_attempt, needs Clock),
+    case!("executions.reads.blocking", [EXE-018], "What blocks it, in snake case, or nothing.", blocking, needs Clock),
+    case!("executions.reads.info", [EXE-020], "Times in decimals, absent until they happen.", info, needs Clock),
+    case!(
+        "executions.reads.context",
+        [EXE - 022],
+        "Payload, kind and tags for a worker.",
+        context
+    ),
+    case!(
+        "executions.reads.result",
+        [EXE - 023, ATT - 008],
+        "The result is there after success only, and as it was given.",
+        result
+    ),
+    case!(
+        "executions.reads.namespace",
+        [EXE - 024],
+        "The namespace as it was given.",
+        namespace
+    ),
+    case!(
+        "executions.reads.fields-entries",
+        [EXE - 025],
+        "One entry a name; nothing for what is unknown or not set.",
+        field_entries
+    ),
+    case!("executions.reads.fields-aliases", [EXE-026], "Aliases read as what they stand for.", field_aliases, needs Clock),
+    case!(
+        "executions.reads.fields-encoding",
+        [EXE - 027],
+        "Decimals, canonical ids, snake case, sorted tokens.",
+        field_encoding
+    ),
+];
+
+async fn snapshot(world: &World, id: &ExecutionId) -> Result<ExecutionSnapshot, Failure> {
+    let snapshot = world.describe_execution(id).await?;
+    snapshot.ok_or_else(|| Failure::new("the execution is there"))
+}
+
+async fn unknown(world: World) -> Verdict {
+    let id = world.execution_id();
+    expect_eq!(
+        world.describe_execution(&id).await?,
+        None,
+        "describe_execution"
+    );
+    expect_eq!(
+        world.read_execution_info(&id).await?,
+        None,
+        "read_execution_info"
+    );
+    expect_eq!(
+        world.read_execution_state(&id).await?,
+        None,
+        "read_execution_state"
+    );
+    expect_eq!(
+        world.get_execution_result(&id).await?,
+        None,
+        "get_execution_result"
+    );
+    expect_eq!(
+        world.get_execution_namespace(&id).await?,
+        None,
+        "get_execution_namespace"
+    );
+    expect_refused!(
+        world.read_execution_context(&id).await,
+        "validation.invalid_input"
+    );
+    Ok(())
+}
+
+async fn every_state(world: World) -> Verdict {
+    let (first, handle) = world.execution().retries(1, 100).claimed().await?;
+    expect_state(&world, &first, PublicState::Active).await?;
+    world.fail_with(&handle, FailureClass::Transient).await?;
+    expect_state(&world, &first, PublicState::Delayed).await?;
+    world.advance_ms(100);
+    world.promote(&first).await?;
+    expect_state(&world, &first, PublicState::Waiting).await?;
+    let handle = world.worker().ttl(10).claim().await?;
+    world.advance_ms(10);
+    world.mark_lapsed(&first).await?;
+    expect_state(&world, &first, PublicState::Active).await?;
+    drop(handle);
+
+    for (end, expected) in [
+        ("complete", PublicState::Completed),
+        ("cancel", PublicState::Cancelled),
+        ("fail", PublicState::Failed),
+    ] {
+        let (id, handle) = world.claimed().await?;
+        match end {
+            "complete" => world.complete(&handle, None).await?,
+            "cancel" => world.cancel(&handle, "why").await?,
+            _ => drop(world.fail_with(&handle, FailureClass::Permanent).await?),
+        }
+        expect_state(&world, &id, expected).await?;
+    }
+    Ok(())
+}
+
+async fn expect_state(world: &World, id: &ExecutionId, expected: PublicState) -> Verdict {
+    expect_eq!(
+        world.read_execution_state(id).await?,
+        Some(expected),
+        "read_execution_state"
+    );
+    expect_eq!(
+        snapshot(world, id).await?.public_state,
+        expected,
+        "describe_execution"
+    );
+    let info = world.read_execution_info(id).await?;
+    let info = info.ok_or_else(|| Failure::new("the execution is there"))?;
+    expect_eq!(info.public_state, expected, "read_execution_info");
+    expect!(
+        info.state_vector.public_state == expected && info.state_vector.is_consistent(),
+        "the state vector is consistent: {:?}",
+        info.state_vector
+    );
+    let field = world.field(id, "public_state").await?;
+    expect_eq!(
+        field.as_deref(),
+        Some(expected.as_str()),
+        "read_exec_core_fields"
+    );
+    Ok(())
+}
+
+async fn described(world: World) -> Verdict {
+    let created = world.now();
+    let id = world
+        .execution()
+        .lane("gpu")
+        .namespace("acme")
+        .tag("app.a", "1")
+        .tag("app.b.c", "")
+        .create()
+        .await?;
+    world.advance_ms(7);
+    world.worker().lane("gpu").claim().await?;
+    let seen = snapshot(&world, &id).await?;
+    expect_eq!(seen.execution_id, id);
+    expect_eq!(seen.lane_id.as_str(), "gpu");
+    expect_eq!(seen.namespace.as_str(), "acme");
+    expect_eq!(seen.flow_id, None);
+    expect_eq!(seen.total_attempt_count, 1);
+    expect_eq!(seen.created_at, created);
+    expect_eq!(seen.last_mutation_at, world.now());
+    let tags = [("app.a", "1"), ("app.b.c", "")];
+    let tags: BTreeMap<_, _> = tags
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    expect_eq!(seen.tags, tags);
+    Ok(())
+}
+
+async fn current_lease(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let claimed = world.now();
+    let handle = world.worker().named("w", "w-7").ttl(1_000).claim().await?;
+    world.advance_ms(400);
+    let lease = snapshot(&world, &id).await?.current_lease;
+    let lease = lease.ok_or_else(|| Failure::new("the lease is shown"))?;
+    expect_eq!(lease.worker_instance_id.as_str(), "w-7");
+    expect_eq!(lease.lease_epoch.0, 1);
+    expect_eq!(lease.attempt_index.0, 0);
+    expect_eq!(lease.expires_at.0, claimed.0 + 1_000);
+    expect_eq!(
+        lease.last_heartbeat_at,
+        Some(claimed),
+        "claimed, not renewed"
+    );
+
+    world.renew(&handle).await?;
+    let renewed = snapshot(&world, &id).await?.current_lease;
+    let renewed = renewed.ok_or_else(|| Failure::new("the lease is shown"))?;
+    expect_eq!(renewed.lease_id, lease.lease_id, "the same lease");
+    expect_eq!(renewed.last_heartbeat_at, Some(world.now()), "the renewal");
+    expect_eq!(renewed.expires_at, world.in_ms(1_000), "the new expiry");
+
+    world.advance_ms(5_000);
+    expect!(
+        snapshot(&world, &id).await?.current_lease.is_some(),
+        "a due lease that nobody has marked is shown"
+    );
+    world.mark_lapsed(&id).await?;
+    expect_eq!(
+        snapshot(&world, &id).await?.current_lease,
+        None,
+        "a lapsed one is not"
+    );
+    Ok(())
+}
+
+async fn current_attempt(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(1, 10).claimed().await?;
+    let first = snapshot(&world, &id).await?.current_attempt;
+    expect_eq!(
+        first.as_ref().map(|attempt| attempt.attempt_index.0),
+        Some(0),
+        "claimed"
+    );
+    world.fail_with(&handle, FailureClass::Transient).await?;
+    expect_eq!(
+        snapshot(&world, &id).await?.current_attempt,
+        None,
+        "a retry is pending"
+    );
+    world.advance_ms(10);
+    world.promote(&id).await?;
+    expect_eq!(
+        snapshot(&world, &id).await?.current_attempt,
+        None,
+        "and still is"
+    );
+    let handle = world.worker().claim().await?;
+    let second = snapshot(&world, &id).await?.current_attempt;
+    expect_eq!(
+        second.as_ref().map(|attempt| attempt.attempt_index.0),
+        Some(1),
+        "retried"
+    );
+    expect!(
+        first.map(|a| a.attempt_id) != second.as_ref().map(|a| a.attempt_id),
+        "another attempt has another id"
+    );
+    world.complete(&handle, None).await?;
+    expect_eq!(
+        snapshot(&world, &id).await?.current_attempt,
+        second,
+        "it stays at the end"
+    );
+    Ok(())
+}
+
+async fn blocking(world: World) -> Verdict {
+    let id = world
+        .execution()
+        .delay_until(world.in_ms(10))
+        .create()
+        .await?;
+    let blocked = |seen: ExecutionSnapshot| (seen.blocking_reason, seen.blocking_detail);
+    let reason = |text: &str| (Some(text.to_owned()), None);
+    expect_eq!(
+        blocked(snapshot(&world, &id).await?),
+        reason("waiting_for_delay")
+    );
+    world.advance_ms(10);
+    world.promote(&id).await?;
+    expect_eq!(
+        blocked(snapshot(&world, &id).await?),
+        reason("waiting_for_worker")
+    );
+    let handle = world.worker().claim().await?;
+    expect_eq!(blocked(snapshot(&world, &id).await?), (None, None), "held");
+    let info = world.read_execution_info(&id).await?;
+    expect_eq!(
+        info.map(|info| info.blocking_detail),
+        Some(String::new()),
+        "no detail"
+    );
+    world.complete(&handle, None).await?;
+    expect_eq!(blocked(snapshot(&world, &id).await?), (None, None), "ended");
+    Ok(())
+}
+
+async fn info(world: World) -> Verdict {
+    let read = async |id: &ExecutionId| {
+        let info = world.read_execution_info(id).await?;
+        info.ok_or_else(|| Failure::new("the execution is there"))
+    };
+    let created = world.now().to_string();
+    let id = world.execution().create().await?;
+    let new = read(&id).await?;
+    expect_eq!(new.created_at, created);
+    expect_eq!((new.started_at, new.completed_at), (None, None), "not yet");
+    expect_eq!(new.current_attempt_index, 0);
+    expect_eq!(new.flow_id, None);
+    expect_eq!(new.execution_kind, "op");
+
+    world.advance_ms(5);
+    let started = world.now().to_string();
+    let handle = world.worker().claim().await?;
+    world.advance_ms(5);
+    world.complete(&handle, None).await?;
+    let ended = read(&id).await?;
+    expect_eq!(ended.started_at, Some(started));
+    expect_eq!(ended.completed_at, Some(world.now().to_string()));
+    Ok(())
+}
+
+async fn context(world: World) -> Verdict {
+    let id = world
+        .execution()
+        .payload(b"\x00work\xff")
+        .with(|args| args.execution_kind = "llm.call".to_owned())
+        .tag("app.k", "v")
+        .create()
+        .await?;
+    world.set_execution_tag(&id, "app.later", "w").await?;
+    let context = world.read_execution_context(&id).await?;
+    expect_eq!(context.input_payload, b"\x00work\xff");
+    expect_eq!(context.execution_kind, "llm.call");
+    let tags: BTreeMap<_, _> = context.tags.into_iter().collect();
+    let expected = [("app.k", "v"), ("app.later", "w")];
+    let expected: BTreeMap<_, _> = expected
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    expect_eq!(tags, expected);
+    Ok(())
+}
+
+async fn result(world: World) -> Verdict {
+    let every: Vec<u8> = (0..=u8::MAX).collect();
+    for given in [Some(every), Some(Vec::new()), None] {
+        let (id, handle) = world.claimed().await?;
+        expect_eq!(world.get_execution_result(&id).await?, None, "unfinished");
+        world.complete(&handle, given.clone()).await?;
+        expect_eq!(world.get_execution_result(&id).await?, given, "completed");
+    }
+    let (id, handle) = world.claimed().await?;
+    world.cancel(&handle, "why").await?;
+    expect_eq!(world.get_execution_result(&id).await?, None, "cancelled");
+    let (id, handle) = world.claimed().await?;
+    world.fail_with(&handle, FailureClass::Permanent).await?;
+    expect_eq!(world.get_execution_result(&id).await?, None, "failed");
+    Ok(())
+}
+
+async fn namespace(world: World) -> Verdict {
+    for given in ["acme", "ACME", " a:b/c "] {
+        let id = world.execution().namespace(given).create().await?;
+        expect_eq!(
+            world.get_execution_namespace(&id).await?.as_deref(),
+            Some(given)
+        );
+    }
+    Ok(())
+}
+
+async fn field_entries(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let partition = world.partition_of(&id);
+    let names = [
+        "lane_id",
+        "lane_id",
+        "no_such_field",
+        "completed_at",
+        "blocking_detail",
+    ];
+    let fields = world.read_exec_core_fields(partition, &id, &names).await?;
+    let fields: BTreeMap<_, _> = fields.into_iter().collect();
+    let none = |name: &str| (name.to_owned(), None);
+    let expected = BTreeMap::from([
+        ("lane_id".to_owned(), Some("default".to_owned())),
+        none("no_such_field"),
+        none("completed_at"),
+        none("blocking_detail"),
+    ]);
+    expect_eq!(fields, expected, "entries");
+    let nothing = world.read_exec_core_fields(partition, &id, &[]).await?;
+    expect!(nothing.is_empty(), "no names, no entries");
+
+    let nobody = world.execution_id();
+    let fields = world
+        .read_exec_core_fields(partition, &nobody, &["lane_id"])
+        .await?;
+    expect_eq!(
+        fields.get("lane_id"),
+        Some(&None),
+        "an execution that is not there"
+    );
+    Ok(())
+}
+
+async fn field_aliases(world: World) -> Verdict {
+    let at = world.in_ms(10_000);
+    let execution = world
+        .execution()
+        .with(|args| args.execution_deadline_at = Some(at));
+    let (id, handle) = execution.claimed().await?;
+    world.progress(&handle, Some(42), None).await?;
+    world.advance_ms(3);
+    world.cancel(&handle, "enough").await?;
+    for (alias, name) in [
+        ("attempt_index", "current_attempt_index"),
+        ("created_at_ms", "created_at"),
+        ("terminal_at_ms", "completed_at"),
+        ("completed_at_ms", "completed_at"),
+        ("deadline_at_ms", "execution_deadline_at"),
+        ("cancel_reason", "cancellation_reason"),
+        ("progress_pct", "progress_percent"),
+    ] {
+        let meant = world.field(&id, name).await?;
+        expect!(meant.is_some(), "{name} is set");
+        expect_eq!(
+            world.field(&id, alias).await?,
+            meant,
+            "{alias} reads as {name}"
+        );
+    }
+    Ok(())
+}
+
+async fn field_encoding(world: World) -> Verdict {
+    let id = world
+        .execution()
+        .requires(&["zeta", "Alpha", "mid"])
+        .create()
+        .await?;
+    expect_eq!(
+        world.field(&id, "current_attempt_index").await?,
+        None,
+        "before a claim"
+    );
+    expect_eq!(
+        world.field(&id, "required_capabilities").await?.as_deref(),
+        Some("Alpha,mid,zeta"),
+        "in byte order"
+    );
+    world
+        .worker()
+        .offers(&["zeta", "Alpha", "mid"])
+        .claim()
+        .await?;
+    for name in [
+        "created_at",
+        "lease_expires_at",
+        "current_lease_epoch",
+        "priority",
+    ] {
+        let text = world.field(&id, name).await?.unwrap_or_default();
+        let plain = text.parse::<u64>().is_ok_and(|n| n.to_string() == text);
+        expect!(plain, "{name} is a plain decimal, not {text:?}");
+    }
+    for name in ["current_lease_id", "current_attempt_id"] {
+        let text = world.field(&id, name).await?.unwrap_or_default();
+        let canonical = uuid::Uuid::parse_str(&text).is_ok_and(|id| id.to_string() == text);
+        expect!(canonical, "{name} is a canonical id, not {text:?}");
+    }
+    expect_eq!(
+        world.field(&id, "execution_id").await?,
+        Some(id.to_string())
+    );
+    expect_eq!(
+        world.field(&id, "attempt_state").await?.as_deref(),
+        Some("running_attempt")
+    );
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The same call again, and another one, after a lease was ended.
+
+use ff_core::backend::{FailureClass, FailureReason};
+use ff_core::engine_backend::EngineBackend;
+
+use crate::case::{Case, Verdict, case};
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!("executions.repetition.complete", [ATT-003], "A completion whose answer was lost.", complete, needs Clock),
+    case!("executions.repetition.cancel", [ATT-003], "A cancellation whose answer was lost.", cancel, needs Clock),
+    case!("executions.repetition.retry", [ATT-003], "A failure that led to a retry is told the same time again, even after the promotion.", retry, needs Clock),
+    case!("executions.repetition.final", [ATT-003], "A failure that was final.", final_failure, needs Clock),
+    case!("executions.repetition.until-claimed", [ATT-003], "Once another worker holds it, a repetition is stale.", until_claimed, needs Clock),
+    case!(
+        "executions.repetition.other-arguments",
+        [ATT - 004],
+        "The same call with anything else.",
+        other_arguments
+    ),
+    case!(
+        "executions.repetition.other-call",
+        [ATT - 004],
+        "Another call after the end.",
+        other_call
+    ),
+];
+
+const OVER: &str = "contention.execution_not_active";
+
+async fn complete(world: World) -> Verdict {
+    let (id, handle) = world.claimed().await?;
+    world.complete(&handle, Some(b"done".to_vec())).await?;
+    let before = world.observe(&id).await?;
+    world.advance_ms(100_000);
+    for _ in 0..3 {
+        world.complete(&handle, Some(b"done".to_vec())).await?;
+    }
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "a repetition changes nothing"
+    );
+    Ok(())
+}
+
+async fn cancel(world: World) -> Verdict {
+    let (id, handle) = world.claimed().await?;
+    world.cancel(&handle, "why").await?;
+    let before = world.observe(&id).await?;
+    world.advance_ms(100_000);
+    world.cancel(&handle, "why").await?;
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "a repetition changes nothing"
+    );
+    Ok(())
+}
+
+async fn retry(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(3, 500).claimed().await?;
+    let outcome = world.fail_with(&handle, FailureClass::Transient).await?;
+    let before = world.observe(&id).await?;
+    world.advance_ms(500);
+    let again = world.fail_with(&handle, FailureClass::Transient).await?;
+    expect_eq!(again, outcome, "the same outcome");
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "a repetition changes nothing"
+    );
+    world.promote(&id).await?;
+    let again = world.fail_with(&handle, FailureClass::Transient).await?;
+    expect_eq!(again, outcome, "after the promotion too");
+    Ok(())
+}
+
+async fn final_failure(world: World) -> Verdict {
+    let (id, handle) = world.claimed().await?;
+    let outcome = world.fail_with(&handle, FailureClass::Permanent).await?;
+    let before = world.observe(&id).await?;
+    world.advance_ms(100_000);
+    let again = world.fail_with(&handle, FailureClass::Permanent).await?;
+    expect_eq!(again, outcome, "the same outcome");
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "a repetition changes nothing"
+    );
+    Ok(())
+}
+
+async fn until_claimed(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(3, 0).claimed().await?;
+    world.fail_with(&handle, FailureClass::Transient).await?;
+    world.promote(&id).await?;
+    let next = world.worker().claim().await?;
+    let again = world.fail_with(&handle, FailureClass::Transient).await;
+    expect_refused!(again, "state.stale_lease", "another holds it");
+    world.complete(&next, None).await?;
+    let again = world.fail_with(&handle, FailureClass::Transient).await;
+    expect_refused!(again, OVER, "it has ended otherwise");
+    Ok(())
+}
+
+async fn other_arguments(world: World) -> Verdict {
+    let (id, handle) = world.claimed().await?;
+    world.complete(&handle, Some(b"one".to_vec())).await?;
+    let before = world.observe(&id).await?;
+    for payload in [None, Some(Vec::new()), Some(b"two".to_vec())] {
+        expect_refused!(
+            world.complete(&handle, payload).await,
+            OVER,
+            "another result"
+        );
+    }
+    expect_eq!(world.observe(&id).await?, before, "the first stands");
+
+    let (id, handle) = world.claimed().await?;
+    world.cancel(&handle, "one").await?;
+    let before = world.observe(&id).await?;
+    expect_refused!(world.cancel(&handle, "two").await, OVER, "another reason");
+    expect_eq!(world.observe(&id).await?, before, "the first stands");
+
+    let (id, handle) = world.execution().retries(1, 60_000).claimed().await?;
+    world.fail_with(&handle, FailureClass::Transient).await?;
+    let before = world.observe(&id).await?;
+    let answer = world.fail_with(&handle, FailureClass::Timeout).await;
+    expect_refused!(answer, OVER, "another class");
+    let detailed = FailureReason::with_detail("boom", vec![1]);
+    let answer = world.fail(&handle, detailed, FailureClass::Transient).await;
+    expect_refused!(answer, OVER, "another detail");
+    expect_eq!(world.observe(&id).await?, before, "the first stands");
+    Ok(())
+}
+
+async fn other_call(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(5, 0).claimed().await?;
+    world.complete(&handle, None).await?;
+    let before = world.observe(&id).await?;
+    expect_refused!(
+        world.fail_with(&handle, FailureClass::Transient).await,
+        OVER,
+        "fail"
+    );
+    expect_refused!(world.cancel(&handle, "why").await, OVER, "cancel");
+    expect_refused!(
+        world.progress(&handle, Some(1), None).await,
+        OVER,
+        "progress"
+    );
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "it has ended, and stays so"
+    );
+    Ok(())
+}

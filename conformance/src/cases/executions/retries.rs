@@ -1,0 +1,299 @@
+//! Whether and when a failed attempt is followed by another.
+
+use ff_core::backend::{FailOutcome, FailureClass, FailureReason};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::policy::{BackoffStrategy, RetryPolicy};
+use ff_core::types::TimestampMs;
+
+use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!("executions.retries.limit", [ATT-009], "As many retries as the policy grants, and no more.", limit, needs Clock),
+    case!(
+        "executions.retries.categories",
+        [ATT - 009],
+        "Only for the categories that the policy names.",
+        categories
+    ),
+    case!(
+        "executions.retries.classes",
+        [ATT - 010],
+        "Which classes permit a retry, and what is recorded of them.",
+        classes
+    ),
+    case!(
+        "executions.retries.detail",
+        [ATT - 010],
+        "A failure's detail is data.",
+        detail
+    ),
+    case!(
+        "executions.retries.no-policy",
+        [ATT - 011],
+        "Without a retry policy there is no retry.",
+        no_policy
+    ),
+    case!("executions.retries.defaults", [ATT-012, ATT-009], "A policy of defaults: three retries, from a second on, doubled.", defaults, needs Clock),
+    case!("executions.retries.fixed", [ATT-012], "The same wait each time; none is a delay too.", fixed, needs Clock),
+    case!("executions.retries.exponential", [ATT-012], "Growth to the ceiling, rounded down.", exponential, needs Clock),
+    case!("executions.retries.huge", [ATT-012], "Factors that leave every range end at the ceiling.", huge, needs Clock),
+    case!("executions.retries.jitter", [ATT-014], "Between half of the wait and all of it.", jitter, needs Clock),
+    case!("executions.retries.effect", [ATT-015], "What a retry to come looks like.", effect, needs Clock),
+    case!("executions.retries.next-attempt", [ATT-016], "The next claim starts the next attempt.", next_attempt, needs Clock),
+];
+
+/// The waits before each retry, until the failure is final.
+async fn waits(world: &World, policy: RetryPolicy) -> Result<Vec<i64>, Failure> {
+    let id = world.execution().retry_policy(policy).create().await?;
+    let mut waits = Vec::new();
+    loop {
+        let handle = world.worker().claim().await?;
+        match world.fail_with(&handle, FailureClass::Transient).await? {
+            FailOutcome::RetryScheduled { delay_until } => {
+                waits.push(delay_until.0 - world.now().0);
+                world
+                    .clock()
+                    .set(TimestampMs(delay_until.0.max(world.now().0)));
+                world.promote(&id).await?;
+            }
+            FailOutcome::TerminalFailed => return Ok(waits),
+        }
+    }
+}
+
+fn growing(initial_delay_ms: u64, multiplier: f64, max_delay_ms: u64) -> BackoffStrategy {
+    BackoffStrategy::Exponential {
+        initial_delay_ms,
+        max_delay_ms,
+        multiplier,
+        jitter: false,
+    }
+}
+
+fn policy(max_retries: u32, backoff: BackoffStrategy) -> RetryPolicy {
+    RetryPolicy {
+        max_retries,
+        backoff,
+        ..RetryPolicy::default()
+    }
+}
+
+async fn limit(world: World) -> Verdict {
+    for max in [0, 1, 4] {
+        let seen = waits(&world, policy(max, BackoffStrategy::Fixed { delay_ms: 5 })).await?;
+        expect_eq!(seen.len(), max as usize, "retries");
+    }
+    Ok(())
+}
+
+async fn categories(world: World) -> Verdict {
+    for (named, class, retried) in [
+        (&["timeout"][..], FailureClass::Timeout, true),
+        (&["timeout"], FailureClass::Transient, false),
+        (&["other", "transient"], FailureClass::Transient, true),
+        (&["Transient"], FailureClass::Transient, false),
+        (&["permanent"], FailureClass::Permanent, false),
+        (&[], FailureClass::InfraCrash, true),
+    ] {
+        let retryable_categories = named.iter().map(|name| (*name).to_owned()).collect();
+        let (_, handle) = world
+            .execution()
+            .retry_policy(RetryPolicy {
+                retryable_categories,
+                ..RetryPolicy::default()
+            })
+            .claimed()
+            .await?;
+        let outcome = world.fail_with(&handle, class).await?;
+        let seen = matches!(outcome, FailOutcome::RetryScheduled { .. });
+        expect_eq!(seen, retried, "{class:?} where {named:?} are named");
+    }
+    Ok(())
+}
+
+async fn classes(world: World) -> Verdict {
+    for (class, name, retried) in [
+        (FailureClass::Transient, "transient", true),
+        (FailureClass::InfraCrash, "infra_crash", true),
+        (FailureClass::Timeout, "timeout", true),
+        (FailureClass::Permanent, "permanent", false),
+        (FailureClass::Cancelled, "cancelled", false),
+    ] {
+        let (id, handle) = world.execution().retries(9, 1).claimed().await?;
+        let outcome = world.fail_with(&handle, class).await?;
+        let seen = matches!(outcome, FailOutcome::RetryScheduled { .. });
+        expect_eq!(seen, retried, "{name}");
+        expect_eq!(
+            world.field(&id, "failure_category").await?.as_deref(),
+            Some(name)
+        );
+    }
+    Ok(())
+}
+
+async fn detail(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(1, 1).claimed().await?;
+    let reason = FailureReason::with_detail("boom", b"permanent".to_vec());
+    let outcome = world.fail(&handle, reason, FailureClass::Transient).await?;
+    expect!(
+        matches!(outcome, FailOutcome::RetryScheduled { .. }),
+        "it is retried"
+    );
+    let category = world.field(&id, "failure_category").await?;
+    expect_eq!(category.as_deref(), Some("transient"));
+    Ok(())
+}
+
+async fn no_policy(world: World) -> Verdict {
+    let (_, bare) = world.claimed().await?;
+    let outcome = world.fail_with(&bare, FailureClass::Transient).await?;
+    expect_eq!(outcome, FailOutcome::TerminalFailed, "no policy at all");
+    let (_, handle) = world
+        .execution()
+        .policy(|policy| policy.priority = 1)
+        .claimed()
+        .await?;
+    let outcome = world.fail_with(&handle, FailureClass::Transient).await?;
+    expect_eq!(
+        outcome,
+        FailOutcome::TerminalFailed,
+        "a policy without retries"
+    );
+    Ok(())
+}
+
+async fn defaults(world: World) -> Verdict {
+    let seen = waits(&world, RetryPolicy::default()).await?;
+    expect_eq!(seen, vec![1_000, 2_000, 4_000], "the waits");
+    Ok(())
+}
+
+async fn fixed(world: World) -> Verdict {
+    for delay_ms in [0, 1, 250] {
+        let seen = waits(&world, policy(3, BackoffStrategy::Fixed { delay_ms })).await?;
+        expect_eq!(seen, vec![delay_ms.cast_signed(); 3], "the waits");
+    }
+    let (id, handle) = world.execution().retries(1, 0).claimed().await?;
+    world.fail_with(&handle, FailureClass::Transient).await?;
+    let state = world.field(&id, "public_state").await?;
+    expect_eq!(state.as_deref(), Some("delayed"), "a wait of 0 is a delay");
+    expect_eq!(
+        world.worker().try_claim().await?,
+        None,
+        "until it is promoted"
+    );
+    Ok(())
+}
+
+async fn exponential(world: World) -> Verdict {
+    for (backoff, expected) in [
+        (
+            growing(100, 2.0, 100_000),
+            vec![100, 200, 400, 800, 1_600, 3_200, 6_400],
+        ),
+        (
+            growing(100, 1.5, 700),
+            vec![100, 150, 225, 337, 506, 700, 700],
+        ),
+        (growing(100, 1.0, 100_000), vec![100; 7]),
+        (growing(100, 0.5, 100_000), vec![100, 50, 25, 12, 6, 3, 1]),
+        (growing(100, 0.0, 100_000), vec![100, 0, 0, 0, 0, 0, 0]),
+        (growing(500, 3.0, 400), vec![400; 7]),
+        (growing(0, 10.0, 400), vec![0; 7]),
+    ] {
+        let seen = waits(&world, policy(7, backoff.clone())).await?;
+        expect_eq!(seen, expected, "{backoff:?}");
+    }
+    Ok(())
+}
+
+async fn huge(world: World) -> Verdict {
+    let year = 365 * 86_400_000;
+    for backoff in [growing(1, 1e300, year), growing(year, f64::MAX, year)] {
+        let seen = waits(&world, policy(4, backoff.clone())).await?;
+        let ceiling = year.cast_signed();
+        let first = if matches!(
+            backoff,
+            BackoffStrategy::Exponential {
+                initial_delay_ms: 1,
+                ..
+            }
+        ) {
+            1
+        } else {
+            ceiling
+        };
+        expect_eq!(seen, vec![first, ceiling, ceiling, ceiling], "{backoff:?}");
+    }
+    let seen = waits(&world, policy(3, growing(0, f64::MAX, year))).await?;
+    expect_eq!(
+        seen,
+        vec![0, 0, 0],
+        "nothing, however often it is multiplied"
+    );
+    Ok(())
+}
+
+async fn jitter(world: World) -> Verdict {
+    let backoff = BackoffStrategy::Exponential {
+        initial_delay_ms: 1_000,
+        max_delay_ms: 8_000,
+        multiplier: 2.0,
+        jitter: true,
+    };
+    let seen = waits(&world, policy(6, backoff)).await?;
+    for (wait, full) in seen.iter().zip([1_000, 2_000, 4_000, 8_000, 8_000, 8_000]) {
+        expect!(
+            (full / 2..=full).contains(wait),
+            "{wait} ms are not between half of {full} and all"
+        );
+    }
+    expect_eq!(seen.len(), 6, "retries");
+    Ok(())
+}
+
+async fn effect(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(3, 500).claimed().await?;
+    world.advance_ms(11);
+    world.fail_with(&handle, FailureClass::Timeout).await?;
+    for (field, value) in [
+        ("lifecycle_phase", "runnable".to_owned()),
+        ("eligibility_state", "not_eligible_until_time".to_owned()),
+        ("blocking_reason", "waiting_for_retry_backoff".to_owned()),
+        ("attempt_state", "pending_retry_attempt".to_owned()),
+        ("terminal_outcome", "none".to_owned()),
+        ("public_state", "delayed".to_owned()),
+        ("retry_count", "1".to_owned()),
+        ("total_attempt_count", "1".to_owned()),
+        ("failure_reason", "boom".to_owned()),
+        ("failure_category", "timeout".to_owned()),
+        ("delay_until", world.in_ms(500).to_string()),
+    ] {
+        expect_eq!(world.field(&id, field).await?, Some(value), "{field}");
+    }
+    expect_eq!(
+        world.field(&id, "completed_at").await?,
+        None,
+        "it has not ended"
+    );
+    Ok(())
+}
+
+async fn next_attempt(world: World) -> Verdict {
+    let (id, handle) = world.execution().retries(3, 500).claimed().await?;
+    let outcome = world.fail_with(&handle, FailureClass::Transient).await?;
+    let delay_until = world.in_ms(500);
+    expect_eq!(outcome, FailOutcome::RetryScheduled { delay_until });
+    let expected = world.read_total_attempt_count(&id).await?;
+    world.advance_ms(500);
+    world.promote(&id).await?;
+    world.worker().claim().await?;
+    expect_eq!(
+        world.read_current_attempt_index(&id).await?,
+        expected,
+        "the index promised"
+    );
+    Ok(())
+}

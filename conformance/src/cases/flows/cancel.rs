@@ -1,0 +1,419 @@
+//! Cancelling flows.
+
+use std::time::Duration;
+
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass};
+use ff_core::contracts::CancelFlowResult;
+use ff_core::engine_backend::EngineBackend;
+use ff_core::state::PublicState;
+use ff_core::types::{ExecutionId, FlowId};
+
+use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "flows.cancel.unknown",
+        [CAN - 002],
+        "A flow that is not there.",
+        unknown
+    ),
+    case!("flows.cancel.all", [CAN-003, CAN-005], "All members that have not ended.", all, needs Clock),
+    case!("flows.cancel.pending", [CAN-003], "Only members that no worker holds.", pending, needs Clock),
+    case!("flows.cancel.flow-only", [CAN-003], "No member, and they run on.", flow_only, needs Clock),
+    case!("flows.cancel.holder", [CAN-006], "The worker of a cancelled member is told, and changes nothing.", holder, needs Clock),
+    case!("flows.cancel.result", [CAN-010], "The policy's name and all members, ascending.", result, needs Clock),
+    case!("flows.cancel.again", [CAN-012], "A second cancellation, with a wider policy.", again, needs Clock),
+    case!("flows.cancel.waits", [CAN-013], "With a wait, the members have ended.", waits, needs Clock),
+    case!("flows.cancel.race", [CAN-014, ATT-029], "Against claims and completions.", race, needs Concurrency),
+    case!(
+        "flows.cancel.closed",
+        [CAN - 015],
+        "A cancelled flow does not grow.",
+        closed
+    ),
+];
+
+/// A flow with a member in each state.
+struct Mixed {
+    flow: FlowId,
+    waiting: ExecutionId,
+    delayed: ExecutionId,
+    blocked: ExecutionId,
+    held: ExecutionId,
+    lapsed: ExecutionId,
+    ended: ExecutionId,
+}
+
+impl Mixed {
+    async fn new(world: &World) -> Result<Self, Failure> {
+        let flow = world.flow().await?;
+        let (ended, handle) = world.execution_for(&flow).claimed().await?;
+        world.complete(&handle, None).await?;
+        let (held, _) = world.execution_for(&flow).claimed().await?;
+        let lapsed = world.execution_for(&flow).create().await?;
+        world.worker().ttl(5).claim().await?;
+        world.advance_ms(5);
+        world.mark_lapsed(&lapsed).await?;
+        let delayed = world
+            .execution_for(&flow)
+            .delay_until(world.in_ms(1_000))
+            .create()
+            .await?;
+        let waiting = world.execution_for(&flow).create().await?;
+        let blocked = world.execution_for(&flow).create().await?;
+        let mixed = Self {
+            flow,
+            waiting,
+            delayed,
+            blocked,
+            held,
+            lapsed,
+            ended,
+        };
+        for member in mixed.members() {
+            world.join(&flow, member).await?;
+        }
+        let edge = world
+            .staged(&flow, &mixed.waiting, &mixed.blocked, 6)
+            .await?;
+        world.apply_dependency_to_child(edge).await?;
+        Ok(mixed)
+    }
+
+    fn members(&self) -> [&ExecutionId; 6] {
+        [
+            &self.waiting,
+            &self.delayed,
+            &self.blocked,
+            &self.held,
+            &self.lapsed,
+            &self.ended,
+        ]
+    }
+
+    async fn cancel(
+        &self,
+        world: &World,
+        policy: CancelFlowPolicy,
+    ) -> Result<CancelFlowResult, Failure> {
+        let result = world
+            .cancel_flow(&self.flow, policy, CancelFlowWait::NoWait)
+            .await?;
+        Ok(result)
+    }
+
+    /// Cancels, and demands that exactly these members have ended by it.
+    async fn expect_cancelled(
+        &self,
+        world: &World,
+        policy: CancelFlowPolicy,
+        cancelled: &[&ExecutionId],
+    ) -> Verdict {
+        let mut before = Vec::new();
+        for member in self.members() {
+            before.push(world.observe(member).await?);
+        }
+        self.cancel(world, policy).await?;
+        for (member, before) in self.members().into_iter().zip(before) {
+            if cancelled.contains(&member) {
+                let state = world.read_execution_state(member).await?;
+                expect_eq!(state, Some(PublicState::Cancelled), "{member} is cancelled");
+            } else {
+                expect_eq!(
+                    world.observe(member).await?,
+                    before,
+                    "{member} is left alone"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn unknown(world: World) -> Verdict {
+    let flow = FlowId::from_uuid(world.uuid());
+    let wait = CancelFlowWait::NoWait;
+    let answer = world
+        .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
+        .await;
+    expect_refused!(answer, "not_found.flow");
+    Ok(())
+}
+
+async fn all(world: World) -> Verdict {
+    let mixed = Mixed::new(&world).await?;
+    let cancelled = [
+        &mixed.waiting,
+        &mixed.delayed,
+        &mixed.blocked,
+        &mixed.held,
+        &mixed.lapsed,
+    ];
+    mixed
+        .expect_cancelled(&world, CancelFlowPolicy::CancelAll, &cancelled)
+        .await?;
+    for member in cancelled {
+        let attempted = [&mixed.held, &mixed.lapsed].contains(&member);
+        let attempt = if attempted {
+            "attempt_terminal"
+        } else {
+            "none"
+        };
+        for (field, value) in [
+            ("lifecycle_phase", Some("terminal")),
+            ("ownership_state", Some("unowned")),
+            ("eligibility_state", Some("not_applicable")),
+            ("blocking_reason", None),
+            ("terminal_outcome", Some("cancelled")),
+            ("attempt_state", Some(attempt)),
+            ("cancellation_reason", Some("flow_cancelled")),
+            ("cancelled_by", Some("cancel_flow")),
+            ("current_lease_id", None),
+            ("delay_until", None),
+        ] {
+            expect_eq!(
+                world.field(member, field).await?.as_deref(),
+                value,
+                "{field}"
+            );
+        }
+        let ended = world.field(member, "completed_at").await?;
+        expect_eq!(ended, Some(world.now().to_string()), "completed_at");
+    }
+    expect_eq!(
+        world.worker().try_claim().await?,
+        None,
+        "none can be claimed"
+    );
+    Ok(())
+}
+
+async fn pending(world: World) -> Verdict {
+    let mixed = Mixed::new(&world).await?;
+    let cancelled = [&mixed.waiting, &mixed.delayed, &mixed.blocked];
+    mixed
+        .expect_cancelled(&world, CancelFlowPolicy::CancelPending, &cancelled)
+        .await
+}
+
+async fn flow_only(world: World) -> Verdict {
+    let mixed = Mixed::new(&world).await?;
+    mixed
+        .expect_cancelled(&world, CancelFlowPolicy::FlowOnly, &[])
+        .await?;
+    let handle = world.worker().claim().await?;
+    world.complete(&handle, None).await?;
+    let state = world.read_execution_state(&mixed.waiting).await?;
+    expect_eq!(
+        state,
+        Some(PublicState::Completed),
+        "a member runs to its own end"
+    );
+    Ok(())
+}
+
+async fn holder(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let (id, handle) = world.execution_for(&flow).retries(9, 0).claimed().await?;
+    world.join(&flow, &id).await?;
+    let wait = CancelFlowWait::NoWait;
+    world
+        .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
+        .await?;
+    let before = world.observe(&id).await?;
+    let over = "contention.execution_not_active";
+    expect_refused!(world.renew(&handle).await, over, "renew");
+    expect_refused!(
+        world.progress(&handle, Some(1), None).await,
+        over,
+        "progress"
+    );
+    expect_refused!(world.complete(&handle, None).await, over, "complete");
+    expect_refused!(
+        world.fail_with(&handle, FailureClass::Transient).await,
+        over,
+        "fail"
+    );
+    expect_refused!(world.cancel(&handle, "why").await, over, "cancel");
+    expect_eq!(world.observe(&id).await?, before, "it stays cancelled");
+
+    let (id, handle) = world.execution().retries(9, 60_000).claimed().await?;
+    world.fail_with(&handle, FailureClass::Transient).await?;
+    let flow = world.flow().await?;
+    if world.join(&flow, &id).await.is_ok() {
+        world
+            .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
+            .await?;
+        let again = world.fail_with(&handle, FailureClass::Transient).await;
+        expect_refused!(again, over, "a repetition is none once it is cancelled");
+    }
+    Ok(())
+}
+
+async fn result(world: World) -> Verdict {
+    for (policy, name) in [
+        (CancelFlowPolicy::FlowOnly, "flow_only"),
+        (CancelFlowPolicy::CancelPending, "cancel_pending"),
+        (CancelFlowPolicy::CancelAll, "cancel_all"),
+    ] {
+        let mixed = Mixed::new(&world).await?;
+        let mut ids = mixed.members().map(ToString::to_string).to_vec();
+        ids.sort();
+        let expected = CancelFlowResult::Cancelled {
+            cancellation_policy: name.to_owned(),
+            member_execution_ids: ids,
+        };
+        expect_eq!(mixed.cancel(&world, policy).await?, expected);
+        let empty = world.flow().await?;
+        let expected = CancelFlowResult::Cancelled {
+            cancellation_policy: name.to_owned(),
+            member_execution_ids: Vec::new(),
+        };
+        let answer = world
+            .cancel_flow(&empty, policy, CancelFlowWait::NoWait)
+            .await?;
+        expect_eq!(answer, expected, "a flow without members");
+        // Whatever is still claimable stays out of the next round's way.
+        while world.worker().try_claim().await?.is_some() {}
+    }
+    Ok(())
+}
+
+async fn again(world: World) -> Verdict {
+    let mixed = Mixed::new(&world).await?;
+    let first = mixed
+        .cancel(&world, CancelFlowPolicy::CancelPending)
+        .await?;
+    let before = world.observe(&mixed.held).await?;
+    let cancelled = world.observe(&mixed.waiting).await?;
+    world.advance_ms(100);
+    for policy in [
+        CancelFlowPolicy::CancelAll,
+        CancelFlowPolicy::CancelPending,
+        CancelFlowPolicy::FlowOnly,
+    ] {
+        expect_eq!(
+            mixed.cancel(&world, policy).await?,
+            first,
+            "the first stands"
+        );
+    }
+    expect_eq!(
+        world.observe(&mixed.held).await?,
+        before,
+        "nothing more is cancelled"
+    );
+    expect_eq!(
+        world.observe(&mixed.waiting).await?,
+        cancelled,
+        "nor cancelled again"
+    );
+    Ok(())
+}
+
+async fn waits(world: World) -> Verdict {
+    for wait in [
+        CancelFlowWait::WaitTimeout(Duration::from_secs(20)),
+        CancelFlowWait::WaitIndefinite,
+    ] {
+        let mixed = Mixed::new(&world).await?;
+        world
+            .cancel_flow(&mixed.flow, CancelFlowPolicy::CancelAll, wait)
+            .await?;
+        for member in mixed.members() {
+            let phase = world.field(member, "lifecycle_phase").await?;
+            expect_eq!(phase.as_deref(), Some("terminal"), "{member} has ended");
+        }
+    }
+    Ok(())
+}
+
+async fn race(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let mut members = Vec::new();
+    for _ in 0..12 {
+        members.push(world.member(&flow).await?);
+    }
+    let mut handles = Vec::new();
+    for _ in 0..4 {
+        handles.push(world.worker().claim().await?);
+    }
+    let cancel = {
+        let world = world.clone();
+        let wait = CancelFlowWait::NoWait;
+        tokio::spawn(async move {
+            world
+                .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
+                .await
+        })
+    };
+    let workers: Vec<_> = handles
+        .into_iter()
+        .map(|handle| {
+            let world = world.clone();
+            tokio::spawn(async move {
+                let done = world.complete(&handle, None).await.is_ok();
+                let next = world.worker().try_claim().await;
+                (done, next)
+            })
+        })
+        .collect();
+    cancel
+        .await
+        .map_err(|error| Failure::new(error.to_string()))??;
+    let mut completed = 0;
+    for worker in workers {
+        let (done, next) = worker
+            .await
+            .map_err(|error| Failure::new(error.to_string()))?;
+        completed += usize::from(done);
+        if let Some(handle) = next? {
+            let over = "contention.execution_not_active";
+            expect_refused!(
+                world.renew(&handle).await,
+                over,
+                "no lease on a cancelled member"
+            );
+        }
+    }
+    let mut success = 0;
+    for member in &members {
+        match world.field(member, "terminal_outcome").await?.as_deref() {
+            Some("success") => success += 1,
+            Some("cancelled") => {}
+            other => return Err(Failure::new(format!("{member} has ended, not {other:?}"))),
+        }
+    }
+    expect_eq!(success, completed, "members whose completion was first");
+    Ok(())
+}
+
+async fn closed(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
+    let edge = world.staged(&flow, &up, &down, 2).await?;
+    let late = world.execution_for(&flow).create().await?;
+    let wait = CancelFlowWait::NoWait;
+    world
+        .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
+        .await?;
+    let closed = "state.flow_already_terminal";
+    expect_refused!(world.join(&flow, &late).await, closed, "a member");
+    expect_refused!(world.join(&flow, &up).await, closed, "even one it has");
+    let args = world.edge_args(&flow, &up, &down, 3);
+    expect_refused!(world.stage_dependency_edge(args).await, closed, "an edge");
+    expect_refused!(
+        world.apply_dependency_to_child(edge).await,
+        closed,
+        "an effect"
+    );
+    world.set_execution_tag(&up, "app.k", "v").await?;
+    expect_eq!(
+        world.get_execution_tag(&up, "app.k").await?.as_deref(),
+        Some("v"),
+        "tags go on"
+    );
+    Ok(())
+}

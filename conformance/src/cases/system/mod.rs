@@ -1,0 +1,22 @@
+//! Rules that hold for every method.
+
+mod arguments;
+mod handles;
+mod presence;
+mod steps;
+mod time;
+
+pub(crate) use presence::gate;
+
+use crate::case::Case;
+
+pub(super) fn cases() -> Vec<Case> {
+    [
+        presence::CASES,
+        time::CASES,
+        steps::CASES,
+        arguments::CASES,
+        handles::CASES,
+    ]
+    .concat()
+}

@@ -1,0 +1,132 @@
+//! Which methods are there, and what a backend says of itself.
+
+use std::time::Duration;
+
+use arbitrary::Unstructured;
+use ff_core::backend::PrepareOutcome;
+use ff_core::call::{Call, Method};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
+use rand::RngCore;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "system.capabilities.stable",
+        [SYS - 002],
+        "Asked twice, the answer is the same, and group flags agree.",
+        stable
+    ),
+    case!(
+        "system.label",
+        [SYS - 003],
+        "The label is the identity's family.",
+        label
+    ),
+    case!(
+        "system.ping",
+        [SYS - 008],
+        "Empty or full, the storage answers.",
+        ping
+    ),
+    case!("system.prepare.repeated", [SYS-009], "Preparing again and at once changes nothing.", prepare, needs Concurrency),
+    case!(
+        "system.shutdown",
+        [SYS - 010],
+        "Shutting down leaves work as it is and can be repeated.",
+        shutdown
+    ),
+];
+
+/// A method that is claimed does not answer `Unavailable`; one that is not claimed does, which the
+/// witness checks, and changes nothing.
+pub(crate) async fn gate(world: World, method: Method) -> Verdict {
+    let mut bytes = vec![0; 4096];
+    StdRng::seed_from_u64(world.random()).fill_bytes(&mut bytes);
+    let call = Call::arbitrary_of(method, &mut Unstructured::new(&bytes));
+    let Some(Ok(call)) = call else {
+        return Err(Failure::new(format!("there is a call of {method}")));
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(5), call.send(&*world)).await;
+    match answer {
+        Ok(Err(EngineError::Unavailable { op })) if world.claims(method) => Err(Failure::new(
+            format!("{method} is claimed, so it does not answer Unavailable {{ op: {op:?} }}"),
+        )),
+        // A wait for something that never comes is an answer too.
+        _ => Ok(()),
+    }
+}
+
+async fn stable(world: World) -> Verdict {
+    let first = EngineBackend::capabilities(&*world);
+    world.claimed().await?;
+    expect_eq!(
+        EngineBackend::capabilities(&*world),
+        first,
+        "the answer does not change"
+    );
+    expect!(
+        first.supports.is_consistent(),
+        "a flag for a group is set exactly if all its methods are claimed"
+    );
+    Ok(())
+}
+
+async fn label(world: World) -> Verdict {
+    let label = EngineBackend::backend_label(&*world);
+    expect!(!label.is_empty(), "the label is not empty");
+    expect_eq!(
+        EngineBackend::capabilities(&*world).identity.family,
+        label,
+        "family and label"
+    );
+    Ok(())
+}
+
+async fn ping(world: World) -> Verdict {
+    EngineBackend::ping(&*world).await?;
+    let (id, _) = world.claimed().await?;
+    let before = world.observe(&id).await?;
+    EngineBackend::ping(&*world).await?;
+    expect_eq!(world.observe(&id).await?, before, "a ping changes nothing");
+    Ok(())
+}
+
+async fn prepare(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let before = world.observe(&id).await?;
+    let (one, two, three) = futures_util::join!(world.prepare(), world.prepare(), world.prepare());
+    for outcome in [one?, two?, three?, world.prepare().await?] {
+        expect!(
+            matches!(
+                outcome,
+                PrepareOutcome::NoOp | PrepareOutcome::Applied { .. }
+            ),
+            "preparing has an outcome, not {outcome:?}"
+        );
+    }
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "preparing changes nothing that is stored"
+    );
+    Ok(())
+}
+
+async fn shutdown(world: World) -> Verdict {
+    let (id, _) = world.claimed().await?;
+    let before = world.observe(&id).await?;
+    world.shutdown_prepare(Duration::from_secs(1)).await?;
+    world.shutdown_prepare(Duration::from_secs(1)).await?;
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "shutting down changes no execution"
+    );
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! One clock, and nothing but calls moves anything.
+
+use ff_core::backend::FailureClass;
+use ff_core::engine_backend::EngineBackend;
+use ff_core::types::TimestampMs;
+
+use crate::case::{Case, Verdict, case};
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!("system.time.one-clock", [SYS-004], "Every time that can be read is the clock's at the call that wrote it.", one_clock, needs Clock),
+    case!("system.time.callers-now", [SYS-005], "Executions created with wild `now`s are dated and ordered by the clock.", callers_now, needs Clock),
+    case!("system.time.callers-now-promotes", [SYS-005, SCH-016], "A `now` in the far future promotes nothing early.", callers_now_promotes, needs Clock),
+    case!(
+        "system.time.callers-now-flows",
+        [SYS - 005],
+        "Flow calls accept any `now`.",
+        callers_now_flows
+    ),
+    case!(
+        "system.time.server-time",
+        [SYS - 006],
+        "The clock can be read, and leases are counted on it.",
+        server_time
+    ),
+    case!("system.time.due-renew", [SYS-007], "A lease that expires at this millisecond cannot be renewed.", due_renew, needs Clock),
+    case!("system.time.due-mark", [SYS-007], "A lease is marked at its very expiry, and not before.", due_mark, needs Clock),
+    case!("system.time.due-promote", [SYS-007], "A delay that ends at this millisecond is promoted, one that ends at the next is not.", due_promote, needs Clock),
+    case!("system.time.no-spontaneous-lapse", [SYS-027], "A lease that ran out long ago is still shown as held.", no_spontaneous_lapse, needs Clock),
+    case!("system.time.no-spontaneous-promotion", [SYS-027], "A delay that ended long ago is still a delay.", no_spontaneous_promotion, needs Clock),
+];
+
+async fn one_clock(world: World) -> Verdict {
+    let created = world.now();
+    let id = world.execution().retries(3, 500).create().await?;
+    world.advance_ms(10);
+    let claimed = world.now();
+    let handle = world.worker().ttl(1_000).claim().await?;
+    world.advance_ms(10);
+    let renewed = world.now();
+    world.renew(&handle).await?;
+    world.advance_ms(10);
+    let failed = world.now();
+    world.fail_with(&handle, FailureClass::Transient).await?;
+
+    let times = [
+        ("created_at", created.0),
+        ("started_at", claimed.0),
+        ("last_mutation_at", failed.0),
+        ("delay_until", failed.0 + 500),
+    ];
+    for (name, at) in times {
+        expect_eq!(
+            world.field(&id, name).await?,
+            Some(at.to_string()),
+            "{name}"
+        );
+    }
+    world.advance_ms(500);
+    world.promote(&id).await?;
+    let handle = world.worker().claim().await?;
+    expect_eq!(
+        world.field(&id, "started_at").await?,
+        Some(claimed.0.to_string()),
+        "a retry does not start the execution anew"
+    );
+    let _ = renewed;
+    world.advance_ms(10);
+    world.complete(&handle, None).await?;
+    expect_eq!(
+        world.field(&id, "completed_at").await?,
+        Some(world.now().to_string()),
+        "completed_at"
+    );
+    Ok(())
+}
+
+async fn callers_now(world: World) -> Verdict {
+    let first = world
+        .execution()
+        .with(|args| args.now = TimestampMs(9_000_000_000_000_000))
+        .create()
+        .await?;
+    let created = world.now();
+    world.advance_ms(5);
+    let second = world
+        .execution()
+        .with(|args| args.now = TimestampMs(1))
+        .create()
+        .await?;
+    for (id, at) in [(&first, created), (&second, world.now())] {
+        expect_eq!(
+            world.field(id, "created_at").await?,
+            Some(at.to_string()),
+            "created_at is the clock's"
+        );
+    }
+    expect_eq!(
+        world.worker().claims().await?,
+        Some(first),
+        "the older one first"
+    );
+    Ok(())
+}
+
+async fn callers_now_promotes(world: World) -> Verdict {
+    let until = world.in_ms(1_000);
+    let id = world.execution().delay_until(until).create().await?;
+    let before = world.observe(&id).await?;
+    let future = TimestampMs(until.0 + 1_000_000);
+    world
+        .promote_delayed(world.partition_of(&id), &world.lane(), &id, future)
+        .await?;
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "the caller's time promotes nothing"
+    );
+    world.advance_ms(1_000);
+    world
+        .promote_delayed(world.partition_of(&id), &world.lane(), &id, TimestampMs(1))
+        .await?;
+    expect_eq!(
+        world.worker().claims().await?,
+        Some(id),
+        "the clock does, whatever the caller's"
+    );
+    Ok(())
+}
+
+async fn callers_now_flows(world: World) -> Verdict {
+    let flow = ff_core::types::FlowId::from_uuid(world.uuid());
+    let wild = [
+        TimestampMs(0),
+        TimestampMs(-5),
+        TimestampMs(9_000_000_000_000_000),
+    ];
+    let mut args = world.flow_args(flow);
+    args.now = wild[0];
+    world.create_flow(args).await?;
+    let up = world.member(&flow).await?;
+    let down = world.member(&flow).await?;
+    let mut staged = world.edge_args(&flow, &up, &down, 2);
+    staged.now = wild[1];
+    let mut applying = crate::world::apply_args(&staged);
+    world.stage_dependency_edge(staged).await?;
+    applying.now = wild[2];
+    world.apply_dependency_to_child(applying).await?;
+    Ok(())
+}
+
+async fn server_time(world: World) -> Verdict {
+    let before = world.server_time_ms().await?;
+    let (id, _) = world.claimed().await?;
+    let after = world.server_time_ms().await?;
+    expect!(
+        after >= before,
+        "the clock does not go back: {before}, then {after}"
+    );
+    let snapshot = world.describe_execution(&id).await?;
+    let expires = snapshot
+        .and_then(|snapshot| snapshot.current_lease)
+        .map_or(0, |lease| lease.expires_at.0.unsigned_abs());
+    expect!(
+        (before + 30_000..=after + 30_000).contains(&expires),
+        "a lease of 30 s taken between {before} and {after} does not expire at {expires}"
+    );
+    Ok(())
+}
+
+async fn due_renew(world: World) -> Verdict {
+    world.execution().create().await?;
+    let handle = world.worker().ttl(100).claim().await?;
+    world.advance_ms(99);
+    world.renew(&handle).await?;
+    world.advance_ms(100);
+    expect_refused!(world.renew(&handle).await, "state.lease_expired");
+    Ok(())
+}
+
+async fn due_mark(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    world.worker().ttl(100).claim().await?;
+    world.advance_ms(99);
+    world.mark_lapsed(&id).await?;
+    expect_eq!(
+        world.field(&id, "ownership_state").await?.as_deref(),
+        Some("leased")
+    );
+    world.advance_ms(1);
+    world.mark_lapsed(&id).await?;
+    expect_eq!(
+        world.field(&id, "ownership_state").await?.as_deref(),
+        Some("lease_expired_reclaimable")
+    );
+    Ok(())
+}
+
+async fn due_promote(world: World) -> Verdict {
+    let id = world
+        .execution()
+        .delay_until(world.in_ms(100))
+        .create()
+        .await?;
+    world.advance_ms(99);
+    world.promote(&id).await?;
+    expect_eq!(
+        world.worker().claims().await?,
+        None,
+        "one millisecond early"
+    );
+    world.advance_ms(1);
+    world.promote(&id).await?;
+    expect_eq!(world.worker().claims().await?, Some(id), "on time");
+    Ok(())
+}
+
+async fn no_spontaneous_lapse(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    world.worker().ttl(100).claim().await?;
+    let before = world.observe(&id).await?;
+    world.advance_ms(1_000_000);
+    world
+        .list_executions(world.partition_key_of(&id), None, 10)
+        .await?;
+    expect_eq!(world.observe(&id).await?, before, "reads change nothing");
+    Ok(())
+}
+
+async fn no_spontaneous_promotion(world: World) -> Verdict {
+    let id = world
+        .execution()
+        .delay_until(world.in_ms(100))
+        .create()
+        .await?;
+    let before = world.observe(&id).await?;
+    world.advance_ms(1_000_000);
+    expect_eq!(
+        world.worker().claims().await?,
+        None,
+        "nothing has promoted it"
+    );
+    expect_eq!(
+        world.observe(&id).await?,
+        before,
+        "neither reads nor claims change it"
+    );
+    Ok(())
+}

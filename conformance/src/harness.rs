@@ -1,0 +1,92 @@
+//! What a backend author provides.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ff_core::clock::ManualClock;
+use ff_core::engine_backend::EngineBackend;
+use ff_core::partition::PartitionConfig;
+
+/// The case that asks for a deployment.
+pub use crate::case::Case as CaseInfo;
+
+/// Why there is no deployment.
+pub type HarnessError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Deploys a backend, once for each case.
+#[async_trait]
+pub trait Harness: Send + Sync + 'static {
+    /// What reports call the backend.
+    fn name(&self) -> &str;
+
+    /// An empty deployment that nobody else uses. Its scanners, if it has any, are off (SYS-027).
+    async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError>;
+
+    /// How the backend came by its storage, for the report: `embedded`, `container …`.
+    fn provisioned(&self) -> String {
+        "embedded".to_owned()
+    }
+
+    /// The version of the storage, where there is one to tell.
+    fn server_version(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A backend, and what else a case may use of it.
+pub struct Deployment {
+    pub(crate) backend: Arc<dyn EngineBackend>,
+    pub(crate) clock: Option<ManualClock>,
+    pub(crate) partitions: PartitionConfig,
+    pub(crate) nemesis: Option<Arc<dyn Nemesis>>,
+    /// Dropped when the case is over.
+    pub(crate) guard: Option<Box<dyn Any + Send>>,
+}
+
+impl Deployment {
+    pub fn new(backend: Arc<dyn EngineBackend>) -> Self {
+        Self {
+            backend,
+            clock: None,
+            partitions: PartitionConfig::default(),
+            nemesis: None,
+            guard: None,
+        }
+    }
+
+    /// The clock that the backend was built with. Without it, cases about time are skipped.
+    #[must_use]
+    pub fn with_clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The layout that the backend was built with, if it is not the default.
+    #[must_use]
+    pub fn with_partitions(mut self, partitions: PartitionConfig) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// Means to cut off or restart the server.
+    #[must_use]
+    pub fn with_nemesis(mut self, nemesis: Arc<dyn Nemesis>) -> Self {
+        self.nemesis = Some(nemesis);
+        self
+    }
+
+    /// Something to drop when the case is over.
+    #[must_use]
+    pub fn with_guard(mut self, guard: impl Any + Send) -> Self {
+        self.guard = Some(Box::new(guard));
+        self
+    }
+}
+
+/// Does to the server what happens to servers.
+#[async_trait]
+pub trait Nemesis: Send + Sync + 'static {
+    /// Stops the server and starts it again on the same data.
+    async fn restart(&self) -> Result<(), HarnessError>;
+}

@@ -1,0 +1,26 @@
+//! The model as a backend under test.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ff_core::clock::ManualClock;
+use ff_mock::MockBackend;
+
+use crate::harness::{CaseInfo, Deployment, Harness, HarnessError};
+
+/// Deploys the in-memory model.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModelHarness;
+
+#[async_trait]
+impl Harness for ModelHarness {
+    fn name(&self) -> &'static str {
+        "mock"
+    }
+
+    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+        let clock = ManualClock::new();
+        let backend = MockBackend::conforming_with(clock.clone());
+        Ok(Deployment::new(Arc::new(backend)).with_clock(clock))
+    }
+}

@@ -1,0 +1,507 @@
+//! The world of a case: an empty deployment, a clock, and builders for what goes into it.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ff_core::backend::{
+    CapabilitySet, ClaimPolicy, FailOutcome, FailureClass, FailureReason, Handle, Namespace,
+};
+use ff_core::clock::ManualClock;
+use ff_core::contracts::{
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateExecutionArgs, CreateExecutionResult,
+    CreateFlowArgs, StageDependencyEdgeArgs, StageDependencyEdgeResult,
+};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
+use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
+use ff_core::policy::{BackoffStrategy, ExecutionPolicy, RetryPolicy, RoutingRequirements};
+use ff_core::types::{
+    EdgeId, ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId,
+};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::harness::Deployment;
+use crate::witness::Witness;
+
+/// What a case plays with. Clones share everything, so that tasks can be spawned with one.
+#[derive(Clone)]
+pub struct World(Arc<Inner>);
+
+struct Inner {
+    witness: Witness,
+    clock: Option<ManualClock>,
+    partitions: PartitionConfig,
+    rng: Mutex<StdRng>,
+    created: Mutex<Vec<ExecutionId>>,
+}
+
+/// A world is used like the backend in it.
+impl Deref for World {
+    type Target = Witness;
+
+    fn deref(&self) -> &Witness {
+        &self.0.witness
+    }
+}
+
+impl World {
+    pub(crate) fn new(deployment: &Deployment, seed: u64) -> Self {
+        Self(Arc::new(Inner {
+            witness: Witness::new(Arc::clone(&deployment.backend)),
+            clock: deployment.clock.clone(),
+            partitions: deployment.partitions,
+            rng: Mutex::new(StdRng::seed_from_u64(seed)),
+            created: Mutex::default(),
+        }))
+    }
+
+    /// The clock, for cases that need one.
+    pub fn clock(&self) -> &ManualClock {
+        let clock = self.0.clock.as_ref();
+        clock.expect("the runner skips cases that need a clock where there is none")
+    }
+
+    /// The clock's time, for cases that need one.
+    pub fn now(&self) -> TimestampMs {
+        self.clock().now()
+    }
+
+    /// A time relative to the clock's.
+    pub fn in_ms(&self, millis: i64) -> TimestampMs {
+        TimestampMs(self.now().0 + millis)
+    }
+
+    /// Lets time pass, for cases that need a clock.
+    pub fn advance_ms(&self, millis: u64) {
+        self.clock().advance(Duration::from_millis(millis));
+    }
+
+    pub fn partitions(&self) -> PartitionConfig {
+        self.0.partitions
+    }
+
+    /// The next number of the case's own sequence.
+    pub fn random(&self) -> u64 {
+        lock(&self.0.rng).random()
+    }
+
+    pub fn uuid(&self) -> Uuid {
+        let (high, low) = (self.random(), self.random());
+        uuid::Builder::from_random_bytes(((u128::from(high) << 64) | u128::from(low)).to_be_bytes())
+            .into_uuid()
+    }
+
+    /// The lane of executions that name none.
+    pub fn lane(&self) -> LaneId {
+        LaneId::new("default")
+    }
+
+    /// A new id in the partition of the default lane.
+    pub fn execution_id(&self) -> ExecutionId {
+        ExecutionId::deterministic_solo(&self.lane(), &self.partitions(), self.uuid())
+    }
+
+    /// A new id in this partition.
+    pub fn execution_id_in(&self, partition: u16) -> ExecutionId {
+        ExecutionId::from_parts(partition, self.uuid())
+    }
+
+    /// The partition of an execution, as scanner hooks take it.
+    pub fn partition_of(&self, id: &ExecutionId) -> Partition {
+        Partition {
+            family: PartitionFamily::Execution,
+            index: id.partition(),
+        }
+    }
+
+    /// The partition of an execution, as lists take it.
+    pub fn partition_key_of(&self, id: &ExecutionId) -> PartitionKey {
+        PartitionKey::from(&self.partition_of(id))
+    }
+
+    /// Begins an execution with nothing special about it.
+    pub fn execution(&self) -> ExecutionBuilder {
+        let id = self.execution_id();
+        ExecutionBuilder {
+            world: self.clone(),
+            args: CreateExecutionArgs {
+                partition_id: id.partition(),
+                execution_id: id,
+                namespace: Namespace::new("tenant"),
+                lane_id: self.lane(),
+                execution_kind: "op".to_owned(),
+                input_payload: b"input".to_vec(),
+                payload_encoding: None,
+                priority: 0,
+                creator_identity: "suite".to_owned(),
+                idempotency_key: None,
+                tags: HashMap::new(),
+                policy: None,
+                delay_until: None,
+                execution_deadline_at: None,
+                now: TimestampMs::now(),
+            },
+        }
+    }
+
+    /// Begins a worker with nothing special about it.
+    pub fn worker(&self) -> Worker {
+        Worker {
+            world: self.clone(),
+            lane: self.lane(),
+            offers: Vec::new(),
+            policy: ClaimPolicy::new(
+                WorkerId::new("worker"),
+                WorkerInstanceId::new("worker-1"),
+                30_000,
+                None,
+            ),
+        }
+    }
+
+    /// A new execution, claimed.
+    pub async fn claimed(&self) -> Result<(ExecutionId, Handle), Failure> {
+        self.execution().claimed().await
+    }
+
+    /// Fails an attempt with nothing special about it.
+    pub async fn fail_with(
+        &self,
+        handle: &Handle,
+        class: FailureClass,
+    ) -> Result<FailOutcome, EngineError> {
+        self.fail(handle, FailureReason::new("boom"), class).await
+    }
+
+    pub async fn promote(&self, id: &ExecutionId) -> Result<(), EngineError> {
+        self.promote_delayed(self.partition_of(id), &self.lane(), id, TimestampMs::now())
+            .await
+    }
+
+    pub async fn mark_lapsed(&self, id: &ExecutionId) -> Result<(), EngineError> {
+        self.mark_lease_expired_if_due(self.partition_of(id), id)
+            .await
+    }
+
+    /// One field of an execution by name.
+    pub async fn field(&self, id: &ExecutionId, name: &str) -> Result<Option<String>, Failure> {
+        let mut fields = self
+            .read_exec_core_fields(self.partition_of(id), id, &[name])
+            .await?;
+        fields
+            .remove(name)
+            .ok_or_else(|| Failure::new(format!("there is an entry for {name}")))
+    }
+
+    /// A new flow.
+    pub async fn flow(&self) -> Result<FlowId, Failure> {
+        let id = FlowId::from_uuid(self.uuid());
+        self.create_flow(self.flow_args(id)).await?;
+        Ok(id)
+    }
+
+    pub fn flow_args(&self, flow_id: FlowId) -> CreateFlowArgs {
+        CreateFlowArgs {
+            flow_id,
+            flow_kind: "dag".to_owned(),
+            namespace: Namespace::new("tenant"),
+            now: TimestampMs::now(),
+        }
+    }
+
+    /// Begins an execution that can join the flow.
+    pub fn execution_for(&self, flow: &FlowId) -> ExecutionBuilder {
+        let id = ExecutionId::deterministic_for_flow(flow, &self.partitions(), self.uuid());
+        self.execution().id(&id)
+    }
+
+    /// A new execution in the flow.
+    pub async fn member(&self, flow: &FlowId) -> Result<ExecutionId, Failure> {
+        let id = self.execution_for(flow).create().await?;
+        self.join(flow, &id).await?;
+        Ok(id)
+    }
+
+    pub async fn join(
+        &self,
+        flow: &FlowId,
+        execution: &ExecutionId,
+    ) -> Result<ff_core::contracts::AddExecutionToFlowResult, EngineError> {
+        self.add_execution_to_flow(AddExecutionToFlowArgs {
+            flow_id: *flow,
+            execution_id: execution.clone(),
+            now: TimestampMs::now(),
+        })
+        .await
+    }
+
+    /// A dependency that would be the flow's next, with nothing special about it.
+    pub fn edge_args(
+        &self,
+        flow: &FlowId,
+        upstream: &ExecutionId,
+        downstream: &ExecutionId,
+        revision: u64,
+    ) -> StageDependencyEdgeArgs {
+        StageDependencyEdgeArgs {
+            flow_id: *flow,
+            edge_id: EdgeId::from_uuid(self.uuid()),
+            upstream_execution_id: upstream.clone(),
+            downstream_execution_id: downstream.clone(),
+            dependency_kind: "success_only".to_owned(),
+            data_passing_ref: None,
+            expected_graph_revision: revision,
+            now: TimestampMs::now(),
+        }
+    }
+
+    /// Stages a dependency at this revision; returns it as it must be applied.
+    pub async fn staged(
+        &self,
+        flow: &FlowId,
+        upstream: &ExecutionId,
+        downstream: &ExecutionId,
+        revision: u64,
+    ) -> Result<ApplyDependencyToChildArgs, Failure> {
+        let args = self.edge_args(flow, upstream, downstream, revision);
+        let applying = apply_args(&args);
+        let StageDependencyEdgeResult::Staged { .. } = self.stage_dependency_edge(args).await?;
+        Ok(applying)
+    }
+}
+
+/// The application of a dependency that was staged with these arguments.
+pub(crate) fn apply_args(staged: &StageDependencyEdgeArgs) -> ApplyDependencyToChildArgs {
+    ApplyDependencyToChildArgs {
+        flow_id: staged.flow_id,
+        edge_id: staged.edge_id,
+        upstream_execution_id: staged.upstream_execution_id.clone(),
+        downstream_execution_id: staged.downstream_execution_id.clone(),
+        dependency_kind: staged.dependency_kind.clone(),
+        data_passing_ref: staged.data_passing_ref.clone(),
+        graph_revision: staged.expected_graph_revision,
+        now: staged.now,
+    }
+}
+
+/// An execution to be.
+#[derive(Clone)]
+pub struct ExecutionBuilder {
+    world: World,
+    args: CreateExecutionArgs,
+}
+
+impl ExecutionBuilder {
+    #[must_use]
+    pub fn id(mut self, id: &ExecutionId) -> Self {
+        self.args.execution_id = id.clone();
+        self.args.partition_id = id.partition();
+        self
+    }
+
+    #[must_use]
+    pub fn payload(mut self, payload: &[u8]) -> Self {
+        self.args.input_payload = payload.to_vec();
+        self
+    }
+
+    #[must_use]
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.args.priority = priority;
+        self
+    }
+
+    #[must_use]
+    pub fn lane(mut self, lane: &str) -> Self {
+        self.args.lane_id = LaneId::new(lane);
+        self
+    }
+
+    #[must_use]
+    pub fn namespace(mut self, namespace: &str) -> Self {
+        self.args.namespace = Namespace::new(namespace);
+        self
+    }
+
+    #[must_use]
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.args.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        self.args.idempotency_key = Some(key.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn delay_until(mut self, at: TimestampMs) -> Self {
+        self.args.delay_until = Some(at);
+        self
+    }
+
+    #[must_use]
+    pub fn policy(mut self, change: impl FnOnce(&mut ExecutionPolicy)) -> Self {
+        change(self.args.policy.get_or_insert_default());
+        self
+    }
+
+    /// Tokens that a worker must offer.
+    #[must_use]
+    pub fn requires(self, tokens: &[&str]) -> Self {
+        let required = tokens.iter().map(|token| (*token).to_owned()).collect();
+        self.policy(|policy| {
+            policy.routing_requirements = Some(RoutingRequirements {
+                required_capabilities: required,
+                ..RoutingRequirements::default()
+            });
+        })
+    }
+
+    /// So many retries, each after the same wait.
+    #[must_use]
+    pub fn retries(self, max_retries: u32, delay_ms: u64) -> Self {
+        self.retry_policy(RetryPolicy {
+            max_retries,
+            backoff: BackoffStrategy::Fixed { delay_ms },
+            ..RetryPolicy::default()
+        })
+    }
+
+    #[must_use]
+    pub fn retry_policy(self, retry: RetryPolicy) -> Self {
+        self.policy(|policy| policy.retry_policy = Some(retry))
+    }
+
+    /// Changes any argument.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut CreateExecutionArgs)) -> Self {
+        change(&mut self.args);
+        self
+    }
+
+    pub fn args(&self) -> CreateExecutionArgs {
+        self.args.clone()
+    }
+
+    /// Creates it, and demands that it is new.
+    pub async fn create(self) -> Result<ExecutionId, Failure> {
+        let expected = self.args.execution_id.clone();
+        match self.try_create().await? {
+            CreateExecutionResult::Created { execution_id, .. } if execution_id == expected => {
+                Ok(execution_id)
+            }
+            other => Err(Failure::new(format!(
+                "{expected} is created, not {other:?}"
+            ))),
+        }
+    }
+
+    pub async fn try_create(self) -> Result<CreateExecutionResult, EngineError> {
+        let id = self.args.execution_id.clone();
+        let result = self.world.create_execution(self.args).await?;
+        lock(&self.world.0.created).push(id);
+        Ok(result)
+    }
+
+    /// Creates and claims it.
+    pub async fn claimed(self) -> Result<(ExecutionId, Handle), Failure> {
+        let mut worker = self.world.worker();
+        worker.lane = self.args.lane_id.clone();
+        let id = self.create().await?;
+        let handle = worker.claim().await?;
+        Ok((id, handle))
+    }
+}
+
+/// A worker about to claim.
+#[derive(Clone)]
+pub struct Worker {
+    world: World,
+    lane: LaneId,
+    offers: Vec<String>,
+    policy: ClaimPolicy,
+}
+
+impl Worker {
+    #[must_use]
+    pub fn lane(mut self, lane: &str) -> Self {
+        self.lane = LaneId::new(lane);
+        self
+    }
+
+    /// Tokens it offers.
+    #[must_use]
+    pub fn offers(mut self, tokens: &[&str]) -> Self {
+        self.offers = tokens.iter().map(|token| (*token).to_owned()).collect();
+        self
+    }
+
+    /// The length of its leases, in milliseconds.
+    #[must_use]
+    pub fn ttl(mut self, millis: u32) -> Self {
+        self.policy.lease_ttl_ms = millis;
+        self
+    }
+
+    #[must_use]
+    pub fn named(mut self, worker: &str, instance: &str) -> Self {
+        self.policy.worker_id = WorkerId::new(worker);
+        self.policy.worker_instance_id = WorkerInstanceId::new(instance);
+        self
+    }
+
+    #[must_use]
+    pub fn waiting(mut self, limit: Duration) -> Self {
+        self.policy.max_wait = Some(limit);
+        self
+    }
+
+    /// Claims, and demands that there is work.
+    pub async fn claim(&self) -> Result<Handle, Failure> {
+        let claimed = self.try_claim().await?;
+        claimed.ok_or_else(|| Failure::new("there is work to claim"))
+    }
+
+    pub async fn try_claim(&self) -> Result<Option<Handle>, EngineError> {
+        let offers = CapabilitySet::new(self.offers.clone());
+        self.world
+            .claim(&self.lane, &offers, self.policy.clone())
+            .await
+    }
+
+    /// Claims under an instance name of its own, and tells which execution it was.
+    pub async fn claim_next(&self) -> Result<Option<(ExecutionId, Handle)>, Failure> {
+        let instance = self.world.uuid().to_string();
+        let worker = self.policy.worker_id.as_str().to_owned();
+        let Some(handle) = self.clone().named(&worker, &instance).try_claim().await? else {
+            return Ok(None);
+        };
+        let created = lock(&self.world.0.created).clone();
+        for id in created {
+            let snapshot = self.world.describe_execution(&id).await?;
+            let lease = snapshot.and_then(|snapshot| snapshot.current_lease);
+            if lease.is_some_and(|lease| lease.worker_instance_id.as_str() == instance) {
+                return Ok(Some((id, handle)));
+            }
+        }
+        Err(Failure::new(
+            "a claimed execution shows its worker instance",
+        ))
+    }
+
+    /// Claims, and tells only which execution it was.
+    pub async fn claims(&self) -> Result<Option<ExecutionId>, Failure> {
+        Ok(self.claim_next().await?.map(|(id, _)| id))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

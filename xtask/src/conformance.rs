@@ -1,0 +1,174 @@
+//! `cargo xtask conformance`.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use ff_conformance::{
+    Case, Options, Report, Selection, Totals, closing_line, run_backend, skip_backend, summary_text,
+};
+use tokio::runtime::Runtime;
+
+use crate::backends::Backend;
+use crate::progress::{Bar, colour};
+use crate::{BREAKS, CONFORMS, Outcome};
+
+#[derive(Args, Default)]
+pub(crate) struct Arguments {
+    /// Backends to run the suite on; all of them if none is named
+    backends: Vec<Backend>,
+    /// Only cases of this chapter
+    #[arg(long, value_name = "NAME")]
+    chapter: Vec<String>,
+    /// Only this case, or the cases whose slug begins with this up to a dot
+    #[arg(long, value_name = "SLUG")]
+    case: Vec<String>,
+    /// Only cases that check this clause
+    #[arg(long, value_name = "ID")]
+    clause: Vec<String>,
+    /// Backends that must be there, by name or `all`; one that is missing is a failure
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    require: Vec<String>,
+    /// Cases at once
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    jobs: usize,
+    /// Where every random choice starts; drawn if not given
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Runs the cases in an order that follows from the seed
+    #[arg(long)]
+    shuffle: bool,
+    /// Runs each case this often
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    repeat: usize,
+    /// Shows the cases instead of running them
+    #[arg(long)]
+    list: bool,
+    /// Where the report goes
+    #[arg(long, value_name = "DIR", default_value = "target/conformance")]
+    report: PathBuf,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Outcome {
+    let selection = Selection {
+        chapters: arguments.chapter.clone(),
+        cases: arguments.case.clone(),
+        clauses: arguments.clause.clone(),
+    };
+    let cases = selection.choose()?;
+    if arguments.list {
+        print!("{}", listing(&cases));
+        return Ok(CONFORMS);
+    }
+    let required = required(&arguments.require)?;
+    let report = Runtime::new()?.block_on(run_suite(&arguments, &cases));
+    write(&report, &arguments.report)?;
+    print!("{}", summary_text(&report, colour()));
+    println!("report: {}", arguments.report.join("report.json").display());
+
+    let missing: Vec<_> = required
+        .iter()
+        .filter(|backend| !ran(&report, **backend))
+        .map(|backend| backend.name())
+        .collect();
+    if !missing.is_empty() {
+        println!("required, but not there: {}", missing.join(", "));
+    }
+    let totals = report.totals();
+    println!("{}", closing_line(totals));
+    Ok(if totals.failed == 0 && missing.is_empty() {
+        CONFORMS
+    } else {
+        BREAKS
+    })
+}
+
+async fn run_suite(arguments: &Arguments, cases: &[Case]) -> Report {
+    let started = Instant::now();
+    let options = Options {
+        seed: arguments.seed.unwrap_or_else(drawn),
+        jobs: arguments.jobs,
+        shuffle: arguments.shuffle,
+        repeat: arguments.repeat,
+    };
+    let chosen = match arguments.backends.as_slice() {
+        [] => &Backend::ALL,
+        named => named,
+    };
+    let mut backends = Vec::new();
+    for backend in chosen {
+        backends.push(match backend.harness() {
+            Ok(harness) => {
+                let bar = Bar::new(backend.name(), cases.len() * options.repeat.max(1));
+                run_backend(&harness, cases, options, &bar).await
+            }
+            Err(reason) => skip_backend(backend.name(), &reason, cases),
+        });
+    }
+    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Report::new(options.seed, millis, backends)
+}
+
+/// A seed short enough to type.
+fn drawn() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::from(since.subsec_nanos()) % 100_000_000)
+}
+
+fn required(names: &[String]) -> Result<Vec<Backend>, String> {
+    let mut required = Vec::new();
+    for name in names {
+        match Backend::ALL
+            .into_iter()
+            .find(|backend| backend.name() == name)
+        {
+            _ if name == "all" => required.extend(Backend::ALL),
+            Some(backend) => required.push(backend),
+            None => return Err(format!("--require: there is no backend {name:?}")),
+        }
+    }
+    Ok(required)
+}
+
+fn ran(report: &Report, backend: Backend) -> bool {
+    report.backends.iter().any(|seen| {
+        let Totals {
+            passed,
+            failed,
+            unsupported,
+            ..
+        } = seen.totals;
+        seen.name == backend.name() && passed + failed + unsupported > 0
+    })
+}
+
+fn write(
+    report: &Report,
+    directory: &Path,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    std::fs::create_dir_all(directory)?;
+    let json = serde_json::to_string_pretty(report)?;
+    std::fs::write(directory.join("report.json"), json + "\n")?;
+    Ok(())
+}
+
+/// One line a case: slug, clauses, needs.
+fn listing(cases: &[Case]) -> String {
+    let slug = cases.iter().map(|case| case.slug.len()).max().unwrap_or(0);
+    let clauses = cases
+        .iter()
+        .map(|case| case.clauses.join(" ").len())
+        .max()
+        .unwrap_or(0);
+    let line = |case: &Case| {
+        let needs: Vec<_> = case.needs.iter().map(ToString::to_string).collect();
+        let line = format!(
+            "{:slug$}  {:clauses$}  {}",
+            case.slug,
+            case.clauses.join(" "),
+            needs.join(" ")
+        );
+        line.trim_end().to_owned() + "\n"
+    };
+    cases.iter().map(line).collect()
+}
