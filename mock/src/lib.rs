@@ -7,6 +7,7 @@ mod memory;
 mod mock;
 mod script;
 
+pub use ff_transactional::{Execution, Settings};
 pub use memory::{MemoryStore, Tamper};
 pub use mock::{MockBackend, Model};
 pub use script::{Expectation, Unmet};

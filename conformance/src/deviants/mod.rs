@@ -1,1 +1,120 @@
-//! Backends that are wrong on purpose.
+//! Deviants: the model with one clause broken on purpose. The suite is good if it fails on each, in
+//! a case that names the clause.
+
+mod attempts;
+mod executions;
+mod flows;
+mod leases;
+mod system;
+mod tampering;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ff_core::clock::ManualClock;
+use ff_core::contract::{self, Level};
+
+use crate::case::Case;
+use crate::harness::{CaseInfo, Deployment, Harness, HarnessError};
+use crate::registry::registry;
+use crate::report::Status;
+use crate::runner::{Options, Progress, run_backend};
+use tampering::Tampering;
+
+/// A backend that is wrong in one respect.
+#[derive(Clone, Copy)]
+pub struct Deviant {
+    pub name: &'static str,
+    /// The id of the clause it breaks.
+    pub breaks: &'static str,
+    /// How.
+    pub how: &'static str,
+    make: fn() -> Tampering,
+}
+
+/// A line of a table of deviants: name, clause, how, and what it does to the model.
+macro_rules! deviant {
+    ($name:literal, $prefix:ident-$number:literal, $how:literal, $make:expr) => {
+        $crate::deviants::Deviant {
+            name: $name,
+            breaks: concat!(stringify!($prefix), "-", stringify!($number)),
+            how: $how,
+            make: || $make,
+        }
+    };
+}
+
+use deviant;
+
+/// What became of a deviant.
+#[derive(Clone, Debug)]
+pub struct Fate {
+    pub name: &'static str,
+    pub breaks: &'static str,
+    pub how: &'static str,
+    /// The cases that failed on it, of those that name its clause.
+    pub killed_by: Vec<String>,
+}
+
+/// Every deviant, in the order of the chapters.
+pub fn all() -> Vec<Deviant> {
+    [
+        system::DEVIANTS,
+        executions::DEVIANTS,
+        leases::DEVIANTS,
+        attempts::DEVIANTS,
+        flows::DEVIANTS,
+    ]
+    .concat()
+}
+
+/// The MUST clauses that no deviant breaks.
+pub fn unbroken() -> Vec<&'static str> {
+    let deviants = all();
+    contract::clauses()
+        .filter(|clause| clause.level == Level::Must)
+        .map(|clause| clause.id.as_str())
+        .filter(|id| !deviants.iter().any(|deviant| deviant.breaks == *id))
+        .collect()
+}
+
+/// Runs the cases that name the deviant's clause on it.
+pub async fn hunt(deviant: Deviant, options: Options) -> Fate {
+    let cases: Vec<Case> = registry()
+        .into_iter()
+        .filter(|case| case.clauses.contains(&deviant.breaks))
+        .collect();
+    let harness: Arc<dyn Harness> = Arc::new(DeviantHarness(deviant));
+    let report = run_backend(&harness, &cases, options, &Silent).await;
+    let failed = report
+        .cases
+        .into_iter()
+        .filter(|case| case.status == Status::Failed);
+    Fate {
+        name: deviant.name,
+        breaks: deviant.breaks,
+        how: deviant.how,
+        killed_by: failed.map(|case| case.slug).collect(),
+    }
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn done(&self, _: &crate::report::CaseReport) {}
+}
+
+struct DeviantHarness(Deviant);
+
+#[async_trait]
+impl Harness for DeviantHarness {
+    fn name(&self) -> &str {
+        self.0.name
+    }
+
+    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+        let clock = ManualClock::new();
+        let backend = (self.0.make)().deploy(&clock);
+        Ok(Deployment::new(Arc::new(backend)).with_clock(clock))
+    }
+}

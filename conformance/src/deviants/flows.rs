@@ -1,0 +1,460 @@
+//! Deviants of the chapter on flows.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, LeaseRenewal};
+use ff_core::call::{Call, Reply};
+use ff_core::contracts::{
+    AddExecutionToFlowResult, ApplyDependencyToChildResult, CancelFlowResult, CreateFlowResult,
+    StageDependencyEdgeResult,
+};
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_error::{ConflictKind, ContentionKind, EngineError, StateKind};
+use ff_core::state::{EligibilityState, LifecyclePhase};
+use ff_core::types::ExecutionId;
+
+use super::tampering::{Answer, Subject, Tampering, answer, around, call, write};
+use super::{Deviant, deviant};
+
+pub(super) const DEVIANTS: &[Deviant] = &[
+    deviant!(
+        "names-the-flow",
+        FLW - 008,
+        "Puts a default where a kind is missing.",
+        call(|call| {
+            if let Call::CreateFlow { args } = call
+                && args.flow_kind.is_empty()
+            {
+                "dag".clone_into(&mut args.flow_kind);
+            }
+        })
+    ),
+    deviant!(
+        "born-at-one",
+        FLW - 009,
+        "Begins to count revisions at one.",
+        call(|call| {
+            if let Call::StageDependencyEdge { args } = call {
+                args.expected_graph_revision = args.expected_graph_revision.wrapping_sub(1);
+            }
+        })
+    ),
+    deviant!(
+        "always-created",
+        FLW - 010,
+        "Says of a known flow that it is new.",
+        answer(|_, answer| {
+            if let Ok(Reply::CreateFlow(CreateFlowResult::AlreadySatisfied { flow_id })) = answer {
+                *answer = Ok(Reply::CreateFlow(CreateFlowResult::Created {
+                    flow_id: *flow_id,
+                }));
+            }
+        })
+    ),
+    deviant!(
+        "execution-first",
+        FLW - 021,
+        "Looks for the execution before the flow.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::AddExecutionToFlow { args } = &call
+                && subject.field(&args.execution_id, "lane_id").await.is_none()
+            {
+                return Err(EngineError::NotFound {
+                    entity: "execution",
+                });
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "no-back-pointer",
+        FLW - 022,
+        "Does not say what flow an execution is in.",
+        answer(|_, answer| {
+            if let Ok(Reply::DescribeExecution(Some(seen))) = answer {
+                seen.flow_id = None;
+            }
+        })
+    ),
+    deviant!(
+        "added-again",
+        FLW - 023,
+        "Says of a member that it is new.",
+        answer(|_, answer| {
+            if let Ok(Reply::AddExecutionToFlow(result)) = answer
+                && let AddExecutionToFlowResult::AlreadyMember {
+                    execution_id,
+                    node_count,
+                } = result.clone()
+            {
+                *result = AddExecutionToFlowResult::Added {
+                    execution_id,
+                    new_node_count: node_count,
+                };
+            }
+        })
+    ),
+    deviant!(
+        "only-the-living",
+        FLW - 024,
+        "Does not let ended executions join.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::AddExecutionToFlow { args } = &call {
+                refuse_ended(subject, &args.execution_id).await?;
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "miscounts-members",
+        FLW - 025,
+        "Tells everyone that it is the first.",
+        answer(|_, answer| {
+            if let Ok(Reply::AddExecutionToFlow(AddExecutionToFlowResult::Added {
+                new_node_count,
+                ..
+            })) = answer
+            {
+                *new_node_count = 1;
+            }
+        })
+    ),
+    deviant!(
+        "repetitions-count",
+        GRA - 001,
+        "Raises the revision when a member is added again.",
+        repetitions_count()
+    ),
+    deviant!(
+        "any-revision",
+        GRA - 002,
+        "Stages whatever the revision.",
+        any_revision()
+    ),
+    deviant!(
+        "no-compare",
+        GRA - 003,
+        "Stages every edge of a race.",
+        any_revision()
+    ),
+    deviant!(
+        "flow-first",
+        GRA - 005,
+        "Looks for the flow before it looks at the ends.",
+        call(|call| {
+            if let Call::StageDependencyEdge { args } = call
+                && args.upstream_execution_id == args.downstream_execution_id
+            {
+                let other =
+                    ExecutionId::from_parts(args.upstream_execution_id.partition(), args.edge_id.0);
+                args.downstream_execution_id = other;
+            }
+        })
+    ),
+    deviant!(
+        "cycles-are-fine",
+        GRA - 006,
+        "Says that a cycle was staged.",
+        answer(|call, answer| {
+            if let (
+                Call::StageDependencyEdge { args },
+                Err(EngineError::Conflict(ConflictKind::CycleDetected)),
+            ) = (call, &answer)
+            {
+                *answer = Ok(staged(args));
+            }
+        })
+    ),
+    deviant!(
+        "edges-twice",
+        GRA - 007,
+        "Says that a known edge is new.",
+        answer(|call, answer| {
+            if let (
+                Call::StageDependencyEdge { args },
+                Err(EngineError::Conflict(ConflictKind::DependencyAlreadyExists { .. })),
+            ) = (call, &answer)
+            {
+                *answer = Ok(staged(args));
+            }
+        })
+    ),
+    deviant!(
+        "anonymous-edges",
+        GRA - 008,
+        "Does not say who made an edge.",
+        answer(|_, answer| {
+            if let Err(EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing })) =
+                answer
+            {
+                existing.created_by.clear();
+            }
+        })
+    ),
+    deviant!(
+        "links-the-living",
+        GRA - 009,
+        "Does not link what has ended.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::StageDependencyEdge { args } = &call {
+                refuse_ended(subject, &args.downstream_execution_id).await?;
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "any-kind",
+        GRA - 010,
+        "Does not compare kinds.",
+        call(|call| {
+            if let Call::ApplyDependencyToChild { args } = call {
+                "success_only".clone_into(&mut args.dependency_kind);
+            }
+        })
+    ),
+    deviant!(
+        "counts-the-others",
+        GRA - 011,
+        "Counts the edges before this one.",
+        answer(|_, answer| {
+            if let Ok(Reply::ApplyDependencyToChild(ApplyDependencyToChildResult::Applied {
+                unsatisfied_count,
+            })) = answer
+            {
+                *unsatisfied_count -= 1;
+            }
+        })
+    ),
+    deviant!(
+        "leaves-claimable",
+        GRA - 012,
+        "Lets a child be claimed that waits.",
+        write(|before, after| {
+            if let Some(before) = before
+                && after.eligibility == EligibilityState::BlockedByDependencies
+            {
+                after.clone_from(before);
+            }
+        })
+    ),
+    deviant!(
+        "applies-again",
+        GRA - 013,
+        "Says of an applied edge that it was applied now.",
+        answer(|_, answer| {
+            if let Ok(Reply::ApplyDependencyToChild(result)) = answer
+                && *result == ApplyDependencyToChildResult::AlreadyApplied
+            {
+                *result = ApplyDependencyToChildResult::Applied {
+                    unsatisfied_count: 1,
+                };
+            }
+        })
+    ),
+    deviant!(
+        "minds-the-revision",
+        GRA - 014,
+        "Compares the revision of an application.",
+        answer(|call, answer| {
+            if let Call::ApplyDependencyToChild { args } = call
+                && args.graph_revision >= 1_000
+            {
+                *answer = Err(EngineError::Contention(ContentionKind::StaleGraphRevision));
+            }
+        })
+    ),
+    deviant!(
+        "unknown-is-cancelled",
+        CAN - 002,
+        "Cancels flows that are not there.",
+        answer(|call, answer| {
+            if let (Call::CancelFlow { .. }, Err(EngineError::NotFound { .. })) = (call, &answer) {
+                *answer = Ok(Reply::CancelFlow(CancelFlowResult::Cancelled {
+                    cancellation_policy: "cancel_all".to_owned(),
+                    member_execution_ids: Vec::new(),
+                }));
+            }
+        })
+    ),
+    deviant!(
+        "pending-is-all",
+        CAN - 003,
+        "Cancels held members with the pending ones.",
+        call(|call| {
+            if let Call::CancelFlow { policy, .. } = call
+                && *policy == CancelFlowPolicy::CancelPending
+            {
+                *policy = CancelFlowPolicy::CancelAll;
+            }
+        })
+    ),
+    deviant!(
+        "cancels-for-no-reason",
+        CAN - 005,
+        "Does not say why a member was cancelled.",
+        write(|_, after| {
+            if after.cancelled_by.as_deref() == Some("cancel_flow") {
+                after.cancellation_reason = None;
+            }
+        })
+    ),
+    deviant!(
+        "workers-go-on",
+        CAN - 006,
+        "Renews leases on cancelled members.",
+        answer(|call, answer| {
+            if let (Call::Renew { .. }, Err(EngineError::Contention(_))) = (call, &answer) {
+                *answer = Ok(Reply::Renew(LeaseRenewal::new(1, 1)));
+            }
+        })
+    ),
+    deviant!(
+        "old-spelling",
+        CAN - 010,
+        "Calls one policy by another name.",
+        cancelling(|policy, _| {
+            if policy == "flow_only" {
+                "cancel_flow_only".clone_into(policy);
+            }
+        })
+    ),
+    deviant!(
+        "only-the-cancelled",
+        CAN - 010,
+        "Names only the members that it cancelled.",
+        cancelling(|policy, members| {
+            if policy == "flow_only" {
+                members.clear();
+            }
+        })
+    ),
+    deviant!(
+        "last-policy-wins",
+        CAN - 012,
+        "Says that the newest policy is in force.",
+        answer(|call, answer| {
+            if let (
+                Call::CancelFlow { policy, .. },
+                Ok(Reply::CancelFlow(CancelFlowResult::Cancelled {
+                    cancellation_policy,
+                    ..
+                })),
+            ) = (call, answer)
+            {
+                let name: &'static str = policy.into();
+                name.clone_into(cancellation_policy);
+            }
+        })
+    ),
+    deviant!(
+        "does-not-wait",
+        CAN - 013,
+        "Returns before the members have ended.",
+        call(|call| {
+            if let Call::CancelFlow { policy, wait, .. } = call
+                && *wait != CancelFlowWait::NoWait
+            {
+                *policy = CancelFlowPolicy::FlowOnly;
+            }
+        })
+    ),
+    deviant!(
+        "leaves-the-waiting",
+        CAN - 014,
+        "Cancels only what is held.",
+        write(|before, after| {
+            if let Some(before) = before
+                && after.cancelled_by.as_deref() == Some("cancel_flow")
+                && before.phase == LifecyclePhase::Runnable
+            {
+                after.clone_from(before);
+            }
+        })
+    ),
+    deviant!(
+        "grows-on",
+        CAN - 015,
+        "Lets executions join a cancelled flow.",
+        answer(|call, answer| {
+            if let (
+                Call::AddExecutionToFlow { args },
+                Err(EngineError::State(StateKind::FlowAlreadyTerminal)),
+            ) = (call, &answer)
+            {
+                *answer = Ok(Reply::AddExecutionToFlow(AddExecutionToFlowResult::Added {
+                    execution_id: args.execution_id.clone(),
+                    new_node_count: 1,
+                }));
+            }
+        })
+    ),
+];
+
+async fn refuse_ended(subject: &Subject, id: &ExecutionId) -> Result<(), EngineError> {
+    match subject.field(id, "completed_at").await {
+        Some(_) => Err(EngineError::State(StateKind::Terminal)),
+        None => Ok(()),
+    }
+}
+
+fn staged(args: &ff_core::contracts::StageDependencyEdgeArgs) -> Reply {
+    Reply::StageDependencyEdge(StageDependencyEdgeResult::Staged {
+        edge_id: args.edge_id,
+        new_graph_revision: args.expected_graph_revision + 1,
+    })
+}
+
+/// Changes what the result of a cancellation says.
+fn cancelling(change: impl Fn(&mut String, &mut Vec<String>) + Send + Sync + 'static) -> Tampering {
+    answer(move |_, answer: &mut Answer| {
+        if let Ok(Reply::CancelFlow(CancelFlowResult::Cancelled {
+            cancellation_policy,
+            member_execution_ids,
+        })) = answer
+        {
+            change(cancellation_policy, member_execution_ids);
+        }
+    })
+}
+
+/// Each repetition shifts the revisions that callers see by one.
+fn repetitions_count() -> Tampering {
+    let shift = std::sync::Arc::new(AtomicU64::new(0));
+    let shifted = std::sync::Arc::clone(&shift);
+    call(move |call| {
+        if let Call::StageDependencyEdge { args } = call {
+            let shift = shift.load(Ordering::SeqCst);
+            args.expected_graph_revision = args.expected_graph_revision.wrapping_sub(shift);
+        }
+    })
+    .answer(move |_, answer| match answer {
+        Ok(Reply::AddExecutionToFlow(AddExecutionToFlowResult::AlreadyMember { .. })) => {
+            shifted.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(Reply::StageDependencyEdge(StageDependencyEdgeResult::Staged {
+            new_graph_revision,
+            ..
+        })) => *new_graph_revision += shifted.load(Ordering::SeqCst),
+        _ => {}
+    })
+}
+
+/// A stale caller is served at the revision that happens to be current.
+fn any_revision() -> Tampering {
+    around(|subject, mut call| {
+        Box::pin(async move {
+            let mut answer = subject.model.dispatch(call.clone()).await;
+            for revision in 0..100 {
+                let stale = Err(EngineError::Contention(ContentionKind::StaleGraphRevision));
+                if answer != stale {
+                    break;
+                }
+                if let Call::StageDependencyEdge { args } = &mut call {
+                    args.expected_graph_revision = revision;
+                }
+                answer = subject.model.dispatch(call.clone()).await;
+            }
+            answer
+        })
+    })
+}

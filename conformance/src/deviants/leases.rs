@@ -1,0 +1,468 @@
+//! Deviants of scheduling, claims and leases.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ff_core::backend::{Handle, HandleKind, LeaseRenewal};
+use ff_core::call::{Call, Reply};
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
+use ff_core::partition::{Partition, PartitionFamily};
+use ff_core::state::{AttemptState, EligibilityState, LifecyclePhase, OwnershipState};
+use ff_core::types::{ExecutionId, LaneId, LeaseEpoch, TimestampMs};
+use ff_mock::Execution;
+
+use super::executions::creating;
+use super::tampering::{Answer, Tampering, answer, around, call, payload_of, write};
+use super::{Deviant, deviant};
+
+pub(super) const DEVIANTS: &[Deviant] = &[
+    deviant!(
+        "promotes-to-claim",
+        SCH - 001,
+        "Promotes due work when someone claims.",
+        promotes_to_claim()
+    ),
+    deviant!(
+        "lowest-first",
+        SCH - 002,
+        "Claims by priority, lower first.",
+        creating(|args| args.priority = 9_000 - args.priority)
+    ),
+    deviant!(
+        "back-of-the-queue",
+        SCH - 002,
+        "Puts promoted work behind the rest.",
+        write(|before, after| {
+            if before.is_some_and(was_delayed) && after.is_claimable() {
+                after.created_at = after.last_mutation_at;
+            }
+        })
+    ),
+    deviant!(
+        "any-case-tokens",
+        SCH - 003,
+        "Compares tokens without their case.",
+        call(|call| {
+            if let Call::Claim { capabilities, .. } = call {
+                let lower: Vec<_> = capabilities
+                    .tokens
+                    .iter()
+                    .map(|token| token.to_lowercase())
+                    .collect();
+                capabilities.tokens.extend(lower);
+            }
+        })
+    ),
+    deviant!(
+        "drops-bad-offers",
+        SCH - 004,
+        "Leaves out the tokens that it does not like.",
+        call(|call| {
+            if let Call::Claim { capabilities, .. } = call {
+                let bad = |c: char| c == ',' || c.is_whitespace() || c.is_control();
+                capabilities
+                    .tokens
+                    .retain(|token| !token.is_empty() && !token.contains(bad));
+            }
+        })
+    ),
+    deviant!(
+        "promotes-to-first",
+        SCH - 015,
+        "Takes a promoted retry for a first attempt.",
+        write(|before, after| {
+            if before.is_some_and(was_delayed) && after.is_claimable() {
+                after.attempt_state = AttemptState::PendingFirstAttempt;
+            }
+        })
+    ),
+    deviant!(
+        "promotes-early",
+        SCH - 016,
+        "Promotes before the time.",
+        around(|subject, call| Box::pin(async move {
+            if !matches!(call, Call::PromoteDelayed { .. }) {
+                return subject.model.dispatch(call).await;
+            }
+            let now = subject.clock.now();
+            subject.clock.set(TimestampMs(now.0 + 3_600_000));
+            let answer = subject.model.dispatch(call).await;
+            subject.clock.set(now);
+            answer
+        }))
+    ),
+    deviant!(
+        "one-time-for-both",
+        SCH - 017,
+        "Keeps delay and deadline in one place.",
+        write(|_, after| {
+            if after.delay_until.is_some() {
+                after.deadline_at = after.delay_until;
+            }
+        })
+    ),
+    deviant!(
+        "nothing-is-an-error",
+        CLM - 001,
+        "Refuses a claim when there is no work.",
+        answer(|_, answer| {
+            if let Ok(Reply::Claim(None)) = answer {
+                *answer = Err(EngineError::Contention(ContentionKind::NoEligibleExecution));
+            }
+        })
+    ),
+    deviant!(
+        "looks-16-deep",
+        CLM - 002,
+        "Looks at 16 executions and gives up.",
+        looks_16_deep()
+    ),
+    deviant!(
+        "never-waits",
+        CLM - 004,
+        "Answers at once, whatever it was told.",
+        call(|call| {
+            if let Call::Claim { policy, .. } = call {
+                policy.max_wait = None;
+            }
+        })
+    ),
+    deviant!(
+        "waits-always",
+        CLM - 004,
+        "Takes the work that a dropped claim would have got.",
+        takes_for_the_dropped()
+    ),
+    deviant!(
+        "starts-again",
+        CLM - 005,
+        "Takes each attempt for the start.",
+        write(|_, after| {
+            if let Some(lease) = &after.lease {
+                after.started_at = Some(lease.acquired_at);
+            }
+        })
+    ),
+    deviant!(
+        "resumed-handle",
+        CLM - 006,
+        "Says that a new attempt is a continued one.",
+        answer(|_, answer| {
+            if let Ok(Reply::Claim(Some(handle))) = answer {
+                handle.kind = HandleKind::Resumed;
+            }
+        })
+    ),
+    deviant!(
+        "hands-out-twice",
+        CLM - 008,
+        "Hands out the last work again when there is none.",
+        hands_out_twice()
+    ),
+    deviant!(
+        "epoch-per-attempt",
+        LSE - 001,
+        "Begins to count epochs with each attempt.",
+        write(|before, after| {
+            if before.is_some_and(|before| before.lease.is_none()) && after.lease.is_some() {
+                after.epoch = LeaseEpoch::new(1);
+            }
+        })
+    ),
+    deviant!(
+        "fence-before-expiry",
+        LSE - 002,
+        "Compares the fence before it looks at the clock.",
+        around(|subject, call| Box::pin(async move {
+            let answer = subject.model.dispatch(call.clone()).await;
+            if let (Err(EngineError::State(StateKind::LeaseExpired)), Some(payload)) =
+                (&answer, payload_of(&call))
+            {
+                let epoch = subject
+                    .field(&payload.execution_id, "current_lease_epoch")
+                    .await;
+                if epoch != Some(payload.fence.lease_epoch.to_string()) {
+                    return Err(EngineError::State(StateKind::StaleLease));
+                }
+            }
+            answer
+        }))
+    ),
+    deviant!(
+        "conflict-for-all",
+        LSE - 003,
+        "Has one word for every lost lease.",
+        answer(|_, answer| {
+            if matches!(
+                answer,
+                Err(EngineError::Contention(
+                    ContentionKind::ExecutionNotActive { .. }
+                ))
+            ) {
+                *answer = Err(EngineError::Contention(ContentionKind::LeaseConflict));
+            }
+        })
+    ),
+    deviant!(
+        "terse",
+        LSE - 004,
+        "Does not say what the last epoch was.",
+        answer(|_, answer| {
+            if let Err(EngineError::Contention(ContentionKind::ExecutionNotActive {
+                lease_epoch,
+                ..
+            })) = answer
+            {
+                lease_epoch.clear();
+            }
+        })
+    ),
+    deviant!(
+        "refuses-unmarked",
+        LSE - 005,
+        "Refuses on a due lease, but does not mark it.",
+        refuses_unmarked()
+    ),
+    deviant!(
+        "late-progress-counts",
+        LSE - 008,
+        "Lets a stale worker leave its mark.",
+        around(|subject, call| Box::pin(async move {
+            let answer = subject.model.dispatch(call.clone()).await;
+            if let (
+                Err(EngineError::State(StateKind::StaleLease)),
+                Call::Progress { .. },
+                Some(payload),
+            ) = (&answer, &call, payload_of(&call))
+            {
+                subject.leave_trace(&payload.execution_id).await;
+            }
+            answer
+        }))
+    ),
+    deviant!(
+        "adds-to-expiry",
+        LSE - 009,
+        "Counts a renewal from the last expiry.",
+        write(|before, after| {
+            let old = before.and_then(|before| before.lease.as_ref());
+            let now = after.last_mutation_at;
+            if let (Some(old), Some(new)) = (old, &mut after.lease)
+                && new.renewed_at == Some(now)
+                && old.renewed_at != new.renewed_at
+            {
+                new.expires_at = TimestampMs(old.expires_at.0 + new.expires_at.0 - now.0);
+            }
+        })
+    ),
+    deviant!(
+        "revives",
+        LSE - 011,
+        "Renews a lapsed lease.",
+        answer(|call, answer| {
+            if let (Call::Renew { .. }, Err(EngineError::State(StateKind::LeaseExpired))) =
+                (call, &answer)
+            {
+                *answer = Ok(Reply::Renew(LeaseRenewal::new(1, 1)));
+            }
+        })
+    ),
+    deviant!(
+        "frees-the-lapsed",
+        LSE - 012,
+        "Puts a lapsed execution back among the waiting.",
+        write(|_, after| {
+            if after.ownership == OwnershipState::LeaseExpiredReclaimable {
+                after.phase = LifecyclePhase::Runnable;
+                after.ownership = OwnershipState::Unowned;
+                after.eligibility = EligibilityState::EligibleNow;
+                after.attempt_state = AttemptState::PendingRetryAttempt;
+                after.lease = None;
+            }
+        })
+    ),
+    deviant!(
+        "keeps-the-worker",
+        LSE - 013,
+        "Keeps showing the worker after the end.",
+        write(|before, after| {
+            if let (Some(before), None) = (before, &after.lease) {
+                after.lease.clone_from(&before.lease);
+            }
+        })
+    ),
+    deviant!(
+        "renews-anything",
+        LSE - 014,
+        "Renews what is long over.",
+        answer(|call, answer| {
+            if let (Call::Renew { .. }, Err(EngineError::State(StateKind::StaleLease))) =
+                (call, &answer)
+            {
+                *answer = Ok(Reply::Renew(LeaseRenewal::new(1, 1)));
+            }
+        })
+    ),
+    deviant!(
+        "undated-lapse",
+        LSE - 015,
+        "Does not say when a lease lapsed.",
+        write(|_, after| after.lease_expired_at = None)
+    ),
+    deviant!(
+        "marks-complain",
+        LSE - 016,
+        "Refuses to mark what is not due.",
+        around(|subject, call| Box::pin(async move {
+            let answer = subject.model.dispatch(call.clone()).await;
+            if let Call::MarkLeaseExpiredIfDue { execution_id, .. } = &call
+                && subject
+                    .field(execution_id, "lease_expired_at")
+                    .await
+                    .is_none()
+            {
+                return Err(EngineError::Contention(ContentionKind::NoActiveLease));
+            }
+            answer
+        }))
+    ),
+];
+
+fn was_delayed(before: &Execution) -> bool {
+    before.eligibility == EligibilityState::NotEligibleUntilTime
+}
+
+fn promotes_to_claim() -> Tampering {
+    let known: Mutex<Vec<ExecutionId>> = Mutex::default();
+    around(move |subject, call| {
+        let mut promote = Vec::new();
+        if let Ok(mut known) = known.lock() {
+            match &call {
+                Call::CreateExecution { args } => known.push(args.execution_id.clone()),
+                Call::Claim { .. } => promote.clone_from(&known),
+                _ => {}
+            }
+        }
+        Box::pin(async move {
+            for execution_id in promote {
+                let partition = Partition {
+                    family: PartitionFamily::Execution,
+                    index: execution_id.partition(),
+                };
+                let lane = LaneId::new("any");
+                let now_ms = TimestampMs(0);
+                let hook = Call::PromoteDelayed {
+                    partition,
+                    lane,
+                    execution_id,
+                    now_ms,
+                };
+                subject.model.dispatch(hook).await?;
+            }
+            subject.model.dispatch(call).await
+        })
+    })
+}
+
+/// Work that stands behind 16 executions of other requirements is not found.
+fn looks_16_deep() -> Tampering {
+    let required: Mutex<Vec<BTreeSet<String>>> = Mutex::default();
+    answer(move |call, answer| {
+        let Ok(mut required) = required.lock() else {
+            return;
+        };
+        match call {
+            Call::CreateExecution { args } => {
+                let routing = args
+                    .policy
+                    .as_ref()
+                    .and_then(|p| p.routing_requirements.as_ref());
+                required.extend(routing.map(|routing| routing.required_capabilities.clone()));
+            }
+            Call::Claim { capabilities, .. } => {
+                let offered = capabilities.tokens.iter().cloned().collect();
+                if required
+                    .iter()
+                    .filter(|set| !set.is_subset(&offered))
+                    .count()
+                    >= 16
+                {
+                    *answer = Ok(Reply::Claim(None));
+                }
+            }
+            _ => {}
+        }
+    })
+}
+
+/// A waiting claim goes on in a task of its own, which nobody stops.
+fn takes_for_the_dropped() -> Tampering {
+    let pending: Arc<Mutex<Option<Call>>> = Arc::default();
+    around(move |subject, mut call| {
+        let pending = Arc::clone(&pending);
+        Box::pin(async move {
+            if let Call::Claim { policy, .. } = &call
+                && policy.max_wait > Some(Duration::from_secs(10))
+                && let Ok(mut pending) = pending.lock()
+            {
+                *pending = Some(call.clone());
+            }
+            let left_over = match &mut call {
+                Call::Claim { policy, .. } if policy.max_wait.is_none() => {
+                    pending.lock().ok().and_then(|mut pending| pending.take())
+                }
+                _ => None,
+            };
+            if let Some(Call::Claim {
+                lane,
+                capabilities,
+                mut policy,
+            }) = left_over
+            {
+                policy.max_wait = None;
+                let late = Call::Claim {
+                    lane,
+                    capabilities,
+                    policy,
+                };
+                subject.model.dispatch(late).await?;
+            }
+            subject.model.dispatch(call).await
+        })
+    })
+}
+
+fn hands_out_twice() -> Tampering {
+    let last: Mutex<Option<Handle>> = Mutex::default();
+    answer(move |_, answer: &mut Answer| {
+        let Ok(mut last) = last.lock() else { return };
+        if let Ok(Reply::Claim(claimed)) = answer {
+            match claimed {
+                Some(handle) => *last = Some(handle.clone()),
+                None => claimed.clone_from(&last),
+            }
+        }
+    })
+}
+
+/// Only the hook marks.
+fn refuses_unmarked() -> Tampering {
+    let hook = Arc::new(AtomicBool::new(false));
+    let by_hook = Arc::clone(&hook);
+    call(move |call| {
+        let marks = matches!(call, Call::MarkLeaseExpiredIfDue { .. });
+        hook.store(marks, Ordering::SeqCst);
+    })
+    .write(move |before, after| {
+        if let Some(before) = before
+            && before.ownership == OwnershipState::Leased
+            && after.ownership == OwnershipState::LeaseExpiredReclaimable
+            && !by_hook.load(Ordering::SeqCst)
+        {
+            after.clone_from(before);
+        }
+    })
+}

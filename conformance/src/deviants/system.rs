@@ -1,0 +1,427 @@
+//! Deviants of the chapter on the system.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ff_core::backend::{BackendTag, Handle, HandleKind, HandlePayload};
+use ff_core::call::{Call, Method, Reply};
+use ff_core::capability::Supports;
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_backend::validate_tag_key;
+use ff_core::engine_error::{ContentionKind, EngineError, backend_context};
+use ff_core::partition::{Partition, PartitionFamily};
+use ff_core::types::{ExecutionId, LaneId, MAX_INTEGER, TimestampMs};
+
+use super::tampering::{
+    Answer, Tampering, answer, around, call, capabilities, handle_of, label, payload_of, write,
+};
+use super::{Deviant, deviant};
+
+pub(super) const DEVIANTS: &[Deviant] = &[
+    deviant!(
+        "annotates-op",
+        SYS - 001,
+        "Says `mock.suspend` where the method's name is due.",
+        answer(|_, answer| {
+            if let Err(EngineError::Unavailable { op }) = answer {
+                *op = ff_core::intern(&format!("mock.{op}"));
+            }
+        })
+    ),
+    deviant!(
+        "claims-everything",
+        SYS - 002,
+        "Claims methods that it does not answer.",
+        capabilities(|c| c.supports = Supports::all())
+    ),
+    deviant!(
+        "half-a-group",
+        SYS - 002,
+        "Sets a group's flag without its methods.",
+        capabilities(|c| c.supports.quota_admin = true)
+    ),
+    deviant!(
+        "other-label",
+        SYS - 003,
+        "Goes by a name that is not its family's.",
+        label("something-else")
+    ),
+    deviant!(
+        "host-clock",
+        SYS - 004,
+        "Dates creations by the host.",
+        write(|before, after| {
+            if before.is_none() {
+                after.created_at = TimestampMs::now();
+            }
+        })
+    ),
+    deviant!(
+        "trusts-now",
+        SYS - 005,
+        "Dates creations by the caller.",
+        trusts_now()
+    ),
+    deviant!(
+        "tells-seconds",
+        SYS - 006,
+        "Tells the time in seconds.",
+        answer(|_, answer| {
+            if let Ok(Reply::ServerTimeMs(now)) = answer {
+                *now /= 1_000;
+            }
+        })
+    ),
+    deviant!(
+        "due-a-moment-later",
+        SYS - 007,
+        "Lets deadlines pass by a millisecond.",
+        around(|subject, call| Box::pin(async move {
+            let now = subject.clock.now();
+            subject.clock.set(TimestampMs(now.0 - 1));
+            let answer = subject.model.dispatch(call).await;
+            subject.clock.set(now);
+            answer
+        }))
+    ),
+    deviant!(
+        "ping-finds-nothing",
+        SYS - 008,
+        "Takes an answering storage for a silent one.",
+        answer(|_, answer| {
+            if matches!(answer, Ok(Reply::Ping(()))) {
+                *answer = Err(EngineError::transport("mock", "nobody answers"));
+            }
+        })
+    ),
+    deviant!(
+        "prepares-once",
+        SYS - 009,
+        "Fails where everything is prepared.",
+        only_once(Method::Prepare)
+    ),
+    deviant!(
+        "shuts-down-once",
+        SYS - 010,
+        "Does not shut down again.",
+        only_once(Method::ShutdownPrepare)
+    ),
+    deviant!(
+        "refusals-leave-traces",
+        SYS - 011,
+        "Changes something before it refuses.",
+        around(|subject, call| Box::pin(async move {
+            let target = target_of(&call);
+            let answer = subject.model.dispatch(call).await;
+            if let (Err(_), Some(id)) = (&answer, target) {
+                subject.leave_trace(&id).await;
+            }
+            answer
+        }))
+    ),
+    deviant!(
+        "losers-win",
+        SYS - 012,
+        "Tells every caller that its call was the one.",
+        answer(|call, answer| {
+            let over = matches!(
+                answer,
+                Err(EngineError::Contention(
+                    ContentionKind::ExecutionNotActive { .. }
+                ))
+            );
+            match call {
+                Call::Complete { .. } if over => *answer = Ok(Reply::Complete(())),
+                Call::Cancel { .. } if over => *answer = Ok(Reply::Cancel(())),
+                _ => {}
+            }
+        })
+    ),
+    deviant!(
+        "wraps-refusals",
+        SYS - 014,
+        "Wraps refusals in a context.",
+        answer(|call, answer| {
+            if let Err(error) = answer {
+                *error = backend_context(error.clone(), call.method().as_str());
+            }
+        })
+    ),
+    deviant!(
+        "existence-first",
+        SYS - 015,
+        "Looks for the execution before it looks at the key.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::SetExecutionTag {
+                execution_id, key, ..
+            } = &call
+                && validate_tag_key(key).is_err()
+                && subject.field(execution_id, "lane_id").await.is_none()
+            {
+                return Err(EngineError::NotFound {
+                    entity: "execution",
+                });
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "hooks-complain",
+        SYS - 016,
+        "Refuses scanner hooks on what is gone.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::MarkLeaseExpiredIfDue { execution_id, .. } = &call
+                && subject.field(execution_id, "lane_id").await.is_none()
+            {
+                return Err(EngineError::NotFound {
+                    entity: "execution",
+                });
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "drops-nul",
+        SYS - 018,
+        "Leaves U+0000 out of texts.",
+        call(|call| each_text(call, &|text| text.retain(|c| c != '\0')))
+    ),
+    deviant!(
+        "a-moment-at-least",
+        SYS - 019,
+        "Takes no length for a short one.",
+        call(|call| {
+            if let Call::Claim { policy, .. } = call {
+                policy.lease_ttl_ms = policy.lease_ttl_ms.max(1);
+            }
+        })
+    ),
+    deviant!(
+        "any-partition",
+        SYS - 020,
+        "Finds executions wherever it is told to look.",
+        call(|call| {
+            if let Call::MarkLeaseExpiredIfDue {
+                partition,
+                execution_id,
+            }
+            | Call::PromoteDelayed {
+                partition,
+                execution_id,
+                ..
+            }
+            | Call::ReadExecCoreFields {
+                partition,
+                execution_id,
+                ..
+            } = call
+            {
+                *partition = Partition {
+                    family: PartitionFamily::Execution,
+                    index: execution_id.partition(),
+                };
+            }
+        })
+    ),
+    deviant!(
+        "minds-the-lane",
+        SYS - 021,
+        "Promotes only under the right lane.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::PromoteDelayed {
+                lane, execution_id, ..
+            } = &call
+                && subject
+                    .field(execution_id, "lane_id")
+                    .await
+                    .is_some_and(|stored| LaneId(stored) != *lane)
+            {
+                return Ok(Reply::PromoteDelayed(()));
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "any-family",
+        SYS - 025,
+        "Takes handles for its own whatever their tag.",
+        call(|call| {
+            if let Some(handle) = handle_of(call) {
+                handle.backend = BackendTag::Mock;
+            }
+        })
+    ),
+    deviant!(
+        "suspended-is-fresh",
+        SYS - 026,
+        "Takes a suspension's handle for a lease's.",
+        call(|call| {
+            if let Some(handle) = handle_of(call) {
+                handle.kind = HandleKind::Fresh;
+            }
+        })
+    ),
+    deviant!(
+        "time-moves-things",
+        SYS - 027,
+        "Marks and promotes when someone looks.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::DescribeExecution { id } = &call {
+                let partition = Partition {
+                    family: PartitionFamily::Execution,
+                    index: id.partition(),
+                };
+                let hooks = [
+                    Call::MarkLeaseExpiredIfDue {
+                        partition,
+                        execution_id: id.clone(),
+                    },
+                    Call::PromoteDelayed {
+                        partition,
+                        lane: LaneId::new("any"),
+                        execution_id: id.clone(),
+                        now_ms: TimestampMs(0),
+                    },
+                ];
+                for hook in hooks {
+                    subject.model.dispatch(hook).await?;
+                }
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "clamps-integers",
+        SYS - 029,
+        "Takes an integer that is too large for the largest.",
+        call(|call| {
+            if let Call::CreateExecution { args } = call {
+                let largest = MAX_INTEGER.cast_signed();
+                args.now.0 = args.now.0.clamp(-largest, largest);
+                for at in [&mut args.delay_until, &mut args.execution_deadline_at]
+                    .into_iter()
+                    .flatten()
+                {
+                    at.0 = at.0.clamp(-largest, largest);
+                }
+            }
+        })
+    ),
+    deviant!(
+        "mends-handles",
+        SYS - 030,
+        "Guesses what a damaged handle was.",
+        mends_handles()
+    ),
+    deviant!(
+        "cuts-payloads",
+        SYS - 031,
+        "Keeps as much of a payload as fits.",
+        call(|call| match call {
+            Call::CreateExecution { args } => args.input_payload.truncate(65_536),
+            Call::Complete {
+                payload: Some(payload),
+                ..
+            } => payload.truncate(65_536),
+            Call::Fail { reason, .. } => reason
+                .detail
+                .iter_mut()
+                .for_each(|detail| detail.truncate(65_536)),
+            _ => {}
+        })
+    ),
+    deviant!(
+        "cuts-texts",
+        SYS - 032,
+        "Keeps as much of a text as fits.",
+        call(|call| each_text(call, &|text| text.truncate(65_536)))
+    ),
+    deviant!(
+        "names-the-nameless",
+        SYS - 033,
+        "Puts a default where a name is missing.",
+        call(|call| {
+            if let Call::CreateExecution { args } = call
+                && args.namespace.0.is_empty()
+            {
+                args.namespace = "default".into();
+            }
+        })
+    ),
+];
+
+fn trusts_now() -> Tampering {
+    let told = std::sync::Arc::new(Mutex::new(TimestampMs(0)));
+    let heard = std::sync::Arc::clone(&told);
+    call(move |call| {
+        if let Call::CreateExecution { args } = call
+            && let Ok(mut told) = told.lock()
+        {
+            *told = args.now;
+        }
+    })
+    .write(move |before, after| {
+        if let (None, Ok(heard)) = (before, heard.lock()) {
+            after.created_at = *heard;
+        }
+    })
+}
+
+fn only_once(method: Method) -> Tampering {
+    let done = AtomicBool::new(false);
+    answer(move |call, answer| {
+        if call.method() == method && done.swap(true, Ordering::SeqCst) {
+            *answer = Err(EngineError::Timeout {
+                op: method.as_str(),
+                elapsed: Duration::ZERO,
+            });
+        }
+    })
+}
+
+/// The execution a call is about, if it has a handle or an id.
+fn target_of(call: &Call) -> Option<ExecutionId> {
+    match call {
+        Call::SetExecutionTag { execution_id, .. } => Some(execution_id.clone()),
+        call => payload_of(call).map(|payload| payload.execution_id),
+    }
+}
+
+fn mends_handles() -> Tampering {
+    let last: std::sync::Arc<Mutex<Option<Handle>>> = std::sync::Arc::default();
+    let kept = std::sync::Arc::clone(&last);
+    call(move |call| {
+        if let (Some(handle), Ok(last)) = (handle_of(call), last.lock())
+            && HandlePayload::open(BackendTag::Mock, handle).is_err()
+            && let Some(good) = &*last
+        {
+            *handle = good.clone();
+        }
+    })
+    .answer(move |_, answer: &mut Answer| {
+        if let (Ok(Reply::Claim(Some(handle))), Ok(mut kept)) = (answer, kept.lock()) {
+            *kept = Some(handle.clone());
+        }
+    })
+}
+
+/// The texts that calls of this chapter carry.
+fn each_text(call: &mut Call, change: &dyn Fn(&mut String)) {
+    match call {
+        Call::CreateExecution { args } => {
+            change(&mut args.namespace.0);
+            change(&mut args.execution_kind);
+            args.idempotency_key.iter_mut().for_each(change);
+            args.tags.values_mut().for_each(change);
+        }
+        Call::SetExecutionTag { value, .. } => change(value),
+        Call::Progress {
+            message: Some(message),
+            ..
+        } => change(message),
+        Call::Fail { reason, .. } => change(&mut reason.message),
+        Call::Cancel { reason, .. } => change(reason),
+        _ => {}
+    }
+}

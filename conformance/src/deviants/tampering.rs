@@ -1,0 +1,200 @@
+//! What a deviant does to the model: to calls, to answers, to records, or around a whole call.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ff_core::backend::{BackendTag, Handle, HandlePayload};
+use ff_core::call::{Call, Reply};
+use ff_core::capability::Capabilities;
+use ff_core::clock::ManualClock;
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_error::EngineError;
+use ff_core::partition::{Partition, PartitionConfig, PartitionFamily};
+use ff_core::types::ExecutionId;
+use ff_mock::{Execution, MemoryStore, Model, Settings, Tamper};
+
+pub(super) type Answer = Result<Reply, EngineError>;
+
+type OnCall = Box<dyn Fn(&mut Call) + Send + Sync>;
+type OnAnswer = Box<dyn Fn(&Call, &mut Answer) + Send + Sync>;
+type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+type Around = Box<dyn for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sync>;
+
+/// The ways to break a rule; any may be combined.
+#[derive(Default)]
+pub(super) struct Tampering {
+    on_call: Option<OnCall>,
+    on_answer: Option<OnAnswer>,
+    on_write: Option<Tamper>,
+    around: Option<Around>,
+    on_capabilities: Option<fn(&mut Capabilities)>,
+    label: Option<&'static str>,
+}
+
+/// Changes calls before the model sees them.
+pub(super) fn call(change: impl Fn(&mut Call) + Send + Sync + 'static) -> Tampering {
+    Tampering::default().call(change)
+}
+
+/// Changes the model's answers.
+pub(super) fn answer(change: impl Fn(&Call, &mut Answer) + Send + Sync + 'static) -> Tampering {
+    Tampering::default().answer(change)
+}
+
+/// Changes executions as they are written, given what they replace.
+pub(super) fn write(
+    change: impl Fn(Option<&Execution>, &mut Execution) + Send + Sync + 'static,
+) -> Tampering {
+    Tampering::default().write(change)
+}
+
+/// Answers calls with the help of the model.
+pub(super) fn around(
+    answer: impl for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sync + 'static,
+) -> Tampering {
+    Tampering {
+        around: Some(Box::new(answer)),
+        ..Tampering::default()
+    }
+}
+
+/// Changes what the model says of itself.
+pub(super) fn capabilities(change: fn(&mut Capabilities)) -> Tampering {
+    Tampering {
+        on_capabilities: Some(change),
+        ..Tampering::default()
+    }
+}
+
+/// Gives the model another label.
+pub(super) fn label(label: &'static str) -> Tampering {
+    Tampering {
+        label: Some(label),
+        ..Tampering::default()
+    }
+}
+
+impl Tampering {
+    pub(super) fn call(mut self, change: impl Fn(&mut Call) + Send + Sync + 'static) -> Self {
+        self.on_call = Some(Box::new(change));
+        self
+    }
+
+    pub(super) fn answer(
+        mut self,
+        change: impl Fn(&Call, &mut Answer) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_answer = Some(Box::new(change));
+        self
+    }
+
+    pub(super) fn write(
+        mut self,
+        change: impl Fn(Option<&Execution>, &mut Execution) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_write = Some(Arc::new(change));
+        self
+    }
+
+    /// The model on this clock, tampered with.
+    pub(super) fn deploy(mut self, clock: &ManualClock) -> Subject {
+        let mut store = MemoryStore::new(clock.clone());
+        if let Some(tamper) = self.on_write.take() {
+            store = store.tampered(tamper);
+        }
+        let settings = Settings {
+            tag: BackendTag::Mock,
+            partitions: PartitionConfig::default(),
+        };
+        Subject {
+            model: Model::new(store, settings),
+            clock: clock.clone(),
+            tampering: self,
+        }
+    }
+}
+
+/// The model, with what is done to it.
+pub(super) struct Subject {
+    pub(super) model: Model,
+    pub(super) clock: ManualClock,
+    tampering: Tampering,
+}
+
+impl Subject {
+    /// A field of an execution, as the untampered model shows it.
+    pub(super) async fn field(&self, id: &ExecutionId, name: &str) -> Option<String> {
+        let call = Call::ReadExecCoreFields {
+            partition: Partition {
+                family: PartitionFamily::Execution,
+                index: id.partition(),
+            },
+            execution_id: id.clone(),
+            fields: vec![name.to_owned()],
+        };
+        match self.model.dispatch(call).await {
+            Ok(Reply::ReadExecCoreFields(mut fields)) => fields.remove(name).flatten(),
+            _ => None,
+        }
+    }
+
+    /// Leaves a mark on an execution that nobody asked for.
+    pub(super) async fn leave_trace(&self, id: &ExecutionId) {
+        let call = Call::SetExecutionTag {
+            execution_id: id.clone(),
+            key: "deviant.trace".to_owned(),
+            value: "here".to_owned(),
+        };
+        // Where there is no execution, there is nothing to leave a mark on.
+        let _ = self.model.dispatch(call).await;
+    }
+}
+
+#[async_trait]
+impl Dispatch for Subject {
+    async fn dispatch(&self, mut call: Call) -> Answer {
+        if let Some(change) = &self.tampering.on_call {
+            change(&mut call);
+        }
+        let mut answer = match &self.tampering.around {
+            Some(around) => around(self, call.clone()).await,
+            None => self.model.dispatch(call.clone()).await,
+        };
+        if let Some(change) = &self.tampering.on_answer {
+            change(&call, &mut answer);
+        }
+        answer
+    }
+
+    fn backend_label(&self) -> &'static str {
+        let honest = Dispatch::backend_label(&self.model);
+        self.tampering.label.unwrap_or(honest)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Dispatch::capabilities(&self.model);
+        if let Some(change) = self.tampering.on_capabilities {
+            change(&mut capabilities);
+        }
+        capabilities
+    }
+}
+
+/// The handle of a call under a lease.
+pub(super) fn handle_of(call: &mut Call) -> Option<&mut Handle> {
+    match call {
+        Call::Renew { handle }
+        | Call::Progress { handle, .. }
+        | Call::Complete { handle, .. }
+        | Call::Fail { handle, .. }
+        | Call::Cancel { handle, .. } => Some(handle),
+        _ => None,
+    }
+}
+
+/// What the handle of a call under a lease carries.
+pub(super) fn payload_of(call: &Call) -> Option<HandlePayload> {
+    let handle = handle_of(&mut call.clone())?.clone();
+    HandlePayload::open(BackendTag::Mock, &handle).ok()
+}
