@@ -70,12 +70,12 @@ impl fmt::Debug for Case {
 
 /// A line of a file's table of cases: slug, clauses, title, function, and what it needs.
 macro_rules! case {
-    ($slug:literal, [$($prefix:ident-$number:literal),+], $title:literal, $body:path $(, needs $($need:ident)+)?) => {
+    ($slug:literal, [$($clause:literal),+ $(,)?], $title:literal, $body:path $(, $need:ident)* $(,)?) => {
         $crate::case::Case {
             slug: $slug,
             title: $title,
-            clauses: &[$(concat!(stringify!($prefix), "-", stringify!($number))),+],
-            needs: &[$($($crate::case::Need::$need),+)?],
+            clauses: &[$($clause),+],
+            needs: &[$($crate::case::Need::$need),*],
             body: $crate::case::Body::Written(|world| Box::pin($body(world))),
         }
     };

@@ -15,7 +15,7 @@ use crate::report::{BackendReport, CaseReport, FailureReport, Identity, Status, 
 use crate::world::World;
 
 /// How long a case may take before it counts as failed.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// How many of the last calls a failure tells.
 const STORY: usize = 12;

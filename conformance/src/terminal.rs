@@ -1,6 +1,6 @@
 //! A report as text for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use ff_core::contract;
@@ -166,22 +166,36 @@ fn rows(backend: &BackendReport) -> Vec<Row<'_>> {
     chapters.into_iter().map(row).collect()
 }
 
-/// Why cases were skipped or unsupported, each reason once.
+/// Why cases were skipped, each reason once, and what is not claimed.
 fn reasons(backend: &BackendReport) -> String {
-    let mut counts: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unclaimed: BTreeSet<&str> = BTreeSet::new();
     for case in &backend.cases {
-        if matches!(case.status, Status::Skipped | Status::Unsupported)
-            && let Some(reason) = &case.reason
-        {
-            *counts.entry((case.status.to_string(), reason)).or_default() += 1;
+        let reason = case.reason.as_deref().unwrap_or_default();
+        match case.status {
+            Status::Skipped => *skipped.entry(reason).or_default() += 1,
+            Status::Unsupported => {
+                unclaimed.insert(reason.split(' ').next().unwrap_or(reason));
+            }
+            Status::Passed | Status::Failed => {}
         }
     }
-    counts
-        .iter()
-        .fold(String::new(), |mut text, ((status, reason), count)| {
-            let _ = writeln!(text, "{}: {count} {status}: {reason}", backend.name);
-            text
-        })
+    let name = &backend.name;
+    let mut text = String::new();
+    for (reason, count) in skipped {
+        let _ = writeln!(text, "{name}: {count} skipped: {reason}");
+    }
+    if !unclaimed.is_empty() {
+        let names: Vec<_> = unclaimed.iter().copied().collect();
+        let line = format!(
+            "{name} does not claim {} methods: {}",
+            names.len(),
+            names.join(", ")
+        );
+        let options = textwrap::Options::new(WIDTH).subsequent_indent("  ");
+        let _ = writeln!(text, "{}", textwrap::fill(&line, options));
+    }
+    text
 }
 
 fn indented(text: &str) -> String {

@@ -142,15 +142,11 @@ macro_rules! define {
             pub fn arbitrary_of(
                 method: Method,
                 u: &mut Unstructured<'_>,
-            ) -> Option<arbitrary::Result<Self>> {
+            ) -> arbitrary::Result<Option<Self>> {
                 match method {
-                    $(Method::$variant => Some((|| Ok(Self::$variant { $(
-                        $arg: u.arbitrary()?,
-                    )* }))()),)*
-                    $(Method::$svariant => Some((|| Ok(Self::$svariant { $(
-                        $sarg: u.arbitrary()?,
-                    )* }))()),)*
-                    Method::BackendLabel | Method::AsAny | Method::Capabilities => None,
+                    $(Method::$variant => Ok(Some(Self::$variant { $($arg: u.arbitrary()?,)* })),)*
+                    $(Method::$svariant => Ok(Some(Self::$svariant { $($sarg: u.arbitrary()?,)* })),)*
+                    Method::BackendLabel | Method::AsAny | Method::Capabilities => Ok(None),
                 }
             }
         }
@@ -169,10 +165,10 @@ macro_rules! define {
             pub fn arbitrary_of(
                 method: Method,
                 u: &mut Unstructured<'_>,
-            ) -> Option<arbitrary::Result<Self>> {
+            ) -> arbitrary::Result<Option<Self>> {
                 match method {
-                    $(Method::$variant => Some(<$ret>::arbitrary(u).map(Self::$variant)),)*
-                    _ => None,
+                    $(Method::$variant => <$ret>::arbitrary(u).map(|reply| Some(Self::$variant(reply))),)*
+                    _ => Ok(None),
                 }
             }
         }

@@ -945,7 +945,7 @@ pub fn cancel_flow_wait_deadline(wait: CancelFlowWait) -> Option<Duration> {
     match wait {
         CancelFlowWait::NoWait => None,
         CancelFlowWait::WaitTimeout(limit) => Some(limit),
-        CancelFlowWait::WaitIndefinite => Some(Duration::from_secs(300)),
+        CancelFlowWait::WaitIndefinite => Some(Duration::from_mins(5)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! FlowFabric's trait [`EngineBackend`](engine_backend::EngineBackend), its types and errors, and
+//! `FlowFabric`'s trait [`EngineBackend`](engine_backend::EngineBackend), its types and errors, and
 //! its contract as data.
 //!
 //! The contract is written in numbered clauses in `spec/contract/`; [`contract`] parses them.

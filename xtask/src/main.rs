@@ -15,7 +15,7 @@ pub(crate) const CONFORMS: u8 = 0;
 pub(crate) const BREAKS: u8 = 1;
 pub(crate) const COULD_NOT_RUN: u8 = 2;
 
-/// Checks backends of FlowFabric against its contract.
+/// Checks backends of `FlowFabric` against its contract.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Door {

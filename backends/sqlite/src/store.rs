@@ -446,7 +446,7 @@ impl Tx for SqliteTx {
     }
 }
 
-/// SQLite reports a lock that it could not get as busy or locked.
+/// `SQLite` reports a lock that it could not get as busy or locked.
 pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;

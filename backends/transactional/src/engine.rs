@@ -229,6 +229,7 @@ fn access(method: Method) -> Access {
 }
 
 /// The rule for each call, on arguments that `arguments::check` let through.
+#[allow(clippy::too_many_lines)] // One arm a method.
 async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Reply> {
     Ok(match call {
         Call::CreateExecution { args } => {

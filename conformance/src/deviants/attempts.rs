@@ -15,7 +15,7 @@ use super::{Deviant, deviant};
 pub(super) const DEVIANTS: &[Deviant] = &[
     deviant!(
         "counts-failures",
-        ATT - 001,
+        "ATT-001",
         "Counts an attempt when it fails.",
         write(|before, after| {
             if is_retry(before, after) {
@@ -25,7 +25,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "zero-for-nobody",
-        ATT - 002,
+        "ATT-002",
         "Counts nothing for what is not there.",
         answer(|call, answer| {
             if let (Call::ReadTotalAttemptCount { .. }, Err(_)) = (call, &answer) {
@@ -35,13 +35,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "no-memory",
-        ATT - 003,
+        "ATT-003",
         "Does not recognise repetitions.",
         write(|_, after| after.closing = None)
     ),
     deviant!(
         "any-arguments",
-        ATT - 004,
+        "ATT-004",
         "Takes every completion after the end for a repetition.",
         answer(|call, answer| {
             if let Call::Complete { .. } = call
@@ -53,7 +53,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "none-is-zero",
-        ATT - 005,
+        "ATT-005",
         "Takes no percentage for none done.",
         call(|call| {
             if let Call::Progress { percent, .. } = call {
@@ -63,7 +63,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "progress-renews",
-        ATT - 005,
+        "ATT-005",
         "Extends the lease with progress.",
         write(|before, after| {
             let now = after.last_mutation_at;
@@ -76,7 +76,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "clamps-progress",
-        ATT - 006,
+        "ATT-006",
         "Takes more than everything for everything.",
         call(|call| {
             if let Call::Progress {
@@ -90,7 +90,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "undated-success",
-        ATT - 007,
+        "ATT-007",
         "Does not say when an execution succeeded.",
         write(|_, after| {
             if after.outcome == TerminalOutcome::Success {
@@ -100,7 +100,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "forgets-results",
-        ATT - 008,
+        "ATT-008",
         "Completes without the result.",
         call(|call| {
             if let Call::Complete { payload, .. } = call {
@@ -110,7 +110,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "one-more-retry",
-        ATT - 009,
+        "ATT-009",
         "Grants a retry too many.",
         creating(|args| {
             if let Some(retry) = args
@@ -124,7 +124,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "any-category",
-        ATT - 009,
+        "ATT-009",
         "Retries whatever the category.",
         creating(|args| {
             if let Some(retry) = args
@@ -138,7 +138,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "timeouts-are-final",
-        ATT - 010,
+        "ATT-010",
         "Does not retry after a timeout.",
         failing(|class| {
             if *class == FailureClass::Timeout {
@@ -148,7 +148,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "retries-by-default",
-        ATT - 011,
+        "ATT-011",
         "Retries where no policy says so.",
         creating(|args| {
             args.policy
@@ -159,7 +159,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "grows-twice",
-        ATT - 012,
+        "ATT-012",
         "Waits twice as long from the third retry on.",
         write(|before, after| {
             if is_retry(before, after) && after.retry_count >= 3 {
@@ -172,7 +172,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "full-jitter",
-        ATT - 014,
+        "ATT-014",
         "Waits anything from nothing on.",
         creating(|args| {
             if let Some(retry) = args
@@ -191,7 +191,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "forgets-the-category",
-        ATT - 015,
+        "ATT-015",
         "Does not say why there is a retry.",
         write(|before, after| {
             if is_retry(before, after) {
@@ -201,7 +201,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "promises-too-early",
-        ATT - 016,
+        "ATT-016",
         "Promises the retry a millisecond early.",
         answer(|_, answer| {
             if let Ok(Reply::Fail(FailOutcome::RetryScheduled { delay_until })) = answer {
@@ -211,7 +211,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "forgets-the-reason",
-        ATT - 017,
+        "ATT-017",
         "Does not say why an execution failed.",
         write(|_, after| {
             if after.outcome == TerminalOutcome::Failed {
@@ -221,7 +221,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "cuts-reasons",
-        ATT - 018,
+        "ATT-018",
         "Keeps the beginning of a reason.",
         call(|call| match call {
             Call::Cancel { reason, .. } => reason.truncate(1_024),
@@ -231,7 +231,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "blames-the-operator",
-        ATT - 019,
+        "ATT-019",
         "Says that someone else cancelled.",
         write(|_, after| {
             if after.cancelled_by.as_deref() == Some("worker") {
@@ -241,7 +241,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "everyone-decides",
-        ATT - 029,
+        "ATT-029",
         "Lets each end of an execution succeed.",
         answer(|call, answer| {
             if is_over(answer) {

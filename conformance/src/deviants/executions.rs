@@ -18,7 +18,7 @@ use super::{Deviant, deviant};
 pub(super) const DEVIANTS: &[Deviant] = &[
     deviant!(
         "born-delayed",
-        EXE - 001,
+        "EXE-001",
         "Says that new work is delayed.",
         answer(|_, answer| {
             if let Ok(Reply::CreateExecution(CreateExecutionResult::Created {
@@ -31,13 +31,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "forgets-delays",
-        EXE - 002,
+        "EXE-002",
         "Takes delayed work for work that is due.",
         creating(|args| args.delay_until = None)
     ),
     deviant!(
         "mends-lanes",
-        EXE - 003,
+        "EXE-003",
         "Puts work of an impossible lane into another.",
         creating(|args| {
             if args.lane_id.check().is_err() {
@@ -47,7 +47,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "drops-bad-requirements",
-        EXE - 004,
+        "EXE-004",
         "Leaves out the tokens that it does not like.",
         creating(|args| {
             if let Some(routing) = args
@@ -64,7 +64,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "drops-bad-tags",
-        EXE - 005,
+        "EXE-005",
         "Leaves out the tags that it does not like.",
         creating(|args| {
             args.tags.retain(|key, _| validate_tag_key(key).is_ok());
@@ -72,13 +72,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "narrow-priorities",
-        EXE - 006,
+        "EXE-006",
         "Keeps priorities below 9000.",
         creating(|args| args.priority = args.priority.min(8_999))
     ),
     deviant!(
         "create-overwrites",
-        EXE - 007,
+        "EXE-007",
         "Answers `Duplicate`, but keeps the newer tags.",
         around(|subject, call| Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;
@@ -104,7 +104,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "ended-ids-are-free",
-        EXE - 007,
+        "EXE-007",
         "Says that an ended execution was created again.",
         around(|subject, call| Box::pin(async move {
             let mut answer = subject.model.dispatch(call).await;
@@ -122,13 +122,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "ignores-keys",
-        EXE - 008,
+        "EXE-008",
         "Has never heard of idempotency keys.",
         creating(|args| args.idempotency_key = None)
     ),
     deviant!(
         "one-key-for-all",
-        EXE - 008,
+        "EXE-008",
         "Remembers keys across namespaces.",
         creating(|args| {
             if args.idempotency_key.is_some() {
@@ -138,7 +138,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "short-memory",
-        EXE - 009,
+        "EXE-009",
         "Forgets keys a little early.",
         creating(|args| {
             let window = &mut args.policy.get_or_insert_default().dedup_window_ms;
@@ -147,7 +147,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "id-before-key",
-        EXE - 010,
+        "EXE-010",
         "Looks for the id before the key.",
         around(|subject, mut call| Box::pin(async move {
             if let Call::CreateExecution { args } = &mut call
@@ -160,7 +160,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "born-old",
-        EXE - 011,
+        "EXE-011",
         "Begins to count leases at one.",
         write(|before, after| {
             if before.is_none() {
@@ -170,7 +170,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "policy-decides",
-        EXE - 012,
+        "EXE-012",
         "Takes the priority from the policy.",
         creating(|args| {
             if let Some(policy) = &args.policy {
@@ -180,7 +180,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "forgets-deadlines",
-        EXE - 013,
+        "EXE-013",
         "Counts no deadline from the creation.",
         creating(|args| {
             if let Some(timeouts) = args
@@ -194,7 +194,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "knows-one-lane",
-        EXE - 014,
+        "EXE-014",
         "Knows only the first lane.",
         answer(|_, answer| {
             if let Ok(Reply::ListLanes(page)) = answer {
@@ -204,7 +204,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "lossy-payload",
-        EXE - 015,
+        "EXE-015",
         "Takes payloads for text.",
         creating(|args| {
             args.input_payload = String::from_utf8_lossy(&args.input_payload)
@@ -214,7 +214,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "forgets-the-ended",
-        EXE - 016,
+        "EXE-016",
         "Does not describe what has ended.",
         answer(|_, answer| {
             if let Ok(Reply::DescribeExecution(seen)) = answer {
@@ -226,13 +226,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "shows-old-leases",
-        EXE - 017,
+        "EXE-017",
         "Shows the last lease when there is none.",
         shows_old_leases()
     ),
     deviant!(
         "says-none",
-        EXE - 018,
+        "EXE-018",
         "Says `none` where there is nothing to say.",
         answer(|_, answer| {
             if let Ok(Reply::DescribeExecution(Some(seen))) = answer {
@@ -243,7 +243,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "delayed-is-waiting",
-        EXE - 019,
+        "EXE-019",
         "Has one read that knows no delays.",
         answer(|_, answer| {
             if let Ok(Reply::ReadExecutionState(Some(state))) = answer
@@ -255,7 +255,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "zero-for-never",
-        EXE - 020,
+        "EXE-020",
         "Dates what has not happened to 1970.",
         answer(|_, answer| {
             if let Ok(Reply::ReadExecutionInfo(Some(info))) = answer {
@@ -265,7 +265,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "unknown-waits",
-        EXE - 021,
+        "EXE-021",
         "Says of what is not there that it waits.",
         answer(|_, answer| {
             if let Ok(Reply::ReadExecutionState(state)) = answer {
@@ -275,7 +275,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "empty-context",
-        EXE - 022,
+        "EXE-022",
         "Gives an empty context for what is not there.",
         answer(|call, answer| {
             if let (Call::ReadExecutionContext { .. }, Err(_)) = (call, &answer) {
@@ -286,7 +286,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "empty-is-none",
-        EXE - 023,
+        "EXE-023",
         "Takes an empty result for none.",
         answer(|_, answer| {
             if let Ok(Reply::GetExecutionResult(result)) = answer {
@@ -296,7 +296,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "lower-case-tenants",
-        EXE - 024,
+        "EXE-024",
         "Tells namespaces in lower case.",
         answer(|_, answer| {
             if let Ok(Reply::GetExecutionNamespace(Some(namespace))) = answer {
@@ -306,7 +306,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "omits-the-absent",
-        EXE - 025,
+        "EXE-025",
         "Has no entry for what is not set.",
         answer(|_, answer| {
             if let Ok(Reply::ReadExecCoreFields(fields)) = answer {
@@ -316,7 +316,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "no-aliases",
-        EXE - 026,
+        "EXE-026",
         "Does not know `progress_pct`.",
         answer(|_, answer| {
             if let Ok(Reply::ReadExecCoreFields(fields)) = answer
@@ -328,7 +328,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "spaced-tokens",
-        EXE - 027,
+        "EXE-027",
         "Puts spaces between tokens.",
         answer(|_, answer| {
             if let Ok(Reply::ReadExecCoreFields(fields)) = answer
@@ -340,7 +340,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "quiet-progress",
-        EXE - 028,
+        "EXE-028",
         "Does not take progress for a modification.",
         write(|before, after| {
             if let Some(before) = before
@@ -352,7 +352,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "ended-is-sealed",
-        EXE - 029,
+        "EXE-029",
         "Refuses tags when the execution has ended.",
         around(|subject, call| Box::pin(async move {
             if let Call::SetExecutionTag { execution_id, .. } = &call
@@ -365,7 +365,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "no-tags-for-nobody",
-        EXE - 030,
+        "EXE-030",
         "Refuses to read tags of what is not there.",
         around(|subject, call| Box::pin(async move {
             if let Call::GetExecutionTag { execution_id, .. } = &call
@@ -380,7 +380,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "any-case-keys",
-        EXE - 031,
+        "EXE-031",
         "Lowers keys to what is allowed.",
         call(|call| {
             if let Call::SetExecutionTag { key, .. } | Call::GetExecutionTag { key, .. } = call {
@@ -390,7 +390,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "first-dot-only",
-        EXE - 032,
+        "EXE-032",
         "Leaves deeper names out of the context.",
         answer(|_, answer| {
             if let Ok(Reply::ReadExecutionContext(context)) = answer {
@@ -400,7 +400,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "newest-first",
-        EXE - 033,
+        "EXE-033",
         "Lists executions in descending order.",
         answer(|_, answer| {
             if let Ok(Reply::ListExecutions(page)) = answer {
@@ -410,7 +410,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "always-a-cursor",
-        EXE - 033,
+        "EXE-033",
         "Gives a cursor on the last page too.",
         answer(|_, answer| {
             if let Ok(Reply::ListExecutions(page)) = answer {
@@ -420,7 +420,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "zero-is-default",
-        EXE - 034,
+        "EXE-034",
         "Takes a limit of 0 for none given.",
         call(|call| {
             if let Call::ListExecutions { limit, .. } = call
@@ -432,7 +432,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "hides-the-ended",
-        EXE - 035,
+        "EXE-035",
         "Lists only what has not ended.",
         around(|subject, call| Box::pin(async move {
             let mut answer = subject.model.dispatch(call).await;
@@ -450,7 +450,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "lanes-by-age",
-        EXE - 036,
+        "EXE-036",
         "Lists lanes in another order.",
         answer(|_, answer| {
             if let Ok(Reply::ListLanes(page)) = answer {
@@ -460,7 +460,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "any-word-will-do",
-        EXE - 037,
+        "EXE-037",
         "Takes behaviours that nobody knows for failing.",
         creating(|args| {
             if let Some(suspension) = args
@@ -474,7 +474,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "absolute-factors",
-        ATT - 013,
+        "ATT-013",
         "Makes something of every factor.",
         creating(|args| {
             if let Some(retry) = args

@@ -19,7 +19,7 @@ use super::{Deviant, deviant};
 pub(super) const DEVIANTS: &[Deviant] = &[
     deviant!(
         "names-the-flow",
-        FLW - 008,
+        "FLW-008",
         "Puts a default where a kind is missing.",
         call(|call| {
             if let Call::CreateFlow { args } = call
@@ -31,7 +31,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "born-at-one",
-        FLW - 009,
+        "FLW-009",
         "Begins to count revisions at one.",
         call(|call| {
             if let Call::StageDependencyEdge { args } = call {
@@ -41,7 +41,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "always-created",
-        FLW - 010,
+        "FLW-010",
         "Says of a known flow that it is new.",
         answer(|_, answer| {
             if let Ok(Reply::CreateFlow(CreateFlowResult::AlreadySatisfied { flow_id })) = answer {
@@ -53,7 +53,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "execution-first",
-        FLW - 021,
+        "FLW-021",
         "Looks for the execution before the flow.",
         around(|subject, call| Box::pin(async move {
             if let Call::AddExecutionToFlow { args } = &call
@@ -68,7 +68,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "no-back-pointer",
-        FLW - 022,
+        "FLW-022",
         "Does not say what flow an execution is in.",
         answer(|_, answer| {
             if let Ok(Reply::DescribeExecution(Some(seen))) = answer {
@@ -78,7 +78,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "added-again",
-        FLW - 023,
+        "FLW-023",
         "Says of a member that it is new.",
         answer(|_, answer| {
             if let Ok(Reply::AddExecutionToFlow(result)) = answer
@@ -96,7 +96,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "only-the-living",
-        FLW - 024,
+        "FLW-024",
         "Does not let ended executions join.",
         around(|subject, call| Box::pin(async move {
             if let Call::AddExecutionToFlow { args } = &call {
@@ -107,7 +107,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "miscounts-members",
-        FLW - 025,
+        "FLW-025",
         "Tells everyone that it is the first.",
         answer(|_, answer| {
             if let Ok(Reply::AddExecutionToFlow(AddExecutionToFlowResult::Added {
@@ -121,25 +121,25 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "repetitions-count",
-        GRA - 001,
+        "GRA-001",
         "Raises the revision when a member is added again.",
         repetitions_count()
     ),
     deviant!(
         "any-revision",
-        GRA - 002,
+        "GRA-002",
         "Stages whatever the revision.",
         any_revision()
     ),
     deviant!(
         "no-compare",
-        GRA - 003,
+        "GRA-003",
         "Stages every edge of a race.",
         any_revision()
     ),
     deviant!(
         "flow-first",
-        GRA - 005,
+        "GRA-005",
         "Looks for the flow before it looks at the ends.",
         call(|call| {
             if let Call::StageDependencyEdge { args } = call
@@ -153,7 +153,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "cycles-are-fine",
-        GRA - 006,
+        "GRA-006",
         "Says that a cycle was staged.",
         answer(|call, answer| {
             if let (
@@ -167,7 +167,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "edges-twice",
-        GRA - 007,
+        "GRA-007",
         "Says that a known edge is new.",
         answer(|call, answer| {
             if let (
@@ -181,7 +181,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "anonymous-edges",
-        GRA - 008,
+        "GRA-008",
         "Does not say who made an edge.",
         answer(|_, answer| {
             if let Err(EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing })) =
@@ -193,7 +193,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "links-the-living",
-        GRA - 009,
+        "GRA-009",
         "Does not link what has ended.",
         around(|subject, call| Box::pin(async move {
             if let Call::StageDependencyEdge { args } = &call {
@@ -204,7 +204,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "any-kind",
-        GRA - 010,
+        "GRA-010",
         "Does not compare kinds.",
         call(|call| {
             if let Call::ApplyDependencyToChild { args } = call {
@@ -214,7 +214,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "counts-the-others",
-        GRA - 011,
+        "GRA-011",
         "Counts the edges before this one.",
         answer(|_, answer| {
             if let Ok(Reply::ApplyDependencyToChild(ApplyDependencyToChildResult::Applied {
@@ -227,7 +227,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "leaves-claimable",
-        GRA - 012,
+        "GRA-012",
         "Lets a child be claimed that waits.",
         write(|before, after| {
             if let Some(before) = before
@@ -239,7 +239,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "applies-again",
-        GRA - 013,
+        "GRA-013",
         "Says of an applied edge that it was applied now.",
         answer(|_, answer| {
             if let Ok(Reply::ApplyDependencyToChild(result)) = answer
@@ -253,7 +253,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "minds-the-revision",
-        GRA - 014,
+        "GRA-014",
         "Compares the revision of an application.",
         answer(|call, answer| {
             if let Call::ApplyDependencyToChild { args } = call
@@ -265,7 +265,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "unknown-is-cancelled",
-        CAN - 002,
+        "CAN-002",
         "Cancels flows that are not there.",
         answer(|call, answer| {
             if let (Call::CancelFlow { .. }, Err(EngineError::NotFound { .. })) = (call, &answer) {
@@ -278,7 +278,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "pending-is-all",
-        CAN - 003,
+        "CAN-003",
         "Cancels held members with the pending ones.",
         call(|call| {
             if let Call::CancelFlow { policy, .. } = call
@@ -290,7 +290,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "cancels-for-no-reason",
-        CAN - 005,
+        "CAN-005",
         "Does not say why a member was cancelled.",
         write(|_, after| {
             if after.cancelled_by.as_deref() == Some("cancel_flow") {
@@ -300,7 +300,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "workers-go-on",
-        CAN - 006,
+        "CAN-006",
         "Renews leases on cancelled members.",
         answer(|call, answer| {
             if let (Call::Renew { .. }, Err(EngineError::Contention(_))) = (call, &answer) {
@@ -310,7 +310,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "old-spelling",
-        CAN - 010,
+        "CAN-010",
         "Calls one policy by another name.",
         cancelling(|policy, _| {
             if policy == "flow_only" {
@@ -320,7 +320,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "only-the-cancelled",
-        CAN - 010,
+        "CAN-010",
         "Names only the members that it cancelled.",
         cancelling(|policy, members| {
             if policy == "flow_only" {
@@ -330,7 +330,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "last-policy-wins",
-        CAN - 012,
+        "CAN-012",
         "Says that the newest policy is in force.",
         answer(|call, answer| {
             if let (
@@ -348,7 +348,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "does-not-wait",
-        CAN - 013,
+        "CAN-013",
         "Returns before the members have ended.",
         call(|call| {
             if let Call::CancelFlow { policy, wait, .. } = call
@@ -360,7 +360,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "leaves-the-waiting",
-        CAN - 014,
+        "CAN-014",
         "Cancels only what is held.",
         write(|before, after| {
             if let Some(before) = before
@@ -373,7 +373,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "grows-on",
-        CAN - 015,
+        "CAN-015",
         "Lets executions join a cancelled flow.",
         answer(|call, answer| {
             if let (

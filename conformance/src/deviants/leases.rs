@@ -21,19 +21,19 @@ use super::{Deviant, deviant};
 pub(super) const DEVIANTS: &[Deviant] = &[
     deviant!(
         "promotes-to-claim",
-        SCH - 001,
+        "SCH-001",
         "Promotes due work when someone claims.",
         promotes_to_claim()
     ),
     deviant!(
         "lowest-first",
-        SCH - 002,
+        "SCH-002",
         "Claims by priority, lower first.",
         creating(|args| args.priority = 9_000 - args.priority)
     ),
     deviant!(
         "back-of-the-queue",
-        SCH - 002,
+        "SCH-002",
         "Puts promoted work behind the rest.",
         write(|before, after| {
             if before.is_some_and(was_delayed) && after.is_claimable() {
@@ -43,7 +43,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "any-case-tokens",
-        SCH - 003,
+        "SCH-003",
         "Compares tokens without their case.",
         call(|call| {
             if let Call::Claim { capabilities, .. } = call {
@@ -58,7 +58,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "drops-bad-offers",
-        SCH - 004,
+        "SCH-004",
         "Leaves out the tokens that it does not like.",
         call(|call| {
             if let Call::Claim { capabilities, .. } = call {
@@ -71,7 +71,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "promotes-to-first",
-        SCH - 015,
+        "SCH-015",
         "Takes a promoted retry for a first attempt.",
         write(|before, after| {
             if before.is_some_and(was_delayed) && after.is_claimable() {
@@ -81,7 +81,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "promotes-early",
-        SCH - 016,
+        "SCH-016",
         "Promotes before the time.",
         around(|subject, call| Box::pin(async move {
             if !matches!(call, Call::PromoteDelayed { .. }) {
@@ -96,7 +96,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "one-time-for-both",
-        SCH - 017,
+        "SCH-017",
         "Keeps delay and deadline in one place.",
         write(|_, after| {
             if after.delay_until.is_some() {
@@ -106,7 +106,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "nothing-is-an-error",
-        CLM - 001,
+        "CLM-001",
         "Refuses a claim when there is no work.",
         answer(|_, answer| {
             if let Ok(Reply::Claim(None)) = answer {
@@ -116,13 +116,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "looks-16-deep",
-        CLM - 002,
+        "CLM-002",
         "Looks at 16 executions and gives up.",
         looks_16_deep()
     ),
     deviant!(
         "never-waits",
-        CLM - 004,
+        "CLM-004",
         "Answers at once, whatever it was told.",
         call(|call| {
             if let Call::Claim { policy, .. } = call {
@@ -132,13 +132,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "waits-always",
-        CLM - 004,
+        "CLM-004",
         "Takes the work that a dropped claim would have got.",
         takes_for_the_dropped()
     ),
     deviant!(
         "starts-again",
-        CLM - 005,
+        "CLM-005",
         "Takes each attempt for the start.",
         write(|_, after| {
             if let Some(lease) = &after.lease {
@@ -148,7 +148,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "resumed-handle",
-        CLM - 006,
+        "CLM-006",
         "Says that a new attempt is a continued one.",
         answer(|_, answer| {
             if let Ok(Reply::Claim(Some(handle))) = answer {
@@ -158,13 +158,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "hands-out-twice",
-        CLM - 008,
+        "CLM-008",
         "Hands out the last work again when there is none.",
         hands_out_twice()
     ),
     deviant!(
         "epoch-per-attempt",
-        LSE - 001,
+        "LSE-001",
         "Begins to count epochs with each attempt.",
         write(|before, after| {
             if before.is_some_and(|before| before.lease.is_none()) && after.lease.is_some() {
@@ -174,7 +174,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "fence-before-expiry",
-        LSE - 002,
+        "LSE-002",
         "Compares the fence before it looks at the clock.",
         around(|subject, call| Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;
@@ -193,7 +193,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "conflict-for-all",
-        LSE - 003,
+        "LSE-003",
         "Has one word for every lost lease.",
         answer(|_, answer| {
             if matches!(
@@ -208,7 +208,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "terse",
-        LSE - 004,
+        "LSE-004",
         "Does not say what the last epoch was.",
         answer(|_, answer| {
             if let Err(EngineError::Contention(ContentionKind::ExecutionNotActive {
@@ -222,13 +222,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "refuses-unmarked",
-        LSE - 005,
+        "LSE-005",
         "Refuses on a due lease, but does not mark it.",
         refuses_unmarked()
     ),
     deviant!(
         "late-progress-counts",
-        LSE - 008,
+        "LSE-008",
         "Lets a stale worker leave its mark.",
         around(|subject, call| Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;
@@ -245,7 +245,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "adds-to-expiry",
-        LSE - 009,
+        "LSE-009",
         "Counts a renewal from the last expiry.",
         write(|before, after| {
             let old = before.and_then(|before| before.lease.as_ref());
@@ -260,7 +260,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "revives",
-        LSE - 011,
+        "LSE-011",
         "Renews a lapsed lease.",
         answer(|call, answer| {
             if let (Call::Renew { .. }, Err(EngineError::State(StateKind::LeaseExpired))) =
@@ -272,7 +272,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "frees-the-lapsed",
-        LSE - 012,
+        "LSE-012",
         "Puts a lapsed execution back among the waiting.",
         write(|_, after| {
             if after.ownership == OwnershipState::LeaseExpiredReclaimable {
@@ -286,7 +286,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "keeps-the-worker",
-        LSE - 013,
+        "LSE-013",
         "Keeps showing the worker after the end.",
         write(|before, after| {
             if let (Some(before), None) = (before, &after.lease) {
@@ -296,7 +296,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "renews-anything",
-        LSE - 014,
+        "LSE-014",
         "Renews what is long over.",
         answer(|call, answer| {
             if let (Call::Renew { .. }, Err(EngineError::State(StateKind::StaleLease))) =
@@ -308,13 +308,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "undated-lapse",
-        LSE - 015,
+        "LSE-015",
         "Does not say when a lease lapsed.",
         write(|_, after| after.lease_expired_at = None)
     ),
     deviant!(
         "marks-complain",
-        LSE - 016,
+        "LSE-016",
         "Refuses to mark what is not due.",
         around(|subject, call| Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;

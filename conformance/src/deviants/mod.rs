@@ -34,10 +34,10 @@ pub struct Deviant {
 
 /// A line of a table of deviants: name, clause, how, and what it does to the model.
 macro_rules! deviant {
-    ($name:literal, $prefix:ident-$number:literal, $how:literal, $make:expr) => {
+    ($name:literal, $clause:literal, $how:literal, $make:expr) => {
         $crate::deviants::Deviant {
             name: $name,
-            breaks: concat!(stringify!($prefix), "-", stringify!($number)),
+            breaks: $clause,
             how: $how,
             make: || $make,
         }

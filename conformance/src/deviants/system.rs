@@ -21,7 +21,7 @@ use super::{Deviant, deviant};
 pub(super) const DEVIANTS: &[Deviant] = &[
     deviant!(
         "annotates-op",
-        SYS - 001,
+        "SYS-001",
         "Says `mock.suspend` where the method's name is due.",
         answer(|_, answer| {
             if let Err(EngineError::Unavailable { op }) = answer {
@@ -31,25 +31,25 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "claims-everything",
-        SYS - 002,
+        "SYS-002",
         "Claims methods that it does not answer.",
         capabilities(|c| c.supports = Supports::all())
     ),
     deviant!(
         "half-a-group",
-        SYS - 002,
+        "SYS-002",
         "Sets a group's flag without its methods.",
         capabilities(|c| c.supports.quota_admin = true)
     ),
     deviant!(
         "other-label",
-        SYS - 003,
+        "SYS-003",
         "Goes by a name that is not its family's.",
         label("something-else")
     ),
     deviant!(
         "host-clock",
-        SYS - 004,
+        "SYS-004",
         "Dates creations by the host.",
         write(|before, after| {
             if before.is_none() {
@@ -59,13 +59,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "trusts-now",
-        SYS - 005,
+        "SYS-005",
         "Dates creations by the caller.",
         trusts_now()
     ),
     deviant!(
         "tells-seconds",
-        SYS - 006,
+        "SYS-006",
         "Tells the time in seconds.",
         answer(|_, answer| {
             if let Ok(Reply::ServerTimeMs(now)) = answer {
@@ -75,7 +75,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "due-a-moment-later",
-        SYS - 007,
+        "SYS-007",
         "Lets deadlines pass by a millisecond.",
         around(|subject, call| Box::pin(async move {
             let now = subject.clock.now();
@@ -87,7 +87,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "ping-finds-nothing",
-        SYS - 008,
+        "SYS-008",
         "Takes an answering storage for a silent one.",
         answer(|_, answer| {
             if matches!(answer, Ok(Reply::Ping(()))) {
@@ -97,19 +97,19 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "prepares-once",
-        SYS - 009,
+        "SYS-009",
         "Fails where everything is prepared.",
         only_once(Method::Prepare)
     ),
     deviant!(
         "shuts-down-once",
-        SYS - 010,
+        "SYS-010",
         "Does not shut down again.",
         only_once(Method::ShutdownPrepare)
     ),
     deviant!(
         "refusals-leave-traces",
-        SYS - 011,
+        "SYS-011",
         "Changes something before it refuses.",
         around(|subject, call| Box::pin(async move {
             let target = target_of(&call);
@@ -122,7 +122,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "losers-win",
-        SYS - 012,
+        "SYS-012",
         "Tells every caller that its call was the one.",
         answer(|call, answer| {
             let over = matches!(
@@ -140,7 +140,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "wraps-refusals",
-        SYS - 014,
+        "SYS-014",
         "Wraps refusals in a context.",
         answer(|call, answer| {
             if let Err(error) = answer {
@@ -150,7 +150,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "existence-first",
-        SYS - 015,
+        "SYS-015",
         "Looks for the execution before it looks at the key.",
         around(|subject, call| Box::pin(async move {
             if let Call::SetExecutionTag {
@@ -168,7 +168,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "hooks-complain",
-        SYS - 016,
+        "SYS-016",
         "Refuses scanner hooks on what is gone.",
         around(|subject, call| Box::pin(async move {
             if let Call::MarkLeaseExpiredIfDue { execution_id, .. } = &call
@@ -183,13 +183,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "drops-nul",
-        SYS - 018,
+        "SYS-018",
         "Leaves U+0000 out of texts.",
         call(|call| each_text(call, &|text| text.retain(|c| c != '\0')))
     ),
     deviant!(
         "a-moment-at-least",
-        SYS - 019,
+        "SYS-019",
         "Takes no length for a short one.",
         call(|call| {
             if let Call::Claim { policy, .. } = call {
@@ -199,7 +199,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "any-partition",
-        SYS - 020,
+        "SYS-020",
         "Finds executions wherever it is told to look.",
         call(|call| {
             if let Call::MarkLeaseExpiredIfDue {
@@ -226,7 +226,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "minds-the-lane",
-        SYS - 021,
+        "SYS-021",
         "Promotes only under the right lane.",
         around(|subject, call| Box::pin(async move {
             if let Call::PromoteDelayed {
@@ -244,7 +244,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "any-family",
-        SYS - 025,
+        "SYS-025",
         "Takes handles for its own whatever their tag.",
         call(|call| {
             if let Some(handle) = handle_of(call) {
@@ -254,7 +254,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "suspended-is-fresh",
-        SYS - 026,
+        "SYS-026",
         "Takes a suspension's handle for a lease's.",
         call(|call| {
             if let Some(handle) = handle_of(call) {
@@ -264,7 +264,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "time-moves-things",
-        SYS - 027,
+        "SYS-027",
         "Marks and promotes when someone looks.",
         around(|subject, call| Box::pin(async move {
             if let Call::DescribeExecution { id } = &call {
@@ -293,7 +293,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "clamps-integers",
-        SYS - 029,
+        "SYS-029",
         "Takes an integer that is too large for the largest.",
         call(|call| {
             if let Call::CreateExecution { args } = call {
@@ -310,13 +310,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "mends-handles",
-        SYS - 030,
+        "SYS-030",
         "Guesses what a damaged handle was.",
         mends_handles()
     ),
     deviant!(
         "cuts-payloads",
-        SYS - 031,
+        "SYS-031",
         "Keeps as much of a payload as fits.",
         call(|call| match call {
             Call::CreateExecution { args } => args.input_payload.truncate(65_536),
@@ -333,13 +333,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "cuts-texts",
-        SYS - 032,
+        "SYS-032",
         "Keeps as much of a text as fits.",
         call(|call| each_text(call, &|text| text.truncate(65_536)))
     ),
     deviant!(
         "names-the-nameless",
-        SYS - 033,
+        "SYS-033",
         "Puts a default where a name is missing.",
         call(|call| {
             if let Call::CreateExecution { args } = call

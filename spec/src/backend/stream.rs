@@ -54,8 +54,8 @@ impl Frame {
             bytes,
             kind,
             correlation_id: None,
-            frame_type: Default::default(),
-            mode: Default::default(),
+            frame_type: String::new(),
+            mode: StreamMode::Durable,
             seq: None,
         }
     }

@@ -209,7 +209,7 @@ impl LeaseSummary {
             lease_epoch,
             worker_instance_id,
             expires_at,
-            attempt_index: Default::default(),
+            attempt_index: AttemptIndex::new(0),
             last_heartbeat_at: None,
             lease_id: LeaseId::from_uuid(uuid::Uuid::nil()),
         }

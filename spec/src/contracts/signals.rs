@@ -352,7 +352,7 @@ impl PendingWaitpointInfo {
             token_fingerprint,
             activated_at: None,
             expires_at: None,
-            required_signal_names: Default::default(),
+            required_signal_names: Vec::new(),
         }
     }
 

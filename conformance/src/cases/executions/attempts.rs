@@ -7,20 +7,50 @@ use crate::case::{Case, Verdict, case};
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!("executions.attempts.numbers", [ATT-001, ATT-002], "Index and total through claims and retries.", numbers, needs Clock),
+    case!(
+        "executions.attempts.numbers",
+        ["ATT-001", "ATT-002"],
+        "Index and total through claims and retries.",
+        numbers,
+        Clock
+    ),
     case!(
         "executions.attempts.numbers-unknown",
-        [ATT - 002],
+        ["ATT-002"],
         "An execution that is not there has no numbers.",
         numbers_unknown
     ),
-    case!("executions.attempts.complete", [ATT-007], "Success.", complete, needs Clock),
-    case!("executions.attempts.cancel", [ATT-019], "Cancelled by its holder.", cancel, needs Clock),
-    case!("executions.attempts.final-failure", [ATT-017], "Failed for good.", final_failure, needs Clock),
-    case!("executions.attempts.failure-before-success", [ATT-017], "The last failure can be read after a retry has succeeded.", failure_before_success, needs Clock),
+    case!(
+        "executions.attempts.complete",
+        ["ATT-007"],
+        "Success.",
+        complete,
+        Clock
+    ),
+    case!(
+        "executions.attempts.cancel",
+        ["ATT-019"],
+        "Cancelled by its holder.",
+        cancel,
+        Clock
+    ),
+    case!(
+        "executions.attempts.final-failure",
+        ["ATT-017"],
+        "Failed for good.",
+        final_failure,
+        Clock
+    ),
+    case!(
+        "executions.attempts.failure-before-success",
+        ["ATT-017"],
+        "The last failure can be read after a retry has succeeded.",
+        failure_before_success,
+        Clock
+    ),
     case!(
         "executions.attempts.long-reasons",
-        [ATT - 018],
+        ["ATT-018"],
         "Reasons of 64 KiB.",
         long_reasons
     ),

@@ -15,78 +15,162 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "executions.claims.nothing",
-        [CLM - 001],
+        ["CLM-001"],
         "That there is no work is no error.",
         nothing
     ),
     case!(
         "executions.claims.bad-lane",
-        [CLM - 001],
+        ["CLM-001"],
         "A lane that cannot exist is.",
         bad_lane
     ),
     case!(
         "executions.claims.lanes",
-        [CLM - 001],
+        ["CLM-001"],
         "Work of one lane is not another's.",
         lanes
     ),
-    case!("executions.claims.only-waiting", [SCH-001], "What is held, lapsed, delayed or ended is not claimed.", only_waiting, needs Clock),
-    case!("executions.claims.priority", [SCH-002], "Higher priority first.", priority, needs Clock),
-    case!("executions.claims.age", [SCH-002], "Then the older.", age, needs Clock),
-    case!("executions.claims.id", [SCH-002], "Then the smaller id.", by_id, needs Clock),
-    case!("executions.claims.promoted-place", [SCH-002, SCH-015], "Promoted work takes the place of its age.", promoted_place, needs Clock),
-    case!("executions.claims.across-requirements", [SCH-002, CLM-002], "The order holds across different requirements.", across_requirements, needs Clock),
+    case!(
+        "executions.claims.only-waiting",
+        ["SCH-001"],
+        "What is held, lapsed, delayed or ended is not claimed.",
+        only_waiting,
+        Clock
+    ),
+    case!(
+        "executions.claims.priority",
+        ["SCH-002"],
+        "Higher priority first.",
+        priority,
+        Clock
+    ),
+    case!(
+        "executions.claims.age",
+        ["SCH-002"],
+        "Then the older.",
+        age,
+        Clock
+    ),
+    case!(
+        "executions.claims.id",
+        ["SCH-002"],
+        "Then the smaller id.",
+        by_id,
+        Clock
+    ),
+    case!(
+        "executions.claims.promoted-place",
+        ["SCH-002", "SCH-015"],
+        "Promoted work takes the place of its age.",
+        promoted_place,
+        Clock
+    ),
+    case!(
+        "executions.claims.across-requirements",
+        ["SCH-002", "CLM-002"],
+        "The order holds across different requirements.",
+        across_requirements,
+        Clock
+    ),
     case!(
         "executions.claims.subset",
-        [SCH - 003],
+        ["SCH-003"],
         "All required tokens, exactly; more does no harm.",
         subset
     ),
     case!(
         "executions.claims.bad-capabilities",
-        [SCH - 004],
+        ["SCH-004"],
         "Offers obey the limits of requirements.",
         bad_capabilities
     ),
     case!(
         "executions.claims.deep-backlog",
-        [CLM - 002],
+        ["CLM-002"],
         "A match behind 300 others that the worker cannot run.",
         deep_backlog
     ),
     case!(
         "executions.claims.every-partition",
-        [CLM - 002],
+        ["CLM-002"],
         "Work in any partition.",
         every_partition
     ),
     case!(
         "executions.claims.passed-over",
-        [CLM - 002],
+        ["CLM-002"],
         "What was passed over is as it was.",
         passed_over
     ),
-    case!("executions.claims.waits-for-work", [CLM-004], "A waiting claim gets work that comes.", waits_for_work, needs Concurrency),
+    case!(
+        "executions.claims.waits-for-work",
+        ["CLM-004"],
+        "A waiting claim gets work that comes.",
+        waits_for_work,
+        Concurrency
+    ),
     case!(
         "executions.claims.waits-in-vain",
-        [CLM - 004],
+        ["CLM-004"],
         "A waiting claim gives up when its time has passed.",
         waits_in_vain
     ),
-    case!("executions.claims.dropped", [CLM-004], "A claim that is dropped while it waits has taken nothing.", dropped, needs Concurrency),
-    case!("executions.claims.effect", [CLM-005], "Attempt, lease, epoch and times after a claim.", effect, needs Clock),
+    case!(
+        "executions.claims.dropped",
+        ["CLM-004"],
+        "A claim that is dropped while it waits has taken nothing.",
+        dropped,
+        Concurrency
+    ),
+    case!(
+        "executions.claims.effect",
+        ["CLM-005"],
+        "Attempt, lease, epoch and times after a claim.",
+        effect,
+        Clock
+    ),
     case!(
         "executions.claims.handle",
-        [CLM - 006],
+        ["CLM-006"],
         "The handle is fresh and stands for what is shown.",
         handle
     ),
-    case!("executions.claims.race", [CLM-008], "12 workers on 8 executions.", race, needs Concurrency),
-    case!("executions.claims.epochs", [LSE-001], "Epochs count on and lease ids differ across retries.", epochs, needs Clock),
-    case!("executions.claims.promote-no-ops", [SCH-016], "Promoting what is not delayed does nothing.", promote_no_ops, needs Clock),
-    case!("executions.claims.promote", [SCH-015], "Promoted, a retry is still a retry, and no delay is left.", promote, needs Clock),
-    case!("executions.claims.deadline-stays", [SCH-017], "Retry and promotion leave the deadline alone.", deadline_stays, needs Clock),
+    case!(
+        "executions.claims.race",
+        ["CLM-008"],
+        "12 workers on 8 executions.",
+        race,
+        Concurrency
+    ),
+    case!(
+        "executions.claims.epochs",
+        ["LSE-001"],
+        "Epochs count on and lease ids differ across retries.",
+        epochs,
+        Clock
+    ),
+    case!(
+        "executions.claims.promote-no-ops",
+        ["SCH-016"],
+        "Promoting what is not delayed does nothing.",
+        promote_no_ops,
+        Clock
+    ),
+    case!(
+        "executions.claims.promote",
+        ["SCH-015"],
+        "Promoted, a retry is still a retry, and no delay is left.",
+        promote,
+        Clock
+    ),
+    case!(
+        "executions.claims.deadline-stays",
+        ["SCH-017"],
+        "Retry and promotion leave the deadline alone.",
+        deadline_stays,
+        Clock
+    ),
 ];
 
 async fn nothing(world: World) -> Verdict {

@@ -13,86 +13,128 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "executions.create.waiting",
-        [EXE - 001],
+        ["EXE-001"],
         "Without a delay it waits for a worker at once.",
         waiting
     ),
-    case!("executions.create.elapsed-delay", [EXE-001], "A delay that is due is no delay.", elapsed_delay, needs Clock),
-    case!("executions.create.delayed", [EXE-002, SCH-001], "With a delay no claim finds it, even after the delay, until it is promoted.", delayed, needs Clock),
+    case!(
+        "executions.create.elapsed-delay",
+        ["EXE-001"],
+        "A delay that is due is no delay.",
+        elapsed_delay,
+        Clock
+    ),
+    case!(
+        "executions.create.delayed",
+        ["EXE-002", "SCH-001"],
+        "With a delay no claim finds it, even after the delay, until it is promoted.",
+        delayed,
+        Clock
+    ),
     case!(
         "executions.create.bad-lane",
-        [EXE - 003],
+        ["EXE-003"],
         "Lane names that are empty, long or not printable ASCII.",
         bad_lane
     ),
     case!(
         "executions.create.longest-lane",
-        [EXE - 003],
+        ["EXE-003"],
         "64 bytes, from space to tilde, are a lane name.",
         longest_lane
     ),
     case!(
         "executions.create.wrong-partition",
-        [EXE - 003],
+        ["EXE-003"],
         "A partition that is not the id's, or does not exist.",
         wrong_partition
     ),
     case!(
         "executions.create.impossible-times",
-        [EXE - 003],
+        ["EXE-003"],
         "Delays and deadlines at the epoch or before.",
         impossible_times
     ),
     case!(
         "executions.create.bad-capabilities",
-        [EXE - 004],
+        ["EXE-004"],
         "Requirements that are empty, have a comma, white space or control characters.",
         bad_capabilities
     ),
     case!(
         "executions.create.too-many-capabilities",
-        [EXE - 004],
+        ["EXE-004"],
         "257 tokens, or 4 097 bytes, are too many; 256 and 4 096 are not.",
         too_many_capabilities
     ),
     case!(
         "executions.create.bad-tags",
-        [EXE - 005],
+        ["EXE-005"],
         "One malformed key among good ones.",
         bad_tags
     ),
     case!(
         "executions.create.clamped-priority",
-        [EXE - 006],
+        ["EXE-006"],
         "Priorities beyond the range are its ends.",
         clamped_priority
     ),
     case!(
         "executions.create.duplicate",
-        [EXE - 007],
+        ["EXE-007"],
         "The second creation differs in everything but the id.",
         duplicate
     ),
     case!(
         "executions.create.duplicate-of-ended",
-        [EXE - 007],
+        ["EXE-007"],
         "An id stays taken when the execution has ended.",
         duplicate_of_ended
     ),
-    case!("executions.create.race", [EXE-010], "Of many creations of one id at once, one is new.", race, needs Concurrency),
-    case!("executions.create.initial", [EXE-011], "Counters, times and summaries of a new execution.", initial, needs Clock),
-    case!("executions.create.arguments-decide", [EXE-012], "The policy's priority and delay are for readers only.", arguments_decide, needs Clock),
-    case!("executions.create.deadline", [EXE-013], "The deadline is the argument's, or counted from the creation.", deadline, needs Clock),
-    case!("executions.create.elapsed-deadline", [EXE-013], "A deadline that has passed does not prevent a creation.", elapsed_deadline, needs Clock),
+    case!(
+        "executions.create.race",
+        ["EXE-010"],
+        "Of many creations of one id at once, one is new.",
+        race,
+        Concurrency
+    ),
+    case!(
+        "executions.create.initial",
+        ["EXE-011"],
+        "Counters, times and summaries of a new execution.",
+        initial,
+        Clock
+    ),
+    case!(
+        "executions.create.arguments-decide",
+        ["EXE-012"],
+        "The policy's priority and delay are for readers only.",
+        arguments_decide,
+        Clock
+    ),
+    case!(
+        "executions.create.deadline",
+        ["EXE-013"],
+        "The deadline is the argument's, or counted from the creation.",
+        deadline,
+        Clock
+    ),
+    case!(
+        "executions.create.elapsed-deadline",
+        ["EXE-013"],
+        "A deadline that has passed does not prevent a creation.",
+        elapsed_deadline,
+        Clock
+    ),
     case!(
         "executions.create.lanes",
-        [EXE - 014],
+        ["EXE-014"],
         "A lane is known from its first execution on.",
         lanes
     ),
     case!(
         "executions.create.payload",
-        [EXE - 015],
+        ["EXE-015"],
         "All byte values, and none at all, come back.",
         payload
     ),

@@ -10,43 +10,61 @@ use crate::world::{ExecutionBuilder, World};
 pub(super) const CASES: &[Case] = &[
     case!(
         "executions.idempotency.same-key",
-        [EXE - 008],
+        ["EXE-008"],
         "A second execution under the same key is the first.",
         same_key
     ),
     case!(
         "executions.idempotency.scope",
-        [EXE - 008],
+        ["EXE-008"],
         "The key means nothing in another namespace or partition.",
         scope
     ),
     case!(
         "executions.idempotency.no-key",
-        [EXE - 008],
+        ["EXE-008"],
         "No key and an empty key stand for nothing.",
         no_key
     ),
-    case!("executions.idempotency.window", [EXE-009], "The policy's window, to the millisecond.", window, needs Clock),
-    case!("executions.idempotency.default-window", [EXE-009], "A day, if the policy does not say.", default_window, needs Clock),
+    case!(
+        "executions.idempotency.window",
+        ["EXE-009"],
+        "The policy's window, to the millisecond.",
+        window,
+        Clock
+    ),
+    case!(
+        "executions.idempotency.default-window",
+        ["EXE-009"],
+        "A day, if the policy does not say.",
+        default_window,
+        Clock
+    ),
     case!(
         "executions.idempotency.no-window",
-        [EXE - 009],
+        ["EXE-009"],
         "A window of nothing remembers nothing.",
         no_window
     ),
     case!(
         "executions.idempotency.outlives-the-end",
-        [EXE - 009],
+        ["EXE-009"],
         "The key is remembered though the execution has ended.",
         outlives_the_end
     ),
     case!(
         "executions.idempotency.precedence",
-        [EXE - 010],
+        ["EXE-010"],
         "The arguments before the key, the key before the id.",
         precedence
     ),
-    case!("executions.idempotency.race", [EXE-010], "Of many creations under one key at once, one is new.", race, needs Concurrency),
+    case!(
+        "executions.idempotency.race",
+        ["EXE-010"],
+        "Of many creations under one key at once, one is new.",
+        race,
+        Concurrency
+    ),
 ];
 
 /// The creation is recognised as this execution.

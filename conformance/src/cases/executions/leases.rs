@@ -12,25 +12,104 @@ use crate::failure::Failure;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!("executions.leases.stale", [LSE-001, LSE-002, LSE-008], "An old handle while another worker holds the execution.", stale, needs Clock),
-    case!("executions.leases.ladder", [LSE-002], "A lease that is both stale and due is due.", ladder, needs Clock),
+    case!(
+        "executions.leases.stale",
+        ["LSE-001", "LSE-002", "LSE-008"],
+        "An old handle while another worker holds the execution.",
+        stale,
+        Clock
+    ),
+    case!(
+        "executions.leases.ladder",
+        ["LSE-002"],
+        "A lease that is both stale and due is due.",
+        ladder,
+        Clock
+    ),
     case!(
         "executions.leases.unknown",
-        [LSE - 002],
+        ["LSE-002"],
         "A handle of an execution that another deployment never had.",
         unknown
     ),
-    case!("executions.leases.not-active", [LSE-003], "Calls under a lease when the execution waits or has ended.", not_active, needs Clock),
-    case!("executions.leases.not-active-detail", [LSE-004], "What the refusal says there is instead.", not_active_detail, needs Clock),
-    case!("executions.leases.lapse-on-contact", [LSE-005], "Whoever calls first on a due lease marks it.", lapse_on_contact, needs Clock),
-    case!("executions.leases.renew", [LSE-009], "From now, not from the last expiry, and as often as one likes.", renew, needs Clock),
-    case!("executions.leases.renew-lapsed", [LSE-011], "A lapsed lease stays lapsed.", renew_lapsed, needs Clock),
-    case!("executions.leases.renew-race", [LSE-011], "A renewal and the mark at once, with a live and with a due lease.", renew_race, needs Clock Concurrency),
-    case!("executions.leases.no-takeover", [LSE-012], "A due lease, marked or not, frees nothing.", no_takeover, needs Clock),
-    case!("executions.leases.released", [LSE-013], "What remains of a lease that its holder ended.", released, needs Clock),
-    case!("executions.leases.one-live", [LSE-014], "Whatever happens, one handle at most can be renewed.", one_live, needs Clock),
-    case!("executions.leases.mark", [LSE-015], "What a lapse leaves.", mark, needs Clock),
-    case!("executions.leases.mark-no-ops", [LSE-016], "Marking what is not due, not held or marked already.", mark_no_ops, needs Clock),
+    case!(
+        "executions.leases.not-active",
+        ["LSE-003"],
+        "Calls under a lease when the execution waits or has ended.",
+        not_active,
+        Clock
+    ),
+    case!(
+        "executions.leases.not-active-detail",
+        ["LSE-004"],
+        "What the refusal says there is instead.",
+        not_active_detail,
+        Clock
+    ),
+    case!(
+        "executions.leases.lapse-on-contact",
+        ["LSE-005"],
+        "Whoever calls first on a due lease marks it.",
+        lapse_on_contact,
+        Clock
+    ),
+    case!(
+        "executions.leases.renew",
+        ["LSE-009"],
+        "From now, not from the last expiry, and as often as one likes.",
+        renew,
+        Clock
+    ),
+    case!(
+        "executions.leases.renew-lapsed",
+        ["LSE-011"],
+        "A lapsed lease stays lapsed.",
+        renew_lapsed,
+        Clock
+    ),
+    case!(
+        "executions.leases.renew-race",
+        ["LSE-011"],
+        "A renewal and the mark at once, with a live and with a due lease.",
+        renew_race,
+        Clock,
+        Concurrency
+    ),
+    case!(
+        "executions.leases.no-takeover",
+        ["LSE-012"],
+        "A due lease, marked or not, frees nothing.",
+        no_takeover,
+        Clock
+    ),
+    case!(
+        "executions.leases.released",
+        ["LSE-013"],
+        "What remains of a lease that its holder ended.",
+        released,
+        Clock
+    ),
+    case!(
+        "executions.leases.one-live",
+        ["LSE-014"],
+        "Whatever happens, one handle at most can be renewed.",
+        one_live,
+        Clock
+    ),
+    case!(
+        "executions.leases.mark",
+        ["LSE-015"],
+        "What a lapse leaves.",
+        mark,
+        Clock
+    ),
+    case!(
+        "executions.leases.mark-no-ops",
+        ["LSE-016"],
+        "Marking what is not due, not held or marked already.",
+        mark_no_ops,
+        Clock
+    ),
 ];
 
 /// An execution that one worker failed and another holds, and both handles.
@@ -287,7 +366,10 @@ async fn released(world: World) -> Verdict {
         match end {
             "complete" => world.complete(&handle, None).await?,
             "cancel" => world.cancel(&handle, "why").await?,
-            _ => drop(world.fail_with(&handle, FailureClass::Transient).await?),
+            _ => world
+                .fail_with(&handle, FailureClass::Transient)
+                .await
+                .map(|_| ())?,
         }
         for field in [
             "current_lease_id",

@@ -14,43 +14,43 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "executions.lists.pages",
-        [EXE - 033],
+        ["EXE-033"],
         "Pages of every size together are the whole list, in order.",
         pages
     ),
     case!(
         "executions.lists.cursor",
-        [EXE - 033],
+        ["EXE-033"],
         "A cursor need not be an execution.",
         cursor
     ),
     case!(
         "executions.lists.full-page",
-        [EXE - 033],
+        ["EXE-033"],
         "A page that ends with the list has no cursor.",
         full_page
     ),
     case!(
         "executions.lists.limits",
-        [EXE - 034],
+        ["EXE-034"],
         "Nothing for 0, at most 1 000 for more.",
         limits
     ),
     case!(
         "executions.lists.bad-keys",
-        [EXE - 034],
+        ["EXE-034"],
         "Keys that are none, of other families, or not the cursor's.",
         bad_keys
     ),
     case!(
         "executions.lists.every-state",
-        [EXE - 035],
+        ["EXE-035"],
         "Ended executions are listed like any other, other partitions' are not.",
         every_state
     ),
     case!(
         "executions.lists.lanes",
-        [EXE - 036],
+        ["EXE-036"],
         "Lanes in order, in pages.",
         lanes
     ),

@@ -8,19 +8,19 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "executions.policies.unknown-words",
-        [EXE - 037],
+        ["EXE-037"],
         "A behaviour or a mode that nobody knows.",
         unknown_words
     ),
     case!(
         "executions.policies.known-words",
-        [EXE - 037],
+        ["EXE-037"],
         "Every behaviour and mode that the contract names.",
         known_words
     ),
     case!(
         "executions.policies.multiplier",
-        [ATT - 013],
+        ["ATT-013"],
         "A backoff that grows by something that is no factor.",
         multiplier
     ),

@@ -9,18 +9,30 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "executions.progress.partial",
-        [ATT - 005],
+        ["ATT-005"],
         "What is not given stays.",
         partial
     ),
-    case!("executions.progress.nothing-else", [ATT-005], "Progress extends no lease and moves no state.", nothing_else, needs Clock),
+    case!(
+        "executions.progress.nothing-else",
+        ["ATT-005"],
+        "Progress extends no lease and moves no state.",
+        nothing_else,
+        Clock
+    ),
     case!(
         "executions.progress.range",
-        [ATT - 006],
+        ["ATT-006"],
         "0 to 100, down as well as up.",
         range
     ),
-    case!("executions.progress.across-retries", [ATT-006], "A retry finds the progress of the attempt before.", across_retries, needs Clock),
+    case!(
+        "executions.progress.across-retries",
+        ["ATT-006"],
+        "A retry finds the progress of the attempt before.",
+        across_retries,
+        Clock
+    ),
 ];
 
 async fn partial(world: World) -> Verdict {

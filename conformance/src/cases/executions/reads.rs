@@ -16,50 +16,87 @@ pub(super) const CASES: &[Case] = &[
     case!(
         "executions.reads.unknown",
         [
-            EXE - 016,
-            EXE - 020,
-            EXE - 021,
-            EXE - 022,
-            EXE - 023,
-            EXE - 024
+            "EXE-016", "EXE-020", "EXE-021", "EXE-022", "EXE-023", "EXE-024"
         ],
         "What reads say of an execution that is not there.",
         unknown
     ),
-    case!("executions.reads.describe-every-state", [EXE-016, EXE-019], "An execution is described in every state, and all reads agree.", every_state, needs Clock),
-    case!("executions.reads.describe", [EXE-016], "The description has what was given at creation.", described, needs Clock),
-    case!("executions.reads.current-lease", [EXE-017], "The lease is shown while it holds, and with whom.", current_lease, needs Clock),
-    case!("executions.reads.current-attempt", [EXE-017], "The attempt is shown from the claim on, but not while a retry is pending.", current_attempt, needs Clock),
-    case!("executions.reads.blocking", [EXE-018], "What blocks it, in snake case, or nothing.", blocking, needs Clock),
-    case!("executions.reads.info", [EXE-020], "Times in decimals, absent until they happen.", info, needs Clock),
+    case!(
+        "executions.reads.describe-every-state",
+        ["EXE-016", "EXE-019"],
+        "An execution is described in every state, and all reads agree.",
+        every_state,
+        Clock
+    ),
+    case!(
+        "executions.reads.describe",
+        ["EXE-016"],
+        "The description has what was given at creation.",
+        described,
+        Clock
+    ),
+    case!(
+        "executions.reads.current-lease",
+        ["EXE-017"],
+        "The lease is shown while it holds, and with whom.",
+        current_lease,
+        Clock
+    ),
+    case!(
+        "executions.reads.current-attempt",
+        ["EXE-017"],
+        "The attempt is shown from the claim on, but not while a retry is pending.",
+        current_attempt,
+        Clock
+    ),
+    case!(
+        "executions.reads.blocking",
+        ["EXE-018"],
+        "What blocks it, in snake case, or nothing.",
+        blocking,
+        Clock
+    ),
+    case!(
+        "executions.reads.info",
+        ["EXE-020"],
+        "Times in decimals, absent until they happen.",
+        info,
+        Clock
+    ),
     case!(
         "executions.reads.context",
-        [EXE - 022],
+        ["EXE-022"],
         "Payload, kind and tags for a worker.",
         context
     ),
     case!(
         "executions.reads.result",
-        [EXE - 023, ATT - 008],
+        ["EXE-023", "ATT-008"],
         "The result is there after success only, and as it was given.",
         result
     ),
     case!(
         "executions.reads.namespace",
-        [EXE - 024],
+        ["EXE-024"],
         "The namespace as it was given.",
         namespace
     ),
     case!(
         "executions.reads.fields-entries",
-        [EXE - 025],
+        ["EXE-025"],
         "One entry a name; nothing for what is unknown or not set.",
         field_entries
     ),
-    case!("executions.reads.fields-aliases", [EXE-026], "Aliases read as what they stand for.", field_aliases, needs Clock),
+    case!(
+        "executions.reads.fields-aliases",
+        ["EXE-026"],
+        "Aliases read as what they stand for.",
+        field_aliases,
+        Clock
+    ),
     case!(
         "executions.reads.fields-encoding",
-        [EXE - 027],
+        ["EXE-027"],
         "Decimals, canonical ids, snake case, sorted tokens.",
         field_encoding
     ),
@@ -127,7 +164,10 @@ async fn every_state(world: World) -> Verdict {
         match end {
             "complete" => world.complete(&handle, None).await?,
             "cancel" => world.cancel(&handle, "why").await?,
-            _ => drop(world.fail_with(&handle, FailureClass::Permanent).await?),
+            _ => world
+                .fail_with(&handle, FailureClass::Permanent)
+                .await
+                .map(|_| ())?,
         }
         expect_state(&world, &id, expected).await?;
     }

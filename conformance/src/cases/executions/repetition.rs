@@ -7,20 +7,50 @@ use crate::case::{Case, Verdict, case};
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!("executions.repetition.complete", [ATT-003], "A completion whose answer was lost.", complete, needs Clock),
-    case!("executions.repetition.cancel", [ATT-003], "A cancellation whose answer was lost.", cancel, needs Clock),
-    case!("executions.repetition.retry", [ATT-003], "A failure that led to a retry is told the same time again, even after the promotion.", retry, needs Clock),
-    case!("executions.repetition.final", [ATT-003], "A failure that was final.", final_failure, needs Clock),
-    case!("executions.repetition.until-claimed", [ATT-003], "Once another worker holds it, a repetition is stale.", until_claimed, needs Clock),
+    case!(
+        "executions.repetition.complete",
+        ["ATT-003"],
+        "A completion whose answer was lost.",
+        complete,
+        Clock
+    ),
+    case!(
+        "executions.repetition.cancel",
+        ["ATT-003"],
+        "A cancellation whose answer was lost.",
+        cancel,
+        Clock
+    ),
+    case!(
+        "executions.repetition.retry",
+        ["ATT-003"],
+        "A failure that led to a retry is told the same time again, even after the promotion.",
+        retry,
+        Clock
+    ),
+    case!(
+        "executions.repetition.final",
+        ["ATT-003"],
+        "A failure that was final.",
+        final_failure,
+        Clock
+    ),
+    case!(
+        "executions.repetition.until-claimed",
+        ["ATT-003"],
+        "Once another worker holds it, a repetition is stale.",
+        until_claimed,
+        Clock
+    ),
     case!(
         "executions.repetition.other-arguments",
-        [ATT - 004],
+        ["ATT-004"],
         "The same call with anything else.",
         other_arguments
     ),
     case!(
         "executions.repetition.other-call",
-        [ATT - 004],
+        ["ATT-004"],
         "Another call after the end.",
         other_call
     ),

@@ -10,38 +10,86 @@ use crate::failure::Failure;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!("executions.retries.limit", [ATT-009], "As many retries as the policy grants, and no more.", limit, needs Clock),
+    case!(
+        "executions.retries.limit",
+        ["ATT-009"],
+        "As many retries as the policy grants, and no more.",
+        limit,
+        Clock
+    ),
     case!(
         "executions.retries.categories",
-        [ATT - 009],
+        ["ATT-009"],
         "Only for the categories that the policy names.",
         categories
     ),
     case!(
         "executions.retries.classes",
-        [ATT - 010],
+        ["ATT-010"],
         "Which classes permit a retry, and what is recorded of them.",
         classes
     ),
     case!(
         "executions.retries.detail",
-        [ATT - 010],
+        ["ATT-010"],
         "A failure's detail is data.",
         detail
     ),
     case!(
         "executions.retries.no-policy",
-        [ATT - 011],
+        ["ATT-011"],
         "Without a retry policy there is no retry.",
         no_policy
     ),
-    case!("executions.retries.defaults", [ATT-012, ATT-009], "A policy of defaults: three retries, from a second on, doubled.", defaults, needs Clock),
-    case!("executions.retries.fixed", [ATT-012], "The same wait each time; none is a delay too.", fixed, needs Clock),
-    case!("executions.retries.exponential", [ATT-012], "Growth to the ceiling, rounded down.", exponential, needs Clock),
-    case!("executions.retries.huge", [ATT-012], "Factors that leave every range end at the ceiling.", huge, needs Clock),
-    case!("executions.retries.jitter", [ATT-014], "Between half of the wait and all of it.", jitter, needs Clock),
-    case!("executions.retries.effect", [ATT-015], "What a retry to come looks like.", effect, needs Clock),
-    case!("executions.retries.next-attempt", [ATT-016], "The next claim starts the next attempt.", next_attempt, needs Clock),
+    case!(
+        "executions.retries.defaults",
+        ["ATT-012", "ATT-009"],
+        "A policy of defaults: three retries, from a second on, doubled.",
+        defaults,
+        Clock
+    ),
+    case!(
+        "executions.retries.fixed",
+        ["ATT-012"],
+        "The same wait each time; none is a delay too.",
+        fixed,
+        Clock
+    ),
+    case!(
+        "executions.retries.exponential",
+        ["ATT-012"],
+        "Growth to the ceiling, rounded down.",
+        exponential,
+        Clock
+    ),
+    case!(
+        "executions.retries.huge",
+        ["ATT-012"],
+        "Factors that leave every range end at the ceiling.",
+        huge,
+        Clock
+    ),
+    case!(
+        "executions.retries.jitter",
+        ["ATT-014"],
+        "Between half of the wait and all of it.",
+        jitter,
+        Clock
+    ),
+    case!(
+        "executions.retries.effect",
+        ["ATT-015"],
+        "What a retry to come looks like.",
+        effect,
+        Clock
+    ),
+    case!(
+        "executions.retries.next-attempt",
+        ["ATT-016"],
+        "The next claim starts the next attempt.",
+        next_attempt,
+        Clock
+    ),
 ];
 
 /// The waits before each retry, until the failure is final.

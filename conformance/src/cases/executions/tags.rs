@@ -8,41 +8,47 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "executions.tags.set",
-        [EXE - 029],
+        ["EXE-029"],
         "A tag is set, replaced, emptied, and leaves the others alone.",
         set
     ),
     case!(
         "executions.tags.after-the-end",
-        [EXE - 029],
+        ["EXE-029"],
         "Tags can be set when the execution has ended.",
         after_the_end
     ),
     case!(
         "executions.tags.get",
-        [EXE - 030],
+        ["EXE-030"],
         "A tag that is not set, and an execution that is not there.",
         get
     ),
     case!(
         "executions.tags.good-keys",
-        [EXE - 031],
+        ["EXE-031"],
         "Keys that match.",
         good_keys
     ),
     case!(
         "executions.tags.bad-keys",
-        [EXE - 031, EXE - 030],
+        ["EXE-031", "EXE-030"],
         "Keys that do not.",
         bad_keys
     ),
     case!(
         "executions.tags.seen-alike",
-        [EXE - 032],
+        ["EXE-032"],
         "All reads show the same tags under their whole names.",
         seen_alike
     ),
-    case!("executions.tags.modification", [EXE-028], "Tag, progress and renewal are modifications.", modification, needs Clock),
+    case!(
+        "executions.tags.modification",
+        ["EXE-028"],
+        "Tag, progress and renewal are modifications.",
+        modification,
+        Clock
+    ),
 ];
 
 async fn set(world: World) -> Verdict {

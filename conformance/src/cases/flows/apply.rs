@@ -16,39 +16,51 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "flows.apply.order-of-checks",
-        [GRA - 010],
+        ["GRA-010"],
         "Flow, edge, repetition, state.",
         order_of_checks
     ),
     case!(
         "flows.apply.mismatch",
-        [GRA - 010],
+        ["GRA-010"],
         "An edge that was staged otherwise.",
         mismatch
     ),
     case!(
         "flows.apply.counts",
-        [GRA - 011],
+        ["GRA-011"],
         "Each edge counts, ended upstreams too.",
         counts
     ),
-    case!("flows.apply.blocks", [GRA-012, SCH-001], "A waiting or delayed child waits for its dependencies.", blocks, needs Clock),
+    case!(
+        "flows.apply.blocks",
+        ["GRA-012", "SCH-001"],
+        "A waiting or delayed child waits for its dependencies.",
+        blocks,
+        Clock
+    ),
     case!(
         "flows.apply.leaves",
-        [GRA - 012],
+        ["GRA-012"],
         "A child that is held or has ended is left alone.",
         leaves
     ),
     case!(
         "flows.apply.again",
-        [GRA - 013],
+        ["GRA-013"],
         "An edge that is applied already.",
         again
     ),
-    case!("flows.apply.concurrent", [GRA-013], "One edge many times, and many edges at once.", concurrent, needs Concurrency),
+    case!(
+        "flows.apply.concurrent",
+        ["GRA-013"],
+        "One edge many times, and many edges at once.",
+        concurrent,
+        Concurrency
+    ),
     case!(
         "flows.apply.revision",
-        [GRA - 014],
+        ["GRA-014"],
         "Any revision will do.",
         revision
     ),

@@ -15,21 +15,69 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "flows.cancel.unknown",
-        [CAN - 002],
+        ["CAN-002"],
         "A flow that is not there.",
         unknown
     ),
-    case!("flows.cancel.all", [CAN-003, CAN-005], "All members that have not ended.", all, needs Clock),
-    case!("flows.cancel.pending", [CAN-003], "Only members that no worker holds.", pending, needs Clock),
-    case!("flows.cancel.flow-only", [CAN-003], "No member, and they run on.", flow_only, needs Clock),
-    case!("flows.cancel.holder", [CAN-006], "The worker of a cancelled member is told, and changes nothing.", holder, needs Clock),
-    case!("flows.cancel.result", [CAN-010], "The policy's name and all members, ascending.", result, needs Clock),
-    case!("flows.cancel.again", [CAN-012], "A second cancellation, with a wider policy.", again, needs Clock),
-    case!("flows.cancel.waits", [CAN-013], "With a wait, the members have ended.", waits, needs Clock),
-    case!("flows.cancel.race", [CAN-014, ATT-029], "Against claims and completions.", race, needs Concurrency),
+    case!(
+        "flows.cancel.all",
+        ["CAN-003", "CAN-005"],
+        "All members that have not ended.",
+        all,
+        Clock
+    ),
+    case!(
+        "flows.cancel.pending",
+        ["CAN-003"],
+        "Only members that no worker holds.",
+        pending,
+        Clock
+    ),
+    case!(
+        "flows.cancel.flow-only",
+        ["CAN-003"],
+        "No member, and they run on.",
+        flow_only,
+        Clock
+    ),
+    case!(
+        "flows.cancel.holder",
+        ["CAN-006"],
+        "The worker of a cancelled member is told, and changes nothing.",
+        holder,
+        Clock
+    ),
+    case!(
+        "flows.cancel.result",
+        ["CAN-010"],
+        "The policy's name and all members, ascending.",
+        result,
+        Clock
+    ),
+    case!(
+        "flows.cancel.again",
+        ["CAN-012"],
+        "A second cancellation, with a wider policy.",
+        again,
+        Clock
+    ),
+    case!(
+        "flows.cancel.waits",
+        ["CAN-013"],
+        "With a wait, the members have ended.",
+        waits,
+        Clock
+    ),
+    case!(
+        "flows.cancel.race",
+        ["CAN-014", "ATT-029"],
+        "Against claims and completions.",
+        race,
+        Concurrency
+    ),
     case!(
         "flows.cancel.closed",
-        [CAN - 015],
+        ["CAN-015"],
         "A cancelled flow does not grow.",
         closed
     ),

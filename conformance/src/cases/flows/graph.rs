@@ -14,57 +14,69 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "flows.stage.revisions",
-        [GRA - 001],
+        ["GRA-001"],
         "What moves the revision, and what does not.",
         revisions
     ),
     case!(
         "flows.stage.stale-revision",
-        [GRA - 002],
+        ["GRA-002"],
         "An older, a newer and a wild revision.",
         stale_revision
     ),
-    case!("flows.stage.race", [GRA-003], "Many callers at one revision.", race, needs Concurrency),
+    case!(
+        "flows.stage.race",
+        ["GRA-003"],
+        "Many callers at one revision.",
+        race,
+        Concurrency
+    ),
     case!(
         "flows.stage.order-of-checks",
-        [GRA - 005],
+        ["GRA-005"],
         "Each check before the next.",
         order_of_checks
     ),
     case!(
         "flows.stage.cycles",
-        [GRA - 006],
+        ["GRA-006"],
         "A cycle of two, and one of six, applied or not.",
         cycles
     ),
     case!(
         "flows.stage.diamonds",
-        [GRA - 006],
+        ["GRA-006"],
         "Many ways from one member to another are no cycle.",
         diamonds
     ),
     case!(
         "flows.stage.deep-search",
-        [GRA - 006],
+        ["GRA-006"],
         "A search over more than 1 000 members is refused.",
         deep_search
     ),
     case!(
         "flows.stage.known-edge",
-        [GRA - 007],
+        ["GRA-007"],
         "An edge id that is taken, for whatever ends.",
         known_edge
     ),
     case!(
         "flows.stage.parallel",
-        [GRA - 007],
+        ["GRA-007"],
         "Two edges between the same members.",
         parallel
     ),
-    case!("flows.stage.stored", [GRA-008], "What is stored of an edge, and that no member changes.", stored, needs Clock),
+    case!(
+        "flows.stage.stored",
+        ["GRA-008"],
+        "What is stored of an edge, and that no member changes.",
+        stored,
+        Clock
+    ),
     case!(
         "flows.stage.any-phase",
-        [GRA - 009],
+        ["GRA-009"],
         "Members that are held or have ended.",
         any_phase
     ),

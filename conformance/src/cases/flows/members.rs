@@ -15,43 +15,61 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "flows.create.empty-names",
-        [FLW - 008],
+        ["FLW-008"],
         "A flow without a kind or a namespace.",
         empty_names
     ),
     case!(
         "flows.create.new",
-        [FLW - 009],
+        ["FLW-009"],
         "A new flow is empty and at revision 0.",
         new
     ),
     case!(
         "flows.create.known",
-        [FLW - 010],
+        ["FLW-010"],
         "A known flow, with other arguments, and when it is cancelled.",
         known
     ),
-    case!("flows.create.race", [FLW-010], "Of many creations at once, one is new.", create_race, needs Concurrency),
+    case!(
+        "flows.create.race",
+        ["FLW-010"],
+        "Of many creations at once, one is new.",
+        create_race,
+        Concurrency
+    ),
     case!(
         "flows.members.order-of-checks",
-        [FLW - 021],
+        ["FLW-021"],
         "Partition, flow, state, execution, membership.",
         order_of_checks
     ),
-    case!("flows.members.added", [FLW-022], "A member shows its flow and is otherwise as it was.", added, needs Clock),
+    case!(
+        "flows.members.added",
+        ["FLW-022"],
+        "A member shows its flow and is otherwise as it was.",
+        added,
+        Clock
+    ),
     case!(
         "flows.members.again",
-        [FLW - 023],
+        ["FLW-023"],
         "A member that is one already.",
         again
     ),
     case!(
         "flows.members.any-phase",
-        [FLW - 024],
+        ["FLW-024"],
         "Held and ended executions, of any namespace and lane.",
         any_phase
     ),
-    case!("flows.members.concurrent", [FLW-025], "Many executions at once, and one many times.", concurrent, needs Concurrency),
+    case!(
+        "flows.members.concurrent",
+        ["FLW-025"],
+        "Many executions at once, and one many times.",
+        concurrent,
+        Concurrency
+    ),
 ];
 
 async fn empty_names(world: World) -> Verdict {
@@ -267,7 +285,9 @@ async fn concurrent(world: World) -> Verdict {
             AddExecutionToFlowResult::Added { new_node_count, .. } => {
                 counts.insert(new_node_count);
             }
-            other => return Err(Failure::new(format!("each is new, not {other:?}"))),
+            AddExecutionToFlowResult::AlreadyMember { execution_id, .. } => {
+                return Err(Failure::new(format!("{execution_id} is new")));
+            }
         }
     }
     expect_eq!(

@@ -12,80 +12,86 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "system.arguments.nul-in-creation",
-        [SYS - 018],
+        ["SYS-018"],
         "U+0000 in any text of a creation.",
         nul_in_creation
     ),
     case!(
         "system.arguments.nul-under-lease",
-        [SYS - 018],
+        ["SYS-018"],
         "U+0000 in progress, reasons and tags.",
         nul_under_lease
     ),
     case!(
         "system.arguments.nul-in-flows",
-        [SYS - 018],
+        ["SYS-018"],
         "U+0000 in a flow's texts.",
         nul_in_flows
     ),
     case!(
         "system.arguments.unicode",
-        [SYS - 018],
+        ["SYS-018"],
         "Everything else in Unicode comes back as it was.",
         unicode
     ),
     case!(
         "system.arguments.zero-ttl",
-        [SYS - 019],
+        ["SYS-019"],
         "A lease of no length.",
         zero_ttl
     ),
     case!(
         "system.arguments.partition",
-        [SYS - 020],
+        ["SYS-020"],
         "A partition that is not the execution's.",
         partition
     ),
     case!(
         "system.arguments.partition-family",
-        [SYS - 020],
+        ["SYS-020"],
         "The flow and the execution family mean the same, the others do not.",
         partition_family
     ),
-    case!("system.arguments.lane-hint", [SYS-021], "A wrong lane does not keep a scanner hook from its work.", lane_hint, needs Clock),
+    case!(
+        "system.arguments.lane-hint",
+        ["SYS-021"],
+        "A wrong lane does not keep a scanner hook from its work.",
+        lane_hint,
+        Clock
+    ),
     case!(
         "system.arguments.large-integers",
-        [SYS - 029],
+        ["SYS-029"],
         "Integers beyond 2^53 − 1, in arguments and policies.",
         large_integers
     ),
     case!(
         "system.arguments.largest-integer",
-        [SYS - 029],
+        ["SYS-029"],
         "2^53 − 1 itself is accepted and comes back.",
         largest_integer
     ),
     case!(
         "system.arguments.long-payloads",
-        [SYS - 031],
+        ["SYS-031"],
         "One byte more than 64 KiB in payload, result and detail.",
         long_payloads
     ),
     case!(
         "system.arguments.longest-payloads",
-        [SYS - 031],
+        ["SYS-031"],
         "64 KiB exactly come back.",
         longest_payloads
     ),
     case!(
         "system.arguments.long-texts",
-        [SYS - 032],
+        ["SYS-032"],
         "One byte more than 64 KiB in any other text.",
         long_texts
     ),
     case!(
         "system.arguments.empty-names",
-        [SYS - 033],
+        ["SYS-033"],
         "Empty namespace, kind, worker and worker instance.",
         empty_names
     ),

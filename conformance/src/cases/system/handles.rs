@@ -9,31 +9,31 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "system.handles.foreign",
-        [SYS - 025],
+        ["SYS-025"],
         "A handle under another backend's tag.",
         foreign
     ),
     case!(
         "system.handles.unknown-family",
-        [SYS - 025],
+        ["SYS-025"],
         "A handle of a family that nobody has heard of.",
         unknown_family
     ),
     case!(
         "system.handles.suspended",
-        [SYS - 026],
+        ["SYS-026"],
         "A handle that stands for a suspension.",
         suspended
     ),
     case!(
         "system.handles.kinds",
-        [SYS - 026],
+        ["SYS-026"],
         "Fresh, resumed and reclaimed handles do the same.",
         kinds
     ),
     case!(
         "system.handles.damaged",
-        [SYS - 030],
+        ["SYS-030"],
         "A handle cut short anywhere, or lengthened.",
         damaged
     ),

@@ -18,26 +18,32 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "system.capabilities.stable",
-        [SYS - 002],
+        ["SYS-002"],
         "Asked twice, the answer is the same, and group flags agree.",
         stable
     ),
     case!(
         "system.label",
-        [SYS - 003],
+        ["SYS-003"],
         "The label is the identity's family.",
         label
     ),
     case!(
         "system.ping",
-        [SYS - 008],
+        ["SYS-008"],
         "Empty or full, the storage answers.",
         ping
     ),
-    case!("system.prepare.repeated", [SYS-009], "Preparing again and at once changes nothing.", prepare, needs Concurrency),
+    case!(
+        "system.prepare.repeated",
+        ["SYS-009"],
+        "Preparing again and at once changes nothing.",
+        prepare,
+        Concurrency
+    ),
     case!(
         "system.shutdown",
-        [SYS - 010],
+        ["SYS-010"],
         "Shutting down leaves work as it is and can be repeated.",
         shutdown
     ),
@@ -49,7 +55,7 @@ pub(crate) async fn gate(world: World, method: Method) -> Verdict {
     let mut bytes = vec![0; 4096];
     StdRng::seed_from_u64(world.random()).fill_bytes(&mut bytes);
     let call = Call::arbitrary_of(method, &mut Unstructured::new(&bytes));
-    let Some(Ok(call)) = call else {
+    let Ok(Some(call)) = call else {
         return Err(Failure::new(format!("there is a call of {method}")));
     };
     let answer = tokio::time::timeout(Duration::from_secs(5), call.send(&*world)).await;

@@ -15,33 +15,45 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "system.steps.refused-calls-leave-no-trace",
-        [SYS - 011],
+        ["SYS-011"],
         "Every refusal of a live lease's calls leaves everything as it was.",
         no_trace
     ),
     case!(
         "system.steps.refused-creation-leaves-no-trace",
-        [SYS - 011],
+        ["SYS-011"],
         "A refused creation stores nothing, not even its lane or its key.",
         no_trace_of_creation
     ),
-    case!("system.steps.one-of-many-ends", [SYS-012, ATT-029], "Of many workers' ends with one handle one succeeds, the others are told that it is over.", one_of_many, needs Concurrency),
-    case!("system.steps.concurrent-tags", [SYS-012], "Concurrent changes of one execution are all kept.", concurrent_tags, needs Concurrency),
+    case!(
+        "system.steps.one-of-many-ends",
+        ["SYS-012", "ATT-029"],
+        "Of many workers' ends with one handle one succeeds, the others are told that it is over.",
+        one_of_many,
+        Concurrency
+    ),
+    case!(
+        "system.steps.concurrent-tags",
+        ["SYS-012"],
+        "Concurrent changes of one execution are all kept.",
+        concurrent_tags,
+        Concurrency
+    ),
     case!(
         "system.steps.bare-refusals",
-        [SYS - 014],
+        ["SYS-014"],
         "Refusals arrive as the variants that the clauses name.",
         bare_refusals
     ),
     case!(
         "system.steps.order-of-checks",
-        [SYS - 015],
+        ["SYS-015"],
         "Handle, arguments, existence, state: the first that is wrong decides.",
         order_of_checks
     ),
     case!(
         "system.steps.unknown-executions",
-        [SYS - 016],
+        ["SYS-016"],
         "Changes are refused, scanner hooks do nothing.",
         unknown
     ),

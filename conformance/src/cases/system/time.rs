@@ -8,26 +8,74 @@ use crate::case::{Case, Verdict, case};
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!("system.time.one-clock", [SYS-004], "Every time that can be read is the clock's at the call that wrote it.", one_clock, needs Clock),
-    case!("system.time.callers-now", [SYS-005], "Executions created with wild `now`s are dated and ordered by the clock.", callers_now, needs Clock),
-    case!("system.time.callers-now-promotes", [SYS-005, SCH-016], "A `now` in the far future promotes nothing early.", callers_now_promotes, needs Clock),
+    case!(
+        "system.time.one-clock",
+        ["SYS-004"],
+        "Every time that can be read is the clock's at the call that wrote it.",
+        one_clock,
+        Clock
+    ),
+    case!(
+        "system.time.callers-now",
+        ["SYS-005"],
+        "Executions created with wild `now`s are dated and ordered by the clock.",
+        callers_now,
+        Clock
+    ),
+    case!(
+        "system.time.callers-now-promotes",
+        ["SYS-005", "SCH-016"],
+        "A `now` in the far future promotes nothing early.",
+        callers_now_promotes,
+        Clock
+    ),
     case!(
         "system.time.callers-now-flows",
-        [SYS - 005],
+        ["SYS-005"],
         "Flow calls accept any `now`.",
         callers_now_flows
     ),
     case!(
         "system.time.server-time",
-        [SYS - 006],
+        ["SYS-006"],
         "The clock can be read, and leases are counted on it.",
         server_time
     ),
-    case!("system.time.due-renew", [SYS-007], "A lease that expires at this millisecond cannot be renewed.", due_renew, needs Clock),
-    case!("system.time.due-mark", [SYS-007], "A lease is marked at its very expiry, and not before.", due_mark, needs Clock),
-    case!("system.time.due-promote", [SYS-007], "A delay that ends at this millisecond is promoted, one that ends at the next is not.", due_promote, needs Clock),
-    case!("system.time.no-spontaneous-lapse", [SYS-027], "A lease that ran out long ago is still shown as held.", no_spontaneous_lapse, needs Clock),
-    case!("system.time.no-spontaneous-promotion", [SYS-027], "A delay that ended long ago is still a delay.", no_spontaneous_promotion, needs Clock),
+    case!(
+        "system.time.due-renew",
+        ["SYS-007"],
+        "A lease that expires at this millisecond cannot be renewed.",
+        due_renew,
+        Clock
+    ),
+    case!(
+        "system.time.due-mark",
+        ["SYS-007"],
+        "A lease is marked at its very expiry, and not before.",
+        due_mark,
+        Clock
+    ),
+    case!(
+        "system.time.due-promote",
+        ["SYS-007"],
+        "A delay that ends at this millisecond is promoted, one that ends at the next is not.",
+        due_promote,
+        Clock
+    ),
+    case!(
+        "system.time.no-spontaneous-lapse",
+        ["SYS-027"],
+        "A lease that ran out long ago is still shown as held.",
+        no_spontaneous_lapse,
+        Clock
+    ),
+    case!(
+        "system.time.no-spontaneous-promotion",
+        ["SYS-027"],
+        "A delay that ended long ago is still a delay.",
+        no_spontaneous_promotion,
+        Clock
+    ),
 ];
 
 async fn one_clock(world: World) -> Verdict {
