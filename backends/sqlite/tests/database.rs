@@ -1,0 +1,258 @@
+//! What only SQLite has: opening, files, tables and the wake-up.
+
+use std::sync::Arc;
+
+use ff_backend_sqlite::{OpenError, SqliteBackend, SqliteOptions};
+use ff_core::backend::{
+    CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy, Handle, PrepareOutcome,
+};
+use ff_core::contracts::{AddExecutionToFlowArgs, CreateExecutionArgs, CreateFlowArgs};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::policy::{ExecutionPolicy, RoutingRequirements};
+use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
+use uuid::Uuid;
+
+async fn memory() -> Arc<SqliteBackend> {
+    SqliteOptions::new(":memory:")
+        .dev_mode()
+        .open()
+        .await
+        .unwrap()
+}
+
+async fn file(path: &std::path::Path) -> Arc<SqliteBackend> {
+    let uri = format!("file:{}", path.display());
+    SqliteOptions::new(uri).dev_mode().open().await.unwrap()
+}
+
+fn execution(capabilities: &[&str]) -> CreateExecutionArgs {
+    let required = capabilities
+        .iter()
+        .map(|token| (*token).to_owned())
+        .collect();
+    CreateExecutionArgs {
+        execution_id: ExecutionId::from_parts(0, Uuid::new_v4()),
+        namespace: "default".into(),
+        lane_id: LaneId::new("default"),
+        execution_kind: "op".to_owned(),
+        input_payload: b"hello".to_vec(),
+        payload_encoding: None,
+        priority: 0,
+        creator_identity: "test".to_owned(),
+        idempotency_key: None,
+        tags: std::collections::HashMap::new(),
+        policy: Some(ExecutionPolicy {
+            routing_requirements: Some(RoutingRequirements {
+                required_capabilities: required,
+                ..RoutingRequirements::default()
+            }),
+            ..ExecutionPolicy::default()
+        }),
+        delay_until: None,
+        execution_deadline_at: None,
+        partition_id: 0,
+        now: TimestampMs(1_000),
+    }
+}
+
+async fn claim(backend: &SqliteBackend) -> Handle {
+    let policy = ClaimPolicy::new(
+        WorkerId::new("w"),
+        WorkerInstanceId::new("wi"),
+        30_000,
+        None,
+    );
+    let offers = CapabilitySet::new(["a", "b"]);
+    let claimed = backend
+        .claim(&LaneId::new("default"), &offers, policy)
+        .await;
+    claimed.unwrap().expect("there is work")
+}
+
+/// Tests run without `FF_DEV_MODE`, as production would.
+#[tokio::test]
+async fn outside_development_it_does_not_open() {
+    assert!(
+        std::env::var("FF_DEV_MODE").is_err(),
+        "unset FF_DEV_MODE to run this test"
+    );
+    let refused = SqliteBackend::new(":memory:").await;
+    assert!(matches!(refused, Err(OpenError::RequiresDevMode)));
+}
+
+#[tokio::test]
+async fn a_bad_uri_is_told_from_a_bad_file() {
+    let bad = SqliteOptions::new("file:x?mode=nonsense")
+        .dev_mode()
+        .open()
+        .await;
+    assert!(matches!(bad, Err(OpenError::Uri { .. })));
+    let bad = SqliteOptions::new("file:/no/such/directory/x.db")
+        .dev_mode()
+        .open()
+        .await;
+    assert!(matches!(bad, Err(OpenError::Connect(_))));
+}
+
+#[tokio::test]
+async fn every_form_of_uri_opens() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    for uri in [
+        ":memory:".to_owned(),
+        "file:shared-name?mode=memory&cache=shared".to_owned(),
+        format!("file:{}", path.display()),
+        path.display().to_string(),
+    ] {
+        let backend = SqliteOptions::new(uri.clone()).dev_mode().open().await;
+        let backend = backend.unwrap_or_else(|error| panic!("{uri}: {error}"));
+        backend.create_execution(execution(&[])).await.unwrap();
+        assert_eq!(backend.prepare().await.unwrap(), PrepareOutcome::NoOp);
+    }
+}
+
+#[tokio::test]
+async fn files_outlive_the_backend_and_are_shared() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("shared.db");
+    let first = file(&path).await;
+    let second = file(&path).await;
+    let args = execution(&[]);
+    first.create_execution(args.clone()).await.unwrap();
+    let handle = claim(&second).await;
+    first
+        .complete(&handle, Some(b"done".to_vec()))
+        .await
+        .unwrap();
+    drop((first, second));
+
+    let third = file(&path).await;
+    let result = third
+        .get_execution_result(&args.execution_id)
+        .await
+        .unwrap();
+    assert_eq!(result.as_deref(), Some(&b"done"[..]));
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(third.pool_for_test())
+        .await
+        .unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[tokio::test]
+async fn capabilities_and_lanes_can_be_read_from_tables() {
+    let backend = memory().await;
+    let args = execution(&["b", "a"]);
+    backend.create_execution(args.clone()).await.unwrap();
+    let tokens: Vec<String> = sqlx::query_scalar(
+        "SELECT capability FROM ff_execution_capabilities WHERE execution_id = ? ORDER BY 1",
+    )
+    .bind(args.execution_id.uuid())
+    .fetch_all(backend.pool_for_test())
+    .await
+    .unwrap();
+    assert_eq!(tokens, ["a", "b"]);
+    let lanes: Vec<String> = sqlx::query_scalar("SELECT lane_id FROM ff_lane_registry")
+        .fetch_all(backend.pool_for_test())
+        .await
+        .unwrap();
+    assert_eq!(lanes, ["default"]);
+}
+
+#[tokio::test]
+async fn a_completion_is_in_the_outbox_before_anyone_is_woken() {
+    let backend = memory().await;
+    let mut wake_ups = backend.subscribe_completion_for_test();
+    backend.create_execution(execution(&[])).await.unwrap();
+    let handle = claim(&backend).await;
+    backend.complete(&handle, None).await.unwrap();
+    let woken = wake_ups.recv().await.unwrap();
+    let (event_id, outcome): (i64, String) =
+        sqlx::query_as("SELECT event_id, outcome FROM ff_completion_event")
+            .fetch_one(backend.pool_for_test())
+            .await
+            .unwrap();
+    assert_eq!((woken.event_id, woken.partition_key), (event_id, 0));
+    assert_eq!(outcome, "success");
+    backend.complete(&handle, None).await.unwrap();
+    assert!(wake_ups.try_recv().is_err(), "a repetition wakes nobody");
+}
+
+#[tokio::test]
+async fn a_cancelled_flow_tells_of_every_member() {
+    let backend = memory().await;
+    let flow_id = FlowId::new();
+    let flow = CreateFlowArgs {
+        flow_id,
+        flow_kind: "dag".to_owned(),
+        namespace: "default".into(),
+        now: TimestampMs(0),
+    };
+    backend.create_flow(flow).await.unwrap();
+    for _ in 0..3 {
+        let args = execution(&[]);
+        backend.create_execution(args.clone()).await.unwrap();
+        let join = AddExecutionToFlowArgs {
+            flow_id,
+            execution_id: args.execution_id,
+            now: TimestampMs(0),
+        };
+        backend.add_execution_to_flow(join).await.unwrap();
+    }
+    backend
+        .cancel_flow(
+            &flow_id,
+            CancelFlowPolicy::CancelAll,
+            CancelFlowWait::NoWait,
+        )
+        .await
+        .unwrap();
+    for (sql, expected) in [
+        (
+            "SELECT count(*) FROM ff_completion_event WHERE outcome = 'cancelled'",
+            3,
+        ),
+        (
+            "SELECT count(*) FROM ff_lease_event WHERE event_type = 'revoked'",
+            3,
+        ),
+        (
+            "SELECT count(*) FROM ff_exec_core WHERE lifecycle_phase = 'cancelled'",
+            3,
+        ),
+        (
+            "SELECT count(*) FROM ff_flow_core WHERE public_flow_state = 'cancelled'",
+            1,
+        ),
+    ] {
+        let count: i64 = sqlx::query_scalar(sql)
+            .fetch_one(backend.pool_for_test())
+            .await
+            .unwrap();
+        assert_eq!(count, expected, "{sql}");
+    }
+}
+
+/// Rows that contradict themselves are told, not mended.
+#[tokio::test]
+async fn rows_that_do_not_decode_are_corrupt() {
+    for damage in [
+        "UPDATE ff_exec_core SET ownership_state = 'mine'",
+        "UPDATE ff_exec_core SET lifecycle_phase = 'gone'",
+        "UPDATE ff_exec_core SET policy = '{'",
+        "UPDATE ff_exec_core SET lease_id = x'00'",
+    ] {
+        let backend = memory().await;
+        let args = execution(&[]);
+        backend.create_execution(args.clone()).await.unwrap();
+        sqlx::query(damage)
+            .execute(backend.pool_for_test())
+            .await
+            .unwrap();
+        let error = backend
+            .describe_execution(&args.execution_id)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "validation.corruption", "{damage}: {error}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Cases, clauses, codes and deviants belong together.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use ff_conformance::{Selection, SelectionError, deviants, registry};
+use ff_core::call::Method;
+use ff_core::contract::{Binds, Level, clause, clauses};
+use ff_core::dispatch::Dispatch;
+use ff_mock::MockBackend;
+
+/// A rename is seen here: slugs are permanent.
+#[test]
+fn slugs_are_permanent() {
+    let mut list = String::new();
+    for case in registry()
+        .iter()
+        .filter(|case| !case.slug.starts_with("system.gate."))
+    {
+        let _ = writeln!(list, "{}  {}", case.slug, case.clauses.join(" "));
+    }
+    insta::assert_snapshot!(list);
+}
+
+#[test]
+fn slugs_are_distinct_and_titles_are_sentences() {
+    let mut seen = BTreeSet::new();
+    for case in registry() {
+        assert!(seen.insert(case.slug), "{} twice", case.slug);
+        assert!(case.title.ends_with('.'), "{}", case.slug);
+    }
+}
+
+#[test]
+fn cases_name_clauses_and_clauses_have_cases() {
+    let cases = registry();
+    for case in &cases {
+        assert!(!case.clauses.is_empty(), "{} checks nothing", case.slug);
+        for id in case.clauses {
+            assert!(
+                clause(id).is_some(),
+                "{} names {id}, which is no clause",
+                case.slug
+            );
+        }
+    }
+    for clause in clauses() {
+        let covered = cases
+            .iter()
+            .any(|case| case.clauses.contains(&clause.id.as_str()));
+        assert!(covered, "{} has no case", clause.id);
+    }
+}
+
+/// What the model claims is bound by name, not only by the clauses for every method.
+#[test]
+fn claimed_methods_have_clauses_of_their_own() {
+    let claimed = Dispatch::capabilities(&MockBackend::conforming()).supports;
+    let exempt = [Method::AsAny];
+    for method in Method::ALL.iter().filter(|method| !exempt.contains(method)) {
+        let bound = clauses().any(|clause| match &clause.binds {
+            Binds::All => false,
+            Binds::These(methods) => methods.contains(method),
+        });
+        assert_eq!(bound, claimed.claims(*method), "{method}");
+    }
+}
+
+#[test]
+fn every_must_clause_has_a_deviant() {
+    assert_eq!(deviants::unbroken(), Vec::<&str>::new());
+    let mut names = BTreeSet::new();
+    for deviant in deviants::all() {
+        assert!(names.insert(deviant.name), "{} twice", deviant.name);
+        let broken = clause(deviant.breaks);
+        let broken = broken.unwrap_or_else(|| panic!("{} breaks no clause", deviant.name));
+        assert_eq!(broken.level, Level::Must, "{}", deviant.name);
+    }
+}
+
+#[test]
+fn selections_narrow_and_refuse_what_is_not_there() {
+    let choose = |chapters: &[&str], cases: &[&str], clauses: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Selection {
+            chapters: owned(chapters),
+            cases: owned(cases),
+            clauses: owned(clauses),
+        }
+        .choose()
+    };
+    let slugs = |cases: Vec<ff_conformance::Case>| cases.iter().map(|c| c.slug).collect::<Vec<_>>();
+    assert_eq!(choose(&[], &[], &[]).unwrap().len(), registry().len());
+    let by_clause = slugs(choose(&[], &[], &["EXE-007"]).unwrap());
+    assert_eq!(
+        by_clause,
+        [
+            "executions.create.duplicate",
+            "executions.create.duplicate-of-ended"
+        ]
+    );
+    let by_slug = slugs(choose(&[], &["executions.create.duplicate"], &[]).unwrap());
+    assert_eq!(by_slug, ["executions.create.duplicate"]);
+    let by_prefix = choose(&["executions"], &["executions.create"], &[]).unwrap();
+    assert!(by_prefix.len() > 15 && by_prefix.iter().all(|c| c.slug.contains(".create.")));
+    let refused = |outcome: Result<Vec<ff_conformance::Case>, _>| outcome.unwrap_err();
+    assert!(matches!(
+        refused(choose(&["x"], &[], &[])),
+        SelectionError::Chapter(..)
+    ));
+    assert!(matches!(
+        refused(choose(&[], &["executions.cre"], &[])),
+        SelectionError::Case(_)
+    ));
+    assert!(matches!(
+        refused(choose(&[], &[], &["EXE-999"])),
+        SelectionError::Clause(_)
+    ));
+    let none = choose(&["flows"], &["executions"], &[]);
+    assert_eq!(refused(none), SelectionError::Nothing);
+}

@@ -1,0 +1,288 @@
+//! Runs of the suite: statuses, reports, and what a failure says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ff_conformance::{
+    BackendReport, Case, CaseReport, Deployment, Harness, HarnessError, ModelHarness, Options,
+    Progress, Report, SCHEMA, Selection, Status, closing_line, failure_text, registry, run_backend,
+    skip_backend, summary_text,
+};
+use ff_core::call::{Call, Reply};
+use ff_core::capability::{Capabilities, Supports};
+use ff_core::clock::ManualClock;
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_error::EngineError;
+use ff_mock::MockBackend;
+
+struct Silent;
+
+impl Progress for Silent {
+    fn done(&self, _: &CaseReport) {}
+}
+
+const OPTIONS: Options = Options {
+    seed: 7,
+    jobs: 16,
+    shuffle: false,
+    repeat: 1,
+};
+
+async fn run(harness: impl Harness, cases: &[Case], options: Options) -> BackendReport {
+    let harness: Arc<dyn Harness> = Arc::new(harness);
+    run_backend(&harness, cases, options, &Silent).await
+}
+
+fn statuses(report: &BackendReport) -> BTreeMap<String, Status> {
+    let cases = report.cases.iter();
+    cases.map(|case| (case.slug.clone(), case.status)).collect()
+}
+
+/// Deploys the model, changed in some way.
+struct Changed {
+    clock: bool,
+    change: fn(MockBackend) -> Arc<dyn ff_core::engine_backend::EngineBackend>,
+}
+
+#[async_trait]
+impl Harness for Changed {
+    fn name(&self) -> &str {
+        "changed"
+    }
+
+    async fn deploy(&self, _: &Case) -> Result<Deployment, HarnessError> {
+        let clock = ManualClock::new();
+        let deployment =
+            Deployment::new((self.change)(MockBackend::conforming_with(clock.clone())));
+        Ok(if self.clock {
+            deployment.with_clock(clock)
+        } else {
+            deployment
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_model_passes_in_any_order_and_width() {
+    let cases = registry();
+    let first = run(ModelHarness, &cases, OPTIONS).await;
+    assert_eq!(first.totals.failed, 0);
+    assert!(first.totals.passed > 200);
+    for options in [
+        Options { jobs: 1, ..OPTIONS },
+        Options {
+            shuffle: true,
+            seed: 8,
+            ..OPTIONS
+        },
+    ] {
+        let again = run(ModelHarness, &cases, options).await;
+        assert_eq!(statuses(&again), statuses(&first), "{options:?}");
+    }
+    let repeated = run(
+        ModelHarness,
+        &cases[..10],
+        Options {
+            repeat: 3,
+            ..OPTIONS
+        },
+    )
+    .await;
+    assert_eq!(repeated.cases.len(), 30);
+}
+
+/// Forgets results, and says that it does not.
+struct Forgetful(MockBackend);
+
+#[async_trait]
+impl Dispatch for Forgetful {
+    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        match self.0.dispatch(call).await {
+            Ok(Reply::GetExecutionResult(_)) => Ok(Reply::GetExecutionResult(None)),
+            answer => answer,
+        }
+    }
+
+    fn backend_label(&self) -> &'static str {
+        "mock"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Dispatch::capabilities(&self.0)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_tells_clause_difference_and_rerun() {
+    let cases = Selection {
+        cases: vec!["executions.reads.result".to_owned()],
+        ..Selection::default()
+    };
+    let harness = Changed {
+        clock: true,
+        change: |model| Arc::new(Forgetful(model)),
+    };
+    let report = run(harness, &cases.choose().unwrap(), OPTIONS).await;
+    assert_eq!(report.totals.failed, 1);
+    let text = failure_text("changed", &report.cases[0], false);
+    let text = text.lines().map(|line| line.replace(char::is_numeric, "0"));
+    let text: Vec<_> = text.filter(|line| !line.contains("FAIL")).collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+/// Claims nothing and answers everything.
+struct Modest(MockBackend);
+
+#[async_trait]
+impl Dispatch for Modest {
+    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        self.0.dispatch(call).await
+    }
+
+    fn backend_label(&self) -> &'static str {
+        "mock"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Dispatch::capabilities(&self.0);
+        capabilities.supports = Supports::none();
+        capabilities
+    }
+}
+
+/// Has nothing at all.
+struct Absent;
+
+#[async_trait]
+impl Dispatch for Absent {
+    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        let op = call.method().as_str();
+        match call {
+            Call::Prepare {} | Call::ShutdownPrepare { .. } | Call::ServerTimeMs {} => {
+                MockBackend::new().dispatch(call).await
+            }
+            _ => Err(EngineError::Unavailable { op }),
+        }
+    }
+
+    fn backend_label(&self) -> &'static str {
+        "absent"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let identity = ff_core::capability::BackendIdentity::new(
+            "absent",
+            ff_core::capability::Version::new(0, 0, 0),
+            "none",
+        );
+        Capabilities::new(identity, Supports::none())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn capabilities_are_promises_both_ways() {
+    let cases = registry();
+    let modest = Changed {
+        clock: true,
+        change: |model| Arc::new(Modest(model)),
+    };
+    let report = run(modest, &cases, OPTIONS).await;
+    let failed = report
+        .cases
+        .iter()
+        .find(|case| case.slug == "executions.create.waiting");
+    let reason = failed
+        .and_then(|case| case.reason.clone())
+        .unwrap_or_default();
+    assert!(
+        reason.starts_with("create_execution is not claimed, so it answers"),
+        "{reason}"
+    );
+
+    let absent = Changed {
+        clock: true,
+        change: |_| Arc::new(Absent),
+    };
+    let report = run(absent, &cases, OPTIONS).await;
+    assert_eq!(report.totals.failed, 0, "nothing claimed, nothing broken");
+    assert!(report.totals.unsupported > 250, "{:?}", report.totals);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_case_needs_and_is_not_there_is_a_reasoned_skip() {
+    let harness = Changed {
+        clock: false,
+        change: |model| Arc::new(model),
+    };
+    let report = run(harness, &registry(), OPTIONS).await;
+    assert_eq!(report.totals.failed, 0);
+    for case in &report.cases {
+        if case.status == Status::Skipped {
+            assert_eq!(case.reason.as_deref(), Some("the deployment has no clock"));
+        }
+    }
+    assert!(report.totals.skipped > 30);
+}
+
+/// Cannot be deployed.
+struct Broken;
+
+#[async_trait]
+impl Harness for Broken {
+    fn name(&self) -> &str {
+        "broken"
+    }
+
+    async fn deploy(&self, _: &Case) -> Result<Deployment, HarnessError> {
+        Err("no route to host".into())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_report_obeys_the_schema() {
+    let cases = registry();
+    let forgetful = Changed {
+        clock: false,
+        change: |model| Arc::new(Forgetful(model)),
+    };
+    let backends = vec![
+        run(ModelHarness, &cases, OPTIONS).await,
+        run(forgetful, &cases, OPTIONS).await,
+        run(Broken, &cases[..3], OPTIONS).await,
+        skip_backend("elsewhere", "install it", &cases[..3]),
+    ];
+    assert_eq!(backends[2].totals.failed, 3);
+    assert_eq!(backends[3].totals.skipped, 3);
+    let report = Report::new(7, 12, backends);
+    assert_eq!(report.contract.uncovered, Vec::<String>::new());
+    assert_eq!(report.methods.total, 115);
+
+    let schema = serde_json::from_str(SCHEMA).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let json = serde_json::to_value(&report).unwrap();
+    let errors: Vec<_> = validator
+        .iter_errors(&json)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let back: Report = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&back).unwrap(), json);
+
+    let mut wrong = json;
+    wrong["backends"][0]["cases"][0]["status"] = "fine".into();
+    assert!(!validator.is_valid(&wrong));
+
+    let text = summary_text(&report, false);
+    assert!(text.contains("elsewhere: 3 skipped: install it"), "{text}");
+    assert!(
+        text.contains("rerun: cargo xtask conformance broken --case "),
+        "{text}"
+    );
+    let totals = report.totals();
+    let line = closing_line(totals);
+    assert!(line.starts_with(&format!(
+        "{} passed, {} failed, ",
+        totals.passed, totals.failed
+    )));
+}
