@@ -49,6 +49,9 @@ impl From<EngineError> for Failure {
     }
 }
 
+/// The longest value that a difference shows in full, in characters.
+const SHOWN: usize = 240;
+
 /// The lines that differ, where both sides have the same shape; otherwise both as a whole.
 fn differences(expected: &str, seen: &str) -> Vec<Difference> {
     let (left, right): (Vec<_>, Vec<_>) = (expected.lines().collect(), seen.lines().collect());
@@ -56,8 +59,8 @@ fn differences(expected: &str, seen: &str) -> Vec<Difference> {
         let whole = |lines: &[&str]| lines.iter().map(|line| line.trim()).collect::<String>();
         return vec![Difference {
             what: String::new(),
-            expected: whole(&left),
-            seen: whole(&right),
+            expected: shortened(whole(&left)),
+            seen: shortened(whole(&right)),
         }];
     }
     left.iter()
@@ -68,8 +71,8 @@ fn differences(expected: &str, seen: &str) -> Vec<Difference> {
             let (_, seen) = field(right);
             Difference {
                 what,
-                expected,
-                seen,
+                expected: shortened(expected),
+                seen: shortened(seen),
             }
         })
         .collect()
@@ -82,4 +85,14 @@ fn field(line: &str) -> (String, String) {
         Some((name, value)) => (name.trim_matches('"').to_owned(), value.to_owned()),
         None => (String::new(), line.to_owned()),
     }
+}
+
+/// The beginning of a long value, and how long it is.
+fn shortened(value: String) -> String {
+    let length = value.chars().count();
+    if length <= SHOWN {
+        return value;
+    }
+    let beginning: String = value.chars().take(SHOWN).collect();
+    format!("{beginning}… ({length} characters)")
 }

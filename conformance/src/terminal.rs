@@ -6,6 +6,7 @@ use std::fmt::Write;
 use ff_core::contract;
 use owo_colors::{OwoColorize, Style};
 
+use crate::registry::registry;
 use crate::report::{BackendReport, CaseReport, Report, Status, Totals};
 
 /// Columns that clause texts are wrapped to.
@@ -104,6 +105,9 @@ pub fn failure_text(backend: &str, case: &CaseReport, colour: bool) -> String {
         "FAIL".style(style),
         case.millis
     );
+    if let Some(known) = registry().iter().find(|known| known.slug == case.slug) {
+        text += &indented(known.title);
+    }
     for id in &case.clauses {
         if let Some(clause) = contract::clause(id) {
             text += &indented(&clause.to_string());

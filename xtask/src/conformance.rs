@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, Command, FromArgMatches};
 use ff_conformance::{
     Case, Options, Report, Selection, Totals, closing_line, run_backend, skip_backend, summary_text,
 };
@@ -13,7 +13,7 @@ use crate::backends::Backend;
 use crate::progress::{Bar, colour};
 use crate::{BREAKS, CONFORMS, Outcome};
 
-#[derive(Args, Default)]
+#[derive(Args)]
 pub(crate) struct Arguments {
     /// Backends to run the suite on; all of them if none is named
     backends: Vec<Backend>,
@@ -49,7 +49,18 @@ pub(crate) struct Arguments {
     report: PathBuf,
 }
 
-pub(crate) fn run(arguments: Arguments) -> Outcome {
+impl Arguments {
+    /// The whole suite on every backend, these of which must be there.
+    pub(crate) fn requiring(names: &[String]) -> Self {
+        let defaults = Command::new("conformance");
+        let matches = Self::augment_args(defaults).get_matches_from(["conformance"]);
+        let mut arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        arguments.require = names.to_vec();
+        arguments
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let selection = Selection {
         chapters: arguments.chapter.clone(),
         cases: arguments.case.clone(),
@@ -61,7 +72,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         return Ok(CONFORMS);
     }
     let required = required(&arguments.require)?;
-    let report = Runtime::new()?.block_on(run_suite(&arguments, &cases));
+    let report = Runtime::new()?.block_on(run_suite(arguments, &cases));
     write(&report, &arguments.report)?;
     print!("{}", summary_text(&report, colour()));
     println!("report: {}", arguments.report.join("report.json").display());

@@ -10,14 +10,11 @@ use tokio::runtime::Runtime;
 use crate::progress::Bar;
 use crate::{BREAKS, CONFORMS, Outcome};
 
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Arguments {
     /// Only deviants of this name, or that break this clause
     #[arg(value_name = "NAME|ID")]
     only: Vec<String>,
-    /// Cases at once
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    jobs: usize,
     /// Where every random choice starts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -27,7 +24,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let started = Instant::now();
     let options = Options {
         seed: arguments.seed,
-        jobs: arguments.jobs,
+        jobs: 16,
         shuffle: false,
         repeat: 1,
     };

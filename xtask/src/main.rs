@@ -35,7 +35,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Door::parse().command {
-        Command::Conformance(arguments) => conformance::run(arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Deviants(arguments) => deviants::run(&arguments),
     };

@@ -392,9 +392,17 @@ async fn result(world: World) -> Verdict {
     let every: Vec<u8> = (0..=u8::MAX).collect();
     for given in [Some(every), Some(Vec::new()), None] {
         let (id, handle) = world.claimed().await?;
-        expect_eq!(world.get_execution_result(&id).await?, None, "unfinished");
+        expect_eq!(
+            world.get_execution_result(&id).await?,
+            None,
+            "the result of what is not finished"
+        );
         world.complete(&handle, given.clone()).await?;
-        expect_eq!(world.get_execution_result(&id).await?, given, "completed");
+        expect_eq!(
+            world.get_execution_result(&id).await?,
+            given,
+            "the result once it is completed"
+        );
     }
     let (id, handle) = world.claimed().await?;
     world.cancel(&handle, "why").await?;
