@@ -1,5 +1,7 @@
 //! Runs of the suite: statuses, reports, and what a failure says.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

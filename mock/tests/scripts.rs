@@ -1,5 +1,7 @@
 //! What a mock can be told, and what it says when it was not called so.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::sync::Arc;
 
 use ff_core::backend::PrepareOutcome;

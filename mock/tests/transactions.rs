@@ -1,5 +1,7 @@
 //! How the rules use a store: retries, outboxes, and leaving nothing behind.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ff_core::backend::{BackendTag, PrepareOutcome};

@@ -1,5 +1,7 @@
 //! The table of methods and the trait say the same, in both directions.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

@@ -1,5 +1,7 @@
 //! Identifiers, partitions, states and errors.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use ff_core::backend::{
     BackendTag, Handle, HandleKind, HandleOpaque, HandlePayload, ScannerFilter,
 };

@@ -1,5 +1,7 @@
 //! What only SQLite has: opening, files, tables and the wake-up.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::sync::Arc;
 
 use ff_backend_sqlite::{OpenError, SqliteBackend, SqliteOptions};
