@@ -34,7 +34,7 @@ macro_rules! expect_refused {
         let answer = $answer;
         let seen = $crate::expect::code(&answer);
         #[allow(unused_mut, unused_assignments)]
-        let mut why = String::from("the call is refused");
+        let mut why = format!("{} is refused", stringify!($answer));
         $(why = format!($($why)+);)?
         let expected: &str = $code;
         if seen != expected {

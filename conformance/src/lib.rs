@@ -8,6 +8,7 @@
 
 #[macro_use]
 mod expect;
+mod builders;
 mod case;
 mod cases;
 pub mod deviants;
@@ -23,6 +24,7 @@ mod terminal;
 mod witness;
 mod world;
 
+pub use builders::{ExecutionBuilder, Worker};
 pub use case::{Case, Need, Verdict};
 pub use failure::{Difference, Failure};
 pub use harness::{CaseInfo, Deployment, Harness, HarnessError, Nemesis};
@@ -36,7 +38,7 @@ pub use report::{
 };
 pub use runner::{Options, Progress, run_backend, skip_backend};
 pub use terminal::{closing_line, failure_text, summary_text};
-pub use world::{ExecutionBuilder, Worker, World};
+pub use world::World;
 
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.
 #[macro_export]

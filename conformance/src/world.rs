@@ -1,29 +1,26 @@
 //! The world of a case: an empty deployment, a clock, and builders for what goes into it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ff_core::backend::{
-    CapabilitySet, ClaimPolicy, FailOutcome, FailureClass, FailureReason, Handle, Namespace,
-};
+use ff_core::backend::{FailOutcome, FailureClass, FailureReason, Handle, Namespace};
 use ff_core::clock::ManualClock;
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateExecutionArgs, CreateExecutionResult,
-    CreateFlowArgs, StageDependencyEdgeArgs, StageDependencyEdgeResult,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateExecutionArgs, CreateFlowArgs,
+    StageDependencyEdgeArgs, StageDependencyEdgeResult,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
-use ff_core::policy::{BackoffStrategy, ExecutionPolicy, RetryPolicy, RoutingRequirements};
-use ff_core::types::{
-    EdgeId, ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId,
-};
+use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
+use crate::builders::{ExecutionBuilder, Worker};
+use crate::case::Verdict;
 use crate::failure::Failure;
 use crate::harness::Deployment;
 use crate::witness::Witness;
@@ -127,41 +124,38 @@ impl World {
     /// Begins an execution with nothing special about it.
     pub fn execution(&self) -> ExecutionBuilder {
         let id = self.execution_id();
-        ExecutionBuilder {
-            world: self.clone(),
-            args: CreateExecutionArgs {
-                partition_id: id.partition(),
-                execution_id: id,
-                namespace: Namespace::new("tenant"),
-                lane_id: self.lane(),
-                execution_kind: "op".to_owned(),
-                input_payload: b"input".to_vec(),
-                payload_encoding: None,
-                priority: 0,
-                creator_identity: "suite".to_owned(),
-                idempotency_key: None,
-                tags: HashMap::new(),
-                policy: None,
-                delay_until: None,
-                execution_deadline_at: None,
-                now: TimestampMs::now(),
-            },
-        }
+        let args = CreateExecutionArgs {
+            partition_id: id.partition(),
+            execution_id: id,
+            namespace: Namespace::new("tenant"),
+            lane_id: self.lane(),
+            execution_kind: "op".to_owned(),
+            input_payload: b"input".to_vec(),
+            payload_encoding: None,
+            priority: 0,
+            creator_identity: "suite".to_owned(),
+            idempotency_key: None,
+            tags: HashMap::new(),
+            policy: None,
+            delay_until: None,
+            execution_deadline_at: None,
+            now: TimestampMs::now(),
+        };
+        ExecutionBuilder::new(self.clone(), args)
     }
 
     /// Begins a worker with nothing special about it.
     pub fn worker(&self) -> Worker {
-        Worker {
-            world: self.clone(),
-            lane: self.lane(),
-            offers: Vec::new(),
-            policy: ClaimPolicy::new(
-                WorkerId::new("worker"),
-                WorkerInstanceId::new("worker-1"),
-                30_000,
-                None,
-            ),
-        }
+        Worker::new(self.clone(), self.lane())
+    }
+
+    /// The executions created so far.
+    pub(crate) fn created(&self) -> Vec<ExecutionId> {
+        lock(&self.0.created).clone()
+    }
+
+    pub(crate) fn remember(&self, id: ExecutionId) {
+        lock(&self.0.created).push(id);
     }
 
     /// A new execution, claimed.
@@ -196,6 +190,22 @@ impl World {
         fields
             .remove(name)
             .ok_or_else(|| Failure::new(format!("there is an entry for {name}")))
+    }
+
+    /// Demands that these fields of an execution have these values.
+    pub(crate) async fn expect_fields<const N: usize, V: Shown>(
+        &self,
+        id: &ExecutionId,
+        expected: [(&str, V); N],
+    ) -> Verdict {
+        let names = expected.each_ref().map(|(name, _)| *name);
+        let seen = self
+            .read_exec_core_fields(self.partition_of(id), id, &names)
+            .await?;
+        let seen: BTreeMap<_, _> = seen.into_iter().collect();
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.shown()));
+        expect_eq!(seen, BTreeMap::from(expected), "the fields of {id}");
+        Ok(())
     }
 
     /// A new flow.
@@ -275,6 +285,29 @@ impl World {
     }
 }
 
+/// The value of a field as a case writes it: a text, or nothing.
+pub(crate) trait Shown {
+    fn shown(self) -> Option<String>;
+}
+
+impl Shown for &str {
+    fn shown(self) -> Option<String> {
+        Some(self.to_owned())
+    }
+}
+
+impl Shown for String {
+    fn shown(self) -> Option<String> {
+        Some(self)
+    }
+}
+
+impl<T: Shown> Shown for Option<T> {
+    fn shown(self) -> Option<String> {
+        self.and_then(T::shown)
+    }
+}
+
 /// The application of a dependency that was staged with these arguments.
 pub(crate) fn apply_args(staged: &StageDependencyEdgeArgs) -> ApplyDependencyToChildArgs {
     ApplyDependencyToChildArgs {
@@ -286,219 +319,6 @@ pub(crate) fn apply_args(staged: &StageDependencyEdgeArgs) -> ApplyDependencyToC
         data_passing_ref: staged.data_passing_ref.clone(),
         graph_revision: staged.expected_graph_revision,
         now: staged.now,
-    }
-}
-
-/// An execution to be.
-#[derive(Clone)]
-pub struct ExecutionBuilder {
-    world: World,
-    args: CreateExecutionArgs,
-}
-
-impl ExecutionBuilder {
-    #[must_use]
-    pub fn id(mut self, id: &ExecutionId) -> Self {
-        self.args.execution_id = id.clone();
-        self.args.partition_id = id.partition();
-        self
-    }
-
-    #[must_use]
-    pub fn payload(mut self, payload: &[u8]) -> Self {
-        self.args.input_payload = payload.to_vec();
-        self
-    }
-
-    #[must_use]
-    pub fn priority(mut self, priority: i32) -> Self {
-        self.args.priority = priority;
-        self
-    }
-
-    #[must_use]
-    pub fn lane(mut self, lane: &str) -> Self {
-        self.args.lane_id = LaneId::new(lane);
-        self
-    }
-
-    #[must_use]
-    pub fn namespace(mut self, namespace: &str) -> Self {
-        self.args.namespace = Namespace::new(namespace);
-        self
-    }
-
-    #[must_use]
-    pub fn tag(mut self, key: &str, value: &str) -> Self {
-        self.args.tags.insert(key.to_owned(), value.to_owned());
-        self
-    }
-
-    #[must_use]
-    pub fn key(mut self, key: &str) -> Self {
-        self.args.idempotency_key = Some(key.to_owned());
-        self
-    }
-
-    #[must_use]
-    pub fn delay_until(mut self, at: TimestampMs) -> Self {
-        self.args.delay_until = Some(at);
-        self
-    }
-
-    #[must_use]
-    pub fn policy(mut self, change: impl FnOnce(&mut ExecutionPolicy)) -> Self {
-        change(self.args.policy.get_or_insert_default());
-        self
-    }
-
-    /// Tokens that a worker must offer.
-    #[must_use]
-    pub fn requires(self, tokens: &[&str]) -> Self {
-        let required = tokens.iter().map(|token| (*token).to_owned()).collect();
-        self.policy(|policy| {
-            policy.routing_requirements = Some(RoutingRequirements {
-                required_capabilities: required,
-                ..RoutingRequirements::default()
-            });
-        })
-    }
-
-    /// So many retries, each after the same wait.
-    #[must_use]
-    pub fn retries(self, max_retries: u32, delay_ms: u64) -> Self {
-        self.retry_policy(RetryPolicy {
-            max_retries,
-            backoff: BackoffStrategy::Fixed { delay_ms },
-            ..RetryPolicy::default()
-        })
-    }
-
-    #[must_use]
-    pub fn retry_policy(self, retry: RetryPolicy) -> Self {
-        self.policy(|policy| policy.retry_policy = Some(retry))
-    }
-
-    /// Changes any argument.
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut CreateExecutionArgs)) -> Self {
-        change(&mut self.args);
-        self
-    }
-
-    pub fn args(&self) -> CreateExecutionArgs {
-        self.args.clone()
-    }
-
-    /// Creates it, and demands that it is new.
-    pub async fn create(self) -> Result<ExecutionId, Failure> {
-        let expected = self.args.execution_id.clone();
-        match self.try_create().await? {
-            CreateExecutionResult::Created { execution_id, .. } if execution_id == expected => {
-                Ok(execution_id)
-            }
-            other => Err(Failure::new(format!(
-                "{expected} is created, not {other:?}"
-            ))),
-        }
-    }
-
-    pub async fn try_create(self) -> Result<CreateExecutionResult, EngineError> {
-        let id = self.args.execution_id.clone();
-        let result = self.world.create_execution(self.args).await?;
-        lock(&self.world.0.created).push(id);
-        Ok(result)
-    }
-
-    /// Creates and claims it.
-    pub async fn claimed(self) -> Result<(ExecutionId, Handle), Failure> {
-        let mut worker = self.world.worker();
-        worker.lane = self.args.lane_id.clone();
-        let id = self.create().await?;
-        let handle = worker.claim().await?;
-        Ok((id, handle))
-    }
-}
-
-/// A worker about to claim.
-#[derive(Clone)]
-pub struct Worker {
-    world: World,
-    lane: LaneId,
-    offers: Vec<String>,
-    policy: ClaimPolicy,
-}
-
-impl Worker {
-    #[must_use]
-    pub fn lane(mut self, lane: &str) -> Self {
-        self.lane = LaneId::new(lane);
-        self
-    }
-
-    /// Tokens it offers.
-    #[must_use]
-    pub fn offers(mut self, tokens: &[&str]) -> Self {
-        self.offers = tokens.iter().map(|token| (*token).to_owned()).collect();
-        self
-    }
-
-    /// The length of its leases, in milliseconds.
-    #[must_use]
-    pub fn ttl(mut self, millis: u32) -> Self {
-        self.policy.lease_ttl_ms = millis;
-        self
-    }
-
-    #[must_use]
-    pub fn named(mut self, worker: &str, instance: &str) -> Self {
-        self.policy.worker_id = WorkerId::new(worker);
-        self.policy.worker_instance_id = WorkerInstanceId::new(instance);
-        self
-    }
-
-    #[must_use]
-    pub fn waiting(mut self, limit: Duration) -> Self {
-        self.policy.max_wait = Some(limit);
-        self
-    }
-
-    /// Claims, and demands that there is work.
-    pub async fn claim(&self) -> Result<Handle, Failure> {
-        let claimed = self.try_claim().await?;
-        claimed.ok_or_else(|| Failure::new("there is work to claim"))
-    }
-
-    pub async fn try_claim(&self) -> Result<Option<Handle>, EngineError> {
-        let offers = CapabilitySet::new(self.offers.clone());
-        self.world
-            .claim(&self.lane, &offers, self.policy.clone())
-            .await
-    }
-
-    /// Claims under an instance name of its own, and tells which execution it was.
-    pub async fn claim_next(&self) -> Result<Option<(ExecutionId, Handle)>, Failure> {
-        let instance = self.world.uuid().to_string();
-        let worker = self.policy.worker_id.as_str().to_owned();
-        let Some(handle) = self.clone().named(&worker, &instance).try_claim().await? else {
-            return Ok(None);
-        };
-        let created = lock(&self.world.0.created).clone();
-        for id in created {
-            let snapshot = self.world.describe_execution(&id).await?;
-            let lease = snapshot.and_then(|snapshot| snapshot.current_lease);
-            if lease.is_some_and(|lease| lease.worker_instance_id.as_str() == instance) {
-                return Ok(Some((id, handle)));
-            }
-        }
-        Err(Failure::new(
-            "a claimed execution shows its worker instance",
-        ))
-    }
-
-    /// Claims, and tells only which execution it was.
-    pub async fn claims(&self) -> Result<Option<ExecutionId>, Failure> {
-        Ok(self.claim_next().await?.map(|(id, _)| id))
     }
 }
 

@@ -39,7 +39,9 @@ struct State {
     claimable: OrdMap<(LaneId, BTreeSet<String>), OrdSet<OrderKey>>,
     flows: HashMap<FlowId, Flow>,
     members: OrdSet<(FlowId, ExecutionId)>,
-    edges: OrdMap<(FlowId, EdgeId), Edge>,
+    edges: HashMap<(FlowId, EdgeId), Edge>,
+    edges_from: OrdSet<(FlowId, ExecutionId, EdgeId)>,
+    edges_to: OrdSet<(FlowId, ExecutionId, EdgeId)>,
     completions: Vector<CompletionRecord>,
     lease_events: Vector<LeaseRecord>,
 }
@@ -139,15 +141,18 @@ impl MemoryTx {
         state.executions.insert(execution.id.clone(), execution);
     }
 
-    fn edges_where(&self, flow: &FlowId, keep: impl Fn(&Edge) -> bool) -> Vec<Edge> {
-        let first = (*flow, EdgeId::from_uuid(uuid::Uuid::nil()));
-        self.draft
-            .edges
+    /// The edges of a member that an index names.
+    fn edges_of(
+        &self,
+        index: &OrdSet<(FlowId, ExecutionId, EdgeId)>,
+        flow: &FlowId,
+        member: &ExecutionId,
+    ) -> Vec<Edge> {
+        let first = (*flow, member.clone(), EdgeId::from_uuid(uuid::Uuid::nil()));
+        index
             .range(first..)
-            .map(|(_, edge)| edge)
-            .take_while(|edge| edge.flow == *flow)
-            .filter(|edge| keep(edge))
-            .cloned()
+            .take_while(|(of, end, _)| of == flow && end == member)
+            .filter_map(|(_, _, id)| self.draft.edges.get(&(*flow, *id)).cloned())
             .collect()
     }
 }
@@ -316,16 +321,19 @@ impl Tx for MemoryTx {
     }
 
     async fn put_edge(&mut self, edge: &Edge) -> Result<()> {
+        let key = |end: &ExecutionId| (edge.flow, end.clone(), edge.id);
+        self.draft.edges_from.insert(key(&edge.upstream));
+        self.draft.edges_to.insert(key(&edge.downstream));
         self.draft.edges.insert((edge.flow, edge.id), edge.clone());
         Ok(())
     }
 
     async fn edges_from(&mut self, flow: &FlowId, upstream: &ExecutionId) -> Result<Vec<Edge>> {
-        Ok(self.edges_where(flow, |edge| edge.upstream == *upstream))
+        Ok(self.edges_of(&self.draft.edges_from, flow, upstream))
     }
 
     async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
-        Ok(self.edges_where(flow, |edge| edge.downstream == *downstream))
+        Ok(self.edges_of(&self.draft.edges_to, flow, downstream))
     }
 
     async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {

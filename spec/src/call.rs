@@ -191,6 +191,24 @@ impl Method {
         !DESCRIPTIVE.contains(&self)
     }
 
+    /// Whether it only looks and changes nothing.
+    pub fn is_read(self) -> bool {
+        let looks = [
+            "describe_",
+            "evaluate_",
+            "get_",
+            "list_",
+            "observe_",
+            "read_",
+            "resolve_execution_",
+        ];
+        looks.iter().any(|prefix| self.as_str().starts_with(prefix))
+            || matches!(
+                self,
+                Self::Ping | Self::ScanEligibleExecutions | Self::ServerTimeMs | Self::TailStream
+            )
+    }
+
     /// Whether the trait's default already does what the contract asks, so that every backend
     /// provides the method.
     pub fn has_working_default(self) -> bool {

@@ -6,6 +6,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::contracts::EdgeSnapshot;
+use crate::error::ErrorClass;
 use crate::intern::intern;
 use crate::stream_subscribe::StreamCursor;
 
@@ -184,27 +185,6 @@ kinds! {
 
     /// The engine contradicts itself.
     BugKind { AttemptNotInCreatedState }
-}
-
-/// What a caller can do about an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorClass {
-    /// The call will never succeed as it stands.
-    Terminal,
-    /// The same call may succeed later.
-    Retryable,
-    /// The work was taken away on purpose.
-    Cooperative,
-    /// The call had happened before.
-    Informational,
-    /// The engine is wrong.
-    Bug,
-    /// Part of normal operation.
-    Expected,
-    /// Worth knowing, no reason to stop.
-    Advisory,
-    /// A limit was passed that only warns.
-    SoftError,
 }
 
 impl EngineError {

@@ -13,6 +13,7 @@ pub mod contracts;
 pub mod dispatch;
 pub mod engine_backend;
 pub mod engine_error;
+pub mod error;
 mod intern;
 mod live;
 mod methods;

@@ -8,8 +8,9 @@ use ff_core::backend::{
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{
-    ConflictKind, ContentionKind, EngineError, ErrorClass, StateKind, backend_context, codes,
+    ConflictKind, ContentionKind, EngineError, StateKind, backend_context, codes,
 };
+use ff_core::error::ErrorClass;
 use ff_core::partition::{
     Partition, PartitionConfig, PartitionFamily, PartitionKey, PartitionKeyParseError,
     budget_partition, flow_partition, quota_partition, solo_partition,

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 pub(crate) enum Backend {
     /// The in-memory model
     Mock,
-    /// `SQLite`, a file for each case
+    /// SQLite, a file for each case
     Sqlite,
 }
 
@@ -40,7 +40,7 @@ impl Backend {
     }
 }
 
-/// Deploys `SQLite` on files in a directory that goes when the run is over.
+/// Deploys SQLite on files in a directory that goes when the run is over.
 struct SqliteHarness {
     directory: TempDir,
     files: AtomicU64,

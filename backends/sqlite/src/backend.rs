@@ -17,7 +17,7 @@ use tokio::sync::broadcast;
 use crate::open::{OpenError, SqliteOptions};
 use crate::store::{OutboxEvent, SqliteStore};
 
-/// A durable-execution engine in one `SQLite` database.
+/// A durable-execution engine in one SQLite database.
 pub struct SqliteBackend {
     engine: Transactional<SqliteStore>,
 }

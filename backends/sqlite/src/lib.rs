@@ -1,4 +1,4 @@
-//! `SQLite` as a backend: one file or memory, one writer. For development and tests; it opens only
+//! SQLite as a backend: one file or memory, one writer. For development and tests; it opens only
 //! where `FF_DEV_MODE=1` says that this is meant.
 
 mod backend;

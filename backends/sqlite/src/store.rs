@@ -299,11 +299,11 @@ impl Tx for SqliteTx {
     ) -> Result<Vec<ExecutionId>> {
         // Byte order of the UUIDs is byte order of the ids of one partition.
         let sql = "SELECT partition_key, execution_id FROM ff_exec_core \
-                   WHERE partition_key = ? AND (?2 IS NULL OR execution_id > ?2) \
-                   ORDER BY execution_id LIMIT ?3";
+                   WHERE partition_key = ? AND execution_id > ? \
+                   ORDER BY execution_id LIMIT ?";
         let page = sqlx::query(sql)
             .bind(partition)
-            .bind(cursor.map(ExecutionId::uuid))
+            .bind(cursor.map_or_else(Vec::new, |cursor| cursor.uuid().as_bytes().to_vec()))
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
         let rows = self.all(page).await?;
         rows.iter().map(row::execution_id).collect()
@@ -446,7 +446,7 @@ impl Tx for SqliteTx {
     }
 }
 
-/// `SQLite` reports a lock that it could not get as busy or locked.
+/// SQLite reports a lock that it could not get as busy or locked.
 pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     const BUSY: i32 = 5;
     const LOCKED: i32 = 6;

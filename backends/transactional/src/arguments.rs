@@ -30,8 +30,14 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
         }
         Call::GetExecutionTag { key, .. } => validate_tag_key(key),
         Call::ListExecutions {
-            partition, cursor, ..
-        } => list_partition(partition, cursor.as_ref()),
+            partition,
+            cursor,
+            limit,
+        } => {
+            list_partition(partition, cursor.as_ref())?;
+            integer("limit", *limit as u64)
+        }
+        Call::ListLanes { limit, .. } => integer("limit", *limit as u64),
         Call::Claim {
             lane: lane_id,
             capabilities,
@@ -110,7 +116,10 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             )))
         }
         Call::StageDependencyEdge { args } => stage_edge(args),
-        Call::ApplyDependencyToChild { args } => instant("now", args.now),
+        Call::ApplyDependencyToChild { args } => {
+            instant("now", args.now)?;
+            integer("graph_revision", args.graph_revision)
+        }
         _ => Ok(()),
     }
 }
@@ -253,6 +262,7 @@ fn stage_edge(args: &StageDependencyEdgeArgs) -> Check {
     }
     name("dependency kind", &args.dependency_kind)?;
     optional_text("data reference", args.data_passing_ref.as_deref())?;
+    integer("expected_graph_revision", args.expected_graph_revision)?;
     instant("now", args.now)
 }
 

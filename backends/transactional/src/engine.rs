@@ -209,22 +209,10 @@ impl<S: Store> Dispatch for Transactional<S> {
 }
 
 fn access(method: Method) -> Access {
-    match method {
-        Method::DescribeExecution
-        | Method::GetExecutionNamespace
-        | Method::GetExecutionResult
-        | Method::GetExecutionTag
-        | Method::ListExecutions
-        | Method::ListLanes
-        | Method::Ping
-        | Method::ReadCurrentAttemptIndex
-        | Method::ReadExecCoreFields
-        | Method::ReadExecutionContext
-        | Method::ReadExecutionInfo
-        | Method::ReadExecutionState
-        | Method::ReadTotalAttemptCount
-        | Method::ServerTimeMs => Access::Read,
-        _ => Access::Write,
+    if method.is_read() {
+        Access::Read
+    } else {
+        Access::Write
     }
 }
 

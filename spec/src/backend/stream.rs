@@ -241,10 +241,9 @@ impl BestEffortLiveConfig {
         }
     }
 
-    #[must_use]
-    pub fn with_ttl(mut self, ttl_ms: u32) -> Self {
-        self.ttl_ms = ttl_ms;
-        self
+    /// The same as [`BestEffortLiveConfig::new`].
+    pub fn with_ttl(ttl_ms: u32) -> Self {
+        Self::new(ttl_ms)
     }
 
     #[must_use]

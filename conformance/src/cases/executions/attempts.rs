@@ -93,16 +93,19 @@ async fn expect_ended(world: &World, id: &ff_core::types::ExecutionId, outcome: 
     } else {
         outcome
     };
-    for (field, value) in [
-        ("lifecycle_phase", "terminal".to_owned()),
-        ("eligibility_state", "not_applicable".to_owned()),
-        ("terminal_outcome", outcome.to_owned()),
-        ("attempt_state", "attempt_terminal".to_owned()),
-        ("public_state", public.to_owned()),
-        ("completed_at", world.now().to_string()),
-    ] {
-        expect_eq!(world.field(id, field).await?, Some(value), "{field}");
-    }
+    world
+        .expect_fields(
+            id,
+            [
+                ("lifecycle_phase", "terminal".to_owned()),
+                ("eligibility_state", "not_applicable".to_owned()),
+                ("terminal_outcome", outcome.to_owned()),
+                ("attempt_state", "attempt_terminal".to_owned()),
+                ("public_state", public.to_owned()),
+                ("completed_at", world.now().to_string()),
+            ],
+        )
+        .await?;
     expect_eq!(
         world.worker().try_claim().await?,
         None,

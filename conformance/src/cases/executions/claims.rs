@@ -463,26 +463,25 @@ async fn effect(world: World) -> Verdict {
     for round in 0..3_u32 {
         let handle = world.worker().ttl(1_000).named("w", "w-1").claim().await?;
         let now = world.now().0;
-        for (field, value) in [
-            ("lifecycle_phase", "active".to_owned()),
-            ("ownership_state", "leased".to_owned()),
-            ("eligibility_state", "not_applicable".to_owned()),
-            ("attempt_state", "running_attempt".to_owned()),
-            ("total_attempt_count", (round + 1).to_string()),
-            ("current_attempt_index", round.to_string()),
-            ("current_lease_epoch", (round + 1).to_string()),
-            ("current_worker_id", "w".to_owned()),
-            ("current_worker_instance_id", "w-1".to_owned()),
-            ("lease_acquired_at", now.to_string()),
-            ("lease_expires_at", (now + 1_000).to_string()),
-            ("started_at", started.to_string()),
-        ] {
-            expect_eq!(
-                world.field(&id, field).await?,
-                Some(value),
-                "{field}, round {round}"
-            );
-        }
+        world
+            .expect_fields(
+                &id,
+                [
+                    ("lifecycle_phase", "active".to_owned()),
+                    ("ownership_state", "leased".to_owned()),
+                    ("eligibility_state", "not_applicable".to_owned()),
+                    ("attempt_state", "running_attempt".to_owned()),
+                    ("total_attempt_count", (round + 1).to_string()),
+                    ("current_attempt_index", round.to_string()),
+                    ("current_lease_epoch", (round + 1).to_string()),
+                    ("current_worker_id", "w".to_owned()),
+                    ("current_worker_instance_id", "w-1".to_owned()),
+                    ("lease_acquired_at", now.to_string()),
+                    ("lease_expires_at", (now + 1_000).to_string()),
+                    ("started_at", started.to_string()),
+                ],
+            )
+            .await?;
         expect_eq!(
             world.field(&id, "blocking_reason").await?,
             None,
@@ -601,14 +600,17 @@ async fn promote(world: World) -> Verdict {
     world.fail_with(&handle, FailureClass::Transient).await?;
     world.advance_ms(100);
     world.promote(&id).await?;
-    for (field, value) in [
-        ("eligibility_state", Some("eligible_now")),
-        ("blocking_reason", Some("waiting_for_worker")),
-        ("attempt_state", Some("pending_retry_attempt")),
-        ("delay_until", None),
-    ] {
-        expect_eq!(world.field(&id, field).await?.as_deref(), value, "{field}");
-    }
+    world
+        .expect_fields(
+            &id,
+            [
+                ("eligibility_state", Some("eligible_now")),
+                ("blocking_reason", Some("waiting_for_worker")),
+                ("attempt_state", Some("pending_retry_attempt")),
+                ("delay_until", None),
+            ],
+        )
+        .await?;
     expect_eq!(
         world.worker().claims().await?,
         Some(id),

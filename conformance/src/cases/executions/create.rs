@@ -148,19 +148,18 @@ async fn waiting(world: World) -> Verdict {
         public_state: PublicState::Waiting,
     };
     expect_eq!(execution.try_create().await?, created, "it is created");
-    for (field, value) in [
-        ("lifecycle_phase", "runnable"),
-        ("ownership_state", "unowned"),
-        ("eligibility_state", "eligible_now"),
-        ("blocking_reason", "waiting_for_worker"),
-        ("attempt_state", "pending_first_attempt"),
-    ] {
-        expect_eq!(
-            world.field(&id, field).await?.as_deref(),
-            Some(value),
-            "{field}"
-        );
-    }
+    world
+        .expect_fields(
+            &id,
+            [
+                ("lifecycle_phase", "runnable"),
+                ("ownership_state", "unowned"),
+                ("eligibility_state", "eligible_now"),
+                ("blocking_reason", "waiting_for_worker"),
+                ("attempt_state", "pending_first_attempt"),
+            ],
+        )
+        .await?;
     expect_eq!(
         world.worker().claims().await?,
         Some(id),
@@ -203,18 +202,17 @@ async fn delayed(world: World) -> Verdict {
         public_state: PublicState::Delayed,
     };
     expect_eq!(execution.try_create().await?, created, "it is created");
-    for (field, value) in [
-        ("eligibility_state", "not_eligible_until_time"),
-        ("blocking_reason", "waiting_for_delay"),
-        ("attempt_state", "pending_first_attempt"),
-        ("delay_until", &until.to_string()),
-    ] {
-        expect_eq!(
-            world.field(&id, field).await?.as_deref(),
-            Some(value),
-            "{field}"
-        );
-    }
+    world
+        .expect_fields(
+            &id,
+            [
+                ("eligibility_state", "not_eligible_until_time"),
+                ("blocking_reason", "waiting_for_delay"),
+                ("attempt_state", "pending_first_attempt"),
+                ("delay_until", &until.to_string()),
+            ],
+        )
+        .await?;
     world.advance_ms(60_000);
     expect_eq!(
         world.worker().claims().await?,

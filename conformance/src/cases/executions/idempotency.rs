@@ -4,8 +4,9 @@ use ff_core::contracts::CreateExecutionResult;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::ExecutionId;
 
+use crate::builders::ExecutionBuilder;
 use crate::case::{Case, Verdict, case};
-use crate::world::{ExecutionBuilder, World};
+use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
     case!(

@@ -251,16 +251,15 @@ async fn lapse_on_contact(world: World) -> Verdict {
             _ => world.cancel(&handle, "why").await,
         };
         expect_refused!(answer, "state.lease_expired", "{call}");
-        for (field, value) in [
-            ("ownership_state", "lease_expired_reclaimable".to_owned()),
-            ("lease_expired_at", world.now().to_string()),
-        ] {
-            expect_eq!(
-                world.field(&id, field).await?,
-                Some(value),
-                "{field} after {call}"
-            );
-        }
+        world
+            .expect_fields(
+                &id,
+                [
+                    ("ownership_state", "lease_expired_reclaimable".to_owned()),
+                    ("lease_expired_at", world.now().to_string()),
+                ],
+            )
+            .await?;
         let before = world.observe(&id).await?;
         world.advance_ms(5);
         expect_refused!(world.renew(&handle).await, "state.lease_expired", "again");
@@ -380,13 +379,12 @@ async fn released(world: World) -> Verdict {
         ] {
             expect_eq!(world.field(&id, field).await?, None, "{field} after {end}");
         }
-        for (field, value) in [("ownership_state", "unowned"), ("current_lease_epoch", "1")] {
-            expect_eq!(
-                world.field(&id, field).await?.as_deref(),
-                Some(value),
-                "{field}, {end}"
-            );
-        }
+        world
+            .expect_fields(
+                &id,
+                [("ownership_state", "unowned"), ("current_lease_epoch", "1")],
+            )
+            .await?;
     }
     Ok(())
 }
@@ -426,22 +424,25 @@ async fn mark(world: World) -> Verdict {
     let lease = world.field(&id, "current_lease_id").await?;
     world.advance_ms(130);
     world.mark_lapsed(&id).await?;
-    for (field, value) in [
-        ("lifecycle_phase", Some("active".to_owned())),
-        (
-            "ownership_state",
-            Some("lease_expired_reclaimable".to_owned()),
-        ),
-        ("public_state", Some("active".to_owned())),
-        ("blocking_reason", Some("waiting_for_worker".to_owned())),
-        ("attempt_state", Some("attempt_interrupted".to_owned())),
-        ("lease_expired_at", Some(world.now().to_string())),
-        ("current_lease_id", lease),
-        ("current_worker_instance_id", Some("w-1".to_owned())),
-        ("current_lease_epoch", Some("1".to_owned())),
-    ] {
-        expect_eq!(world.field(&id, field).await?, value, "{field}");
-    }
+    world
+        .expect_fields(
+            &id,
+            [
+                ("lifecycle_phase", Some("active".to_owned())),
+                (
+                    "ownership_state",
+                    Some("lease_expired_reclaimable".to_owned()),
+                ),
+                ("public_state", Some("active".to_owned())),
+                ("blocking_reason", Some("waiting_for_worker".to_owned())),
+                ("attempt_state", Some("attempt_interrupted".to_owned())),
+                ("lease_expired_at", Some(world.now().to_string())),
+                ("current_lease_id", lease),
+                ("current_worker_instance_id", Some("w-1".to_owned())),
+                ("current_lease_epoch", Some("1".to_owned())),
+            ],
+        )
+        .await?;
     expect_refused!(world.complete(&handle, None).await, "state.lease_expired");
     Ok(())
 }

@@ -123,7 +123,7 @@ async fn limits(world: World) -> Verdict {
         (0, None),
         "a limit of 0"
     );
-    let most = world.list_executions(key, None, usize::MAX).await?;
+    let most = world.list_executions(key, None, 1 << 40).await?;
     expect_eq!(most.executions.len(), 1_000, "the longest page");
     expect_eq!(
         most.next_cursor.as_ref(),

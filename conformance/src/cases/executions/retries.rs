@@ -306,21 +306,24 @@ async fn effect(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(3, 500).claimed().await?;
     world.advance_ms(11);
     world.fail_with(&handle, FailureClass::Timeout).await?;
-    for (field, value) in [
-        ("lifecycle_phase", "runnable".to_owned()),
-        ("eligibility_state", "not_eligible_until_time".to_owned()),
-        ("blocking_reason", "waiting_for_retry_backoff".to_owned()),
-        ("attempt_state", "pending_retry_attempt".to_owned()),
-        ("terminal_outcome", "none".to_owned()),
-        ("public_state", "delayed".to_owned()),
-        ("retry_count", "1".to_owned()),
-        ("total_attempt_count", "1".to_owned()),
-        ("failure_reason", "boom".to_owned()),
-        ("failure_category", "timeout".to_owned()),
-        ("delay_until", world.in_ms(500).to_string()),
-    ] {
-        expect_eq!(world.field(&id, field).await?, Some(value), "{field}");
-    }
+    world
+        .expect_fields(
+            &id,
+            [
+                ("lifecycle_phase", "runnable".to_owned()),
+                ("eligibility_state", "not_eligible_until_time".to_owned()),
+                ("blocking_reason", "waiting_for_retry_backoff".to_owned()),
+                ("attempt_state", "pending_retry_attempt".to_owned()),
+                ("terminal_outcome", "none".to_owned()),
+                ("public_state", "delayed".to_owned()),
+                ("retry_count", "1".to_owned()),
+                ("total_attempt_count", "1".to_owned()),
+                ("failure_reason", "boom".to_owned()),
+                ("failure_category", "timeout".to_owned()),
+                ("delay_until", world.in_ms(500).to_string()),
+            ],
+        )
+        .await?;
     expect_eq!(
         world.field(&id, "completed_at").await?,
         None,

@@ -160,19 +160,18 @@ async fn blocks(world: World) -> Verdict {
     for (revision, child) in [(3, &waiting), (4, &delayed)] {
         let edge = world.staged(&flow, &up, child, revision).await?;
         world.apply_dependency_to_child(edge).await?;
-        for (field, value) in [
-            ("lifecycle_phase", "runnable"),
-            ("eligibility_state", "blocked_by_dependencies"),
-            ("blocking_reason", "waiting_for_children"),
-            ("attempt_state", "pending_first_attempt"),
-            ("public_state", "waiting_children"),
-        ] {
-            expect_eq!(
-                world.field(child, field).await?.as_deref(),
-                Some(value),
-                "{field}"
-            );
-        }
+        world
+            .expect_fields(
+                child,
+                [
+                    ("lifecycle_phase", "runnable"),
+                    ("eligibility_state", "blocked_by_dependencies"),
+                    ("blocking_reason", "waiting_for_children"),
+                    ("attempt_state", "pending_first_attempt"),
+                    ("public_state", "waiting_children"),
+                ],
+            )
+            .await?;
     }
     world.advance_ms(10);
     world.promote(&delayed).await?;
@@ -269,7 +268,10 @@ async fn concurrent(world: World) -> Verdict {
 async fn revision(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
-    for (n, revision) in [0, 1_000, u64::MAX].into_iter().enumerate() {
+    for (n, revision) in [0, 1_000, ff_core::types::MAX_INTEGER]
+        .into_iter()
+        .enumerate()
+    {
         let mut edge = world.staged(&flow, &up, &down, 2 + n as u64).await?;
         edge.graph_revision = revision;
         let count = u32::try_from(n + 1).unwrap_or(u32::MAX);

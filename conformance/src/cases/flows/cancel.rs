@@ -209,24 +209,23 @@ async fn all(world: World) -> Verdict {
         } else {
             "none"
         };
-        for (field, value) in [
-            ("lifecycle_phase", Some("terminal")),
-            ("ownership_state", Some("unowned")),
-            ("eligibility_state", Some("not_applicable")),
-            ("blocking_reason", None),
-            ("terminal_outcome", Some("cancelled")),
-            ("attempt_state", Some(attempt)),
-            ("cancellation_reason", Some("flow_cancelled")),
-            ("cancelled_by", Some("cancel_flow")),
-            ("current_lease_id", None),
-            ("delay_until", None),
-        ] {
-            expect_eq!(
-                world.field(member, field).await?.as_deref(),
-                value,
-                "{field}"
-            );
-        }
+        world
+            .expect_fields(
+                member,
+                [
+                    ("lifecycle_phase", Some("terminal")),
+                    ("ownership_state", Some("unowned")),
+                    ("eligibility_state", Some("not_applicable")),
+                    ("blocking_reason", None),
+                    ("terminal_outcome", Some("cancelled")),
+                    ("attempt_state", Some(attempt)),
+                    ("cancellation_reason", Some("flow_cancelled")),
+                    ("cancelled_by", Some("cancel_flow")),
+                    ("current_lease_id", None),
+                    ("delay_until", None),
+                ],
+            )
+            .await?;
         let ended = world.field(member, "completed_at").await?;
         expect_eq!(ended, Some(world.now().to_string()), "completed_at");
     }

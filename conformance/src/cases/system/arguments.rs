@@ -66,6 +66,12 @@ pub(super) const CASES: &[Case] = &[
         large_integers
     ),
     case!(
+        "system.arguments.large-integers-elsewhere",
+        ["SYS-029"],
+        "Integers beyond 2^53 − 1 in limits, revisions and times of flows.",
+        large_integers_elsewhere
+    ),
+    case!(
         "system.arguments.largest-integer",
         ["SYS-029"],
         "2^53 − 1 itself is accepted and comes back.",
@@ -325,6 +331,39 @@ async fn large_integers(world: World) -> Verdict {
             .promote_delayed(partition, &lane, &id, TimestampMs(BEYOND))
             .await,
         "validation.invalid_input"
+    );
+    Ok(())
+}
+
+async fn large_integers_elsewhere(world: World) -> Verdict {
+    const BEYOND: u64 = 1 << 53;
+    let refused = "validation.invalid_input";
+    let late = TimestampMs(BEYOND.cast_signed());
+    let flow = world.flow().await?;
+    let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
+    let limit = usize::try_from(BEYOND).unwrap_or(usize::MAX);
+    expect_refused!(world.list_lanes(None, limit).await, refused);
+    let listed = world
+        .list_executions(world.partition_key_of(&up), None, limit)
+        .await;
+    expect_refused!(listed, refused, "a limit");
+    let mut args = world.flow_args(FlowId::from_uuid(world.uuid()));
+    args.now = late;
+    expect_refused!(world.create_flow(args).await, refused, "a flow's now");
+    for revision in [BEYOND, u64::MAX] {
+        let args = world.edge_args(&flow, &up, &down, revision);
+        expect_refused!(
+            world.stage_dependency_edge(args).await,
+            refused,
+            "revision {revision}"
+        );
+    }
+    let mut edge = world.staged(&flow, &up, &down, 2).await?;
+    edge.graph_revision = BEYOND;
+    expect_refused!(
+        world.apply_dependency_to_child(edge).await,
+        refused,
+        "an application's"
     );
     Ok(())
 }
