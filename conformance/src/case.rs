@@ -54,6 +54,10 @@ impl Case {
         self.slug.split('.').next().unwrap_or(self.slug)
     }
 
+    pub(crate) fn is_gate(&self) -> bool {
+        matches!(self.body, Body::Gate(_))
+    }
+
     pub(crate) async fn run(&self, world: World) -> Verdict {
         match self.body {
             Body::Written(body) => body(world).await,

@@ -123,6 +123,10 @@ pub(crate) async fn run_case(harness: &Arc<dyn Harness>, case: &Case, seed: u64)
     drop((world, deployment));
 
     match (unclaimed, outcome) {
+        // A gate goes on after the unavailable call, to see what it changed.
+        (Some(_), Err(failure)) if case.is_gate() => {
+            failed(harness, case, seed, failure, story, started)
+        }
         (Some(unclaimed), _) => {
             let method = unclaimed.method;
             match unclaimed.but_answered {

@@ -17,7 +17,7 @@ use rand::{RngCore, SeedableRng};
 
 /// The trait's methods as its source has them: name, and whether each is a call.
 fn trait_methods() -> BTreeMap<String, bool> {
-    let source = include_str!("../src/engine_backend.rs");
+    let source = include_str!("../src/engine_backend/mod.rs");
     let file = syn::parse_file(source).expect("the trait's file parses");
     let items = file.items.into_iter().find_map(|item| match item {
         syn::Item::Trait(found) if found.ident == "EngineBackend" => Some(found.items),

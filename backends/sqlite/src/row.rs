@@ -148,12 +148,7 @@ pub(crate) fn bind(statement: Statement, record: &Execution) -> Result<Statement
 /// Reads a record; whatever does not decode is corruption, never a default.
 pub(crate) fn decode(row: &SqliteRow) -> Result<Execution, StoreError> {
     let time = |name: &str| optional::<i64>(row, name).map(|at| at.map(TimestampMs));
-    let (phase, outcome) = match get::<String>(row, "lifecycle_phase")?.as_str() {
-        text if LifecyclePhase::from_str(text).is_ok() => {
-            (literal(row, "lifecycle_phase")?, TerminalOutcome::None)
-        }
-        _ => (LifecyclePhase::Terminal, literal(row, "lifecycle_phase")?),
-    };
+    let (phase, outcome) = phase_and_outcome(&get::<String>(row, "lifecycle_phase")?)?;
     let policy = optional::<String>(row, "policy")?
         .map(|text| serde_json::from_str(&text))
         .transpose()
@@ -263,10 +258,25 @@ fn attempt_state(state: AttemptState) -> &'static str {
     }
 }
 
+/// One column for both: the phase, or once it is terminal the outcome.
 fn phase(record: &Execution) -> &'static str {
     match record.phase {
         LifecyclePhase::Terminal => record.outcome.as_str(),
         other => other.as_str(),
+    }
+}
+
+/// What [`phase`] wrote.
+fn phase_and_outcome(text: &str) -> Result<(LifecyclePhase, TerminalOutcome), StoreError> {
+    match (text.parse(), text.parse()) {
+        (Ok(phase), _) if phase != LifecyclePhase::Terminal => Ok((phase, TerminalOutcome::None)),
+        (_, Ok(outcome)) if outcome != TerminalOutcome::None => {
+            Ok((LifecyclePhase::Terminal, outcome))
+        }
+        _ => Err(corrupt(
+            "lifecycle_phase",
+            &format!("{text:?} is not known"),
+        )),
     }
 }
 

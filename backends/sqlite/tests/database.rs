@@ -241,6 +241,8 @@ async fn rows_that_do_not_decode_are_corrupt() {
     for damage in [
         "UPDATE ff_exec_core SET ownership_state = 'mine'",
         "UPDATE ff_exec_core SET lifecycle_phase = 'gone'",
+        "UPDATE ff_exec_core SET lifecycle_phase = 'terminal'",
+        "UPDATE ff_exec_core SET lifecycle_phase = 'none'",
         "UPDATE ff_exec_core SET policy = '{'",
         "UPDATE ff_exec_core SET lease_id = x'00'",
     ] {

@@ -5,6 +5,7 @@ mod attempts;
 mod executions;
 mod flows;
 mod leases;
+mod reads;
 mod system;
 mod tampering;
 
@@ -61,6 +62,7 @@ pub fn all() -> Vec<Deviant> {
     [
         system::DEVIANTS,
         executions::DEVIANTS,
+        reads::DEVIANTS,
         leases::DEVIANTS,
         attempts::DEVIANTS,
         flows::DEVIANTS,

@@ -30,6 +30,17 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
     deviant!(
+        "acts-all-the-same",
+        "SYS-001",
+        "Says that it cannot cancel, and leaves a mark.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::CancelExecution { args } = &call {
+                subject.leave_trace(&args.execution_id).await;
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
         "claims-everything",
         "SYS-002",
         "Claims methods that it does not answer.",

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use ff_core::backend::{FailureClass, HandleKind};
 use ff_core::engine_backend::EngineBackend;
-use ff_core::types::ExecutionId;
 use futures_util::future::join_all;
 
 use crate::case::{Case, Verdict, case};
@@ -30,60 +29,6 @@ pub(super) const CASES: &[Case] = &[
         ["CLM-001"],
         "Work of one lane is not another's.",
         lanes
-    ),
-    case!(
-        "executions.claims.only-waiting",
-        ["SCH-001"],
-        "What is held, lapsed, delayed or ended is not claimed.",
-        only_waiting,
-        Clock
-    ),
-    case!(
-        "executions.claims.priority",
-        ["SCH-002"],
-        "Higher priority first.",
-        priority,
-        Clock
-    ),
-    case!(
-        "executions.claims.age",
-        ["SCH-002"],
-        "Then the older.",
-        age,
-        Clock
-    ),
-    case!(
-        "executions.claims.id",
-        ["SCH-002"],
-        "Then the smaller id.",
-        by_id,
-        Clock
-    ),
-    case!(
-        "executions.claims.promoted-place",
-        ["SCH-002", "SCH-015"],
-        "Promoted work takes the place of its age.",
-        promoted_place,
-        Clock
-    ),
-    case!(
-        "executions.claims.across-requirements",
-        ["SCH-002", "CLM-002"],
-        "The order holds across different requirements.",
-        across_requirements,
-        Clock
-    ),
-    case!(
-        "executions.claims.subset",
-        ["SCH-003"],
-        "All required tokens, exactly; more does no harm.",
-        subset
-    ),
-    case!(
-        "executions.claims.bad-capabilities",
-        ["SCH-004"],
-        "Offers obey the limits of requirements.",
-        bad_capabilities
     ),
     case!(
         "executions.claims.deep-backlog",
@@ -150,27 +95,6 @@ pub(super) const CASES: &[Case] = &[
         epochs,
         Clock
     ),
-    case!(
-        "executions.claims.promote-no-ops",
-        ["SCH-016"],
-        "Promoting what is not delayed does nothing.",
-        promote_no_ops,
-        Clock
-    ),
-    case!(
-        "executions.claims.promote",
-        ["SCH-015"],
-        "Promoted, a retry is still a retry, and no delay is left.",
-        promote,
-        Clock
-    ),
-    case!(
-        "executions.claims.deadline-stays",
-        ["SCH-017"],
-        "Retry and promotion leave the deadline alone.",
-        deadline_stays,
-        Clock
-    ),
 ];
 
 async fn nothing(world: World) -> Verdict {
@@ -209,162 +133,7 @@ async fn lanes(world: World) -> Verdict {
     Ok(())
 }
 
-async fn only_waiting(world: World) -> Verdict {
-    let (_, ended) = world.claimed().await?;
-    world.complete(&ended, None).await?;
-    let (_, retrying) = world.execution().retries(1, 1_000).claimed().await?;
-    world.fail_with(&retrying, FailureClass::Transient).await?;
-    world
-        .execution()
-        .delay_until(world.in_ms(1_000))
-        .create()
-        .await?;
-    let lapsed = world.execution().create().await?;
-    world.worker().ttl(10).claim().await?;
-    world.advance_ms(10);
-    world.mark_lapsed(&lapsed).await?;
-    world.claimed().await?;
-    expect_eq!(world.worker().claims().await?, None, "nothing waits");
-    Ok(())
-}
-
 /// Claims everything, in the order it comes.
-async fn drain(world: &World) -> Result<Vec<ExecutionId>, Failure> {
-    let worker = world.worker().offers(&["cpu", "gpu"]);
-    let mut order = Vec::new();
-    while let Some(id) = worker.claims().await? {
-        order.push(id);
-    }
-    Ok(order)
-}
-
-async fn priority(world: World) -> Verdict {
-    let mut expected = Vec::new();
-    for priority in [0, 5, 9_000, 5_000, 1] {
-        world.advance_ms(1);
-        expected.push((
-            priority,
-            world.execution().priority(priority).create().await?,
-        ));
-    }
-    expected.sort_by_key(|(priority, _)| -priority);
-    let expected: Vec<_> = expected.into_iter().map(|(_, id)| id).collect();
-    expect_eq!(drain(&world).await?, expected, "by priority");
-    Ok(())
-}
-
-async fn age(world: World) -> Verdict {
-    let mut expected = Vec::new();
-    for _ in 0..6 {
-        expected.push(world.execution().create().await?);
-        world.advance_ms(1);
-    }
-    expect_eq!(drain(&world).await?, expected, "by age");
-    Ok(())
-}
-
-async fn by_id(world: World) -> Verdict {
-    let mut ids = BTreeSet::new();
-    for _ in 0..6 {
-        ids.insert(world.execution().create().await?);
-    }
-    expect_eq!(
-        drain(&world).await?,
-        ids.into_iter().collect::<Vec<_>>(),
-        "by id"
-    );
-    Ok(())
-}
-
-async fn promoted_place(world: World) -> Verdict {
-    let oldest = world
-        .execution()
-        .delay_until(world.in_ms(50))
-        .create()
-        .await?;
-    world.advance_ms(1);
-    let younger = world.execution().create().await?;
-    world.advance_ms(1);
-    let urgent = world
-        .execution()
-        .priority(1)
-        .delay_until(world.in_ms(50))
-        .create()
-        .await?;
-    world.advance_ms(100);
-    world.promote(&urgent).await?;
-    world.promote(&oldest).await?;
-    expect_eq!(
-        drain(&world).await?,
-        vec![urgent, oldest, younger],
-        "each at its place"
-    );
-    Ok(())
-}
-
-async fn across_requirements(world: World) -> Verdict {
-    let mut expected = Vec::new();
-    for tokens in [&["gpu"][..], &[], &["cpu", "gpu"], &["cpu"], &[], &["gpu"]] {
-        expected.push(world.execution().requires(tokens).create().await?);
-        world.advance_ms(1);
-    }
-    expect_eq!(
-        drain(&world).await?,
-        expected,
-        "by age, whatever they require"
-    );
-    Ok(())
-}
-
-async fn subset(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .requires(&["gpu", "eu-west"])
-        .create()
-        .await?;
-    for offers in [
-        &[][..],
-        &["gpu"],
-        &["gpu", "EU-WEST"],
-        &["gpu", "eu-wes"],
-        &["gpu,eu"],
-    ] {
-        let worker = world.worker().offers(offers);
-        match worker.try_claim().await {
-            Ok(claimed) => expect!(claimed.is_none(), "{offers:?} do not do"),
-            Err(error) => expect_eq!(error.code(), "validation.invalid_capabilities"),
-        }
-    }
-    let worker = world.worker().offers(&["ssd", "eu-west", "gpu", "gpu"]);
-    expect_eq!(worker.claims().await?, Some(id), "these and more do");
-    Ok(())
-}
-
-async fn bad_capabilities(world: World) -> Verdict {
-    let id = world.execution().create().await?;
-    let before = world.observe(&id).await?;
-    let refused = "validation.invalid_capabilities";
-    for token in ["", "a,b", "a b", "a\u{1}"] {
-        let answer = world.worker().offers(&["good", token]).try_claim().await;
-        expect_refused!(answer, refused, "token {token:?}");
-    }
-    let many: Vec<String> = (0..257).map(|n| format!("t{n}")).collect();
-    let mut many: Vec<&str> = many.iter().map(String::as_str).collect();
-    expect_refused!(
-        world.worker().offers(&many).try_claim().await,
-        refused,
-        "257 tokens"
-    );
-    expect_eq!(world.observe(&id).await?, before, "nothing is claimed");
-    many[256] = many[0];
-    expect_eq!(
-        world.worker().offers(&many).claims().await?,
-        Some(id),
-        "256, one of them twice"
-    );
-    Ok(())
-}
-
 async fn deep_backlog(world: World) -> Verdict {
     for n in 0..300 {
         let token = format!("special-{}", n % 7);
@@ -571,74 +340,5 @@ async fn epochs(world: World) -> Verdict {
         world.fail_with(&handle, FailureClass::Transient).await?;
         world.promote(&id).await?;
     }
-    Ok(())
-}
-
-async fn promote_no_ops(world: World) -> Verdict {
-    let waiting = world.execution().create().await?;
-    let delayed = world
-        .execution()
-        .delay_until(world.in_ms(100))
-        .create()
-        .await?;
-    let active = world.execution().lane("busy").create().await?;
-    world.worker().lane("busy").claim().await?;
-    let ended = world.execution().lane("done").create().await?;
-    let handle = world.worker().lane("done").claim().await?;
-    world.complete(&handle, None).await?;
-    world.advance_ms(99);
-    for id in [&waiting, &delayed, &active, &ended] {
-        let before = world.observe(id).await?;
-        world.promote(id).await?;
-        expect_eq!(world.observe(id).await?, before, "nothing to promote");
-    }
-    Ok(())
-}
-
-async fn promote(world: World) -> Verdict {
-    let (id, handle) = world.execution().retries(1, 100).claimed().await?;
-    world.fail_with(&handle, FailureClass::Transient).await?;
-    world.advance_ms(100);
-    world.promote(&id).await?;
-    world
-        .expect_fields(
-            &id,
-            [
-                ("eligibility_state", Some("eligible_now")),
-                ("blocking_reason", Some("waiting_for_worker")),
-                ("attempt_state", Some("pending_retry_attempt")),
-                ("delay_until", None),
-            ],
-        )
-        .await?;
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(id),
-        "it can be claimed"
-    );
-    Ok(())
-}
-
-async fn deadline_stays(world: World) -> Verdict {
-    let at = world.in_ms(10_000).to_string();
-    let deadline = world.in_ms(10_000);
-    let execution = world.execution().retries(1, 100);
-    let (id, handle) = execution
-        .with(|args| args.execution_deadline_at = Some(deadline))
-        .claimed()
-        .await?;
-    world.fail_with(&handle, FailureClass::Transient).await?;
-    expect_eq!(
-        world.field(&id, "execution_deadline_at").await?,
-        Some(at.clone()),
-        "delayed"
-    );
-    world.advance_ms(100);
-    world.promote(&id).await?;
-    expect_eq!(
-        world.field(&id, "execution_deadline_at").await?,
-        Some(at),
-        "promoted"
-    );
     Ok(())
 }

@@ -3,14 +3,17 @@
 mod attempts;
 mod claims;
 mod create;
+mod fields;
 mod idempotency;
 mod leases;
 mod lists;
 mod policies;
 mod progress;
 mod reads;
+mod refusals;
 mod repetition;
 mod retries;
+mod scheduling;
 mod tags;
 
 use crate::case::Case;
@@ -18,11 +21,14 @@ use crate::case::Case;
 pub(super) fn cases() -> Vec<Case> {
     [
         create::CASES,
+        refusals::CASES,
         idempotency::CASES,
         policies::CASES,
         reads::CASES,
+        fields::CASES,
         tags::CASES,
         lists::CASES,
+        scheduling::CASES,
         claims::CASES,
         leases::CASES,
         progress::CASES,

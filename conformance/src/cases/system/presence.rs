@@ -7,9 +7,11 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::call::{Call, Method};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
+use ff_core::types::ExecutionId;
 use rand::RngCore;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde_json::Value;
 
 use crate::case::{Case, Verdict, case};
 use crate::failure::Failure;
@@ -52,20 +54,65 @@ pub(super) const CASES: &[Case] = &[
 /// A method that is claimed does not answer `Unavailable`; one that is not claimed does, which the
 /// witness checks, and changes nothing.
 pub(crate) async fn gate(world: World, method: Method) -> Verdict {
-    let mut bytes = vec![0; 4096];
-    StdRng::seed_from_u64(world.random()).fill_bytes(&mut bytes);
-    let call = Call::arbitrary_of(method, &mut Unstructured::new(&bytes));
-    let Ok(Some(call)) = call else {
-        return Err(Failure::new(format!("there is a call of {method}")));
+    let claimed = world.claims(method);
+    // Only a call that is not answered may be aimed at something that it must not change.
+    let target = if !claimed && world.claims(Method::CreateExecution) {
+        Some(world.execution().create().await?)
+    } else {
+        None
     };
+    let mut before = None;
+    let mut call = random_call(&world, method)?;
+    if let Some(id) = &target {
+        before = Some(world.observe(id).await?);
+        call = aimed_at(&call, id)?;
+    }
     let answer = tokio::time::timeout(Duration::from_secs(5), call.send(&*world)).await;
     match answer {
-        Ok(Err(EngineError::Unavailable { op })) if world.claims(method) => Err(Failure::new(
-            format!("{method} is claimed, so it does not answer Unavailable {{ op: {op:?} }}"),
-        )),
+        Ok(Err(EngineError::Unavailable { op })) if claimed => {
+            return Err(Failure::new(format!(
+                "{method} is claimed, so it does not answer Unavailable {{ op: {op:?} }}"
+            )));
+        }
         // A wait for something that never comes is an answer too.
-        _ => Ok(()),
+        _ => {}
     }
+    if let Some(id) = &target {
+        let after = Some(world.observe(id).await?);
+        expect_eq!(
+            after,
+            before,
+            "a method that is not available changes nothing"
+        );
+    }
+    Ok(())
+}
+
+fn random_call(world: &World, method: Method) -> Result<Call, Failure> {
+    let mut bytes = vec![0; 4096];
+    StdRng::seed_from_u64(world.random()).fill_bytes(&mut bytes);
+    match Call::arbitrary_of(method, &mut Unstructured::new(&bytes)) {
+        Ok(Some(call)) => Ok(call),
+        _ => Err(Failure::new(format!("there is a call of {method}"))),
+    }
+}
+
+/// The call with every execution id in it replaced.
+fn aimed_at(call: &Call, id: &ExecutionId) -> Result<Call, Failure> {
+    fn replace(value: &mut Value, id: &ExecutionId) {
+        match value {
+            Value::String(text) if ExecutionId::parse(text).is_ok() => {
+                *text = id.to_string();
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| replace(item, id)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| replace(field, id)),
+            _ => {}
+        }
+    }
+    let unreadable = |error: serde_json::Error| Failure::new(error.to_string());
+    let mut value = serde_json::to_value(call).map_err(unreadable)?;
+    replace(&mut value, id);
+    serde_json::from_value(value).map_err(unreadable)
 }
 
 async fn stable(world: World) -> Verdict {

@@ -1,12 +1,18 @@
 //! The trait that every backend implements.
 
+mod scanners;
+mod tag_key;
+mod waiting;
+
+pub use scanners::{ExpirePhase, ReconcileCounts, SiblingCancelReconcileAction};
+pub use tag_key::validate_tag_key;
+pub use waiting::{cancel_flow_wait_deadline, wait_for_flow_cancellation};
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use arbitrary::Arbitrary;
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use crate::backend::{
     AppendFrameOutcome, CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy,
@@ -872,105 +878,6 @@ pub trait EngineBackend: Send + Sync + 'static {
             Supports::none(),
         )
     }
-}
-
-/// What scanners find to repair.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
-pub struct ReconcileCounts {
-    /// Records that differ from what they should be.
-    pub processed: u32,
-    /// Records that cannot be decoded.
-    pub errors: u32,
-}
-
-/// Which time limit an execution is to be held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
-#[serde(rename_all = "snake_case")]
-pub enum ExpirePhase {
-    AttemptTimeout,
-    ExecutionDeadline,
-}
-
-impl ExpirePhase {
-    /// The name in snake case.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::AttemptTimeout => "attempt_timeout",
-            Self::ExecutionDeadline => "execution_deadline",
-        }
-    }
-}
-
-/// What repairing a sibling cancellation found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
-#[serde(rename_all = "snake_case")]
-pub enum SiblingCancelReconcileAction {
-    /// A leftover entry was removed.
-    SremmedStale,
-    /// An interrupted cancellation was finished.
-    CompletedDrain,
-    NoOp,
-}
-
-impl SiblingCancelReconcileAction {
-    /// The name in snake case.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::SremmedStale => "sremmed_stale",
-            Self::CompletedDrain => "completed_drain",
-            Self::NoOp => "no_op",
-        }
-    }
-}
-
-/// A tag key matches `^[a-z][a-z0-9_]*\.[a-z0-9_][a-z0-9_.]*$` as a whole (EXE-031).
-pub fn validate_tag_key(key: &str) -> Result<()> {
-    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    let valid = key.split_once('.').is_some_and(|(head, tail)| {
-        head.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
-            && head.bytes().all(word)
-            && tail.bytes().next().is_some_and(word)
-            && tail.bytes().all(|b| word(b) || b == b'.')
-    });
-    if valid {
-        return Ok(());
-    }
-    Err(EngineError::invalid_input(format!(
-        "tag key {key:?} is not a lower-case word, a dot and lower-case words"
-    )))
-}
-
-/// How long `cancel_flow` may wait; `None` for not at all.
-pub fn cancel_flow_wait_deadline(wait: CancelFlowWait) -> Option<Duration> {
-    match wait {
-        CancelFlowWait::NoWait => None,
-        CancelFlowWait::WaitTimeout(limit) => Some(limit),
-        CancelFlowWait::WaitIndefinite => Some(Duration::from_mins(5)),
-    }
-}
-
-/// Polls until the flow is cancelled or gone; after `deadline` it is `Timeout`.
-pub async fn wait_for_flow_cancellation<B: EngineBackend + ?Sized>(
-    backend: &B,
-    flow_id: &FlowId,
-    deadline: Duration,
-) -> Result<()> {
-    let cancelled = async {
-        loop {
-            match backend.describe_flow(flow_id).await? {
-                Some(flow) if flow.public_flow_state != "cancelled" => {}
-                _ => return Ok(()),
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let timed_out = EngineError::Timeout {
-        op: "cancel_flow",
-        elapsed: deadline,
-    };
-    tokio::time::timeout(deadline, cancelled)
-        .await
-        .unwrap_or(Err(timed_out))
 }
 
 fn unavailable<T>(op: &'static str) -> Result<T> {
