@@ -46,6 +46,8 @@ pub enum Need {
     Concurrency,
     /// Means to cut off or restart the server.
     Nemesis,
+    /// A second deployment, apart from the first.
+    Elsewhere,
 }
 
 impl Case {

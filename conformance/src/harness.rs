@@ -1,6 +1,7 @@
 //! What a backend author provides.
 
 use std::any::Any;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,6 +11,9 @@ use ff_core::partition::PartitionConfig;
 
 /// The case that asks for a deployment.
 pub use crate::case::Case as CaseInfo;
+
+/// The environment variable that sets the seed of a test binary.
+pub(crate) const SEED_VARIABLE: &str = "FF_CONFORMANCE_SEED";
 
 /// Why there is no deployment.
 pub type HarnessError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -31,6 +35,19 @@ pub trait Harness: Send + Sync + 'static {
     /// The version of the storage, where there is one to tell.
     fn server_version(&self) -> Option<String> {
         None
+    }
+
+    /// The command that runs just this case again, for failures.
+    fn rerun(&self, slug: &str, seed: u64) -> String {
+        let test = std::env::current_exe().ok();
+        let test = test
+            .as_deref()
+            .and_then(Path::file_stem)
+            .unwrap_or_default();
+        let test = test.to_string_lossy();
+        // Cargo adds a dash and a hash to a test's name.
+        let test = test.rsplit_once('-').map_or(&*test, |(name, _)| name);
+        format!("{SEED_VARIABLE}={seed} cargo test --test {test} -- --exact {slug}")
     }
 }
 

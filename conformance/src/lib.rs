@@ -29,7 +29,7 @@ pub use case::{Case, Need, Verdict};
 pub use failure::{Difference, Failure};
 pub use harness::{CaseInfo, Deployment, Harness, HarnessError, Nemesis};
 pub use libtest::run as run_as_test;
-pub use model::ModelHarness;
+pub use model::{ModelHarness, rerun_by_xtask};
 pub use observe::Observation;
 pub use registry::{Selection, SelectionError, registry};
 pub use report::{
@@ -41,6 +41,9 @@ pub use terminal::{closing_line, failure_text, summary_text};
 pub use world::World;
 
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.
+///
+/// `FF_CONFORMANCE_SEED` sets the seed, 0 by default. `FF_CONFORMANCE_REPORT` names a directory for
+/// a report of the cases that ran. Skipped and unsupported cases show as ignored, with the reason.
 #[macro_export]
 macro_rules! main {
     ($harness:expr) => {

@@ -23,4 +23,13 @@ impl Harness for ModelHarness {
         let backend = MockBackend::conforming_with(clock.clone());
         Ok(Deployment::new(Arc::new(backend)).with_clock(clock))
     }
+
+    fn rerun(&self, slug: &str, seed: u64) -> String {
+        rerun_by_xtask(self.name(), slug, seed)
+    }
+}
+
+/// The command that runs a case again on a backend of this project.
+pub fn rerun_by_xtask(backend: &str, slug: &str, seed: u64) -> String {
+    format!("cargo xtask conformance {backend} --case {slug} --seed {seed}")
 }

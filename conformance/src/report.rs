@@ -1,5 +1,7 @@
 //! The report: the one source of everything that is shown of a run.
 
+use std::path::Path;
+
 use ff_core::call::Method;
 use ff_core::contract::{self, Binds, Level};
 use serde::{Deserialize, Serialize};
@@ -117,6 +119,13 @@ impl Report {
             contract: ContractReport::measure(),
             methods: MethodsReport::measure(),
         }
+    }
+
+    /// Writes it as `report.json` into the directory, which is made if need be.
+    pub fn write(&self, directory: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(directory)?;
+        let json = serde_json::to_string_pretty(self)?;
+        std::fs::write(directory.join("report.json"), json + "\n")
     }
 
     pub fn totals(&self) -> Totals {

@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 
 use crate::case::{Case, Need};
 use crate::failure::Failure;
-use crate::harness::{Deployment, Harness};
+use crate::harness::{Deployment, Harness, HarnessError};
 use crate::report::{BackendReport, CaseReport, FailureReport, Identity, Status, Totals};
 use crate::world::World;
 
@@ -64,6 +64,16 @@ pub async fn run_backend(
         .await;
     let place = |slug: &str| cases.iter().position(|case| case.slug == slug);
     reports.sort_by_key(|report| place(&report.slug));
+    assemble(harness, cases, reports, started).await
+}
+
+/// The report of a backend on which these cases came to this.
+pub(crate) async fn assemble(
+    harness: &Arc<dyn Harness>,
+    cases: &[Case],
+    reports: Vec<CaseReport>,
+    started: Instant,
+) -> BackendReport {
     BackendReport {
         name: harness.name().to_owned(),
         identity: identity(harness, cases).await,
@@ -105,8 +115,9 @@ async fn identity(harness: &Arc<dyn Harness>, cases: &[Case]) -> Option<Identity
 /// Runs one case in a deployment of its own.
 pub(crate) async fn run_case(harness: &Arc<dyn Harness>, case: &Case, seed: u64) -> CaseReport {
     let started = Instant::now();
-    let deployment = match harness.deploy(case).await {
-        Ok(deployment) => deployment,
+    let deployed = deploy(harness, case).await;
+    let (deployment, second) = match deployed {
+        Ok(deployed) => deployed,
         Err(error) => {
             let failure = Failure::new(format!("the backend cannot be deployed: {error}"));
             return failed(harness, case, seed, failure, Vec::new(), started);
@@ -116,11 +127,15 @@ pub(crate) async fn run_case(harness: &Arc<dyn Harness>, case: &Case, seed: u64)
         let reason = format!("the deployment has no {missing}");
         return report(case, Status::Skipped, Some(reason), millis(started));
     }
-    let world = World::new(&deployment, case_seed(seed, case.slug));
+    let drawn = case_seed(seed, case.slug);
+    let elsewhere = second
+        .as_ref()
+        .map(|second| World::new(second, None, !drawn));
+    let world = World::new(&deployment, elsewhere, drawn);
     let outcome = run_in_task(case.clone(), world.clone()).await;
     let story = world.story();
     let unclaimed = world.unclaimed();
-    drop((world, deployment));
+    drop((world, deployment, second));
 
     match (unclaimed, outcome) {
         // A gate goes on after the unavailable call, to see what it changed.
@@ -147,6 +162,20 @@ pub(crate) async fn run_case(harness: &Arc<dyn Harness>, case: &Case, seed: u64)
     }
 }
 
+/// A deployment, and another if the case needs it.
+async fn deploy(
+    harness: &Arc<dyn Harness>,
+    case: &Case,
+) -> Result<(Deployment, Option<Deployment>), HarnessError> {
+    let first = harness.deploy(case).await?;
+    let second = if case.needs.contains(&Need::Elsewhere) {
+        Some(harness.deploy(case).await?)
+    } else {
+        None
+    };
+    Ok((first, second))
+}
+
 /// A task of its own, so that a panic or a call that never returns is a failure like any other.
 async fn run_in_task(case: Case, world: World) -> Result<(), Failure> {
     let mut task = tokio::spawn(async move { case.run(world).await });
@@ -164,7 +193,7 @@ fn missing(case: &Case, deployment: &Deployment) -> Option<Need> {
     case.needs.iter().copied().find(|need| match need {
         Need::Clock => deployment.clock.is_none(),
         Need::Nemesis => deployment.nemesis.is_none(),
-        Need::Concurrency => false,
+        Need::Concurrency | Need::Elsewhere => false,
     })
 }
 
@@ -182,11 +211,7 @@ fn failed(
             message: failure.message.clone(),
             differences: failure.differences,
             story: story[tail..].to_vec(),
-            rerun: format!(
-                "cargo xtask conformance {} --case {} --seed {seed}",
-                harness.name(),
-                case.slug
-            ),
+            rerun: harness.rerun(case.slug, seed),
         }),
         ..report(case, Status::Failed, Some(failure.message), millis(started))
     }

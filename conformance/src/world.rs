@@ -23,7 +23,7 @@ use crate::builders::{ExecutionBuilder, Worker};
 use crate::case::Verdict;
 use crate::failure::Failure;
 use crate::harness::Deployment;
-use crate::witness::Witness;
+use crate::witness::{Unclaimed, Witness};
 
 /// What a case plays with. Clones share everything, so that tasks can be spawned with one.
 #[derive(Clone)]
@@ -33,6 +33,7 @@ struct Inner {
     witness: Witness,
     clock: Option<ManualClock>,
     partitions: PartitionConfig,
+    elsewhere: Option<World>,
     rng: Mutex<StdRng>,
     created: Mutex<Vec<ExecutionId>>,
 }
@@ -47,11 +48,12 @@ impl Deref for World {
 }
 
 impl World {
-    pub(crate) fn new(deployment: &Deployment, seed: u64) -> Self {
+    pub(crate) fn new(deployment: &Deployment, elsewhere: Option<Self>, seed: u64) -> Self {
         Self(Arc::new(Inner {
             witness: Witness::new(Arc::clone(&deployment.backend)),
             clock: deployment.clock.clone(),
             partitions: deployment.partitions,
+            elsewhere,
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
             created: Mutex::default(),
         }))
@@ -76,6 +78,18 @@ impl World {
     /// Lets time pass, for cases that need a clock.
     pub fn advance_ms(&self, millis: u64) {
         self.clock().advance(Duration::from_millis(millis));
+    }
+
+    /// A second deployment, for cases that need one.
+    pub fn elsewhere(&self) -> &Self {
+        let elsewhere = self.0.elsewhere.as_ref();
+        elsewhere.expect("the runner deploys a second time for cases that need it")
+    }
+
+    /// The first call of a method that is not claimed, here or there.
+    pub(crate) fn unclaimed(&self) -> Option<Unclaimed> {
+        let there = || self.0.elsewhere.as_ref().and_then(Self::unclaimed);
+        self.0.witness.unclaimed().or_else(there)
     }
 
     pub fn partitions(&self) -> PartitionConfig {

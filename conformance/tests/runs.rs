@@ -282,7 +282,7 @@ async fn every_kind_of_report_obeys_the_schema() {
     let text = summary_text(&report, false);
     assert!(text.contains("elsewhere: 3 skipped: install it"), "{text}");
     assert!(
-        text.contains("rerun: cargo xtask conformance broken --case "),
+        text.contains("FF_CONFORMANCE_SEED=7 cargo test --test runs -- --exact "),
         "{text}"
     );
     let totals = report.totals();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use ff_backend_sqlite::SqliteOptions;
-use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, ModelHarness};
+use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, ModelHarness, rerun_by_xtask};
 use ff_core::clock::ManualClock;
 use ff_core::partition::PartitionConfig;
 use tempfile::TempDir;
@@ -75,5 +75,9 @@ impl Harness for SqliteHarness {
         Ok(Deployment::new(backend)
             .with_clock(clock)
             .with_partitions(partitions))
+    }
+
+    fn rerun(&self, slug: &str, seed: u64) -> String {
+        rerun_by_xtask(self.name(), slug, seed)
     }
 }

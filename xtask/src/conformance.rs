@@ -1,6 +1,6 @@
 //! `cargo xtask conformance`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, Command, FromArgMatches};
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let required = required(&arguments.require)?;
     let report = Runtime::new()?.block_on(run_suite(arguments, &cases));
-    write(&report, &arguments.report)?;
+    report.write(&arguments.report)?;
     print!("{}", summary_text(&report, colour()));
     println!("report: {}", arguments.report.join("report.json").display());
 
@@ -151,16 +151,6 @@ fn ran(report: &Report, backend: Backend) -> bool {
         } = seen.totals;
         seen.name == backend.name() && passed + failed + unsupported > 0
     })
-}
-
-fn write(
-    report: &Report,
-    directory: &Path,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    std::fs::create_dir_all(directory)?;
-    let json = serde_json::to_string_pretty(report)?;
-    std::fs::write(directory.join("report.json"), json + "\n")?;
-    Ok(())
 }
 
 /// One line a case: slug, clauses, needs.

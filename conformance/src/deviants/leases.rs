@@ -192,6 +192,16 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         }))
     ),
     deviant!(
+        "stale-for-nobody",
+        "LSE-002",
+        "Takes a handle of what is not there for a stale one.",
+        answer(|call, answer| {
+            if payload_of(call).is_some() && matches!(answer, Err(EngineError::NotFound { .. })) {
+                *answer = Err(EngineError::State(StateKind::StaleLease));
+            }
+        })
+    ),
+    deviant!(
         "conflict-for-all",
         "LSE-003",
         "Has one word for every lost lease.",

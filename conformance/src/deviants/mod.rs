@@ -119,4 +119,8 @@ impl Harness for DeviantHarness {
         let backend = (self.0.make)().deploy(&clock);
         Ok(Deployment::new(Arc::new(backend)).with_clock(clock))
     }
+
+    fn rerun(&self, _: &str, seed: u64) -> String {
+        format!("cargo xtask deviants {} --seed {seed}", self.0.name)
+    }
 }

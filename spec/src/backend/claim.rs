@@ -69,7 +69,7 @@ impl LeaseRenewal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct ResumeToken {
-    /// Grant.
+    /// The grant to redeem.
     pub grant: ResumeGrant,
     /// The logical worker; a pool may share it.
     pub worker_id: WorkerId,

@@ -11,13 +11,9 @@ use serde::{Deserialize, Serialize};
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum FrameKind {
-    /// Blob.
     Blob,
-    /// Event.
     Event,
-    /// Stderr.
     Stderr,
-    /// Stdout.
     Stdout,
 }
 
@@ -83,11 +79,11 @@ impl Frame {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct AppendFrameOutcome {
-    /// Stream id.
+    /// Opaque id of the frame.
     pub stream_id: String,
-    /// Frame count.
+    /// Frames on the stream after this one.
     pub frame_count: u64,
-    /// Summary version.
+    /// The document's version after this frame, on a summary stream.
     pub summary_version: Option<u64>,
 }
 
@@ -112,9 +108,8 @@ impl AppendFrameOutcome {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TailVisibility {
-    /// All.
     All,
-    /// Exclude best effort.
+    /// Leaves out best-effort frames.
     ExcludeBestEffort,
 }
 
@@ -122,15 +117,15 @@ pub enum TailVisibility {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct SummaryDocument {
-    /// Document, as JSON.
+    /// The merged document, as JSON.
     pub document_json: Vec<u8>,
-    /// Version.
+    /// Grows by one with each patch.
     pub version: u64,
-    /// Patch kind.
+    /// How patches are merged.
     pub patch_kind: PatchKind,
-    /// Last updated ms.
+    /// When the last patch was merged, in Unix milliseconds.
     pub last_updated_ms: u64,
-    /// First applied, in milliseconds.
+    /// When the first patch was merged, in Unix milliseconds.
     pub first_applied_ms: u64,
 }
 

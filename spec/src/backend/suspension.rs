@@ -11,25 +11,25 @@ use crate::types::{SignalId, SuspensionId, TimestampMs, WaitpointId, WaitpointTo
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct SuspendArgs {
-    /// Continuation metadata pointer.
+    /// Where the worker finds its own state again; uninterpreted.
     pub continuation_metadata_pointer: Option<String>,
     /// A key under which a repetition is recognised.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// Reason code.
+    /// Why, as a word that the clauses name.
     pub reason_code: SuspensionReasonCode,
-    /// Requested by.
+    /// Who asked for it.
     pub requested_by: SuspensionRequester,
-    /// Resume condition.
+    /// What resumes it.
     pub resume_condition: ResumeCondition,
-    /// Resume policy.
+    /// How the resumption treats signals and waitpoints.
     pub resume_policy: ResumePolicy,
-    /// Suspension id.
+    /// The suspension.
     pub suspension_id: SuspensionId,
-    /// Timeout at this time, in Unix milliseconds.
+    /// When it times out, in Unix milliseconds.
     pub timeout_at: Option<TimestampMs>,
     /// What a timeout does, in snake case.
     pub timeout_behavior: TimeoutBehavior,
-    /// Waitpoints.
+    /// The waitpoints concerned.
     pub waitpoints: Vec<WaitpointBinding>,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
@@ -58,9 +58,9 @@ pub enum SuspendOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct SuspendOutcomeDetails {
-    /// Additional waitpoints.
+    /// The other waitpoints it listens on.
     pub additional_waitpoints: Vec<AdditionalWaitpointBinding>,
-    /// Suspension id.
+    /// The suspension.
     pub suspension_id: SuspensionId,
     /// The waitpoint.
     pub waitpoint_id: WaitpointId,
@@ -119,7 +119,7 @@ pub enum ResumeCondition {
     OperatorOnly,
     /// One signal on one waitpoint.
     Single {
-        /// Matcher.
+        /// The signals that count.
         matcher: SignalMatcher,
         /// The name callers use for the waitpoint.
         waitpoint_key: String,
@@ -135,18 +135,18 @@ pub enum ResumeCondition {
 pub enum CompositeBody {
     /// Every member must hold.
     AllOf {
-        /// Members.
+        /// The conditions, all of which must hold.
         members: Vec<ResumeCondition>,
     },
     /// At least `n` distinct signals, sources or waitpoints.
     Count {
-        /// Count kind.
+        /// What is counted.
         count_kind: CountKind,
-        /// Matcher.
+        /// The signals that count.
         matcher: Option<SignalMatcher>,
-        /// N.
+        /// At least so many, from 1.
         n: u32,
-        /// Waitpoints.
+        /// The waitpoints concerned.
         waitpoints: Vec<String>,
     },
 }
@@ -174,21 +174,21 @@ pub enum ResumeTarget {
 /// A signal that counted towards a resumption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 pub struct ResumeSignal {
-    /// Accepted at this time, in Unix milliseconds.
+    /// When the signal arrived, in Unix milliseconds.
     pub accepted_at: TimestampMs,
     /// Ties it to something outside.
     pub correlation_id: String,
     /// The bytes.
     pub payload: Option<Vec<u8>>,
-    /// Signal category.
+    /// The sender's classification; uninterpreted.
     pub signal_category: String,
     /// The signal.
     pub signal_id: SignalId,
     /// What the signal is called.
     pub signal_name: String,
-    /// Source identity.
+    /// Who sent it.
     pub source_identity: String,
-    /// Source type.
+    /// What kind of sender that is.
     pub source_type: String,
 }
 
@@ -200,23 +200,14 @@ pub struct ResumeSignal {
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum SuspensionReasonCode {
-    /// Manual pause.
     ManualPause,
-    /// Paused by budget.
     PausedByBudget,
-    /// Paused by policy.
     PausedByPolicy,
-    /// Step boundary.
     StepBoundary,
-    /// Waiting for approval.
     WaitingForApproval,
-    /// Waiting for callback.
     WaitingForCallback,
-    /// Waiting for operator review.
     WaitingForOperatorReview,
-    /// Waiting for signal.
     WaitingForSignal,
-    /// Waiting for tool result.
     WaitingForToolResult,
 }
 
@@ -228,13 +219,9 @@ pub enum SuspensionReasonCode {
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum SuspensionRequester {
-    /// Operator.
     Operator,
-    /// Policy.
     Policy,
-    /// System timeout policy.
     SystemTimeoutPolicy,
-    /// Worker.
     Worker,
 }
 
@@ -246,15 +233,12 @@ pub enum SuspensionRequester {
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum TimeoutBehavior {
-    /// Auto resume with timeout signal.
+    /// Resume it as if a signal named `timeout` had come.
     AutoResumeWithTimeoutSignal,
-    /// Cancel.
     Cancel,
-    /// Escalate.
+    /// Keep it suspended, and record that it needs attention.
     Escalate,
-    /// Expire.
     Expire,
-    /// Fail.
     Fail,
 }
 

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct UsageDimensions {
-    /// Custom.
+    /// Further dimensions by name.
     pub custom: BTreeMap<String, u64>,
-    /// Dedup key.
+    /// A key under which a repeated report is recognised.
     pub dedup_key: Option<String>,
-    /// Input tokens.
+    /// Tokens read.
     pub input_tokens: u64,
-    /// Output tokens.
+    /// Tokens written.
     pub output_tokens: u64,
-    /// Wall, in milliseconds.
+    /// Milliseconds spent.
     pub wall_ms: Option<u64>,
 }
 

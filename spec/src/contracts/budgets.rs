@@ -14,21 +14,21 @@ pub struct CreateBudgetArgs {
     pub budget_id: BudgetId,
     /// What is counted, by name.
     pub dimensions: Vec<String>,
-    /// Enforcement mode.
+    /// How limits are enforced, as given at creation.
     pub enforcement_mode: String,
-    /// Hard limits.
+    /// Limits that deny, by dimension or in the order of the dimensions.
     pub hard_limits: Vec<u64>,
-    /// On hard limit.
+    /// What a denied caller should do; recorded only.
     pub on_hard_limit: String,
-    /// On soft limit.
+    /// What a warned caller should do; recorded only.
     pub on_soft_limit: String,
-    /// Reset interval, in milliseconds.
+    /// How often usage starts again from nothing, in milliseconds; 0 for never.
     pub reset_interval_ms: u64,
-    /// Scope id.
+    /// Whom or what the budget is for.
     pub scope_id: String,
-    /// Scope type.
+    /// What kind of thing that is.
     pub scope_type: String,
-    /// Soft limits.
+    /// Limits that warn, by dimension or in the order of the dimensions.
     pub soft_limits: Vec<u64>,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
@@ -38,12 +38,10 @@ pub struct CreateBudgetArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum CreateBudgetResult {
-    /// Already satisfied.
     AlreadySatisfied {
         /// The budget.
         budget_id: BudgetId,
     },
-    /// Created.
     Created {
         /// The budget.
         budget_id: BudgetId,
@@ -63,9 +61,8 @@ pub struct ResetBudgetArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetBudgetResult {
-    /// Reset.
     Reset {
-        /// Next reset at this time, in Unix milliseconds.
+        /// When usage starts again from nothing, in Unix milliseconds.
         next_reset_at: TimestampMs,
     },
 }
@@ -73,31 +70,31 @@ pub enum ResetBudgetResult {
 /// A budget's definition, usage and breaches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 pub struct BudgetStatus {
-    /// Breach count.
+    /// How often a hard limit was hit.
     pub breach_count: u64,
     /// The budget.
     pub budget_id: String,
     /// When it was created, in Unix milliseconds.
     pub created_at: Option<String>,
-    /// Enforcement mode.
+    /// How limits are enforced, as given at creation.
     pub enforcement_mode: String,
-    /// Hard limits.
+    /// Limits that deny, by dimension or in the order of the dimensions.
     pub hard_limits: HashMap<String, u64>,
-    /// Last breach at this time, in Unix milliseconds.
+    /// When a limit was last hit, in Unix milliseconds.
     pub last_breach_at: Option<String>,
-    /// Last breach dim.
+    /// The dimension whose limit was last hit.
     pub last_breach_dim: Option<String>,
-    /// Next reset at this time, in Unix milliseconds.
+    /// When usage starts again from nothing, in Unix milliseconds.
     pub next_reset_at: Option<String>,
-    /// Scope id.
+    /// Whom or what the budget is for.
     pub scope_id: String,
-    /// Scope type.
+    /// What kind of thing that is.
     pub scope_type: String,
-    /// Soft breach count.
+    /// How often a soft limit was passed.
     pub soft_breach_count: u64,
-    /// Soft limits.
+    /// Limits that warn, by dimension or in the order of the dimensions.
     pub soft_limits: HashMap<String, u64>,
-    /// Usage.
+    /// Usage by dimension.
     pub usage: HashMap<String, u64>,
 }
 
@@ -105,9 +102,9 @@ pub struct BudgetStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct BudgetUsageAndLimits {
-    /// Limits.
+    /// Limits as decimal texts, by `hard:` or `soft:` and the dimension.
     pub limits: BTreeMap<String, String>,
-    /// Usage.
+    /// Usage by dimension.
     pub usage: BTreeMap<String, u64>,
 }
 
@@ -127,7 +124,7 @@ pub struct ReportUsageAdminArgs {
     pub deltas: Vec<u64>,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
-    /// Dedup key.
+    /// A key under which a repeated report is recognised.
     pub dedup_key: Option<String>,
 }
 
@@ -183,26 +180,25 @@ impl RecordSpendArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReportUsageResult {
-    /// Already applied.
+    /// Counted before, under the same key.
     AlreadyApplied,
-    /// Hard breach.
+    /// Nothing was counted: a hard limit would be passed.
     HardBreach {
-        /// Current usage.
+        /// The usage that the report would have led to.
         current_usage: u64,
-        /// Dimension.
+        /// What is counted.
         dimension: String,
-        /// Hard limit.
+        /// The limit that was hit.
         hard_limit: u64,
     },
-    /// Ok.
     Ok,
-    /// Soft breach.
+    /// Counted, and a soft limit is passed.
     SoftBreach {
-        /// Current usage.
+        /// The usage that the report would have led to.
         current_usage: u64,
-        /// Dimension.
+        /// What is counted.
         dimension: String,
-        /// Soft limit.
+        /// The limit that was passed.
         soft_limit: u64,
     },
 }

@@ -31,7 +31,6 @@ pub struct StageDependencyEdgeArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum StageDependencyEdgeResult {
-    /// Staged.
     Staged {
         /// The edge; the caller chooses it.
         edge_id: EdgeId,
@@ -88,15 +87,15 @@ pub struct EdgeSnapshot {
     pub downstream_execution_id: ExecutionId,
     /// Not empty, uninterpreted.
     pub dependency_kind: String,
-    /// Satisfaction condition.
+    /// When the edge counts as satisfied: `all_required`.
     pub satisfaction_condition: String,
     /// Where the downstream finds the upstream's data; empty counts as none.
     pub data_passing_ref: Option<String>,
-    /// Edge state.
+    /// `pending` until the edge is applied, `applied` from then on.
     pub edge_state: String,
     /// When it was created, in Unix milliseconds.
     pub created_at: TimestampMs,
-    /// Created by.
+    /// Who made it: `engine`.
     pub created_by: String,
 }
 
@@ -132,14 +131,12 @@ impl EdgeSnapshot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeDirection {
-    /// Incoming.
     Incoming {
-        /// To node.
+        /// The member that the edges enter.
         to_node: ExecutionId,
     },
-    /// Outgoing.
     Outgoing {
-        /// From node.
+        /// The member that the edges leave.
         from_node: ExecutionId,
     },
 }
@@ -152,17 +149,17 @@ pub struct EdgeGroupSnapshot {
     pub downstream_execution_id: ExecutionId,
     /// The rules this record is bound to.
     pub policy: EdgeDependencyPolicy,
-    /// Total deps.
+    /// Edges that are applied.
     pub total_deps: u32,
-    /// Satisfied count.
+    /// Upstreams that succeeded.
     pub satisfied_count: u32,
-    /// Failed count.
+    /// Upstreams that failed, were cancelled or expired.
     pub failed_count: u32,
-    /// Skipped count.
+    /// Upstreams that were skipped.
     pub skipped_count: u32,
-    /// Running count.
+    /// Upstreams that have not ended.
     pub running_count: u32,
-    /// Group state.
+    /// What the edges have decided.
     pub group_state: EdgeGroupState,
 }
 
@@ -198,13 +195,9 @@ impl EdgeGroupSnapshot {
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum EdgeGroupState {
-    /// Cancelled.
     Cancelled,
-    /// Impossible.
     Impossible,
-    /// Pending.
     Pending,
-    /// Satisfied.
     Satisfied,
 }
 
@@ -216,9 +209,9 @@ pub enum EdgeGroupState {
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnSatisfied {
-    /// Cancel remaining.
+    /// Cancel those that have not ended, unless another member needs them.
     CancelRemaining,
-    /// Let run.
+    /// Let them end by themselves.
     LetRun,
 }
 
@@ -226,9 +219,7 @@ pub enum OnSatisfied {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum SetEdgeGroupPolicyResult {
-    /// Already set.
     AlreadySet,
-    /// Set.
     Set,
 }
 
@@ -250,7 +241,7 @@ pub struct ResolveDependencyArgs {
     pub lane_id: LaneId,
     /// Which attempt is current, counting from 0.
     pub current_attempt_index: AttemptIndex,
-    /// Upstream outcome.
+    /// How the upstream ended, in snake case.
     pub upstream_outcome: String,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
@@ -287,11 +278,8 @@ impl ResolveDependencyArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ResolveDependencyOutcome {
-    /// Already resolved.
     AlreadyResolved,
-    /// Impossible.
     Impossible,
-    /// Satisfied.
     Satisfied,
 }
 
@@ -299,11 +287,11 @@ pub enum ResolveDependencyOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct CascadeOutcome {
-    /// Cascaded children.
+    /// Descendants whose fate was decided.
     pub cascaded_children: usize,
-    /// Resolved.
+    /// Edges that were counted.
     pub resolved: usize,
-    /// Synchronous.
+    /// Whether everything had happened when the call returned.
     pub synchronous: bool,
 }
 
@@ -318,9 +306,8 @@ pub struct EvaluateFlowEligibilityArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum EvaluateFlowEligibilityResult {
-    /// Status.
     Status {
-        /// Status.
+        /// How things stand.
         status: String,
     },
 }

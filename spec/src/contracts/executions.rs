@@ -193,7 +193,7 @@ pub struct LeaseSummary {
     pub expires_at: TimestampMs,
     /// Which attempt, counting from 0.
     pub attempt_index: AttemptIndex,
-    /// Last heartbeat at this time, in Unix milliseconds.
+    /// When the lease was last renewed, or taken, in Unix milliseconds.
     pub last_heartbeat_at: Option<TimestampMs>,
     /// The lease.
     pub lease_id: LeaseId,
@@ -323,7 +323,6 @@ pub struct CompleteExecutionArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum CompleteExecutionResult {
-    /// Completed.
     Completed {
         /// The execution.
         execution_id: ExecutionId,
@@ -357,14 +356,12 @@ pub struct FailExecutionArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum FailExecutionResult {
-    /// Retry scheduled.
     RetryScheduled {
         /// When it becomes claimable, in Unix milliseconds.
         delay_until: TimestampMs,
-        /// Next attempt index.
+        /// The index that the retry will get.
         next_attempt_index: AttemptIndex,
     },
-    /// Terminal failed.
     TerminalFailed,
 }
 
@@ -391,7 +388,6 @@ pub struct CancelExecutionArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelExecutionResult {
-    /// Cancelled.
     Cancelled {
         /// The execution.
         execution_id: ExecutionId,
@@ -417,7 +413,6 @@ pub struct ChangePriorityArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangePriorityResult {
-    /// Changed.
     Changed {
         /// The execution.
         execution_id: ExecutionId,
@@ -437,7 +432,6 @@ pub struct ReplayExecutionArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayExecutionResult {
-    /// Replayed.
     Replayed {
         /// The state shown to callers.
         public_state: PublicState,

@@ -26,12 +26,10 @@ pub struct CreateFlowArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum CreateFlowResult {
-    /// Already satisfied.
     AlreadySatisfied {
         /// The flow.
         flow_id: FlowId,
     },
-    /// Created.
     Created {
         /// The flow.
         flow_id: FlowId,
@@ -48,7 +46,7 @@ pub struct FlowSnapshot {
     pub flow_kind: String,
     /// The tenant.
     pub namespace: Namespace,
-    /// Public flow state.
+    /// `open` or `cancelled`.
     pub public_flow_state: String,
     /// How often the graph has grown.
     pub graph_revision: u64,
@@ -60,15 +58,15 @@ pub struct FlowSnapshot {
     pub created_at: TimestampMs,
     /// When it last changed, in Unix milliseconds.
     pub last_mutation_at: TimestampMs,
-    /// Cancelled at this time, in Unix milliseconds.
+    /// When it was cancelled, in Unix milliseconds.
     pub cancelled_at: Option<TimestampMs>,
-    /// Cancel reason.
+    /// Why it was cancelled, if a reason was given.
     pub cancel_reason: Option<String>,
     /// `flow_only`, `cancel_all` or `cancel_pending`.
     pub cancellation_policy: Option<String>,
     /// Names and values attached by callers; see `validate_tag_key`.
     pub tags: BTreeMap<String, String>,
-    /// Edge groups.
+    /// Members with dependencies, ascending by id.
     pub edge_groups: Vec<EdgeGroupSnapshot>,
 }
 
@@ -116,7 +114,7 @@ pub struct FlowSummary {
     pub flow_id: FlowId,
     /// When it was created, in Unix milliseconds.
     pub created_at: TimestampMs,
-    /// Status.
+    /// How things stand.
     pub status: FlowStatus,
 }
 
@@ -138,15 +136,10 @@ impl FlowSummary {
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum FlowStatus {
-    /// Active.
     Active,
-    /// Cancelled.
     Cancelled,
-    /// Completed.
     Completed,
-    /// Failed.
     Failed,
-    /// Unknown.
     Unknown,
 }
 
@@ -181,14 +174,12 @@ pub struct AddExecutionToFlowArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum AddExecutionToFlowResult {
-    /// Added.
     Added {
         /// The execution.
         execution_id: ExecutionId,
         /// Members after the addition.
         new_node_count: u32,
     },
-    /// Already member.
     AlreadyMember {
         /// The execution.
         execution_id: ExecutionId,
@@ -218,7 +209,7 @@ pub enum CancelFlowResult {
     CancellationScheduled {
         /// `flow_only`, `cancel_all` or `cancel_pending`.
         cancellation_policy: String,
-        /// Member count.
+        /// How many members the flow has.
         member_count: u32,
         /// Every member, ascending.
         member_execution_ids: Vec<String>,
@@ -234,7 +225,7 @@ pub enum CancelFlowResult {
     PartiallyCancelled {
         /// `flow_only`, `cancel_all` or `cancel_pending`.
         cancellation_policy: String,
-        /// Failed member execution ids.
+        /// Members that could not be cancelled.
         failed_member_execution_ids: Vec<String>,
         /// Every member, ascending.
         member_execution_ids: Vec<String>,
@@ -246,16 +237,14 @@ pub enum CancelFlowResult {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CancelFlowHeader {
-    /// Already terminal.
     AlreadyTerminal {
         /// Every member, ascending.
         member_execution_ids: Vec<String>,
-        /// Stored cancel reason.
+        /// The first cancellation's reason.
         stored_cancel_reason: Option<String>,
-        /// Stored cancellation policy.
+        /// The first cancellation's policy.
         stored_cancellation_policy: Option<String>,
     },
-    /// Cancelled.
     Cancelled {
         /// `flow_only`, `cancel_all` or `cancel_pending`.
         cancellation_policy: String,

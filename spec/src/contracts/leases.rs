@@ -31,7 +31,6 @@ pub struct RenewLeaseArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum RenewLeaseResult {
-    /// Renewed.
     Renewed {
         /// When it runs out, in Unix milliseconds.
         expires_at: TimestampMs,
@@ -43,7 +42,7 @@ pub enum RenewLeaseResult {
 pub struct RevokeLeaseArgs {
     /// The execution.
     pub execution_id: ExecutionId,
-    /// Expected lease id.
+    /// Only this lease; empty or absent for any.
     pub expected_lease_id: Option<String>,
     /// Why; at most 64 KiB.
     pub reason: String,
@@ -55,12 +54,10 @@ pub struct RevokeLeaseArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum RevokeLeaseResult {
-    /// Already satisfied.
     AlreadySatisfied {
         /// Why; at most 64 KiB.
         reason: String,
     },
-    /// Revoked.
     Revoked {
         /// Which of the execution's leases, counting from 1.
         lease_epoch: String,
@@ -81,13 +78,13 @@ pub struct IssueReclaimGrantArgs {
     pub worker_instance_id: WorkerInstanceId,
     /// The lane the execution was created on.
     pub lane_id: LaneId,
-    /// Capability hash.
+    /// Recorded with the grant, uninterpreted.
     pub capability_hash: Option<String>,
     /// Grant length in milliseconds, at least 1.
     pub grant_ttl_ms: u64,
-    /// Route snapshot, as JSON.
+    /// Recorded with the grant, uninterpreted.
     pub route_snapshot_json: Option<String>,
-    /// Admission summary.
+    /// Recorded with the grant, uninterpreted.
     pub admission_summary: Option<String>,
     /// The tokens the worker offers.
     pub worker_capabilities: BTreeSet<String>,
@@ -128,20 +125,18 @@ impl IssueReclaimGrantArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IssueReclaimGrantOutcome {
-    /// Granted.
     Granted(ReclaimGrant),
-    /// Not reclaimable.
     NotReclaimable {
         /// For people, or opaque bytes for tools.
         detail: String,
         /// The execution.
         execution_id: ExecutionId,
     },
-    /// Reclaim cap exceeded.
+    /// It was taken over too often, and has failed.
     ReclaimCapExceeded {
         /// The execution.
         execution_id: ExecutionId,
-        /// Reclaim count.
+        /// Takeovers that have succeeded.
         reclaim_count: u32,
     },
 }
@@ -192,7 +187,7 @@ pub struct ReclaimExecutionArgs {
     pub worker_instance_id: WorkerInstanceId,
     /// The lane the execution was created on.
     pub lane_id: LaneId,
-    /// Capability hash.
+    /// Recorded with the grant, uninterpreted.
     pub capability_hash: Option<String>,
     /// The lease.
     pub lease_id: LeaseId,
@@ -204,7 +199,7 @@ pub struct ReclaimExecutionArgs {
     pub attempt_policy_json: String,
     /// Takeovers after a lapse; 100 by default.
     pub max_reclaim_count: Option<u32>,
-    /// Old worker instance id.
+    /// Who held it; a hint that decides nothing.
     pub old_worker_instance_id: WorkerInstanceId,
     /// Which attempt is current, counting from 0.
     pub current_attempt_index: AttemptIndex,
@@ -247,25 +242,22 @@ impl ReclaimExecutionArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReclaimExecutionOutcome {
-    /// Claimed.
     Claimed(Handle),
-    /// Grant not found.
     GrantNotFound {
         /// The execution.
         execution_id: ExecutionId,
     },
-    /// Not reclaimable.
     NotReclaimable {
         /// For people, or opaque bytes for tools.
         detail: String,
         /// The execution.
         execution_id: ExecutionId,
     },
-    /// Reclaim cap exceeded.
+    /// It was taken over too often, and has failed.
     ReclaimCapExceeded {
         /// The execution.
         execution_id: ExecutionId,
-        /// Reclaim count.
+        /// Takeovers that have succeeded.
         reclaim_count: u32,
     },
 }
@@ -274,13 +266,13 @@ pub enum ReclaimExecutionOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct ListExpiredLeasesArgs {
-    /// As of.
+    /// Leases that run out at this time or before, in Unix milliseconds.
     pub as_of: TimestampMs,
     /// Entries strictly after this one.
     pub after: Option<ExpiredLeasesCursor>,
     /// At most this many entries.
     pub limit: Option<u32>,
-    /// Max partitions per call.
+    /// A hint of how much work one call may be; hides nothing.
     pub max_partitions_per_call: Option<u32>,
     /// The tenant.
     pub namespace: Option<Namespace>,

@@ -8,13 +8,13 @@ use crate::types::{ExecutionId, QuotaPolicyId, TimestampMs};
 /// A quota policy's definition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 pub struct CreateQuotaPolicyArgs {
-    /// Max concurrent.
+    /// Executions admitted at once; 0 for no limit.
     pub max_concurrent: u64,
-    /// Max requests per window.
+    /// Admissions in a window; 0 for no limit.
     pub max_requests_per_window: u64,
     /// The quota policy.
     pub quota_policy_id: QuotaPolicyId,
-    /// Window seconds.
+    /// The window's length, in seconds.
     pub window_seconds: u64,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
@@ -24,12 +24,10 @@ pub struct CreateQuotaPolicyArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum CreateQuotaPolicyResult {
-    /// Already satisfied.
     AlreadySatisfied {
         /// The quota policy.
         quota_policy_id: QuotaPolicyId,
     },
-    /// Created.
     Created {
         /// The quota policy.
         quota_policy_id: QuotaPolicyId,
@@ -40,13 +38,13 @@ pub enum CreateQuotaPolicyResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct QuotaPolicyLimits {
-    /// Max requests per window.
+    /// Admissions in a window; 0 for no limit.
     pub max_requests_per_window: u64,
-    /// Requests per window seconds.
+    /// The window's length, in seconds.
     pub requests_per_window_seconds: u64,
-    /// Active concurrency cap.
+    /// Executions admitted at once; 0 for no limit.
     pub active_concurrency_cap: u64,
-    /// Jitter, in milliseconds.
+    /// The most by which a refused caller is told to wait longer, in milliseconds.
     pub jitter_ms: u64,
 }
 
@@ -71,13 +69,13 @@ impl QuotaPolicyLimits {
 pub struct CheckAdmissionArgs {
     /// The execution.
     pub execution_id: ExecutionId,
-    /// Concurrency cap.
+    /// Executions admitted at once; 0 for no limit.
     pub concurrency_cap: u64,
-    /// Jitter, in milliseconds.
+    /// The most by which a refused caller is told to wait longer, in milliseconds.
     pub jitter_ms: Option<u64>,
-    /// Rate limit.
+    /// Admissions in a window; 0 for no limit.
     pub rate_limit: u64,
-    /// Window seconds.
+    /// The window's length, in seconds.
     pub window_seconds: u64,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
@@ -87,15 +85,11 @@ pub struct CheckAdmissionArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckAdmissionResult {
-    /// Admitted.
     Admitted,
-    /// Already admitted.
     AlreadyAdmitted,
-    /// Concurrency exceeded.
     ConcurrencyExceeded,
-    /// Rate exceeded.
     RateExceeded {
-        /// Retry after, in milliseconds.
+        /// When asking again is worth it, in milliseconds from now.
         retry_after_ms: u64,
     },
 }
@@ -124,7 +118,6 @@ impl ReleaseAdmissionArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReleaseAdmissionResult {
-    /// Released.
     Released,
 }
 

@@ -55,11 +55,11 @@ pub struct IssueClaimGrantArgs {
     pub grant_ttl_ms: u64,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
-    /// Admission summary.
+    /// Recorded with the grant, uninterpreted.
     pub admission_summary: Option<String>,
-    /// Capability hash.
+    /// Recorded with the grant, uninterpreted.
     pub capability_hash: Option<String>,
-    /// Route snapshot, as JSON.
+    /// Recorded with the grant, uninterpreted.
     pub route_snapshot_json: Option<String>,
 }
 
@@ -95,7 +95,6 @@ impl IssueClaimGrantArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum IssueClaimGrantOutcome {
-    /// Granted.
     Granted {
         /// The execution.
         execution_id: ExecutionId,
@@ -169,7 +168,6 @@ impl ClaimExecutionArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ClaimExecutionResult {
-    /// Claimed.
     Claimed(ClaimedExecution),
 }
 
@@ -187,9 +185,9 @@ pub struct ClaimedExecution {
     pub attempt_index: AttemptIndex,
     /// The attempt.
     pub attempt_id: AttemptId,
-    /// Attempt type.
+    /// Why the attempt was started.
     pub attempt_type: AttemptType,
-    /// Lease expires at this time, in Unix milliseconds.
+    /// When the lease runs out, in Unix milliseconds.
     pub lease_expires_at: TimestampMs,
     /// The new handle.
     pub handle: Handle,
@@ -258,9 +256,7 @@ impl ClaimForWorkerArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ClaimForWorkerOutcome {
-    /// Granted.
     Granted(ClaimGrant),
-    /// No work.
     NoWork,
 }
 
@@ -302,7 +298,7 @@ pub struct IssueGrantAndClaimArgs {
     pub execution_id: ExecutionId,
     /// The lane the execution was created on.
     pub lane_id: LaneId,
-    /// Lease duration, in milliseconds.
+    /// Lease length in milliseconds, at least 1.
     pub lease_duration_ms: u64,
 }
 
@@ -348,9 +344,9 @@ pub struct BlockRouteArgs {
     pub lane_id: LaneId,
     /// The partition of the record.
     pub partition: Partition,
-    /// Reason code.
+    /// Why, as a word that the clauses name.
     pub reason_code: String,
-    /// Reason detail.
+    /// Why, for people.
     pub reason_detail: String,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
@@ -381,12 +377,11 @@ impl BlockRouteArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BlockRouteOutcome {
-    /// Blocked.
     Blocked {
         /// The execution.
         execution_id: ExecutionId,
     },
-    /// Rejected.
+    /// Nothing was blocked; the message says why.
     Rejected {
         /// For people.
         message: String,
@@ -405,7 +400,7 @@ pub struct BlockExecutionForAdmissionArgs {
     pub partition: Partition,
     /// Why; at most 64 KiB.
     pub reason: BlockingReason,
-    /// Reason detail.
+    /// Why, for people.
     pub reason_detail: Option<String>,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
@@ -436,14 +431,13 @@ impl BlockExecutionForAdmissionArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BlockExecutionForAdmissionOutcome {
-    /// Blocked.
     Blocked {
         /// The execution.
         execution_id: ExecutionId,
         /// Why; at most 64 KiB.
         reason: BlockingReason,
     },
-    /// Rejected.
+    /// Nothing was blocked; the message says why.
     Rejected {
         /// For people.
         message: String,
@@ -458,11 +452,8 @@ pub enum BlockExecutionForAdmissionOutcome {
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum BlockingReason {
-    /// Waiting for budget.
     WaitingForBudget,
-    /// Waiting for capable worker.
     WaitingForCapableWorker,
-    /// Waiting for quota.
     WaitingForQuota,
 }
 

@@ -9,9 +9,9 @@ use crate::engine_error::EngineError;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct SeedWaitpointHmacSecretArgs {
-    /// Kid.
+    /// The secret's name: 1 to 64 of letters, digits, `_` and `-`.
     pub kid: String,
-    /// Secret hex.
+    /// The secret, in hexadecimal.
     pub secret_hex: String,
 }
 
@@ -29,16 +29,14 @@ impl SeedWaitpointHmacSecretArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SeedOutcome {
-    /// Already seeded.
     AlreadySeeded {
-        /// Kid.
+        /// The secret's name: 1 to 64 of letters, digits, `_` and `-`.
         kid: String,
-        /// Same secret.
+        /// Whether the secret is the one that is there.
         same_secret: bool,
     },
-    /// Seeded.
     Seeded {
-        /// Kid.
+        /// The secret's name: 1 to 64 of letters, digits, `_` and `-`.
         kid: String,
     },
 }
@@ -47,11 +45,11 @@ pub enum SeedOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct RotateWaitpointHmacSecretAllArgs {
-    /// New kid.
+    /// The new secret's name.
     pub new_kid: String,
-    /// New secret hex.
+    /// The new secret, in hexadecimal.
     pub new_secret_hex: String,
-    /// Grace, in milliseconds.
+    /// How long the old secret goes on verifying, in milliseconds.
     pub grace_ms: u64,
 }
 
@@ -89,7 +87,7 @@ impl RotateWaitpointHmacSecretAllResult {
 pub struct RotateWaitpointHmacSecretAllEntry {
     /// The partition of the record.
     pub partition: u16,
-    /// Result.
+    /// What happened there.
     pub result: Result<RotateWaitpointHmacSecretOutcome, EngineError>,
 }
 
@@ -106,18 +104,16 @@ impl RotateWaitpointHmacSecretAllEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum RotateWaitpointHmacSecretOutcome {
-    /// Noop.
     Noop {
-        /// Kid.
+        /// The secret's name: 1 to 64 of letters, digits, `_` and `-`.
         kid: String,
     },
-    /// Rotated.
     Rotated {
-        /// Gc count.
+        /// Expired secrets that were removed.
         gc_count: u32,
-        /// New kid.
+        /// The new secret's name.
         new_kid: String,
-        /// Previous kid.
+        /// The secret that was current before.
         previous_kid: Option<String>,
     },
 }

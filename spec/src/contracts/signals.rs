@@ -20,7 +20,7 @@ pub struct DeliverSignalArgs {
     pub correlation_id: Option<String>,
     /// When it was created, in Unix milliseconds.
     pub created_at: Option<TimestampMs>,
-    /// Dedup ttl, in milliseconds.
+    /// How long the idempotency key is remembered, in milliseconds.
     pub dedup_ttl_ms: Option<u64>,
     /// A key under which a repetition is recognised.
     pub idempotency_key: Option<String>,
@@ -30,21 +30,21 @@ pub struct DeliverSignalArgs {
     pub payload: Option<Vec<u8>>,
     /// How the caller encoded the payload; recorded only.
     pub payload_encoding: Option<String>,
-    /// Resume delay, in milliseconds.
+    /// Milliseconds between the resumption and the execution becoming claimable.
     pub resume_delay_ms: Option<u64>,
-    /// Signal category.
+    /// The sender's classification; uninterpreted.
     pub signal_category: String,
     /// The signal.
     pub signal_id: SignalId,
-    /// Signal maxlen.
+    /// Signals kept.
     pub signal_maxlen: Option<u64>,
     /// What the signal is called.
     pub signal_name: String,
-    /// Source identity.
+    /// Who sent it.
     pub source_identity: String,
-    /// Source type.
+    /// What kind of sender that is.
     pub source_type: String,
-    /// Target scope.
+    /// What the signal is for: `waitpoint` or `execution`.
     pub target_scope: String,
     /// The waitpoint.
     pub waitpoint_id: WaitpointId,
@@ -58,16 +58,14 @@ pub struct DeliverSignalArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliverSignalResult {
-    /// Accepted.
     Accepted {
-        /// Effect.
+        /// What the signal did: `satisfied`, `buffered` or `deduped`.
         effect: String,
         /// The signal.
         signal_id: SignalId,
     },
-    /// Duplicate.
     Duplicate {
-        /// Existing signal id.
+        /// The signal that was delivered first.
         existing_signal_id: SignalId,
     },
 }
@@ -84,11 +82,11 @@ pub struct DeliverApprovalSignalArgs {
     pub waitpoint_id: WaitpointId,
     /// What the signal is called.
     pub signal_name: String,
-    /// Idempotency suffix.
+    /// Tells repeated approvals of one waitpoint apart.
     pub idempotency_suffix: String,
-    /// Signal dedup ttl, in milliseconds.
+    /// How long a repeated approval is recognised, in milliseconds.
     pub signal_dedup_ttl_ms: u64,
-    /// Maxlen.
+    /// Signals kept.
     pub maxlen: Option<u64>,
     /// Signals accepted; 10 000 by default.
     pub max_signals_per_execution: Option<u64>,
@@ -123,9 +121,9 @@ impl DeliverApprovalSignalArgs {
 pub struct ResumeExecutionArgs {
     /// The execution.
     pub execution_id: ExecutionId,
-    /// Resume delay, in milliseconds.
+    /// Milliseconds between the resumption and the execution becoming claimable.
     pub resume_delay_ms: u64,
-    /// Trigger type.
+    /// What resumes it; recorded only.
     pub trigger_type: String,
 }
 
@@ -133,7 +131,6 @@ pub struct ResumeExecutionArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum ResumeExecutionResult {
-    /// Resumed.
     Resumed {
         /// The state shown to callers.
         public_state: PublicState,
@@ -187,7 +184,7 @@ pub struct ClaimResumedExecutionArgs {
     pub lease_id: LeaseId,
     /// Lease length in milliseconds, at least 1, counted from the backend's clock.
     pub lease_ttl_ms: u64,
-    /// Remaining attempt timeout, in milliseconds.
+    /// Shortens what is left of the attempt's time, in milliseconds.
     pub remaining_attempt_timeout_ms: Option<u64>,
     /// The logical worker; a pool may share it.
     pub worker_id: WorkerId,
@@ -201,7 +198,6 @@ pub struct ClaimResumedExecutionArgs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimResumedExecutionResult {
-    /// Claimed.
     Claimed(ClaimedResumedExecution),
 }
 
@@ -219,7 +215,7 @@ pub struct ClaimedResumedExecution {
     pub attempt_index: AttemptIndex,
     /// The attempt.
     pub attempt_id: AttemptId,
-    /// Lease expires at this time, in Unix milliseconds.
+    /// When the lease runs out, in Unix milliseconds.
     pub lease_expires_at: TimestampMs,
     /// The new handle.
     pub handle: Handle,
@@ -314,21 +310,21 @@ pub struct PendingWaitpointInfo {
     pub waitpoint_id: WaitpointId,
     /// The name callers use for the waitpoint.
     pub waitpoint_key: String,
-    /// State.
+    /// `pending` or `active`.
     pub state: String,
     /// When it was created, in Unix milliseconds.
     pub created_at: TimestampMs,
     /// The execution.
     pub execution_id: ExecutionId,
-    /// Token kid.
+    /// The name of the secret that signed the token.
     pub token_kid: String,
-    /// Token fingerprint.
+    /// The beginning of a digest of the token, for people.
     pub token_fingerprint: String,
-    /// Activated at this time, in Unix milliseconds.
+    /// When a suspension began to listen on it, in Unix milliseconds.
     pub activated_at: Option<TimestampMs>,
     /// When it runs out, in Unix milliseconds.
     pub expires_at: Option<TimestampMs>,
-    /// Required signal names.
+    /// Names of signals that count; empty for any.
     pub required_signal_names: Vec<String>,
 }
 
@@ -426,7 +422,7 @@ impl ListSuspendedPage {
 pub struct SuspendedExecutionEntry {
     /// The execution.
     pub execution_id: ExecutionId,
-    /// Suspended at, in milliseconds.
+    /// When it was suspended, in Unix milliseconds.
     pub suspended_at_ms: i64,
     /// Why; at most 64 KiB.
     pub reason: String,
@@ -447,11 +443,8 @@ impl SuspendedExecutionEntry {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CountKind {
-    /// Distinct signals.
     DistinctSignals,
-    /// Distinct sources.
     DistinctSources,
-    /// Distinct waitpoints.
     DistinctWaitpoints,
 }
 

@@ -10,20 +10,20 @@ use crate::types::TimestampMs;
 /// One stored frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 pub struct StreamFrame {
-    /// Fields.
+    /// The frame's fields by name.
     pub fields: BTreeMap<String, String>,
-    /// Id.
+    /// Opaque, ascending along the stream.
     pub id: String,
 }
 
 /// A run of frames, and whether more can come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 pub struct StreamFrames {
-    /// Closed at this time, in Unix milliseconds.
+    /// When the stream ended, in Unix milliseconds; absent while more can come.
     pub closed_at: Option<TimestampMs>,
-    /// Closed reason.
+    /// Why the stream ended.
     pub closed_reason: Option<String>,
-    /// Frames.
+    /// The frames, oldest first.
     pub frames: Vec<StreamFrame>,
 }
 

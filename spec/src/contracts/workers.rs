@@ -20,7 +20,7 @@ pub struct RegisterWorkerArgs {
     pub lanes: BTreeSet<LaneId>,
     /// The tokens a worker offers.
     pub capabilities: BTreeSet<String>,
-    /// Liveness ttl, in milliseconds.
+    /// How long a sign of life counts, in milliseconds, at least 1.
     pub liveness_ttl_ms: u64,
     /// The tenant.
     pub namespace: Namespace,
@@ -55,9 +55,7 @@ impl RegisterWorkerArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RegisterWorkerOutcome {
-    /// Refreshed.
     Refreshed,
-    /// Registered.
     Registered,
 }
 
@@ -92,11 +90,9 @@ impl HeartbeatWorkerArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HeartbeatWorkerOutcome {
-    /// Not registered.
     NotRegistered,
-    /// Refreshed.
     Refreshed {
-        /// Next expiry, in milliseconds.
+        /// Until when this sign of life counts, in Unix milliseconds.
         next_expiry_ms: TimestampMs,
     },
 }
@@ -136,9 +132,7 @@ impl MarkWorkerDeadArgs {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MarkWorkerDeadOutcome {
-    /// Marked.
     Marked,
-    /// Not registered.
     NotRegistered,
 }
 
@@ -194,11 +188,11 @@ pub struct WorkerInfo {
     pub lanes: BTreeSet<LaneId>,
     /// The tokens a worker offers.
     pub capabilities: BTreeSet<String>,
-    /// Last heartbeat ms.
+    /// When it was last heard of, in Unix milliseconds.
     pub last_heartbeat_ms: TimestampMs,
-    /// Liveness ttl, in milliseconds.
+    /// How long a sign of life counts, in milliseconds, at least 1.
     pub liveness_ttl_ms: u64,
-    /// Registered at, in milliseconds.
+    /// When it was registered, in Unix milliseconds.
     pub registered_at_ms: TimestampMs,
 }
 

@@ -29,8 +29,9 @@ pub(super) const CASES: &[Case] = &[
     case!(
         "executions.leases.unknown",
         ["LSE-002"],
-        "A handle of an execution that another deployment never had.",
-        unknown
+        "A handle of an execution that only another deployment has.",
+        unknown,
+        Elsewhere
     ),
     case!(
         "executions.leases.not-active",
@@ -175,16 +176,7 @@ async fn ladder(world: World) -> Verdict {
 }
 
 async fn unknown(world: World) -> Verdict {
-    let (_, handle) = world.claimed().await?;
-    let Ok(payload) = ff_core::backend::HandlePayload::open(handle.backend, &handle) else {
-        // A backend from outside puts what it likes into its handles, and nobody else can make one.
-        return Ok(());
-    };
-    let elsewhere = ff_core::backend::HandlePayload {
-        execution_id: world.execution_id(),
-        ..payload
-    };
-    let handle = elsewhere.seal(handle.backend, handle.kind);
+    let (_, handle) = world.elsewhere().claimed().await?;
     refused_everywhere(&world, &handle, "not_found.execution").await
 }
 
