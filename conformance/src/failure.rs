@@ -1,5 +1,6 @@
 //! How a case fails.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use ff_core::engine_error::EngineError;
@@ -52,30 +53,54 @@ impl From<EngineError> for Failure {
 /// The longest value that a difference shows in full, in characters.
 const SHOWN: usize = 240;
 
-/// The lines that differ, where both sides have the same shape; otherwise both as a whole.
+/// The fields that differ, where both sides are made of named ones; otherwise both as a whole.
 fn differences(expected: &str, seen: &str) -> Vec<Difference> {
     let (left, right): (Vec<_>, Vec<_>) = (expected.lines().collect(), seen.lines().collect());
-    if left.len() != right.len() || left.len() == 1 {
-        let whole = |lines: &[&str]| lines.iter().map(|line| line.trim()).collect::<String>();
-        return vec![Difference {
-            what: String::new(),
-            expected: shortened(whole(&left)),
-            seen: shortened(whole(&right)),
-        }];
+    if let (Some(left), Some(right)) = (named(&left), named(&right)) {
+        let names: BTreeSet<_> = left.keys().chain(right.keys()).collect();
+        let value = |side: &BTreeMap<String, String>, name| {
+            let value = side.get(name).cloned();
+            shortened(value.unwrap_or_else(|| "nothing".to_owned()))
+        };
+        let differing = names
+            .into_iter()
+            .filter(|name| left.get(*name) != right.get(*name));
+        return differing
+            .map(|name| Difference {
+                what: name.clone(),
+                expected: value(&left, name),
+                seen: value(&right, name),
+            })
+            .collect();
     }
-    left.iter()
-        .zip(&right)
-        .filter(|(left, right)| left != right)
-        .map(|(left, right)| {
-            let (what, expected) = field(left);
-            let (_, seen) = field(right);
-            Difference {
-                what,
-                expected: shortened(expected),
-                seen: shortened(seen),
-            }
-        })
-        .collect()
+    let whole = |lines: &[&str]| lines.iter().map(|line| line.trim()).collect::<String>();
+    vec![Difference {
+        what: String::new(),
+        expected: shortened(whole(&left)),
+        seen: shortened(whole(&right)),
+    }]
+}
+
+/// The fields of a struct or map in pretty debug output, if each stands on a line of its own under
+/// a name of its own.
+fn named(lines: &[&str]) -> Option<BTreeMap<String, String>> {
+    let [first, fields @ .., last] = lines else {
+        return None;
+    };
+    if !(first.ends_with('{') && *last == "}") {
+        return None;
+    }
+    let mut named = BTreeMap::new();
+    for line in fields {
+        let (name, value) = field(line);
+        if name.is_empty()
+            || value.ends_with(['{', '(', '['])
+            || named.insert(name, value).is_some()
+        {
+            return None;
+        }
+    }
+    Some(named)
 }
 
 /// Splits a line of pretty debug output into the field's name and its value.
@@ -95,4 +120,49 @@ fn shortened(value: String) -> String {
     }
     let beginning: String = value.chars().take(SHOWN).collect();
     format!("{beginning}… ({length} characters)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(expected: &dyn Debug, seen: &dyn Debug) -> Vec<(String, String, String)> {
+        let failure = Failure::differing("why", expected, seen);
+        let lines = failure.differences.into_iter();
+        lines
+            .map(|line| (line.what, line.expected, line.seen))
+            .collect()
+    }
+
+    #[derive(Debug)]
+    #[allow(dead_code)] // Read by its debug output.
+    struct Pair {
+        left: u32,
+        right: &'static str,
+    }
+
+    #[test]
+    fn structs_tell_the_fields_that_differ() {
+        let pair = |right| Pair { left: 1, right };
+        let line = ("right".to_owned(), "\"a\"".to_owned(), "\"b\"".to_owned());
+        assert_eq!(told(&pair("a"), &pair("b")), [line]);
+    }
+
+    #[test]
+    fn maps_tell_what_is_missing() {
+        let (full, empty) = (
+            BTreeMap::from([("a", 1), ("b", 2)]),
+            BTreeMap::from([("a", 1)]),
+        );
+        let line = ("b".to_owned(), "2".to_owned(), "nothing".to_owned());
+        assert_eq!(told(&full, &empty), [line]);
+    }
+
+    #[test]
+    fn anything_else_is_told_as_a_whole_and_not_at_length() {
+        let line = (String::new(), "Some(1,)".to_owned(), "None".to_owned());
+        assert_eq!(told(&Some(1), &None::<u32>), [line]);
+        let long = told(&"x".repeat(1_000), &"y");
+        assert!(long[0].1.ends_with("… (1002 characters)"), "{}", long[0].1);
+    }
 }

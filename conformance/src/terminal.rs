@@ -6,13 +6,14 @@ use std::fmt::Write;
 use ff_core::contract;
 use owo_colors::{OwoColorize, Style};
 
+use crate::failure::Difference;
 use crate::registry::registry;
 use crate::report::{BackendReport, CaseReport, Report, Status, Totals};
 
 /// Columns that clause texts are wrapped to.
 const WIDTH: usize = 92;
 
-/// The failures in full, then one line a chapter and backend.
+/// The failures in full, what was not run and why, then one line a chapter and backend.
 pub fn summary_text(report: &Report, colour: bool) -> String {
     let mut text = String::new();
     for backend in &report.backends {
@@ -23,6 +24,7 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
             }
         }
     }
+    text += &reasons(&report.backends);
     let rows: Vec<_> = report.backends.iter().flat_map(rows).collect();
     let name = rows
         .iter()
@@ -62,9 +64,6 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
             row.backend, row.chapter, row.millis
         );
         let _ = writeln!(text, "{}", line.style(style));
-    }
-    for backend in &report.backends {
-        text += &reasons(backend);
     }
     let _ = writeln!(
         text,
@@ -117,11 +116,19 @@ pub fn failure_text(backend: &str, case: &CaseReport, colour: bool) -> String {
         return text;
     };
     text += &indented(&failure.message);
+    let names = failure
+        .differences
+        .iter()
+        .map(|difference| &difference.what);
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for difference in &failure.differences {
-        let what = &difference.what;
-        let gap = what.chars().count();
-        let _ = writeln!(text, "        {what}  expected  {}", difference.expected);
-        let _ = writeln!(text, "        {:gap$}  seen      {}", "", difference.seen);
+        let Difference {
+            what,
+            expected,
+            seen,
+        } = difference;
+        let _ = writeln!(text, "        {what:width$}  expected  {expected}");
+        let _ = writeln!(text, "        {:width$}  seen      {seen}", "");
     }
     if !failure.story.is_empty() {
         let _ = writeln!(text, "      the last calls:");
@@ -170,34 +177,38 @@ fn rows(backend: &BackendReport) -> Vec<Row<'_>> {
     chapters.into_iter().map(row).collect()
 }
 
-/// Why cases were skipped, each reason once, and what is not claimed.
-fn reasons(backend: &BackendReport) -> String {
-    let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut unclaimed: BTreeSet<&str> = BTreeSet::new();
-    for case in &backend.cases {
-        let reason = case.reason.as_deref().unwrap_or_default();
-        match case.status {
-            Status::Skipped => *skipped.entry(reason).or_default() += 1,
-            Status::Unsupported => {
-                unclaimed.insert(reason.split(' ').next().unwrap_or(reason));
+/// Why cases were skipped, each reason once, and which methods are not claimed, by backend.
+fn reasons(backends: &[BackendReport]) -> String {
+    let mut skipped: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut unclaimed: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    for backend in backends {
+        let mut methods = BTreeSet::new();
+        for case in &backend.cases {
+            let reason = case.reason.as_deref().unwrap_or_default();
+            match case.status {
+                Status::Skipped => *skipped.entry((&backend.name, reason)).or_default() += 1,
+                Status::Unsupported => {
+                    methods.insert(reason.split(' ').next().unwrap_or(reason));
+                }
+                Status::Passed | Status::Failed => {}
             }
-            Status::Passed | Status::Failed => {}
         }
+        unclaimed.entry(methods).or_default().push(&backend.name);
     }
-    let name = &backend.name;
     let mut text = String::new();
-    for (reason, count) in skipped {
+    for ((name, reason), count) in skipped {
         let _ = writeln!(text, "{name}: {count} skipped: {reason}");
     }
-    if !unclaimed.is_empty() {
-        let names: Vec<_> = unclaimed.iter().copied().collect();
+    for (methods, names) in unclaimed.iter().filter(|(methods, _)| !methods.is_empty()) {
+        let list: Vec<_> = methods.iter().copied().collect();
         let line = format!(
-            "{name} does not claim {} methods: {}",
-            names.len(),
-            names.join(", ")
+            "not claimed by {}: {} methods: {}",
+            names.join(", "),
+            methods.len(),
+            list.join(", ")
         );
         let options = textwrap::Options::new(WIDTH).subsequent_indent("  ");
-        let _ = writeln!(text, "{}", textwrap::fill(&line, options));
+        let _ = writeln!(text, "{}\n", textwrap::fill(&line, options));
     }
     text
 }

@@ -216,8 +216,9 @@ impl World {
         let seen = self
             .read_exec_core_fields(self.partition_of(id), id, &names)
             .await?;
-        let seen: BTreeMap<_, _> = seen.into_iter().collect();
-        let expected = expected.map(|(name, value)| (name.to_owned(), value.shown()));
+        let told = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+        let seen: BTreeMap<_, _> = seen.into_iter().map(|(name, v)| (name, told(v))).collect();
+        let expected = expected.map(|(name, value)| (name.to_owned(), told(value.shown())));
         expect_eq!(seen, BTreeMap::from(expected), "the fields of {id}");
         Ok(())
     }

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use clap::Args;
-use ff_conformance::Options;
 use ff_conformance::deviants::{Fate, all, hunt, unbroken};
+use ff_conformance::{Options, failure_text};
 use tokio::runtime::Runtime;
 
-use crate::progress::Bar;
+use crate::progress::{Bar, colour};
 use crate::{BREAKS, CONFORMS, Outcome};
 
 #[derive(Args, Default)]
 pub(crate) struct Arguments {
-    /// Only deviants of this name, or that break this clause
+    /// Only deviants of this name, or that break this clause, and how each was caught
     #[arg(value_name = "NAME|ID")]
     only: Vec<String>,
     /// Where every random choice starts
@@ -51,10 +51,15 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     for fate in &fates {
         let by = match fate.killed_by.as_slice() {
             [] => format!("SURVIVES  {}", fate.how),
-            [one] => format!("killed by {one}"),
-            [first, rest @ ..] => format!("killed by {first} and {} more", rest.len()),
+            [one] => format!("killed by {}", one.slug),
+            [first, rest @ ..] => format!("killed by {} and {} more", first.slug, rest.len()),
         };
         println!("{}  {:width$}  {by}", fate.breaks, fate.name);
+        if !arguments.only.is_empty() {
+            for case in &fate.killed_by {
+                println!("{}", failure_text(fate.name, case, colour()));
+            }
+        }
     }
     let surviving = fates
         .iter()

@@ -18,7 +18,7 @@ use ff_core::contract::{self, Level};
 use crate::case::Case;
 use crate::harness::{CaseInfo, Deployment, Harness, HarnessError};
 use crate::registry::registry;
-use crate::report::Status;
+use crate::report::{CaseReport, Status};
 use crate::runner::{Options, Progress, run_backend};
 use tampering::Tampering;
 
@@ -54,7 +54,7 @@ pub struct Fate {
     pub breaks: &'static str,
     pub how: &'static str,
     /// The cases that failed on it, of those that name its clause.
-    pub killed_by: Vec<String>,
+    pub killed_by: Vec<CaseReport>,
 }
 
 /// Every deviant, in the order of the chapters.
@@ -96,14 +96,14 @@ pub async fn hunt(deviant: Deviant, options: Options) -> Fate {
         name: deviant.name,
         breaks: deviant.breaks,
         how: deviant.how,
-        killed_by: failed.map(|case| case.slug).collect(),
+        killed_by: failed.collect(),
     }
 }
 
 struct Silent;
 
 impl Progress for Silent {
-    fn done(&self, _: &crate::report::CaseReport) {}
+    fn done(&self, _: &CaseReport) {}
 }
 
 struct DeviantHarness(Deviant);
