@@ -133,7 +133,8 @@ impl<S: Store> Transactional<S> {
             Err(Stop::Store(error)) => return Err(error),
         };
         tx.commit().await?;
-        if access == Access::Write {
+        // A claim makes no work for others; if it woke them, waiting claims would wake each other.
+        if access == Access::Write && call.method() != Method::Claim {
             self.written.notify_waiters();
         }
         Ok(answer)

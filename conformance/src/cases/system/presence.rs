@@ -67,15 +67,12 @@ pub(crate) async fn gate(world: World, method: Method) -> Verdict {
         before = Some(world.observe(id).await?);
         call = aimed_at(&call, id)?;
     }
+    // A wait for something that never comes is an answer too.
     let answer = tokio::time::timeout(Duration::from_secs(5), call.send(&*world)).await;
-    match answer {
-        Ok(Err(EngineError::Unavailable { op })) if claimed => {
-            return Err(Failure::new(format!(
-                "{method} is claimed, so it does not answer Unavailable {{ op: {op:?} }}"
-            )));
-        }
-        // A wait for something that never comes is an answer too.
-        _ => {}
+    if claimed && let Ok(Err(EngineError::Unavailable { op })) = answer {
+        return Err(Failure::new(format!(
+            "{method} is claimed, so it does not answer Unavailable {{ op: {op:?} }}"
+        )));
     }
     if let Some(id) = &target {
         let after = Some(world.observe(id).await?);

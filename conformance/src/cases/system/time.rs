@@ -85,8 +85,13 @@ async fn one_clock(world: World) -> Verdict {
     let claimed = world.now();
     let handle = world.worker().ttl(1_000).claim().await?;
     world.advance_ms(10);
-    let renewed = world.now();
     world.renew(&handle).await?;
+    let renewed = world.field(&id, "lease_last_renewed_at").await?;
+    expect_eq!(
+        renewed,
+        Some(world.now().to_string()),
+        "lease_last_renewed_at"
+    );
     world.advance_ms(10);
     let failed = world.now();
     world.fail_with(&handle, FailureClass::Transient).await?;
@@ -112,7 +117,6 @@ async fn one_clock(world: World) -> Verdict {
         Some(claimed.0.to_string()),
         "a retry does not start the execution anew"
     );
-    let _ = renewed;
     world.advance_ms(10);
     world.complete(&handle, None).await?;
     expect_eq!(
