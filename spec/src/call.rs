@@ -1,63 +1,16 @@
 //! Calls and replies as data: what scripts, logs, tapes, histories and deviants are made of.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{
-    AppendFrameOutcome, CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy,
-    CompletionPayload, FailOutcome, FailureClass, FailureReason, Frame, Handle, LeaseRenewal,
-    PendingWaitpoint, PrepareOutcome, ResumeSignal, ResumeToken, ScannerFilter, SummaryDocument,
-    SuspendArgs, SuspendOutcome, TailVisibility, UsageDimensions,
-};
-use crate::contracts::{
-    AddExecutionToFlowArgs, AddExecutionToFlowResult, ApplyDependencyToChildArgs,
-    ApplyDependencyToChildResult, BlockExecutionForAdmissionArgs,
-    BlockExecutionForAdmissionOutcome, BlockRouteArgs, BlockRouteOutcome, BudgetStatus,
-    BudgetUsageAndLimits, CancelExecutionArgs, CancelExecutionResult, CancelFlowArgs,
-    CancelFlowHeader, CancelFlowResult, CascadeOutcome, ChangePriorityArgs, ChangePriorityResult,
-    CheckAdmissionArgs, CheckAdmissionResult, ClaimExecutionArgs, ClaimExecutionResult,
-    ClaimForWorkerArgs, ClaimForWorkerOutcome, ClaimGrantOutcome, ClaimResumedExecutionArgs,
-    ClaimResumedExecutionResult, CompleteExecutionArgs, CompleteExecutionResult, CreateBudgetArgs,
-    CreateBudgetResult, CreateExecutionArgs, CreateExecutionResult, CreateFlowArgs,
-    CreateFlowResult, CreateQuotaPolicyArgs, CreateQuotaPolicyResult, DeliverApprovalSignalArgs,
-    DeliverSignalArgs, DeliverSignalResult, EdgeDependencyPolicy, EdgeDirection, EdgeSnapshot,
-    EvaluateFlowEligibilityArgs, EvaluateFlowEligibilityResult, ExecutionContext, ExecutionInfo,
-    ExecutionSnapshot, FailExecutionArgs, FailExecutionResult, FlowSnapshot, HeartbeatWorkerArgs,
-    HeartbeatWorkerOutcome, IssueClaimGrantArgs, IssueClaimGrantOutcome, IssueGrantAndClaimArgs,
-    IssueReclaimGrantArgs, IssueReclaimGrantOutcome, ListExecutionsPage, ListExpiredLeasesArgs,
-    ListExpiredLeasesResult, ListFlowsPage, ListLanesPage, ListPendingWaitpointsArgs,
-    ListPendingWaitpointsResult, ListSuspendedPage, ListWorkersArgs, ListWorkersResult,
-    MarkWorkerDeadArgs, MarkWorkerDeadOutcome, QuotaPolicyLimits, ReclaimExecutionArgs,
-    ReclaimExecutionOutcome, RecordSpendArgs, RegisterWorkerArgs, RegisterWorkerOutcome,
-    ReleaseAdmissionArgs, ReleaseAdmissionResult, ReleaseBudgetArgs, RenewLeaseArgs,
-    RenewLeaseResult, ReplayExecutionArgs, ReplayExecutionResult, ReportUsageAdminArgs,
-    ReportUsageResult, ResetBudgetArgs, ResetBudgetResult, ResolveDependencyArgs,
-    ResolveDependencyOutcome, ResumeExecutionArgs, ResumeExecutionResult, RevokeLeaseArgs,
-    RevokeLeaseResult, RotateWaitpointHmacSecretAllArgs, RotateWaitpointHmacSecretAllResult,
-    ScanEligibleArgs, SeedOutcome, SeedWaitpointHmacSecretArgs, SetEdgeGroupPolicyResult,
-    StageDependencyEdgeArgs, StageDependencyEdgeResult, StreamCursor, StreamFrames,
-};
-use crate::engine_backend::{
-    EngineBackend, ExpirePhase, ReconcileCounts, SiblingCancelReconcileAction,
-};
+use crate::engine_backend::EngineBackend;
 use crate::engine_error::EngineError;
 use crate::live::Live;
+use crate::methods::prelude::*;
 use crate::methods::with_methods;
-use crate::partition::{Partition, PartitionKey};
-use crate::state::PublicState;
-use crate::stream_events::{
-    CompletionEvent, InstanceTagEvent, LeaseHistoryEvent, SignalDeliveryEvent,
-};
-use crate::stream_subscribe;
-use crate::types::{
-    AttemptIndex, BudgetId, EdgeId, ExecutionId, FlowId, LaneId, LeaseFence, QuotaPolicyId,
-    TimestampMs, WaitpointId,
-};
 
 /// The three methods that describe an instance; they do no I/O and are no calls.
 const DESCRIPTIVE: [Method; 3] = [Method::BackendLabel, Method::AsAny, Method::Capabilities];

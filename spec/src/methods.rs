@@ -311,3 +311,59 @@ macro_rules! with_methods {
 }
 
 pub(crate) use with_methods;
+
+/// Every type that the table names.
+pub(crate) mod prelude {
+    pub(crate) use std::collections::HashMap;
+    pub(crate) use std::time::Duration;
+
+    pub(crate) use crate::backend::{
+        AppendFrameOutcome, CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy,
+        CompletionPayload, FailOutcome, FailureClass, FailureReason, Frame, Handle, LeaseRenewal,
+        PendingWaitpoint, PrepareOutcome, ResumeSignal, ResumeToken, ScannerFilter,
+        SummaryDocument, SuspendArgs, SuspendOutcome, TailVisibility, UsageDimensions,
+    };
+    pub(crate) use crate::contracts::{
+        AddExecutionToFlowArgs, AddExecutionToFlowResult, ApplyDependencyToChildArgs,
+        ApplyDependencyToChildResult, BlockExecutionForAdmissionArgs,
+        BlockExecutionForAdmissionOutcome, BlockRouteArgs, BlockRouteOutcome, BudgetStatus,
+        BudgetUsageAndLimits, CancelExecutionArgs, CancelExecutionResult, CancelFlowArgs,
+        CancelFlowHeader, CancelFlowResult, CascadeOutcome, ChangePriorityArgs,
+        ChangePriorityResult, CheckAdmissionArgs, CheckAdmissionResult, ClaimExecutionArgs,
+        ClaimExecutionResult, ClaimForWorkerArgs, ClaimForWorkerOutcome, ClaimGrantOutcome,
+        ClaimResumedExecutionArgs, ClaimResumedExecutionResult, CompleteExecutionArgs,
+        CompleteExecutionResult, CreateBudgetArgs, CreateBudgetResult, CreateExecutionArgs,
+        CreateExecutionResult, CreateFlowArgs, CreateFlowResult, CreateQuotaPolicyArgs,
+        CreateQuotaPolicyResult, DeliverApprovalSignalArgs, DeliverSignalArgs, DeliverSignalResult,
+        EdgeDependencyPolicy, EdgeDirection, EdgeSnapshot, EvaluateFlowEligibilityArgs,
+        EvaluateFlowEligibilityResult, ExecutionContext, ExecutionInfo, ExecutionSnapshot,
+        FailExecutionArgs, FailExecutionResult, FlowSnapshot, HeartbeatWorkerArgs,
+        HeartbeatWorkerOutcome, IssueClaimGrantArgs, IssueClaimGrantOutcome,
+        IssueGrantAndClaimArgs, IssueReclaimGrantArgs, IssueReclaimGrantOutcome,
+        ListExecutionsPage, ListExpiredLeasesArgs, ListExpiredLeasesResult, ListFlowsPage,
+        ListLanesPage, ListPendingWaitpointsArgs, ListPendingWaitpointsResult, ListSuspendedPage,
+        ListWorkersArgs, ListWorkersResult, MarkWorkerDeadArgs, MarkWorkerDeadOutcome,
+        QuotaPolicyLimits, ReclaimExecutionArgs, ReclaimExecutionOutcome, RecordSpendArgs,
+        RegisterWorkerArgs, RegisterWorkerOutcome, ReleaseAdmissionArgs, ReleaseAdmissionResult,
+        ReleaseBudgetArgs, RenewLeaseArgs, RenewLeaseResult, ReplayExecutionArgs,
+        ReplayExecutionResult, ReportUsageAdminArgs, ReportUsageResult, ResetBudgetArgs,
+        ResetBudgetResult, ResolveDependencyArgs, ResolveDependencyOutcome, ResumeExecutionArgs,
+        ResumeExecutionResult, RevokeLeaseArgs, RevokeLeaseResult,
+        RotateWaitpointHmacSecretAllArgs, RotateWaitpointHmacSecretAllResult, ScanEligibleArgs,
+        SeedOutcome, SeedWaitpointHmacSecretArgs, SetEdgeGroupPolicyResult,
+        StageDependencyEdgeArgs, StageDependencyEdgeResult, StreamCursor, StreamFrames,
+    };
+    pub(crate) use crate::engine_backend::{
+        ExpirePhase, ReconcileCounts, SiblingCancelReconcileAction,
+    };
+    pub(crate) use crate::partition::{Partition, PartitionKey};
+    pub(crate) use crate::state::PublicState;
+    pub(crate) use crate::stream_events::{
+        CompletionEvent, InstanceTagEvent, LeaseHistoryEvent, SignalDeliveryEvent,
+    };
+    pub(crate) use crate::stream_subscribe;
+    pub(crate) use crate::types::{
+        AttemptIndex, BudgetId, EdgeId, ExecutionId, FlowId, LaneId, LeaseFence, QuotaPolicyId,
+        TimestampMs, WaitpointId,
+    };
+}

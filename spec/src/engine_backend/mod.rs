@@ -9,57 +9,15 @@ pub use tag_key::validate_tag_key;
 pub use waiting::{cancel_flow_wait_deadline, wait_for_flow_cancellation};
 
 use std::any::Any;
-use std::collections::HashMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::backend::{
-    AppendFrameOutcome, CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy,
-    CompletionPayload, FailOutcome, FailureClass, FailureReason, Frame, Handle, LeaseRenewal,
-    PendingWaitpoint, PrepareOutcome, ResumeSignal, ResumeToken, ScannerFilter, SummaryDocument,
-    SuspendArgs, SuspendOutcome, TailVisibility, UsageDimensions,
-};
 use crate::capability::{BackendIdentity, Capabilities, Supports, Version};
-use crate::contracts::{
-    AddExecutionToFlowArgs, AddExecutionToFlowResult, ApplyDependencyToChildArgs,
-    ApplyDependencyToChildResult, BlockExecutionForAdmissionArgs,
-    BlockExecutionForAdmissionOutcome, BlockRouteArgs, BlockRouteOutcome, BudgetStatus,
-    BudgetUsageAndLimits, CancelExecutionArgs, CancelExecutionResult, CancelFlowArgs,
-    CancelFlowHeader, CancelFlowResult, CascadeOutcome, ChangePriorityArgs, ChangePriorityResult,
-    CheckAdmissionArgs, CheckAdmissionResult, ClaimExecutionArgs, ClaimExecutionResult,
-    ClaimForWorkerArgs, ClaimForWorkerOutcome, ClaimGrantOutcome, ClaimResumedExecutionArgs,
-    ClaimResumedExecutionResult, CompleteExecutionArgs, CompleteExecutionResult, CreateBudgetArgs,
-    CreateBudgetResult, CreateExecutionArgs, CreateExecutionResult, CreateFlowArgs,
-    CreateFlowResult, CreateQuotaPolicyArgs, CreateQuotaPolicyResult, DeliverApprovalSignalArgs,
-    DeliverSignalArgs, DeliverSignalResult, EdgeDependencyPolicy, EdgeDirection, EdgeSnapshot,
-    EvaluateFlowEligibilityArgs, EvaluateFlowEligibilityResult, ExecutionContext, ExecutionInfo,
-    ExecutionSnapshot, FailExecutionArgs, FailExecutionResult, FlowSnapshot, HeartbeatWorkerArgs,
-    HeartbeatWorkerOutcome, IssueClaimGrantArgs, IssueClaimGrantOutcome, IssueGrantAndClaimArgs,
-    IssueReclaimGrantArgs, IssueReclaimGrantOutcome, ListExecutionsPage, ListExpiredLeasesArgs,
-    ListExpiredLeasesResult, ListFlowsPage, ListLanesPage, ListPendingWaitpointsArgs,
-    ListPendingWaitpointsResult, ListSuspendedPage, ListWorkersArgs, ListWorkersResult,
-    MarkWorkerDeadArgs, MarkWorkerDeadOutcome, QuotaPolicyLimits, ReclaimExecutionArgs,
-    ReclaimExecutionOutcome, RecordSpendArgs, RegisterWorkerArgs, RegisterWorkerOutcome,
-    ReleaseAdmissionArgs, ReleaseAdmissionResult, ReleaseBudgetArgs, RenewLeaseArgs,
-    RenewLeaseResult, ReplayExecutionArgs, ReplayExecutionResult, ReportUsageAdminArgs,
-    ReportUsageResult, ResetBudgetArgs, ResetBudgetResult, ResolveDependencyArgs,
-    ResolveDependencyOutcome, ResumeExecutionArgs, ResumeExecutionResult, RevokeLeaseArgs,
-    RevokeLeaseResult, RotateWaitpointHmacSecretAllArgs, RotateWaitpointHmacSecretAllResult,
-    ScanEligibleArgs, SeedOutcome, SeedWaitpointHmacSecretArgs, SetEdgeGroupPolicyResult,
-    StageDependencyEdgeArgs, StageDependencyEdgeResult, StreamCursor, StreamFrames,
-};
 use crate::engine_error::EngineError;
-use crate::partition::{Partition, PartitionKey};
-use crate::state::PublicState;
+use crate::methods::prelude::*;
 use crate::stream_events::{
     CompletionSubscription, InstanceTagSubscription, LeaseHistorySubscription,
     SignalDeliverySubscription,
-};
-use crate::stream_subscribe;
-use crate::types::{
-    AttemptIndex, BudgetId, EdgeId, ExecutionId, FlowId, LaneId, LeaseFence, QuotaPolicyId,
-    TimestampMs, WaitpointId,
 };
 
 type Result<T> = std::result::Result<T, EngineError>;
