@@ -2,7 +2,8 @@
 //!
 //! A backend author implements [`Harness`] and puts one line into a `harness = false` test:
 //!
-//! ```ignore
+//! ```
+//! # use ff_conformance::ModelHarness as MyHarness;
 //! ff_conformance::main!(MyHarness);
 //! ```
 
