@@ -2,7 +2,7 @@
 
 use ff_core::backend::{FailOutcome, FailureClass};
 use ff_core::call::{Call, Reply};
-use ff_core::engine_error::{ContentionKind, EngineError};
+use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
 use ff_core::policy::BackoffStrategy;
 use ff_core::state::TerminalOutcome;
 use ff_core::types::{AttemptIndex, TimestampMs};
@@ -250,6 +250,66 @@ pub(super) const DEVIANTS: &[Deviant] = &[
                     Call::Cancel { .. } => *answer = Ok(Reply::Cancel(())),
                     _ => {}
                 }
+            }
+        })
+    ),
+    deviant!(
+        "forgives",
+        "ATT-017",
+        "Forgets the last failure when a retry succeeds.",
+        write(|_, after| {
+            if after.outcome == TerminalOutcome::Success {
+                after.failure_reason = None;
+            }
+        })
+    ),
+    deviant!(
+        "begins-from-nothing",
+        "ATT-006",
+        "Forgets progress with each attempt.",
+        write(|before, after| {
+            if before.is_some_and(|before| before.total_attempts < after.total_attempts) {
+                after.progress_percent = None;
+            }
+        })
+    ),
+    deviant!(
+        "any-call",
+        "ATT-004",
+        "Takes every cancellation after the end for a repetition.",
+        answer(|call, answer| {
+            if let Call::Cancel { .. } = call
+                && is_over(answer)
+            {
+                *answer = Ok(Reply::Cancel(()));
+            }
+        })
+    ),
+    deviant!(
+        "remembers-too-long",
+        "ATT-003",
+        "Recognises a failure though another worker holds the execution.",
+        answer(|call, answer| {
+            if let (Call::Fail { .. }, Err(EngineError::State(StateKind::StaleLease))) =
+                (call, &answer)
+            {
+                *answer = Ok(Reply::Fail(FailOutcome::TerminalFailed));
+            }
+        })
+    ),
+    deviant!(
+        "reads-details",
+        "ATT-010",
+        "Takes the category from the detail.",
+        call(|call| {
+            if let Call::Fail {
+                reason,
+                classification,
+                ..
+            } = call
+                && reason.detail.as_deref() == Some(b"permanent")
+            {
+                *classification = FailureClass::Permanent;
             }
         })
     ),

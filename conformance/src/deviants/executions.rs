@@ -5,6 +5,7 @@ use ff_core::call::{Call, Reply};
 use ff_core::contracts::CreateExecutionResult;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::validate_tag_key;
+use ff_core::engine_error::EngineError;
 use ff_core::state::PublicState;
 use ff_core::types::{LaneId, LeaseEpoch};
 
@@ -242,6 +243,126 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
         })
     ),
+    deviant!(
+        "rejects-late-deadlines",
+        "EXE-013",
+        "Refuses a creation whose deadline has passed.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::CreateExecution { args } = &call
+                && args
+                    .execution_deadline_at
+                    .is_some_and(|at| at <= subject.clock.now())
+            {
+                return Err(EngineError::invalid_input("too late"));
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "drops-impossible-times",
+        "EXE-003",
+        "Takes an impossible time for none.",
+        creating(|args| {
+            args.delay_until = args.delay_until.filter(|at| at.0 > 0);
+            args.execution_deadline_at = args.execution_deadline_at.filter(|at| at.0 > 0);
+        })
+    ),
+    deviant!(
+        "short-lanes",
+        "EXE-003",
+        "Refuses the longest lane names.",
+        refusing(|args| args.lane_id.as_str().len() == 64)
+    ),
+    deviant!(
+        "corrects-partitions",
+        "EXE-003",
+        "Takes the partition from the id, whatever is given.",
+        creating(|args| args.partition_id = args.execution_id.partition())
+    ),
+    deviant!(
+        "everyone-creates",
+        "EXE-010",
+        "Says of every creation that it was the first.",
+        answer(|_, answer| {
+            if let Ok(Reply::CreateExecution(result)) = answer
+                && let CreateExecutionResult::Duplicate { execution_id } = result.clone()
+            {
+                *result = CreateExecutionResult::Created {
+                    execution_id,
+                    public_state: PublicState::Waiting,
+                };
+            }
+        })
+    ),
+    deviant!(
+        "cuts-requirements",
+        "EXE-004",
+        "Keeps the first 256 tokens.",
+        creating(|args| {
+            if let Some(routing) = args
+                .policy
+                .as_mut()
+                .and_then(|policy| policy.routing_requirements.as_mut())
+            {
+                routing.required_capabilities = routing
+                    .required_capabilities
+                    .iter()
+                    .take(256)
+                    .cloned()
+                    .collect();
+            }
+        })
+    ),
+    deviant!(
+        "empty-is-a-key",
+        "EXE-008",
+        "Takes no key for a key like any other.",
+        creating(|args| {
+            if args.idempotency_key.as_deref() == Some("") {
+                args.idempotency_key = Some("empty".to_owned());
+            }
+        })
+    ),
+    deviant!(
+        "zero-is-a-day",
+        "EXE-009",
+        "Takes a window of nothing for none given.",
+        creating(|args| {
+            if let Some(policy) = &mut args.policy {
+                policy.dedup_window_ms = policy.dedup_window_ms.filter(|window| *window > 0);
+            }
+        })
+    ),
+    deviant!(
+        "forgets-keys-of-the-ended",
+        "EXE-009",
+        "Frees a key when its execution has ended.",
+        around(|subject, mut call| Box::pin(async move {
+            let answer = subject.model.dispatch(call.clone()).await;
+            if let (
+                Ok(Reply::CreateExecution(CreateExecutionResult::Duplicate { execution_id })),
+                Call::CreateExecution { args },
+            ) = (&answer, &mut call)
+                && subject.field(execution_id, "completed_at").await.is_some()
+            {
+                args.idempotency_key = None;
+                return subject.model.dispatch(call).await;
+            }
+            answer
+        }))
+    ),
+    deviant!(
+        "never-escalates",
+        "EXE-037",
+        "Does not know one of the behaviours.",
+        refusing(|args| {
+            let suspension = args
+                .policy
+                .as_ref()
+                .and_then(|policy| policy.suspension_policy.as_ref());
+            suspension.is_some_and(|suspension| suspension.timeout_behavior == "escalate")
+        })
+    ),
 ];
 
 /// Changes the arguments of creations.
@@ -260,6 +381,19 @@ pub(super) fn failing(change: impl Fn(&mut FailureClass) + Send + Sync + 'static
     call(move |call| {
         if let Call::Fail { classification, .. } = call {
             change(classification);
+        }
+    })
+}
+
+/// Refuses some creations that are fine.
+fn refusing(
+    refused: impl Fn(&ff_core::contracts::CreateExecutionArgs) -> bool + Send + Sync + 'static,
+) -> Tampering {
+    answer(move |call, answer| {
+        if let Call::CreateExecution { args } = call
+            && refused(args)
+        {
+            *answer = Err(EngineError::invalid_input("not here"));
         }
     })
 }

@@ -1,5 +1,7 @@
 //! Deviants of the chapter on flows.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, LeaseRenewal};
@@ -388,6 +390,53 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
         })
     ),
+    deviant!(
+        "touches-the-held",
+        "GRA-012",
+        "Leaves a mark on every child.",
+        around(|subject, call| Box::pin(async move {
+            let answer = subject.model.dispatch(call.clone()).await;
+            if let (Call::ApplyDependencyToChild { args }, Ok(_)) = (&call, &answer) {
+                subject.leave_trace(&args.downstream_execution_id).await;
+            }
+            answer
+        }))
+    ),
+    deviant!(
+        "state-before-repetition",
+        "GRA-010",
+        "Refuses a repetition when the flow is cancelled.",
+        state_before_repetition()
+    ),
+    deviant!(
+        "flow-only-is-pending",
+        "CAN-003",
+        "Cancels pending members with the flow alone.",
+        call(|call| {
+            if let Call::CancelFlow { policy, .. } = call
+                && *policy == CancelFlowPolicy::FlowOnly
+            {
+                *policy = CancelFlowPolicy::CancelPending;
+            }
+        })
+    ),
+    deviant!(
+        "trees-only",
+        "GRA-006",
+        "Takes a second way to a member for a cycle.",
+        staged_once(|args| args.downstream_execution_id.to_string())
+    ),
+    deviant!(
+        "one-edge-a-pair",
+        "GRA-007",
+        "Refuses a second edge between two members.",
+        staged_once(|args| {
+            format!(
+                "{} {}",
+                args.upstream_execution_id, args.downstream_execution_id
+            )
+        })
+    ),
 ];
 
 async fn refuse_ended(subject: &Subject, id: &ExecutionId) -> Result<(), EngineError> {
@@ -456,5 +505,35 @@ fn any_revision() -> Tampering {
             }
             answer
         })
+    })
+}
+
+fn state_before_repetition() -> Tampering {
+    let cancelled = AtomicU64::new(0);
+    answer(move |_, answer| match answer {
+        Ok(Reply::CancelFlow(_)) => {
+            cancelled.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(Reply::ApplyDependencyToChild(ApplyDependencyToChildResult::AlreadyApplied))
+            if cancelled.load(Ordering::SeqCst) > 0 =>
+        {
+            *answer = Err(EngineError::State(StateKind::FlowAlreadyTerminal));
+        }
+        _ => {}
+    })
+}
+
+/// Says of an edge that it closes a cycle if one with the same key was staged.
+fn staged_once(
+    key: impl Fn(&ff_core::contracts::StageDependencyEdgeArgs) -> String + Send + Sync + 'static,
+) -> Tampering {
+    let staged: Mutex<BTreeSet<String>> = Mutex::default();
+    answer(move |call, answer| {
+        if let (Call::StageDependencyEdge { args }, Ok(_), Ok(mut staged)) =
+            (call, &answer, staged.lock())
+            && !staged.insert(key(args))
+        {
+            *answer = Err(EngineError::Conflict(ConflictKind::CycleDetected));
+        }
     })
 }

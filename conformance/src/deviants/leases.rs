@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ff_core::backend::{Handle, HandleKind, LeaseRenewal};
+use ff_core::backend::{
+    BackendTag, CapabilitySet, Handle, HandleKind, HandlePayload, LeaseRenewal,
+};
 use ff_core::call::{Call, Reply};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
@@ -284,15 +286,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "frees-the-lapsed",
         "LSE-012",
         "Puts a lapsed execution back among the waiting.",
-        write(|_, after| {
-            if after.ownership == OwnershipState::LeaseExpiredReclaimable {
-                after.phase = LifecyclePhase::Runnable;
-                after.ownership = OwnershipState::Unowned;
-                after.eligibility = EligibilityState::EligibleNow;
-                after.attempt_state = AttemptState::PendingRetryAttempt;
-                after.lease = None;
-            }
-        })
+        frees_the_lapsed()
     ),
     deviant!(
         "keeps-the-worker",
@@ -338,6 +332,73 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
             answer
         }))
+    ),
+    deviant!(
+        "plain-work-first",
+        "SCH-002",
+        "Prefers work that requires nothing.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::Claim { lane, policy, .. } = &call {
+                let plain = Call::Claim {
+                    lane: lane.clone(),
+                    capabilities: CapabilitySet::default(),
+                    policy: policy.clone(),
+                };
+                let answer = subject.model.dispatch(plain).await;
+                if !matches!(answer, Ok(Reply::Claim(None))) {
+                    return answer;
+                }
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "largest-id-first",
+        "SCH-002",
+        "Claims by id, larger first, instead of by age.",
+        write(|before, after| {
+            if before.is_none() {
+                after.created_at.0 -= i64::from(after.id.uuid().as_fields().0);
+            }
+        })
+    ),
+    deviant!(
+        "takes-the-lapsed",
+        "SCH-001",
+        "Lets a lapsed execution be claimed.",
+        frees_the_lapsed()
+    ),
+    deviant!(
+        "any-lane",
+        "CLM-001",
+        "Looks in another lane for an impossible one.",
+        call(|call| {
+            if let Call::Claim { lane, .. } = call
+                && lane.check().is_err()
+            {
+                *lane = LaneId::new("default");
+            }
+        })
+    ),
+    deviant!(
+        "loses-the-last-partition",
+        "CLM-002",
+        "Finds nothing in the last partition.",
+        answer(|_, answer| {
+            if let Ok(Reply::Claim(claimed)) = answer {
+                let last = |handle: &Handle| {
+                    HandlePayload::open(BackendTag::Mock, handle)
+                        .is_ok_and(|payload| payload.execution_id.partition() == 255)
+                };
+                *claimed = claimed.take().filter(|handle| !last(handle));
+            }
+        })
+    ),
+    deviant!(
+        "marks-the-passed-over",
+        "CLM-002",
+        "Leaves a mark on what a claim passes over.",
+        marks_the_passed_over()
     ),
 ];
 
@@ -474,5 +535,39 @@ fn refuses_unmarked() -> Tampering {
         {
             after.clone_from(before);
         }
+    })
+}
+
+fn frees_the_lapsed() -> Tampering {
+    write(|_, after| {
+        if after.ownership == OwnershipState::LeaseExpiredReclaimable {
+            after.phase = LifecyclePhase::Runnable;
+            after.ownership = OwnershipState::Unowned;
+            after.eligibility = EligibilityState::EligibleNow;
+            after.attempt_state = AttemptState::PendingRetryAttempt;
+            after.lease = None;
+        }
+    })
+}
+
+fn marks_the_passed_over() -> Tampering {
+    let demanding: Mutex<Vec<ExecutionId>> = Mutex::default();
+    around(move |subject, call| {
+        let mut passed_over = Vec::new();
+        if let Ok(mut demanding) = demanding.lock() {
+            match &call {
+                Call::CreateExecution { args } if args.policy.is_some() => {
+                    demanding.push(args.execution_id.clone());
+                }
+                Call::Claim { .. } => passed_over.clone_from(&demanding),
+                _ => {}
+            }
+        }
+        Box::pin(async move {
+            for id in passed_over {
+                subject.leave_trace(&id).await;
+            }
+            subject.model.dispatch(call).await
+        })
     })
 }

@@ -260,6 +260,72 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
         })
     ),
+    deviant!(
+        "one-kind-of-work",
+        "EXE-022",
+        "Tells every worker the same kind.",
+        answer(|_, answer| {
+            if let Ok(Reply::ReadExecutionContext(context)) = answer {
+                "op".clone_into(&mut context.execution_kind);
+            }
+        })
+    ),
+    deviant!(
+        "ended-without-attempt",
+        "EXE-017",
+        "Shows no attempt once it is over.",
+        answer(|_, answer| {
+            if let Ok(Reply::DescribeExecution(Some(seen))) = answer
+                && seen.public_state == PublicState::Completed
+            {
+                seen.current_attempt = None;
+            }
+        })
+    ),
+    deviant!(
+        "never-attempted",
+        "EXE-016",
+        "Describes no attempts.",
+        answer(|_, answer| {
+            if let Ok(Reply::DescribeExecution(Some(seen))) = answer {
+                seen.total_attempt_count = 0;
+            }
+        })
+    ),
+    deviant!(
+        "dots-inside-only",
+        "EXE-031",
+        "Refuses a key that ends in a dot.",
+        answer(|call, answer| {
+            if let Call::SetExecutionTag { key, .. } = call
+                && key.ends_with('.')
+            {
+                *answer = Err(EngineError::invalid_input("ends in a dot"));
+            }
+        })
+    ),
+    deviant!(
+        "empty-is-unset",
+        "EXE-029",
+        "Takes an empty tag for none.",
+        answer(|_, answer| {
+            if let Ok(Reply::GetExecutionTag(value)) = answer {
+                *value = value.take().filter(|text| !text.is_empty());
+            }
+        })
+    ),
+    deviant!(
+        "lists-somewhere",
+        "EXE-034",
+        "Lists the first partition for a key that names none.",
+        call(|call| {
+            if let Call::ListExecutions { partition, .. } = call
+                && partition.parse().is_err()
+            {
+                *partition = ff_core::partition::PartitionKey::new("{fp:0}");
+            }
+        })
+    ),
 ];
 
 fn shows_old_leases() -> Tampering {

@@ -9,7 +9,9 @@ use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::Supports;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::validate_tag_key;
-use ff_core::engine_error::{ContentionKind, EngineError, backend_context};
+use ff_core::engine_error::{
+    ContentionKind, EngineError, StateKind, ValidationKind, backend_context,
+};
 use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::types::{ExecutionId, LaneId, MAX_INTEGER, TimestampMs};
 
@@ -360,6 +362,122 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
         })
     ),
+    deviant!(
+        "clamps-elsewhere",
+        "SYS-029",
+        "Takes a limit or revision that is too large for the largest.",
+        call(|call| match call {
+            Call::ListExecutions { limit, .. } | Call::ListLanes { limit, .. } =>
+                *limit = (*limit).min(1_000),
+            Call::StageDependencyEdge { args } => {
+                args.expected_graph_revision = args.expected_graph_revision.min(MAX_INTEGER);
+            }
+            _ => {}
+        })
+    ),
+    deviant!(
+        "largest-but-one",
+        "SYS-029",
+        "Does not take the largest integer.",
+        call(|call| {
+            if let Call::CreateExecution { args } = call {
+                let largest = MAX_INTEGER.cast_signed();
+                args.delay_until = args
+                    .delay_until
+                    .map(|at| TimestampMs(at.0.min(largest - 1)));
+            }
+        })
+    ),
+    deviant!(
+        "almost-64-kib",
+        "SYS-031",
+        "Refuses the longest payload.",
+        answer(|call, answer| {
+            if let Call::CreateExecution { args } = call
+                && args.input_payload.len() == 65_536
+            {
+                *answer = Err(EngineError::validation(
+                    ValidationKind::PayloadTooLarge,
+                    "full",
+                ));
+            }
+        })
+    ),
+    deviant!(
+        "drops-nul-in-flows",
+        "SYS-018",
+        "Leaves U+0000 out of the kinds of flows.",
+        call(|call| {
+            if let Call::CreateFlow { args } = call {
+                args.flow_kind.retain(|c| c != '\0');
+            }
+        })
+    ),
+    deviant!(
+        "ascii-only",
+        "SYS-018",
+        "Keeps only ASCII.",
+        call(|call| each_text(call, &|text| text.retain(|c| c.is_ascii())))
+    ),
+    deviant!(
+        "fresh-only",
+        "SYS-026",
+        "Does not know resumed handles.",
+        answer(|call, answer| {
+            if handle_of(&mut call.clone()).is_some_and(|handle| handle.kind == HandleKind::Resumed)
+            {
+                *answer = Err(EngineError::State(StateKind::AlreadySuspended));
+            }
+        })
+    ),
+    deviant!(
+        "loses-an-update",
+        "SYS-012",
+        "Loses one of many concurrent tags.",
+        answer(|_, answer| {
+            if let Ok(Reply::ReadExecutionContext(context)) = answer {
+                context.tags.remove("app.k7");
+            }
+        })
+    ),
+    deviant!(
+        "keeps-half-a-creation",
+        "SYS-011",
+        "Stores a refused execution without its tags.",
+        around(|subject, call| Box::pin(async move {
+            let answer = subject.model.dispatch(call.clone()).await;
+            if let (Err(_), Call::CreateExecution { mut args }) = (&answer, call) {
+                args.tags.clear();
+                // What is refused for something else stays refused.
+                let _ = subject.model.dispatch(Call::CreateExecution { args }).await;
+            }
+            answer
+        }))
+    ),
+    deviant!(
+        "minds-the-flows-now",
+        "SYS-005",
+        "Refuses flows from before 1970.",
+        answer(|call, answer| {
+            if let Call::CreateFlow { args } = call
+                && args.now.0 <= 0
+            {
+                *answer = Err(EngineError::invalid_input("before the epoch"));
+            }
+        })
+    ),
+    deviant!(
+        "renews-at-the-last-moment",
+        "SYS-007",
+        "Renews a lease that expires now.",
+        a_moment_late(Method::Renew)
+    ),
+    deviant!(
+        "marks-a-moment-later",
+        "SYS-007",
+        "Does not mark a lease that expires now.",
+        a_moment_late(Method::MarkLeaseExpiredIfDue)
+    ),
 ];
 
 fn trusts_now() -> Tampering {
@@ -435,4 +553,20 @@ fn each_text(call: &mut Call, change: &dyn Fn(&mut String)) {
         Call::Cancel { reason, .. } => change(reason),
         _ => {}
     }
+}
+
+/// Lets the clock be a millisecond late for one method.
+fn a_moment_late(method: Method) -> Tampering {
+    around(move |subject, call| {
+        Box::pin(async move {
+            if call.method() != method {
+                return subject.model.dispatch(call).await;
+            }
+            let now = subject.clock.now();
+            subject.clock.set(TimestampMs(now.0 - 1));
+            let answer = subject.model.dispatch(call).await;
+            subject.clock.set(now);
+            answer
+        })
+    })
 }

@@ -227,6 +227,11 @@ async fn due_renew(world: World) -> Verdict {
     world.renew(&handle).await?;
     world.advance_ms(100);
     expect_refused!(world.renew(&handle).await, "state.lease_expired");
+
+    world.execution().create().await?;
+    let never_renewed = world.worker().ttl(100).claim().await?;
+    world.advance_ms(100);
+    expect_refused!(world.renew(&never_renewed).await, "state.lease_expired");
     Ok(())
 }
 
