@@ -27,6 +27,11 @@ pub trait Harness: Send + Sync + 'static {
     /// An empty deployment that nobody else uses. Its scanners, if it has any, are off (SYS-027).
     async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError>;
 
+    /// Called once, when all cases are over: removes what their deployments left with the storage.
+    async fn finish(&self) -> Result<(), HarnessError> {
+        Ok(())
+    }
+
     /// How the backend came by its storage, for the report: `embedded`, `container …`.
     fn provisioned(&self) -> String {
         "embedded".to_owned()

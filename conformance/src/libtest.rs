@@ -48,6 +48,10 @@ pub fn run(harness: impl Harness) -> ExitCode {
             return ExitCode::from(COULD_NOT_RUN);
         }
     }
+    if let Err(error) = runtime.block_on(harness.finish()) {
+        eprintln!("something is left behind: {error}");
+        return ExitCode::from(COULD_NOT_RUN);
+    }
     conclusion.exit_code()
 }
 

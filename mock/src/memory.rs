@@ -291,10 +291,13 @@ impl Tx for MemoryTx {
     async fn first_claimable(
         &mut self,
         lane: &LaneId,
-        requirements: &BTreeSet<String>,
+        sets: &[BTreeSet<String>],
     ) -> Result<Option<Execution>> {
-        let set = (lane.clone(), requirements.clone());
-        let first = self.draft.claimable.get(&set).and_then(OrdSet::get_min);
+        let claimable = &self.draft.claimable;
+        let first = sets
+            .iter()
+            .filter_map(|set| claimable.get(&(lane.clone(), set.clone()))?.get_min())
+            .min();
         Ok(first.and_then(|(_, _, id)| self.draft.executions.get(id).cloned()))
     }
 

@@ -5,12 +5,15 @@ use std::time::Instant;
 
 use clap::{Args, Command, FromArgMatches};
 use ff_conformance::{
-    Case, Options, Report, Selection, Totals, closing_line, run_backend, skip_backend, summary_text,
+    Case, HarnessError, Options, Report, Selection, Totals, closing_line, run_backend,
+    skip_backend, summary_text,
 };
+use ff_provision::Servers;
 use tokio::runtime::Runtime;
 
 use crate::backends::Backend;
 use crate::progress::{Bar, colour};
+use crate::servers::ImageArguments;
 use crate::{BREAKS, CONFORMS, Outcome};
 
 #[derive(Args)]
@@ -29,6 +32,8 @@ pub(crate) struct Arguments {
     /// Backends that must be there, by name or `all`; one that is missing is a failure
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     require: Vec<String>,
+    #[command(flatten)]
+    pub(crate) images: ImageArguments,
     /// Cases at once
     #[arg(long, value_name = "N", default_value_t = 16)]
     jobs: usize,
@@ -72,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(CONFORMS);
     }
     let required = required(&arguments.require)?;
-    let report = Runtime::new()?.block_on(run_suite(arguments, &cases));
+    let report = Runtime::new()?.block_on(run_suite(arguments, &cases))?;
     report.write(&arguments.report)?;
     print!("{}", summary_text(&report, colour()));
     println!("report: {}", arguments.report.join("report.json").display());
@@ -94,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     })
 }
 
-async fn run_suite(arguments: &Arguments, cases: &[Case]) -> Report {
+async fn run_suite(arguments: &Arguments, cases: &[Case]) -> Result<Report, HarnessError> {
     let started = Instant::now();
     let options = Options {
         seed: arguments.seed.unwrap_or_else(drawn),
@@ -106,18 +111,22 @@ async fn run_suite(arguments: &Arguments, cases: &[Case]) -> Report {
         [] => &Backend::ALL,
         named => named,
     };
+    let servers = Servers::new(arguments.images.clone().into());
     let mut backends = Vec::new();
     for backend in chosen {
-        backends.push(match backend.harness() {
+        backends.push(match backend.harness(&servers, None).await {
             Ok(harness) => {
                 let bar = Bar::new(backend.name(), cases.len() * options.repeat.max(1));
-                run_backend(&harness, cases, options, &bar).await
+                let report = run_backend(&harness, cases, options, &bar).await;
+                harness.finish().await?;
+                report
             }
             Err(reason) => skip_backend(backend.name(), &reason, cases),
         });
     }
+    servers.down().await;
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Report::new(options.seed, millis, backends)
+    Ok(Report::new(options.seed, millis, backends))
 }
 
 /// A seed short enough to type.

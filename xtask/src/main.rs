@@ -4,6 +4,7 @@ mod backends;
 mod conformance;
 mod deviants;
 mod progress;
+mod servers;
 mod test;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Checks everything: format, lints, tests, the suite, the deviants
     Test(test::Arguments),
+    /// Keeps a Valkey and a Postgres for a working session
+    Servers(servers::Arguments),
     /// Runs the suite on backends that are wrong on purpose, and shows which case caught each
     Deviants(deviants::Arguments),
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match Door::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Servers(arguments) => servers::run(&arguments),
         Command::Deviants(arguments) => deviants::run(&arguments),
     };
     match outcome {

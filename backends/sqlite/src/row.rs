@@ -9,7 +9,7 @@ use ff_core::types::{
     AttemptId, AttemptIndex, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseId, TimestampMs,
     WorkerId, WorkerInstanceId,
 };
-use ff_transactional::{Closing, CurrentAttempt, Execution, Lease, StoreError};
+use ff_transactional::{Closing, CurrentAttempt, Execution, Lease, StoreError, requirements};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite};
@@ -104,7 +104,7 @@ pub(crate) fn bind(statement: Statement, record: &Execution) -> Result<Statement
         .bind(record.creator_identity.clone())
         .bind(record.payload_encoding.clone())
         .bind(record.priority)
-        .bind(requirements(&record.requirements))
+        .bind(requirements::join(&record.requirements))
         .bind(policy)
         .bind(record.flow.map(|flow| flow.0))
         .bind(phase(record))
@@ -187,7 +187,7 @@ pub(crate) fn decode(row: &SqliteRow) -> Result<Execution, StoreError> {
         creator_identity: get(row, "creator_identity")?,
         payload_encoding: optional(row, "payload_encoding")?,
         priority: get(row, "priority")?,
-        requirements: split(&required),
+        requirements: requirements::split(&required),
         policy,
         flow: optional::<Uuid>(row, "flow_id")?.map(FlowId),
         phase,
@@ -229,24 +229,6 @@ pub(crate) fn decode(row: &SqliteRow) -> Result<Execution, StoreError> {
 pub(crate) fn execution_id(row: &SqliteRow) -> Result<ExecutionId, StoreError> {
     let uuid: Uuid = get(row, "execution_id")?;
     Ok(ExecutionId::from_parts(get(row, "partition_key")?, uuid))
-}
-
-/// The tokens in one text; a token has no comma.
-pub(crate) fn requirements(tokens: &std::collections::BTreeSet<String>) -> String {
-    tokens
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(",")
-}
-
-/// The tokens that [`requirements`] joined.
-pub(crate) fn split(joined: &str) -> std::collections::BTreeSet<String> {
-    joined
-        .split(',')
-        .filter(|token| !token.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 const INITIAL: &str = "initial";

@@ -8,6 +8,7 @@ use ff_core::partition::PartitionConfig;
 use ff_core::types::{AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use ff_transactional::{
     Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, Store, StoreError, Tx,
+    requirements,
 };
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -346,25 +347,38 @@ impl Tx for SqliteTx {
                    SELECT requirements FROM sets WHERE requirements IS NOT NULL";
         let rows = self.all(sqlx::query(sql).bind(lane.0.clone())).await?;
         rows.iter()
-            .map(|found| Ok(row::split(&row::get::<String>(found, "requirements")?)))
+            .map(|found| {
+                Ok(requirements::split(&row::get::<String>(
+                    found,
+                    "requirements",
+                )?))
+            })
             .collect()
     }
 
     async fn first_claimable(
         &mut self,
         lane: &LaneId,
-        requirements: &BTreeSet<String>,
+        sets: &[BTreeSet<String>],
     ) -> Result<Option<Execution>> {
         let sql = "SELECT * FROM ff_exec_core \
                    WHERE lane_id = ? AND requirements = ? AND lifecycle_phase = 'runnable' \
                      AND ownership_state = 'unowned' AND eligibility_state = 'eligible_now' \
                      AND attempt_state <> 'attempt_interrupted' \
                    ORDER BY priority DESC, created_at, partition_key, execution_id LIMIT 1";
-        let lookup = sqlx::query(sql)
-            .bind(lane.0.clone())
-            .bind(row::requirements(requirements));
-        let found = self.one(lookup).await?;
-        found.as_ref().map(row::decode).transpose()
+        let mut first: Option<Execution> = None;
+        for set in sets {
+            let lookup = sqlx::query(sql)
+                .bind(lane.0.clone())
+                .bind(requirements::join(set));
+            let found = self.one(lookup).await?;
+            let found = found.as_ref().map(row::decode).transpose()?;
+            first = [first, found]
+                .into_iter()
+                .flatten()
+                .min_by_key(Execution::order_key);
+        }
+        Ok(first)
     }
 
     async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {

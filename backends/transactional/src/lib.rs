@@ -7,10 +7,13 @@ mod arguments;
 mod engine;
 mod executions;
 mod flows;
+mod patch;
 mod record;
+pub mod requirements;
 mod store;
 
 pub use engine::{IMPLEMENTED, Settings, Transactional};
+pub use patch::{Patch, PatchError};
 pub use record::{
     Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeState, Execution, Flow, Lease,
     LeaseEventKind, LeaseRecord, OrderKey,

@@ -1,4 +1,5 @@
-//! The records a store keeps, and the transitions between their states.
+//! The records a store keeps, and the transitions between their states. Serialised, a field has the
+//! name that `read_exec_core_fields` and the schemas know it by.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -13,37 +14,51 @@ use ff_core::types::{
     AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseFence, LeaseId,
     TimestampMs, WorkerId, WorkerInstanceId,
 };
+use serde::{Deserialize, Serialize};
 
 /// An execution, without its payload, result and tags.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
+    #[serde(rename = "execution_id")]
     pub id: ExecutionId,
     pub namespace: Namespace,
+    #[serde(rename = "lane_id")]
     pub lane: LaneId,
+    #[serde(rename = "execution_kind")]
     pub kind: String,
     pub creator_identity: String,
     pub payload_encoding: Option<String>,
     pub priority: i32,
+    #[serde(rename = "required_capabilities")]
     pub requirements: BTreeSet<String>,
     pub policy: Option<ExecutionPolicy>,
+    #[serde(rename = "flow_id")]
     pub flow: Option<FlowId>,
 
+    #[serde(rename = "lifecycle_phase")]
     pub phase: LifecyclePhase,
+    #[serde(rename = "ownership_state")]
     pub ownership: OwnershipState,
+    #[serde(rename = "eligibility_state")]
     pub eligibility: EligibilityState,
     pub blocking_reason: BlockingReason,
     pub blocking_detail: String,
+    #[serde(rename = "terminal_outcome")]
     pub outcome: TerminalOutcome,
     pub attempt_state: AttemptState,
 
+    #[serde(rename = "total_attempt_count")]
     pub total_attempts: u32,
     pub retry_count: u32,
     pub replay_count: u32,
+    #[serde(rename = "lease_reclaim_count")]
     pub reclaim_count: u32,
+    #[serde(rename = "current_attempt")]
     pub attempt: Option<CurrentAttempt>,
     /// The lease issued last, while it holds the execution or has lapsed.
     pub lease: Option<Lease>,
     /// The epoch of the lease issued last; 0 before the first.
+    #[serde(rename = "lease_epoch")]
     pub epoch: LeaseEpoch,
     pub lease_expired_at: Option<TimestampMs>,
     /// How the last lease ended, if its holder ended it (ATT-003).
@@ -55,6 +70,7 @@ pub struct Execution {
     pub last_transition_at: TimestampMs,
     pub last_mutation_at: TimestampMs,
     pub delay_until: Option<TimestampMs>,
+    #[serde(rename = "execution_deadline_at")]
     pub deadline_at: Option<TimestampMs>,
 
     pub failure_reason: Option<String>,
@@ -66,14 +82,14 @@ pub struct Execution {
 }
 
 /// The attempt most recently started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CurrentAttempt {
     pub id: AttemptId,
     pub index: AttemptIndex,
 }
 
 /// A worker's hold on an execution.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     pub id: LeaseId,
     pub worker: WorkerId,
@@ -84,7 +100,7 @@ pub struct Lease {
 }
 
 /// The call that ended a lease, so that its repetition is recognised.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     /// A digest of the call with all its arguments.
     pub digest: String,
@@ -93,10 +109,13 @@ pub struct Closing {
 }
 
 /// One run of an execution.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
+    #[serde(rename = "attempt_index")]
     pub index: AttemptIndex,
+    #[serde(rename = "attempt_id")]
     pub id: AttemptId,
+    #[serde(rename = "attempt_type")]
     pub kind: AttemptType,
     pub state: AttemptLifecycle,
     pub started_at: TimestampMs,
@@ -256,9 +275,11 @@ impl Execution {
 }
 
 /// A flow. Its members are the executions that name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
+    #[serde(rename = "flow_id")]
     pub id: FlowId,
+    #[serde(rename = "flow_kind")]
     pub kind: String,
     pub namespace: Namespace,
     /// `open` or `cancelled`.
@@ -282,11 +303,15 @@ impl Flow {
 }
 
 /// A dependency between two members.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
+    #[serde(rename = "flow_id")]
     pub flow: FlowId,
+    #[serde(rename = "edge_id")]
     pub id: EdgeId,
+    #[serde(rename = "upstream_execution_id")]
     pub upstream: ExecutionId,
+    #[serde(rename = "downstream_execution_id")]
     pub downstream: ExecutionId,
     pub dependency_kind: String,
     pub data_passing_ref: Option<String>,
@@ -295,8 +320,20 @@ pub struct Edge {
 }
 
 /// How far a dependency has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    Serialize,
+    Deserialize,
+)]
 #[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum EdgeState {
     /// Part of the graph, without effect on its downstream.
     Staged,
@@ -307,31 +344,39 @@ pub enum EdgeState {
 }
 
 /// A terminal transition, for the outbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CompletionRecord {
+    #[serde(rename = "execution_id")]
     pub execution: ExecutionId,
+    #[serde(rename = "flow_id")]
     pub flow: Option<FlowId>,
     pub namespace: Namespace,
     pub outcome: TerminalOutcome,
+    #[serde(rename = "occurred_at")]
     pub at: TimestampMs,
 }
 
 /// A lease that began, went on or ended, for the outbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeaseRecord {
+    #[serde(rename = "execution_id")]
     pub execution: ExecutionId,
     pub namespace: Namespace,
+    #[serde(rename = "event_type")]
     pub kind: LeaseEventKind,
+    #[serde(rename = "lease_id")]
     pub lease: Option<LeaseId>,
     pub worker_instance: Option<WorkerInstanceId>,
     /// Who took the lease away; only on `Revoked`.
     pub revoked_by: Option<&'static str>,
+    #[serde(rename = "occurred_at")]
     pub at: TimestampMs,
 }
 
 /// What happened to a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, Serialize)]
 #[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum LeaseEventKind {
     Acquired,
     Renewed,

@@ -149,12 +149,15 @@ pub trait Tx: Send {
         lane: &LaneId,
     ) -> impl Future<Output = Result<Vec<BTreeSet<String>>>> + Send;
 
-    /// The first claimable execution of the lane with exactly these requirements, in the order of
-    /// [`Execution::order_key`]. Partitions need not be told apart.
+    /// The first execution of the lane, in the order of [`Execution::order_key`], that is claimable
+    /// and whose requirements are one of these sets; locked. Partitions need not be told apart.
+    ///
+    /// It may be `None` although [`Tx::claimable_requirements`] has named one of the sets, when
+    /// another transaction took the last of it meanwhile.
     fn first_claimable(
         &mut self,
         lane: &LaneId,
-        requirements: &BTreeSet<String>,
+        sets: &[BTreeSet<String>],
     ) -> impl Future<Output = Result<Option<Execution>>> + Send;
 
     fn flow(&mut self, id: &FlowId) -> impl Future<Output = Result<Option<Flow>>> + Send;

@@ -11,8 +11,8 @@ use crate::engine::Rule;
 use crate::record::{Attempt, CurrentAttempt, Execution, Lease, LeaseEventKind, LeaseRecord};
 use crate::store::Tx;
 
-/// Takes the first execution of the lane that the worker qualifies for (CLM-001, CLM-002): of each
-/// requirement set that the worker meets, the first; of these, the first.
+/// Takes the first execution of the lane that the worker qualifies for (CLM-001, CLM-002). There is
+/// none only if at one instant nothing claimable had requirements that the worker meets.
 pub(crate) async fn claim<T: Tx>(
     tx: &mut T,
     tag: BackendTag,
@@ -21,20 +21,15 @@ pub(crate) async fn claim<T: Tx>(
     policy: &ClaimPolicy,
 ) -> Rule<Option<Handle>> {
     let offered: BTreeSet<String> = capabilities.tokens.iter().cloned().collect();
-    let mut first: Option<Execution> = None;
-    for required in tx.claimable_requirements(lane).await? {
-        if !required.is_subset(&offered) {
-            continue;
+    loop {
+        let mut sets = tx.claimable_requirements(lane).await?;
+        sets.retain(|required| required.is_subset(&offered));
+        if sets.is_empty() {
+            return Ok(None);
         }
-        let candidate = tx.first_claimable(lane, &required).await?;
-        first = [first, candidate]
-            .into_iter()
-            .flatten()
-            .min_by_key(Execution::order_key);
-    }
-    match first {
-        Some(execution) => Ok(Some(start(tx, tag, execution, policy).await?)),
-        None => Ok(None),
+        if let Some(execution) = tx.first_claimable(lane, &sets).await? {
+            return Ok(Some(start(tx, tag, execution, policy).await?));
+        }
     }
 }
 

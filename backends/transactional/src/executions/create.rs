@@ -25,7 +25,6 @@ pub(crate) async fn create<T: Tx>(
     tx: &mut T,
     args: &CreateExecutionArgs,
 ) -> Rule<CreateExecutionResult> {
-    let now = tx.now().await?;
     let key = args
         .idempotency_key
         .as_deref()
@@ -35,7 +34,7 @@ pub(crate) async fn create<T: Tx>(
             .idempotency(args.partition_id, &args.namespace, key)
             .await?;
         if let Some((execution_id, until)) = known
-            && until > now
+            && until > tx.now().await?
         {
             return Ok(CreateExecutionResult::Duplicate { execution_id });
         }
@@ -45,6 +44,7 @@ pub(crate) async fn create<T: Tx>(
         return Ok(CreateExecutionResult::Duplicate { execution_id });
     }
 
+    let now = tx.now().await?;
     let execution = new_execution(args, now);
     let tags = args.tags.clone().into_iter().collect();
     tx.insert_execution(&execution, &args.input_payload, &tags)

@@ -7,6 +7,7 @@ use ff_core::types::ExecutionId;
 use super::read::blocking_reason;
 use crate::engine::Rule;
 use crate::record::Execution;
+use crate::requirements;
 use crate::store::Tx;
 
 /// One entry for each distinct name; `None` for what is unknown, unset or not there (EXE-025).
@@ -41,11 +42,11 @@ fn field(execution: &Execution, name: &str) -> Option<String> {
         "payload_encoding" => execution.payload_encoding.clone(),
         "flow_id" => Some(execution.flow?.to_string()),
         "priority" => text(&execution.priority),
-        "required_capabilities" => Some(joined(execution.requirements.iter())),
+        "required_capabilities" => Some(requirements::join(&execution.requirements)),
         "budget_ids" => {
             let mut ids: Vec<_> = policy?.budget_ids.iter().map(ToString::to_string).collect();
             ids.sort();
-            Some(joined(ids.iter()))
+            Some(ids.join(","))
         }
         "lifecycle_phase" => text(&execution.phase.as_str()),
         "ownership_state" => text(&execution.ownership.as_str()),
@@ -84,8 +85,4 @@ fn field(execution: &Execution, name: &str) -> Option<String> {
         "progress_message" => execution.progress_message.clone(),
         _ => None,
     }
-}
-
-fn joined<'a>(texts: impl Iterator<Item = &'a String>) -> String {
-    texts.map(String::as_str).collect::<Vec<_>>().join(",")
 }

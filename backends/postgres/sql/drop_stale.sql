@@ -1,0 +1,1 @@
+DELETE FROM ff_eligible WHERE execution_id = $1

@@ -1,0 +1,1 @@
+SELECT result AS bytes FROM ff_exec_result WHERE execution_id = $1

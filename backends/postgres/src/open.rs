@@ -1,0 +1,176 @@
+//! Connecting to a server, and bringing a schema up to date.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use ff_core::backend::PrepareOutcome;
+use ff_core::clock::Clock;
+use ff_core::partition::PartitionConfig;
+use ff_transactional::{Patch, PatchError, StoreError};
+use sqlx::migrate::{Migrate, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Executor};
+
+use crate::backend::PostgresBackend;
+use crate::statements::Statements;
+use crate::store::{PostgresStore, failed};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// The key of the advisory lock under which schemas are migrated.
+const MIGRATION_LOCK: i64 = 0x666c_6f77_6661_6272;
+
+/// Why a backend cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    #[error("{url:?} is no Postgres URL")]
+    Url { url: String, source: sqlx::Error },
+    #[error("{0:?} is no schema name: 1 to 63 of a-z, 0-9 and _, not beginning with a digit")]
+    Schema(String),
+    #[error("the server cannot be reached")]
+    Connect(#[source] sqlx::Error),
+    #[error("the SQL cannot be patched")]
+    Patch(#[from] PatchError),
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    url: String,
+    schema: String,
+    clock: Clock,
+    partitions: PartitionConfig,
+    connections: u32,
+    patch: Option<Patch>,
+}
+
+impl PostgresOptions {
+    /// A server and database as in `postgres://user:password@host:5432/database`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            schema: "public".to_owned(),
+            clock: Clock::Server,
+            partitions: PartitionConfig::default(),
+            connections: 10,
+            patch: None,
+        }
+    }
+
+    /// The schema that holds the tables; `public` by default. `prepare` creates it.
+    #[must_use]
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// Reads time from this clock instead of the server's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    #[must_use]
+    pub fn partitions(mut self, partitions: PartitionConfig) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// How many connections are opened at most; 10 by default.
+    #[must_use]
+    pub fn connections(mut self, connections: u32) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Changes one line of the SQL, for tests of the suite.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn patch(mut self, patch: Patch) -> Self {
+        self.patch = Some(patch);
+        self
+    }
+
+    /// Connects. The schema is left as it is: see `prepare`.
+    pub async fn open(self) -> Result<Arc<PostgresBackend>, OpenError> {
+        let pool = self.connect().await?;
+        self.over(pool)
+    }
+
+    /// A pool whose connections see the schema first.
+    async fn connect(&self) -> Result<PgPool, OpenError> {
+        check_schema(&self.schema)?;
+        let options = PgConnectOptions::from_str(&self.url).map_err(|source| OpenError::Url {
+            url: self.url.clone(),
+            source,
+        })?;
+        PgPoolOptions::new()
+            .max_connections(self.connections)
+            // A round trip for each call otherwise; a connection that broke shows as `Transport`.
+            .test_before_acquire(false)
+            .connect_with(options.options([("search_path", &self.schema)]))
+            .await
+            .map_err(OpenError::Connect)
+    }
+
+    /// A backend over connections that are open already.
+    #[doc(hidden)]
+    pub fn over(self, pool: PgPool) -> Result<Arc<PostgresBackend>, OpenError> {
+        let sql = Statements::load(self.patch.as_ref())?;
+        let store = PostgresStore::new(pool, self.schema, self.clock, sql);
+        Ok(Arc::new(PostgresBackend::over(store, self.partitions)))
+    }
+}
+
+fn check_schema(schema: &str) -> Result<(), OpenError> {
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let begins = schema.starts_with(|c: char| !c.is_ascii_digit());
+    if begins && schema.len() <= 63 && schema.chars().all(known) {
+        return Ok(());
+    }
+    Err(OpenError::Schema(schema.to_owned()))
+}
+
+/// Creates the schema and its tables where they are missing. Instances that do so at once take
+/// turns.
+pub(crate) async fn migrate(pool: &PgPool, schema: &str) -> Result<PrepareOutcome, StoreError> {
+    // The lock goes with the transaction, also if this one is cut off.
+    let mut turn = pool.begin().await.map_err(failed)?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(MIGRATION_LOCK)
+        .execute(&mut *turn)
+        .await
+        .map_err(failed)?;
+    // `open` has checked the name.
+    let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
+    turn.execute(create).await.map_err(failed)?;
+    let before = applied(&mut turn).await?;
+    let unlocked = Migrator {
+        migrations: MIGRATIONS.migrations.clone(),
+        locking: false,
+        ..Migrator::DEFAULT
+    };
+    unlocked
+        .run_direct(None, &mut *turn, false)
+        .await
+        .map_err(|error| StoreError::Failed(error.into()))?;
+    turn.commit().await.map_err(failed)?;
+    let steps = MIGRATIONS.iter().count() - before;
+    Ok(match steps {
+        0 => PrepareOutcome::NoOp,
+        _ => PrepareOutcome::applied(format!("{steps} migrations in schema {schema}")),
+    })
+}
+
+/// How many migrations are in place.
+async fn applied(turn: &mut sqlx::PgConnection) -> Result<usize, StoreError> {
+    turn.ensure_migrations_table(&MIGRATIONS.table_name)
+        .await
+        .map_err(|error| StoreError::Failed(error.into()))?;
+    let applied = turn.list_applied_migrations(&MIGRATIONS.table_name).await;
+    Ok(applied
+        .map_err(|error| StoreError::Failed(error.into()))?
+        .len())
+}

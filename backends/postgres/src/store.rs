@@ -1,0 +1,455 @@
+//! The store: transactions that begin with the first lock and write in one statement.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use ff_core::backend::{Namespace, PrepareOutcome};
+use ff_core::clock::Clock;
+use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_transactional::{
+    Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, Store, StoreError, Tx,
+    requirements,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgArguments, PgPool, PgRow};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row, SqlStr, Transaction};
+
+use crate::open;
+use crate::statements::Statements;
+use crate::writes::{Part, Writes};
+
+type Result<T> = std::result::Result<T, StoreError>;
+type Statement = Query<'static, Postgres, PgArguments>;
+
+/// Records in tables.
+pub(crate) struct PostgresStore {
+    pool: PgPool,
+    schema: String,
+    clock: Clock,
+    sql: Arc<Statements>,
+}
+
+impl PostgresStore {
+    pub(crate) fn new(pool: PgPool, schema: String, clock: Clock, sql: Statements) -> Self {
+        Self {
+            pool,
+            schema,
+            clock,
+            sql: Arc::new(sql),
+        }
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+impl Store for PostgresStore {
+    type Tx = PostgresTx;
+
+    async fn begin(&self, access: Access) -> Result<PostgresTx> {
+        Ok(PostgresTx {
+            pool: self.pool.clone(),
+            sql: Arc::clone(&self.sql),
+            clock: self.clock.clone(),
+            access,
+            tx: None,
+            now: None,
+            tags: None,
+            flows: HashSet::new(),
+            writes: Writes::default(),
+        })
+    }
+
+    async fn prepare(&self) -> Result<PrepareOutcome> {
+        open::migrate(&self.pool, &self.schema).await
+    }
+}
+
+/// A transaction. Reads that lock nothing run by themselves; each is one statement, and what a rule
+/// reads in several never changes between them.
+pub(crate) struct PostgresTx {
+    pool: PgPool,
+    sql: Arc<Statements>,
+    clock: Clock,
+    access: Access,
+    /// Begun by the first lock.
+    tx: Option<Transaction<'static, Postgres>>,
+    /// The server's clock, once something was read with it.
+    now: Option<TimestampMs>,
+    /// Tags that were read along with their execution.
+    tags: Option<(ExecutionId, BTreeMap<String, String>)>,
+    /// Flows that are known to exist.
+    flows: HashSet<FlowId>,
+    writes: Writes,
+}
+
+impl PostgresTx {
+    /// Rows of a statement that needs no lock.
+    async fn read(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
+        let rows = match &mut self.tx {
+            Some(tx) => statement.fetch_all(&mut **tx).await,
+            None => statement.fetch_all(&self.pool).await,
+        };
+        rows.map_err(failed)
+    }
+
+    /// Rows of a statement whose locks and changes last until the end of the transaction.
+    async fn locked(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
+        let tx = match &mut self.tx {
+            Some(tx) => tx,
+            none => none.insert(self.pool.begin().await.map_err(failed)?),
+        };
+        statement.fetch_all(&mut **tx).await.map_err(failed)
+    }
+
+    /// Sends what was written, for a read that would miss it or because the end has come.
+    async fn flush(&mut self) -> Result<()> {
+        if self.writes.is_empty() {
+            return Ok(());
+        }
+        let (sql, argument) = std::mem::take(&mut self.writes).statement(&self.sql);
+        self.locked(sqlx::query(sql).bind(argument)).await?;
+        Ok(())
+    }
+
+    async fn flush_if(&mut self, parts: &[Part]) -> Result<()> {
+        if self.writes.touches(parts) {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// The execution in a row of `record` and `now`, and the clock for later.
+    fn execution_of(&mut self, rows: &[PgRow]) -> Result<Option<Execution>> {
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        self.now = Some(TimestampMs(get(row, "now")?));
+        let Some(mut record) = get::<Option<Value>>(row, "record")? else {
+            return Ok(None);
+        };
+        let tags = decode("tags", record["tags"].take())?;
+        let execution: Execution = decode("execution", record)?;
+        self.tags = Some((execution.id.clone(), tags));
+        Ok(Some(execution))
+    }
+
+    async fn ids<T: From<String>>(&mut self, statement: Statement) -> Result<Vec<T>> {
+        let rows = self.read(statement).await?;
+        rows.iter()
+            .map(|row| get::<String>(row, "id").map(T::from))
+            .collect()
+    }
+
+    async fn execution_ids(&mut self, statement: Statement) -> Result<Vec<ExecutionId>> {
+        let ids: Vec<String> = self.ids(statement).await?;
+        ids.into_iter()
+            .map(|id| decode("execution id", id.into()))
+            .collect()
+    }
+
+    async fn bytes(&mut self, sql: &SqlStr, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
+        let rows = self.read(of(sql, id)).await?;
+        rows.first().map(|row| get(row, "bytes")).transpose()
+    }
+
+    async fn edges(&mut self, statement: Statement) -> Result<Vec<Edge>> {
+        self.flush_if(&[Part::Edges]).await?;
+        records("edge", &self.read(statement).await?)
+    }
+}
+
+impl Tx for PostgresTx {
+    async fn commit(mut self) -> Result<()> {
+        if self.writes.is_empty() && self.tx.is_none() {
+            return Ok(());
+        }
+        self.flush().await?;
+        match self.tx {
+            Some(tx) => tx.commit().await.map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    async fn now(&mut self) -> Result<TimestampMs> {
+        if let Some(now) = self.clock.manual().or(self.now) {
+            return Ok(now);
+        }
+        let rows = self.read(sqlx::query(self.sql.clock.clone())).await?;
+        let row = rows.first();
+        let row = row.ok_or_else(|| StoreError::Failed("the server has no clock".into()))?;
+        let now = TimestampMs(get(row, "now")?);
+        self.now = Some(now);
+        Ok(now)
+    }
+
+    async fn execution(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
+        if self.writes.touches_execution(id) {
+            self.flush().await?;
+        }
+        let rows = match self.access {
+            Access::Read => self.read(of(&self.sql.execution, id)).await?,
+            Access::Write => self.locked(of(&self.sql.execution_locked, id)).await?,
+        };
+        self.execution_of(&rows)
+    }
+
+    async fn insert_execution(
+        &mut self,
+        execution: &Execution,
+        payload: &[u8],
+        tags: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        self.writes.create(execution, payload, tags)
+    }
+
+    async fn update_execution(&mut self, execution: &Execution) -> Result<()> {
+        self.writes.update(execution)
+    }
+
+    async fn payload(&mut self, id: &ExecutionId) -> Result<Vec<u8>> {
+        let sql = self.sql.payload.clone();
+        let found = self.bytes(&sql, id).await?;
+        found.ok_or_else(|| StoreError::Corrupt {
+            record: "payload",
+            detail: format!("{id} has none"),
+        })
+    }
+
+    async fn result(&mut self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
+        let sql = self.sql.result.clone();
+        self.bytes(&sql, id).await
+    }
+
+    async fn put_result(&mut self, id: &ExecutionId, result: &[u8]) -> Result<()> {
+        self.writes.put_result(id, result);
+        Ok(())
+    }
+
+    async fn tags(&mut self, id: &ExecutionId) -> Result<BTreeMap<String, String>> {
+        if self.tags.as_ref().is_none_or(|(of, _)| of != id) {
+            self.execution(id).await?;
+        }
+        Ok(self.tags.take().map(|(_, tags)| tags).unwrap_or_default())
+    }
+
+    async fn put_tag(&mut self, id: &ExecutionId, key: &str, value: &str) -> Result<()> {
+        self.writes.tag(id, key, value)
+    }
+
+    async fn put_attempt(&mut self, id: &ExecutionId, attempt: &Attempt) -> Result<()> {
+        self.writes.put_attempt(id, attempt)
+    }
+
+    async fn attempt(&mut self, id: &ExecutionId, index: u32) -> Result<Option<Attempt>> {
+        self.flush_if(&[Part::Attempts]).await?;
+        let statement = of(&self.sql.attempt, id).bind(i64::from(index));
+        let rows = self.read(statement).await?;
+        Ok(records("attempt", &rows)?.pop())
+    }
+
+    async fn idempotency(
+        &mut self,
+        partition: u16,
+        namespace: &Namespace,
+        key: &str,
+    ) -> Result<Option<(ExecutionId, TimestampMs)>> {
+        let statement = sqlx::query(self.sql.idempotency.clone())
+            .bind(idempotency_digest(partition, namespace, key));
+        let rows = self.locked(statement).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let id: String = get(row, "execution_id")?;
+        if id.is_empty() {
+            return Ok(None);
+        }
+        let until = TimestampMs(get(row, "expires_at")?);
+        Ok(Some((decode("execution id", id.into())?, until)))
+    }
+
+    async fn put_idempotency(
+        &mut self,
+        namespace: &Namespace,
+        key: &str,
+        id: &ExecutionId,
+        until: TimestampMs,
+    ) -> Result<()> {
+        let digest = idempotency_digest(id.partition(), namespace, key);
+        self.writes.put_idempotency(&digest, id, until.0);
+        Ok(())
+    }
+
+    async fn executions_after(
+        &mut self,
+        partition: u16,
+        cursor: Option<&ExecutionId>,
+        limit: usize,
+    ) -> Result<Vec<ExecutionId>> {
+        let prefix = format!("{{fp:{partition}}}:");
+        let after = cursor.map_or(prefix, ToString::to_string);
+        // A semicolon follows the colon.
+        let end = format!("{{fp:{partition}}};");
+        let statement = sqlx::query(self.sql.executions_after.clone())
+            .bind(after)
+            .bind(end)
+            .bind(page(limit));
+        self.execution_ids(statement).await
+    }
+
+    async fn put_lane(&mut self, lane: &LaneId) -> Result<()> {
+        self.writes.put_lane(lane);
+        Ok(())
+    }
+
+    async fn lanes_after(&mut self, cursor: Option<&LaneId>, limit: usize) -> Result<Vec<LaneId>> {
+        let after = cursor.map_or_else(String::new, |cursor| cursor.0.clone());
+        let statement = sqlx::query(self.sql.lanes_after.clone());
+        self.ids(statement.bind(after).bind(page(limit))).await
+    }
+
+    async fn claimable_requirements(&mut self, lane: &LaneId) -> Result<Vec<BTreeSet<String>>> {
+        let statement = sqlx::query(self.sql.claimable_requirements.clone());
+        let rows = self.read(statement.bind(lane.0.clone())).await?;
+        rows.iter()
+            .map(|row| Ok(requirements::split(&get::<String>(row, "requirements")?)))
+            .collect()
+    }
+
+    async fn first_claimable(
+        &mut self,
+        lane: &LaneId,
+        sets: &[BTreeSet<String>],
+    ) -> Result<Option<Execution>> {
+        let mut wanted: Vec<String> = sets.iter().map(requirements::join).collect();
+        // All claims take their locks in this order.
+        wanted.sort();
+        let of_sets = |sql: &SqlStr| {
+            sqlx::query(sql.clone())
+                .bind(lane.0.clone())
+                .bind(wanted.clone())
+        };
+        let rows = self.locked(of_sets(&self.sql.first_claimable)).await?;
+        let Some(execution) = self.execution_of(&rows)? else {
+            // Whether the claims under way leave something is known when they are decided.
+            self.locked(of_sets(&self.sql.await_claims)).await?;
+            return Ok(None);
+        };
+        if execution.is_claimable() {
+            return Ok(Some(execution));
+        }
+        self.locked(of(&self.sql.drop_stale, &execution.id)).await?;
+        Ok(None)
+    }
+
+    async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
+        self.flush_if(&[Part::FlowsCreated, Part::FlowsUpdated])
+            .await?;
+        let statement = sqlx::query(self.sql.flow_locked.clone()).bind(id.0);
+        let rows = self.locked(statement).await?;
+        let flow = records("flow", &rows)?.pop();
+        if flow.is_some() {
+            self.flows.insert(*id);
+        }
+        Ok(flow)
+    }
+
+    async fn put_flow(&mut self, flow: &Flow) -> Result<()> {
+        if self.flows.insert(flow.id) {
+            self.writes.create_flow(flow)
+        } else {
+            self.writes.update_flow(flow)
+        }
+    }
+
+    async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
+        self.flush_if(&[Part::Created, Part::Updated]).await?;
+        let statement = sqlx::query(self.sql.members.clone()).bind(flow.0);
+        self.execution_ids(statement).await
+    }
+
+    async fn edge(&mut self, flow: &FlowId, id: &EdgeId) -> Result<Option<Edge>> {
+        let statement = sqlx::query(self.sql.edge.clone()).bind(flow.0).bind(id.0);
+        Ok(self.edges(statement).await?.pop())
+    }
+
+    async fn put_edge(&mut self, edge: &Edge) -> Result<()> {
+        self.writes.put_edge(edge)
+    }
+
+    async fn edges_from(&mut self, flow: &FlowId, upstream: &ExecutionId) -> Result<Vec<Edge>> {
+        let statement = sqlx::query(self.sql.edges_from.clone()).bind(flow.0);
+        self.edges(statement.bind(upstream.to_string())).await
+    }
+
+    async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
+        let statement = sqlx::query(self.sql.edges_to.clone()).bind(flow.0);
+        self.edges(statement.bind(downstream.to_string())).await
+    }
+
+    async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {
+        self.writes.append_completion(completion)
+    }
+
+    async fn append_lease_event(&mut self, event: &LeaseRecord) -> Result<()> {
+        self.writes.append_lease_event(event)
+    }
+}
+
+/// `sql` of one execution.
+fn of(sql: &SqlStr, id: &ExecutionId) -> Statement {
+    sqlx::query(sql.clone()).bind(id.to_string())
+}
+
+fn page(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// What a key is found by; lengths keep the parts apart.
+fn idempotency_digest(partition: u16, namespace: &Namespace, key: &str) -> String {
+    let namespace = namespace.as_str();
+    let text = format!("{partition}:{}:{namespace}:{key}", namespace.len());
+    format!("{:x}", Sha256::digest(text))
+}
+
+fn get<'r, T>(row: &'r PgRow, name: &str) -> Result<T>
+where
+    T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
+{
+    row.try_get(name).map_err(|error| StoreError::Corrupt {
+        record: "row",
+        detail: format!("{name}: {error}"),
+    })
+}
+
+/// The records in rows of `record`.
+fn records<T: DeserializeOwned>(record: &'static str, rows: &[PgRow]) -> Result<Vec<T>> {
+    rows.iter()
+        .map(|row| decode(record, get(row, "record")?))
+        .collect()
+}
+
+/// Whatever does not decode is corruption, never a default.
+fn decode<T: DeserializeOwned>(record: &'static str, value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| StoreError::Corrupt {
+        record,
+        detail: error.to_string(),
+    })
+}
+
+/// Transactions that met, by SQLSTATE: a serialization failure, a deadlock, a lock that could not
+/// be had, and two that inserted the same key.
+pub(crate) fn failed(error: sqlx::Error) -> StoreError {
+    const CONFLICTS: [&str; 4] = ["40001", "40P01", "55P03", "23505"];
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    match code {
+        Some(code) if CONFLICTS.contains(&&*code) => StoreError::Conflict,
+        _ => StoreError::Failed(error.into()),
+    }
+}

@@ -1,0 +1,224 @@
+//! What a transaction has written so far, to be sent as one statement.
+
+use std::collections::BTreeMap;
+
+use ff_core::types::{ExecutionId, LaneId};
+use ff_transactional::{
+    Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, StoreError, requirements,
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+use crate::statements::Statements;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// A part of the statement, and the name of its rows in the argument.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub(crate) enum Part {
+    Created,
+    Updated,
+    Payloads,
+    Results,
+    Attempts,
+    Eligible,
+    Ineligible,
+    Idempotency,
+    Lanes,
+    FlowsCreated,
+    FlowsUpdated,
+    Edges,
+    Completions,
+    LeaseEvents,
+}
+
+/// The rows of each part by key. A record that is written twice is sent once, as it was left.
+#[derive(Default)]
+pub(crate) struct Writes(BTreeMap<Part, BTreeMap<String, Value>>);
+
+impl Writes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a read of these parts would miss something.
+    pub(crate) fn touches(&self, parts: &[Part]) -> bool {
+        parts.iter().any(|part| self.0.contains_key(part))
+    }
+
+    pub(crate) fn touches_execution(&self, id: &ExecutionId) -> bool {
+        [Part::Created, Part::Updated].iter().any(|part| {
+            self.0
+                .get(part)
+                .is_some_and(|r| r.contains_key(id.as_str()))
+        })
+    }
+
+    pub(crate) fn create(
+        &mut self,
+        execution: &Execution,
+        payload: &[u8],
+        tags: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let id = execution.id.as_str();
+        self.put(Part::Created, id, with(execution, "tags", json!(tags))?);
+        let payload = json!({ "execution_id": id, "payload": hex(payload) });
+        self.put(Part::Payloads, id, payload);
+        self.place(execution);
+        Ok(())
+    }
+
+    pub(crate) fn update(&mut self, execution: &Execution) -> Result<()> {
+        self.put(Part::Updated, execution.id.as_str(), value(execution)?);
+        self.place(execution);
+        Ok(())
+    }
+
+    /// Adds a tag to an execution that is updated as well.
+    pub(crate) fn tag(&mut self, id: &ExecutionId, key: &str, tag: &str) -> Result<()> {
+        let updated = self.0.get_mut(&Part::Updated);
+        let row = updated.and_then(|rows| rows.get_mut(id.as_str()));
+        let row = row.ok_or_else(|| StoreError::Failed("a tag without an update".into()))?;
+        row["tags"] = json!({ key: tag });
+        Ok(())
+    }
+
+    pub(crate) fn put_result(&mut self, id: &ExecutionId, result: &[u8]) {
+        let row = json!({ "execution_id": id, "result": hex(result) });
+        self.put(Part::Results, id.as_str(), row);
+    }
+
+    pub(crate) fn put_attempt(&mut self, id: &ExecutionId, attempt: &Attempt) -> Result<()> {
+        let key = format!("{id} {}", attempt.index);
+        let row = with(attempt, "execution_id", json!(id))?;
+        self.put(Part::Attempts, key, row);
+        Ok(())
+    }
+
+    pub(crate) fn put_idempotency(&mut self, digest: &str, id: &ExecutionId, until_ms: i64) {
+        let row = json!({ "digest": digest, "execution_id": id, "expires_at": until_ms });
+        self.put(Part::Idempotency, digest, row);
+    }
+
+    pub(crate) fn put_lane(&mut self, lane: &LaneId) {
+        self.put(Part::Lanes, lane.as_str(), json!(lane));
+    }
+
+    pub(crate) fn create_flow(&mut self, flow: &Flow) -> Result<()> {
+        self.put(Part::FlowsCreated, flow.id.to_string(), value(flow)?);
+        Ok(())
+    }
+
+    pub(crate) fn update_flow(&mut self, flow: &Flow) -> Result<()> {
+        self.put(Part::FlowsUpdated, flow.id.to_string(), value(flow)?);
+        Ok(())
+    }
+
+    pub(crate) fn put_edge(&mut self, edge: &Edge) -> Result<()> {
+        let key = format!("{} {}", edge.flow, edge.id);
+        self.put(Part::Edges, key, value(edge)?);
+        Ok(())
+    }
+
+    pub(crate) fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {
+        self.append(Part::Completions, value(completion)?);
+        Ok(())
+    }
+
+    pub(crate) fn append_lease_event(&mut self, event: &LeaseRecord) -> Result<()> {
+        self.append(Part::LeaseEvents, value(event)?);
+        Ok(())
+    }
+
+    /// The statement that writes everything, and its one argument.
+    pub(crate) fn statement(&self, sql: &Statements) -> (SqlStr, Value) {
+        let mut steps = Vec::new();
+        let mut argument = Map::new();
+        for (part, rows) in &self.0 {
+            let name: &'static str = part.into();
+            steps.push(format!("{name} AS ({})", text(sql, *part).as_str()));
+            argument.insert(name.to_owned(), rows.values().cloned().collect());
+        }
+        // Made of our own files only; everything else is in the argument.
+        let text = AssertSqlSafe(format!("WITH {} SELECT 1", steps.join(", ")));
+        (text.into_sql_str(), argument.into())
+    }
+
+    /// Keeps `ff_eligible` in step with the record.
+    fn place(&mut self, execution: &Execution) {
+        let id = execution.id.as_str();
+        let (now, before) = if execution.is_claimable() {
+            (Part::Eligible, Part::Ineligible)
+        } else {
+            (Part::Ineligible, Part::Eligible)
+        };
+        let row = match now {
+            Part::Eligible => json!({
+                "execution_id": execution.id,
+                "lane_id": execution.lane,
+                "requirements": requirements::join(&execution.requirements),
+                "priority": execution.priority,
+                "created_at": execution.created_at,
+            }),
+            _ => json!(execution.id),
+        };
+        self.put(now, id, row);
+        if let Some(rows) = self.0.get_mut(&before) {
+            rows.remove(id);
+        }
+    }
+
+    fn put(&mut self, part: Part, key: impl Into<String>, row: Value) {
+        self.0.entry(part).or_default().insert(key.into(), row);
+    }
+
+    /// Adds a row after those already there.
+    fn append(&mut self, part: Part, row: Value) {
+        let place = self.0.get(&part).map_or(0, BTreeMap::len);
+        self.put(part, format!("{place:012}"), row);
+    }
+}
+
+fn text(sql: &Statements, part: Part) -> &SqlStr {
+    match part {
+        Part::Created => &sql.write_created,
+        Part::Updated => &sql.write_updated,
+        Part::Payloads => &sql.write_payloads,
+        Part::Results => &sql.write_results,
+        Part::Attempts => &sql.write_attempts,
+        Part::Eligible => &sql.write_eligible,
+        Part::Ineligible => &sql.write_ineligible,
+        Part::Idempotency => &sql.write_idempotency,
+        Part::Lanes => &sql.write_lanes,
+        Part::FlowsCreated => &sql.write_flows_created,
+        Part::FlowsUpdated => &sql.write_flows_updated,
+        Part::Edges => &sql.write_edges,
+        Part::Completions => &sql.write_completions,
+        Part::LeaseEvents => &sql.write_lease_events,
+    }
+}
+
+fn value(record: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(record).map_err(|error| StoreError::Failed(error.into()))
+}
+
+/// The record with one more column.
+fn with(record: &impl Serialize, column: &str, content: Value) -> Result<Value> {
+    let mut row = value(record)?;
+    row[column] = content;
+    Ok(row)
+}
+
+/// Bytes as Postgres reads them from text.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(2 + 2 * bytes.len());
+    text.push_str("\\x");
+    for byte in bytes {
+        // Writing to a string never fails.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

@@ -1,0 +1,224 @@
+//! A running Valkey or Postgres for whoever asks.
+//!
+//! A ladder of ways, the first that works is taken: a URL from the environment, a server kept by
+//! `cargo xtask servers up`, a container, a binary found on this machine. Whatever was started here
+//! is stopped and removed with the [`Servers`] it belongs to, also after a failure or a signal.
+
+mod binary;
+mod container;
+mod image;
+mod keep;
+mod probe;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+pub use keep::{Keeper, Kept};
+
+/// What kind of server.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Valkey,
+    Postgres,
+}
+
+impl Kind {
+    pub const ALL: [Self; 2] = [Self::Valkey, Self::Postgres];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valkey => "Valkey",
+            Self::Postgres => "Postgres",
+        }
+    }
+
+    /// The environment variable that names a server to use.
+    pub fn url_variable(self) -> &'static str {
+        match self {
+            Self::Valkey => "FF_VALKEY_URL",
+            Self::Postgres => "FF_POSTGRES_URL",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Valkey => 6379,
+            Self::Postgres => 5432,
+        }
+    }
+
+    fn url(self, host: &str, port: u16) -> String {
+        match self {
+            Self::Valkey => format!("valkey://{host}:{port}"),
+            Self::Postgres => format!("postgres://postgres@{host}:{port}/postgres"),
+        }
+    }
+
+    /// What has to be on a machine for a server to be found there.
+    fn install(self) -> String {
+        let package = match self {
+            Self::Valkey => "valkey-server (Debian: valkey, 7.2 or newer)",
+            Self::Postgres => "postgres and initdb (Debian: postgresql)",
+        };
+        format!(
+            "set {}, or start a Docker engine, or install {package}",
+            self.url_variable()
+        )
+    }
+}
+
+/// Which images to run; `None` stands for the official one, or one built here if no registry
+/// answers.
+#[derive(Clone, Debug, Default)]
+pub struct Images {
+    pub valkey: Option<String>,
+    pub postgres: Option<String>,
+}
+
+/// How a server came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// The environment names it.
+    Environment,
+    /// `cargo xtask servers up` started it.
+    Kept,
+    /// A container of this image.
+    Container { image: String },
+    /// A binary of this machine.
+    Binary { path: String },
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("URL from the environment"),
+            Self::Kept => f.write_str("kept by servers up"),
+            Self::Container { image } => write!(f, "container {image}"),
+            Self::Binary { path } => write!(f, "binary {path}"),
+        }
+    }
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Server {
+    pub kind: Kind,
+    pub url: String,
+    pub rung: Rung,
+    /// As the server tells it.
+    pub version: String,
+    /// From the decision to start it to its first answer.
+    pub started_in: Duration,
+}
+
+impl Server {
+    /// The rung and the time it took, for reports.
+    pub fn provisioned(&self) -> String {
+        format!("{}, up in {} ms", self.rung, self.started_in.as_millis())
+    }
+}
+
+/// What was started and has to be stopped.
+enum Running {
+    Container(Box<container::Running>),
+    Binary(binary::Running),
+}
+
+/// The servers of one run. Each is started when it is first asked for, and shared from then on.
+#[derive(Default)]
+pub struct Servers {
+    images: Images,
+    known: Mutex<BTreeMap<Kind, Result<Arc<Server>, String>>>,
+    running: Mutex<Vec<Running>>,
+}
+
+impl Servers {
+    pub fn new(images: Images) -> Self {
+        Self {
+            images,
+            ..Self::default()
+        }
+    }
+
+    /// The server, or why there is none and what would help.
+    pub async fn get(&self, kind: Kind) -> Result<Arc<Server>, String> {
+        let mut known = self.known.lock().await;
+        if let Some(answer) = known.get(&kind) {
+            return answer.clone();
+        }
+        let answer = self.climb(kind).await.map(Arc::new);
+        known.insert(kind, answer.clone());
+        answer
+    }
+
+    /// Stops and removes what was started.
+    pub async fn down(&self) {
+        self.known.lock().await.clear();
+        for running in std::mem::take(&mut *self.running.lock().await) {
+            match running {
+                Running::Container(container) => container.remove().await,
+                Running::Binary(binary) => binary.stop().await,
+            }
+        }
+    }
+
+    async fn climb(&self, kind: Kind) -> Result<Server, String> {
+        let begun = Instant::now();
+        let server = |url: String, rung, version| Server {
+            kind,
+            url,
+            rung,
+            version,
+            started_in: begun.elapsed(),
+        };
+        if let Ok(url) = std::env::var(kind.url_variable()) {
+            // Whoever names a server means that one and no other.
+            let version = probe::version(kind, &url)
+                .await
+                .map_err(|error| format!("{} is {url}: {error}", kind.url_variable()))?;
+            return Ok(server(url, Rung::Environment, version));
+        }
+        if let Some(url) = Keeper::kept_url(kind)
+            && let Ok(version) = probe::version(kind, &url).await
+        {
+            return Ok(server(url, Rung::Kept, version));
+        }
+        let in_container = match container::start(kind, &self.images).await {
+            Ok((running, url, image)) => {
+                let answer = probe::answering(kind, &url).await;
+                self.running
+                    .lock()
+                    .await
+                    .push(Running::Container(Box::new(running)));
+                match answer {
+                    Ok(version) => return Ok(server(url, Rung::Container { image }, version)),
+                    Err(error) => format!("container {image}: {error}"),
+                }
+            }
+            Err(error) => error,
+        };
+        let as_binary = match binary::start(kind).await {
+            Ok((running, url, path)) => {
+                let answer = probe::answering(kind, &url).await;
+                self.running.lock().await.push(Running::Binary(running));
+                match answer {
+                    Ok(version) => return Ok(server(url, Rung::Binary { path }, version)),
+                    Err(error) => format!("{path}: {error}"),
+                }
+            }
+            Err(error) => error,
+        };
+        Err(format!(
+            "there is no {} server ({in_container}; {as_binary}): {}",
+            kind.name(),
+            kind.install()
+        ))
+    }
+}

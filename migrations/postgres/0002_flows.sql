@@ -1,0 +1,30 @@
+-- Flows and the dependencies between their members.
+
+CREATE TABLE ff_flow_core (
+    flow_id             uuid PRIMARY KEY,
+    flow_kind           text    NOT NULL,
+    namespace           text    NOT NULL,
+    public_flow_state   text    NOT NULL,
+    graph_revision      bigint  NOT NULL,
+    node_count          bigint  NOT NULL,
+    edge_count          bigint  NOT NULL,
+    created_at          bigint  NOT NULL,
+    last_mutation_at    bigint  NOT NULL,
+    cancelled_at        bigint,
+    cancellation_policy text
+);
+
+CREATE TABLE ff_edge (
+    flow_id                 uuid NOT NULL,
+    edge_id                 uuid NOT NULL,
+    upstream_execution_id   text COLLATE "C" NOT NULL,
+    downstream_execution_id text COLLATE "C" NOT NULL,
+    dependency_kind         text NOT NULL,
+    data_passing_ref        text,
+    state                   text NOT NULL,
+    created_at              bigint NOT NULL,
+    PRIMARY KEY (flow_id, edge_id)
+);
+
+CREATE INDEX ff_edge_out ON ff_edge (flow_id, upstream_execution_id);
+CREATE INDEX ff_edge_in ON ff_edge (flow_id, downstream_execution_id);

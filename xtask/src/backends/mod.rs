@@ -1,0 +1,59 @@
+//! The backends of this project, as the suite deploys them.
+
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+
+use ff_conformance::{Harness, ModelHarness};
+use ff_provision::{Kind, Servers};
+use ff_transactional::Patch;
+
+use postgres::PostgresHarness;
+use sqlite::SqliteHarness;
+
+/// A backend that can be asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Backend {
+    /// The in-memory model
+    Mock,
+    /// SQLite, a file for each case
+    Sqlite,
+    /// Postgres, a schema for each case
+    Postgres,
+}
+
+impl Backend {
+    pub(crate) const ALL: [Self; 3] = [Self::Mock, Self::Sqlite, Self::Postgres];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Mock => "mock",
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// A harness for it, or why there is none on this machine. With a patch, it deploys backends
+    /// whose SQL or Lua is wrong in one line.
+    pub(crate) async fn harness(
+        self,
+        servers: &Servers,
+        patch: Option<Patch>,
+    ) -> Result<Arc<dyn Harness>, String> {
+        match self {
+            Self::Mock => Ok(Arc::new(ModelHarness)),
+            Self::Sqlite => match SqliteHarness::new() {
+                Ok(harness) => Ok(Arc::new(harness)),
+                Err(error) => Err(format!("there is no room for database files: {error}")),
+            },
+            Self::Postgres => {
+                let server = servers.get(Kind::Postgres).await?;
+                match PostgresHarness::new(server, patch).await {
+                    Ok(harness) => Ok(Arc::new(harness)),
+                    Err(error) => Err(format!("the Postgres server cannot be used: {error}")),
+                }
+            }
+        }
+    }
+}
