@@ -1,18 +1,17 @@
 //! From a call to a transaction: availability, arguments, the rule, commit.
 
 use std::any::Any;
-use std::time::Instant;
 
 use async_trait::async_trait;
-use ff_core::backend::{BackendTag, ClaimPolicy};
+use ff_core::backend::BackendTag;
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::{BackendIdentity, Capabilities, Supports, Version};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
 use ff_core::partition::PartitionConfig;
-use tokio::sync::Notify;
 
 use crate::store::{Access, Store, StoreError, Tx};
+use crate::waiting::WaitingClaims;
 use crate::{arguments, executions, flows};
 
 /// The methods that have rules here.
@@ -53,9 +52,6 @@ pub const IMPLEMENTED: &[Method] = &[
 /// How often a call is tried when the storage reports conflicts.
 const TRIES: u32 = 3;
 
-/// How long a waiting claim relies on being woken before it looks by itself.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
-
 /// What a backend is called and how it is laid out.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -67,8 +63,7 @@ pub struct Settings {
 pub struct Transactional<S> {
     store: S,
     settings: Settings,
-    /// Wakes claims that wait, after anything has been written.
-    written: Notify,
+    waiting: WaitingClaims,
 }
 
 impl<S: Store> Transactional<S> {
@@ -76,31 +71,12 @@ impl<S: Store> Transactional<S> {
         Self {
             store,
             settings,
-            written: Notify::new(),
+            waiting: WaitingClaims::default(),
         }
     }
 
     pub fn store(&self) -> &S {
         &self.store
-    }
-
-    /// Looks for work until there is some or `max_wait` has passed (CLM-004). Waiting holds no
-    /// transaction, so a claim that is dropped meanwhile has taken nothing.
-    async fn claim(&self, call: &Call, policy: &ClaimPolicy) -> Result<Reply, EngineError> {
-        let started = Instant::now();
-        loop {
-            let written = self.written.notified();
-            let reply = self.run(call).await?;
-            let left = policy
-                .max_wait
-                .and_then(|limit| limit.checked_sub(started.elapsed()));
-            match (&reply, left) {
-                (Reply::Claim(None), Some(left)) if !left.is_zero() => {
-                    let _ = tokio::time::timeout(left.min(LOOK_AGAIN), written).await;
-                }
-                _ => return Ok(reply),
-            }
-        }
     }
 
     /// Runs a call, again if the storage reports that it met another.
@@ -135,7 +111,7 @@ impl<S: Store> Transactional<S> {
         tx.commit().await?;
         // A claim makes no work for others; if it woke them, waiting claims would wake each other.
         if access == Access::Write && call.method() != Method::Claim {
-            self.written.notify_waiters();
+            self.waiting.wake();
         }
         Ok(answer)
     }
@@ -167,15 +143,17 @@ pub(crate) type Rule<T> = Result<T, Stop>;
 #[async_trait]
 impl<S: Store> Dispatch for Transactional<S> {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
-        let method = call.method();
-        if !IMPLEMENTED.contains(&method) {
-            return Err(EngineError::Unavailable {
-                op: method.as_str(),
-            });
-        }
-        arguments::check(&self.settings, &call)?;
+        admit(&self.settings, &call)?;
         match &call {
-            Call::Claim { policy, .. } => self.claim(&call, policy).await,
+            Call::Claim { policy, .. } => {
+                let look = || async {
+                    match self.run(&call).await? {
+                        Reply::Claim(handle) => Ok(handle),
+                        _ => Ok(None),
+                    }
+                };
+                self.waiting.claim(policy, look).await.map(Reply::Claim)
+            }
             Call::Prepare {} => match self.store.prepare().await {
                 Ok(outcome) => Ok(Reply::Prepare(outcome)),
                 Err(error) => Err(EngineError::transport(self.settings.tag.as_str(), error)),
@@ -191,22 +169,33 @@ impl<S: Store> Dispatch for Transactional<S> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut supports = Supports::of(IMPLEMENTED.iter().copied());
-        supports.cancel_flow_wait_timeout = true;
-        supports.cancel_flow_wait_indefinite = true;
-        Capabilities::new(
-            BackendIdentity::new(
-                self.settings.tag.as_str(),
-                Version::new(0, 1, 0),
-                "reference",
-            ),
-            supports,
-        )
+        capabilities(&self.settings)
     }
 
     fn as_any(&self) -> &(dyn Any + 'static) {
         self
     }
+}
+
+/// Refuses what needs no storage to be refused: a method without rules (SYS-001), and arguments
+/// that no state could make acceptable.
+pub fn admit(settings: &Settings, call: &Call) -> Result<(), EngineError> {
+    let method = call.method();
+    if !IMPLEMENTED.contains(&method) {
+        return Err(EngineError::Unavailable {
+            op: method.as_str(),
+        });
+    }
+    arguments::check(settings, call)
+}
+
+/// What every reference backend claims.
+pub fn capabilities(settings: &Settings) -> Capabilities {
+    let mut supports = Supports::of(IMPLEMENTED.iter().copied());
+    supports.cancel_flow_wait_timeout = true;
+    supports.cancel_flow_wait_indefinite = true;
+    let identity = BackendIdentity::new(settings.tag.as_str(), Version::new(0, 1, 0), "reference");
+    Capabilities::new(identity, supports)
 }
 
 fn access(method: Method) -> Access {

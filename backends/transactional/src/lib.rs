@@ -11,11 +11,13 @@ mod patch;
 mod record;
 pub mod requirements;
 mod store;
+mod waiting;
 
-pub use engine::{IMPLEMENTED, Settings, Transactional};
+pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
 pub use patch::{Patch, PatchError};
 pub use record::{
     Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeState, Execution, Flow, Lease,
     LeaseEventKind, LeaseRecord, OrderKey,
 };
 pub use store::{Access, Store, StoreError, Tx};
+pub use waiting::WaitingClaims;

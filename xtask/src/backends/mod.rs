@@ -2,6 +2,7 @@
 
 mod postgres;
 mod sqlite;
+mod valkey;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use ff_transactional::Patch;
 
 use postgres::PostgresHarness;
 use sqlite::SqliteHarness;
+use valkey::ValkeyHarness;
 
 /// A backend that can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -21,16 +23,19 @@ pub(crate) enum Backend {
     Sqlite,
     /// Postgres, a schema for each case
     Postgres,
+    /// Valkey, a key prefix for each case
+    Valkey,
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 3] = [Self::Mock, Self::Sqlite, Self::Postgres];
+    pub(crate) const ALL: [Self; 4] = [Self::Mock, Self::Sqlite, Self::Postgres, Self::Valkey];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mock => "mock",
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
+            Self::Valkey => "valkey",
         }
     }
 
@@ -47,6 +52,13 @@ impl Backend {
                 Ok(harness) => Ok(Arc::new(harness)),
                 Err(error) => Err(format!("there is no room for database files: {error}")),
             },
+            Self::Valkey => {
+                let server = servers.get(Kind::Valkey).await?;
+                match ValkeyHarness::new(server, patch).await {
+                    Ok(harness) => Ok(Arc::new(harness)),
+                    Err(error) => Err(format!("the Valkey server cannot be used: {error}")),
+                }
+            }
             Self::Postgres => {
                 let server = servers.get(Kind::Postgres).await?;
                 match PostgresHarness::new(server, patch).await {

@@ -1,0 +1,130 @@
+//! From a call to a function and back.
+
+use std::any::Any;
+
+use async_trait::async_trait;
+use ferriskey::Client;
+use ff_core::backend::BackendTag;
+use ff_core::call::{Call, Reply};
+use ff_core::capability::Capabilities;
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_error::EngineError;
+use ff_core::partition::PartitionConfig;
+use ff_transactional::{Settings, WaitingClaims, admit, capabilities};
+
+use crate::claims::Claims;
+use crate::lanes;
+use crate::route::Route;
+use crate::server::{Server, transport};
+use crate::wire::Wire;
+
+/// A durable-execution engine on a Valkey server.
+pub struct ValkeyBackend {
+    server: Server,
+    settings: Settings,
+    claims: Claims,
+    waiting: WaitingClaims,
+}
+
+impl ValkeyBackend {
+    pub(crate) fn over(server: Server, partitions: PartitionConfig) -> Self {
+        Self {
+            server,
+            settings: Settings {
+                tag: BackendTag::Valkey,
+                partitions,
+            },
+            claims: Claims::default(),
+            waiting: WaitingClaims::default(),
+        }
+    }
+
+    /// The connection, for tests that look at keys and for other backends on the same server.
+    #[doc(hidden)]
+    pub fn client_for_test(&self) -> &Client {
+        &self.server.client
+    }
+
+    /// Removes the function library from the server. Backends that still need it load it again.
+    pub async fn unload(&self) -> Result<(), EngineError> {
+        self.server.unload().await
+    }
+
+    /// Calls the function of the call's method in the partition that the call is about.
+    async fn run(&self, call: &Call) -> Result<Reply, EngineError> {
+        let method = call.method();
+        let Some(route) = Route::of(call, &self.settings.partitions)? else {
+            return Err(EngineError::Unavailable {
+                op: method.as_str(),
+            });
+        };
+        let arguments = arguments(call)?;
+        let fcall = self.server.fcall(
+            method.as_str(),
+            method.is_read(),
+            route.partition,
+            &arguments,
+            route.held.as_ref(),
+        )?;
+        let content = self.server.call(&fcall).await?;
+        if !method.is_read() {
+            self.waiting.wake();
+        }
+        let reply = Wire::map([(method.as_str(), content)]);
+        reply.into().map_err(transport)
+    }
+}
+
+#[async_trait]
+impl Dispatch for ValkeyBackend {
+    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        admit(&self.settings, &call)?;
+        let partitions = self.settings.partitions.num_flow_partitions;
+        match &call {
+            Call::Claim {
+                lane,
+                capabilities,
+                policy,
+            } => {
+                let arguments = arguments(&call)?;
+                let look = || {
+                    self.claims
+                        .claim(&self.server, partitions, &arguments, lane, capabilities)
+                };
+                self.waiting.claim(policy, look).await.map(Reply::Claim)
+            }
+            Call::ListLanes { limit, .. } => {
+                let arguments = arguments(&call)?;
+                lanes::list(&self.server, partitions, &arguments, *limit)
+                    .await
+                    .map(Reply::ListLanes)
+            }
+            Call::Prepare {} => self.server.prepare().await.map(Reply::Prepare),
+            Call::Ping {} => self.server.ping().await.map(Reply::Ping),
+            Call::ServerTimeMs {} => {
+                let now = self.server.now().await?;
+                Ok(Reply::ServerTimeMs(now.0.unsigned_abs()))
+            }
+            // There are no background tasks and no queues: nothing is ever under way.
+            Call::ShutdownPrepare { .. } => Ok(Reply::ShutdownPrepare(())),
+            _ => self.run(&call).await,
+        }
+    }
+
+    fn backend_label(&self) -> &'static str {
+        self.settings.tag.as_str()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        capabilities(&self.settings)
+    }
+
+    fn as_any(&self) -> &(dyn Any + 'static) {
+        self
+    }
+}
+
+/// The arguments by name.
+fn arguments(call: &Call) -> Result<Wire, EngineError> {
+    Ok(Wire::of(call).map_err(transport)?.content())
+}

@@ -1,0 +1,101 @@
+//! The function library: the files of `lua/`, one after the other, under a name of their own.
+
+use ff_transactional::{Patch, PatchError};
+use sha2::{Digest, Sha256};
+
+macro_rules! files {
+    ($($file:literal,)*) => {
+        /// Names and texts, each after those it builds on.
+        const FILES: &[(&str, &str)] = &[
+            $(($file, include_str!(concat!("../../../lua/", $file))),)*
+        ];
+    };
+}
+
+files! {
+    "library.lua",
+    "refusal.lua",
+    "record.lua",
+    "partition.lua",
+    "execution.lua",
+    "executions/create.lua",
+    "executions/claim.lua",
+    "executions/lease.lua",
+    "executions/attempt.lua",
+    "executions/read.lua",
+    "executions/fields.lua",
+    "executions/list.lua",
+    "executions/tags.lua",
+    "flows.lua",
+}
+
+/// A library as it is loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct Library {
+    /// Of the library, and how each of its functions begins: the version and a digest of the text,
+    /// so that another version stands beside it.
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+impl Library {
+    /// The library, with one line changed if a patch says so.
+    pub(crate) fn new(patch: Option<&Patch>) -> Result<Self, PatchError> {
+        let mut body = String::new();
+        for (file, text) in FILES {
+            let text = match patch {
+                Some(patch) => patch.apply(file, text)?,
+                None => (*text).to_owned(),
+            };
+            // Locals of a file are its own.
+            body.push_str("do\n");
+            body.push_str(&text);
+            body.push_str("end\n");
+        }
+        let digest = format!("{:x}", Sha256::digest(&body));
+        let version = env!("CARGO_PKG_VERSION").replace('.', "_");
+        let name = format!("ff_{version}_{}", &digest[..12]);
+        let text = format!("#!lua name={name}\nlocal ff = {{ name = '{name}' }}\n{body}");
+        Ok(Self { name, text })
+    }
+
+    /// What the function of a method is called.
+    pub(crate) fn function(&self, method: &str) -> String {
+        format!("{}_{method}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_text_has_another_name() {
+        let patch = Patch {
+            file: "executions/list.lua",
+            what: "MAX_PAGE = 1000",
+            instead: "MAX_PAGE = 999",
+        };
+        let patched = Library::new(Some(&patch)).unwrap();
+        assert_ne!(patched.name, Library::new(None).unwrap().name);
+    }
+
+    #[test]
+    fn every_file_is_part_of_the_library() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lua");
+        let mut found = Vec::new();
+        for directory in [root.clone(), root.join("executions")] {
+            for entry in std::fs::read_dir(&directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "lua") {
+                    let name = path.strip_prefix(&root).unwrap();
+                    found.push(name.to_str().unwrap().to_owned());
+                }
+            }
+        }
+        found.sort();
+        let mut known: Vec<_> = FILES.iter().map(|(file, _)| (*file).to_owned()).collect();
+        known.sort();
+        assert_eq!(found, known);
+    }
+}

@@ -1,0 +1,65 @@
+//! Where a call goes.
+
+use ff_core::backend::{BackendTag, Handle, HandlePayload};
+use ff_core::call::Call;
+use ff_core::engine_error::EngineError;
+use ff_core::partition::{PartitionConfig, flow_partition};
+use ff_core::types::FlowId;
+
+/// The partition a call is about, and what its handle stands for. Calls that are about no single
+/// partition have none.
+pub(crate) struct Route {
+    pub(crate) partition: u16,
+    pub(crate) held: Option<HandlePayload>,
+}
+
+impl Route {
+    pub(crate) fn of(call: &Call, config: &PartitionConfig) -> Result<Option<Self>, EngineError> {
+        let to = |partition: u16| Self {
+            partition,
+            held: None,
+        };
+        let flow = |id: &FlowId| to(flow_partition(id, config).index);
+        Ok(Some(match call {
+            Call::Renew { handle }
+            | Call::Progress { handle, .. }
+            | Call::Complete { handle, .. }
+            | Call::Fail { handle, .. }
+            | Call::Cancel { handle, .. } => Self::under_lease(handle)?,
+            Call::CreateExecution { args } => to(args.execution_id.partition()),
+            Call::DescribeExecution { id }
+            | Call::ReadExecutionInfo { id }
+            | Call::ReadExecutionState { id }
+            | Call::GetExecutionResult { id } => to(id.partition()),
+            Call::ReadExecutionContext { execution_id }
+            | Call::ReadExecCoreFields { execution_id, .. }
+            | Call::GetExecutionNamespace { execution_id }
+            | Call::ReadCurrentAttemptIndex { execution_id }
+            | Call::ReadTotalAttemptCount { execution_id }
+            | Call::SetExecutionTag { execution_id, .. }
+            | Call::GetExecutionTag { execution_id, .. }
+            | Call::PromoteDelayed { execution_id, .. }
+            | Call::MarkLeaseExpiredIfDue { execution_id, .. } => to(execution_id.partition()),
+            Call::ListExecutions { partition, .. } => {
+                let parsed = partition.parse();
+                to(parsed
+                    .map_err(|error| EngineError::invalid_input(error.to_string()))?
+                    .index)
+            }
+            Call::CreateFlow { args } => flow(&args.flow_id),
+            Call::AddExecutionToFlow { args } => flow(&args.flow_id),
+            Call::StageDependencyEdge { args } => flow(&args.flow_id),
+            Call::ApplyDependencyToChild { args } => flow(&args.flow_id),
+            Call::CancelFlow { id, .. } => flow(id),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn under_lease(handle: &Handle) -> Result<Self, EngineError> {
+        let held = HandlePayload::open(BackendTag::Valkey, handle)?;
+        Ok(Self {
+            partition: held.execution_id.partition(),
+            held: Some(held),
+        })
+    }
+}

@@ -1,0 +1,198 @@
+//! Calls of the library's functions.
+
+use std::future::Future;
+
+use ferriskey::{Client, ErrorKind, Value};
+use ff_core::backend::{BackendTag, HandlePayload, PrepareOutcome};
+use ff_core::clock::Clock;
+use ff_core::engine_error::EngineError;
+use ff_core::types::TimestampMs;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::library::Library;
+use crate::wire::Wire;
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+/// One deployment on a server.
+pub(crate) struct Server {
+    pub(crate) client: Client,
+    library: Library,
+    prefix: String,
+    clock: Clock,
+}
+
+/// What a function needs to know beside its arguments.
+#[derive(Serialize)]
+struct Context<'a> {
+    /// The manual clock; the server's is read there.
+    now: Option<TimestampMs>,
+    /// What the caller's handle stands for.
+    held: Option<&'a HandlePayload>,
+    /// For a lease and an attempt, should they begin.
+    lease_id: Uuid,
+    attempt_id: Uuid,
+}
+
+/// A function with its arguments, ready to be sent.
+pub(crate) struct Fcall {
+    function: String,
+    key: String,
+    arguments: Vec<u8>,
+    context: Vec<u8>,
+    pub(crate) reads: bool,
+}
+
+impl Fcall {
+    pub(crate) fn command(&self) -> &'static str {
+        if self.reads { "FCALL_RO" } else { "FCALL" }
+    }
+
+    /// The command's arguments in order.
+    pub(crate) fn arguments(&self) -> [&[u8]; 5] {
+        [
+            self.function.as_bytes(),
+            b"1",
+            self.key.as_bytes(),
+            &self.arguments,
+            &self.context,
+        ]
+    }
+}
+
+impl Server {
+    pub(crate) fn new(client: Client, library: Library, prefix: String, clock: Clock) -> Self {
+        Self {
+            client,
+            library,
+            prefix,
+            clock,
+        }
+    }
+
+    /// What every key of a partition begins with: `KEYS[1]`.
+    pub(crate) fn tag(&self, partition: u16) -> String {
+        format!("{}{{fp:{partition}}}", self.prefix)
+    }
+
+    pub(crate) fn fcall(
+        &self,
+        method: &str,
+        reads: bool,
+        partition: u16,
+        arguments: &Wire,
+        held: Option<&HandlePayload>,
+    ) -> Result<Fcall> {
+        let context = Context {
+            now: self.clock.manual(),
+            held,
+            lease_id: Uuid::new_v4(),
+            attempt_id: Uuid::new_v4(),
+        };
+        Ok(Fcall {
+            function: self.library.function(method),
+            key: self.tag(partition),
+            arguments: arguments.pack(),
+            context: Wire::of(&context).map_err(transport)?.pack(),
+            reads,
+        })
+    }
+
+    /// Calls the function; what it returned or why it refused.
+    pub(crate) async fn call(&self, fcall: &Fcall) -> Result<Wire> {
+        self.healed(|| {
+            let mut command = self.client.cmd(fcall.command());
+            for argument in fcall.arguments() {
+                command = command.arg(argument);
+            }
+            command.execute::<Value>()
+        })
+        .await
+        .and_then(answer)
+    }
+
+    /// Runs commands that need the library, a second time if the server has lost it: then none of
+    /// them has done anything.
+    pub(crate) async fn healed<T, F>(&self, commands: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = ferriskey::Result<T>>,
+    {
+        match commands().await {
+            Err(error) if error.kind() == ErrorKind::ResponseError && !self.is_loaded().await? => {
+                self.load().await?;
+                commands().await.map_err(transport)
+            }
+            answer => answer.map_err(transport),
+        }
+    }
+
+    /// Makes sure that the library is there.
+    pub(crate) async fn prepare(&self) -> Result<PrepareOutcome> {
+        if self.is_loaded().await? {
+            return Ok(PrepareOutcome::NoOp);
+        }
+        self.load().await?;
+        let description = format!("library {}", self.library.name);
+        Ok(PrepareOutcome::applied(description))
+    }
+
+    /// Removes the library.
+    pub(crate) async fn unload(&self) -> Result<()> {
+        if self.is_loaded().await? {
+            let deleted = self.client.function_delete(&self.library.name).await;
+            deleted.map_err(transport)?;
+        }
+        Ok(())
+    }
+
+    /// Two that load the same text at once both succeed.
+    async fn load(&self) -> Result<()> {
+        let loaded = self.client.function_load_replace(&self.library.text).await;
+        loaded.map(drop).map_err(transport)
+    }
+
+    async fn is_loaded(&self) -> Result<bool> {
+        let listed = self.client.function_list(&self.library.name).await;
+        Ok(match listed.map_err(transport)? {
+            Value::Array(libraries) => !libraries.is_empty(),
+            Value::Map(libraries) => !libraries.is_empty(),
+            _ => false,
+        })
+    }
+
+    /// The clock that the functions go by.
+    pub(crate) async fn now(&self) -> Result<TimestampMs> {
+        let command = self.client.cmd("TIME");
+        let time: (String, String) = command.execute().await.map_err(transport)?;
+        if let Some(now) = self.clock.manual() {
+            return Ok(now);
+        }
+        let number = |text: String| text.parse::<i64>().map_err(transport);
+        let (seconds, micros) = (number(time.0)?, number(time.1)?);
+        Ok(TimestampMs(seconds * 1_000 + micros / 1_000))
+    }
+
+    pub(crate) async fn ping(&self) -> Result<()> {
+        let pong = self.client.cmd("PING").execute::<Value>().await;
+        pong.map(drop).map_err(transport)
+    }
+}
+
+/// What a function says: `{ok = …}` or `{err = …}`.
+pub(crate) fn answer(reply: Value) -> Result<Wire> {
+    let Value::BulkString(bytes) = reply else {
+        return Err(transport(format!("a function answered {reply:?}")));
+    };
+    let mut answer = Wire::unpack(&bytes).map_err(transport)?;
+    match answer.take("err") {
+        Some(error) => Err(error.into().map_err(transport)?),
+        None => Ok(answer.take("ok").unwrap_or(Wire::Nil)),
+    }
+}
+
+pub(crate) fn transport(
+    error: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+) -> EngineError {
+    EngineError::transport(BackendTag::Valkey.as_str(), error)
+}

@@ -1,0 +1,190 @@
+-- The states of an execution, and the transitions between them.
+
+local refusal = ff.refusal
+
+local execution = {}
+
+-- The execution, or the refusal that changes get (SYS-016).
+function execution.existing(partition, id)
+  return partition:execution(id) or refusal.not_found('execution')
+end
+
+-- Whether a fresh claim may take it (SCH-001).
+function execution.is_claimable(fields)
+  return fields.lifecycle_phase == 'runnable'
+    and fields.ownership_state == 'unowned'
+    and fields.eligibility_state == 'eligible_now'
+    and fields.attempt_state ~= 'attempt_interrupted'
+end
+
+local BY_OUTCOME = {
+  success = 'completed',
+  failed = 'failed',
+  cancelled = 'cancelled',
+  expired = 'expired',
+  skipped = 'skipped',
+}
+
+local BY_ELIGIBILITY = {
+  not_eligible_until_time = 'delayed',
+  blocked_by_dependencies = 'waiting_children',
+  blocked_by_budget = 'rate_limited',
+  blocked_by_quota = 'rate_limited',
+}
+
+-- The state shown to callers (EXE-019).
+function execution.public_state(fields)
+  local phase = fields.lifecycle_phase
+  if phase == 'terminal' then
+    return BY_OUTCOME[fields.terminal_outcome]
+  elseif phase == 'suspended' or phase == 'active' then
+    return phase
+  elseif fields.eligibility_state == 'eligible_now'
+    and fields.attempt_state == 'attempt_interrupted' then
+    return 'resumable'
+  end
+  return BY_ELIGIBILITY[fields.eligibility_state] or 'waiting'
+end
+
+-- Whether readers are shown the current attempt (EXE-017).
+function execution.shows_attempt(fields)
+  return fields.current_attempt_id ~= nil
+    and fields.attempt_state ~= 'pending_retry_attempt'
+    and fields.attempt_state ~= 'pending_replay_attempt'
+end
+
+-- Every change passes here (EXE-028); the time never goes back.
+function execution.touch(fields, now)
+  fields.last_mutation_at = math.max(fields.last_mutation_at, now)
+end
+
+local function transition(fields, now)
+  execution.touch(fields, now)
+  fields.last_transition_at = fields.last_mutation_at
+end
+
+-- WAIT: claimable at the place its priority and age give it.
+function execution.make_eligible(fields, now)
+  fields.eligibility_state = 'eligible_now'
+  fields.blocking_reason = 'waiting_for_worker'
+  fields.delay_until = nil
+  transition(fields, now)
+end
+
+-- DELAY.
+function execution.park_until(fields, due, reason, now)
+  fields.lifecycle_phase = 'runnable'
+  fields.eligibility_state = 'not_eligible_until_time'
+  fields.blocking_reason = reason
+  fields.delay_until = due
+  transition(fields, now)
+end
+
+-- DEPS, keeping a delay for when the dependencies are resolved.
+function execution.block_by_dependencies(fields, now)
+  fields.eligibility_state = 'blocked_by_dependencies'
+  fields.blocking_reason = 'waiting_for_children'
+  transition(fields, now)
+end
+
+-- ACTIVE: a new attempt under a new lease (CLM-005).
+function execution.start_attempt(fields, attempt_id, lease, now)
+  fields.lifecycle_phase = 'active'
+  fields.ownership_state = 'leased'
+  fields.eligibility_state = 'not_applicable'
+  fields.blocking_reason = 'none'
+  fields.blocking_detail = ''
+  fields.attempt_state = 'running_attempt'
+  fields.current_attempt_id = attempt_id
+  fields.current_attempt_index = fields.total_attempt_count
+  fields.total_attempt_count = fields.total_attempt_count + 1
+  fields.current_lease_epoch = fields.current_lease_epoch + 1
+  fields.current_lease_id = lease.lease_id
+  fields.current_worker_id = lease.worker_id
+  fields.current_worker_instance_id = lease.worker_instance_id
+  fields.lease_acquired_at = now
+  fields.lease_last_renewed_at = nil
+  fields.lease_expires_at = lease.expires_at
+  fields.lease_expired_at = nil
+  fields.closing_digest = nil
+  fields.closing_retry_at = nil
+  fields.started_at = fields.started_at or now
+  transition(fields, now)
+end
+
+-- LAPSED: the lease has run out, the attempt is still open (LSE-015).
+function execution.lapse(fields, now)
+  fields.ownership_state = 'lease_expired_reclaimable'
+  fields.blocking_reason = 'waiting_for_worker'
+  fields.blocking_detail = 'lease expired, awaiting reclaim'
+  fields.attempt_state = 'attempt_interrupted'
+  fields.lease_expired_at = now
+  transition(fields, now)
+end
+
+-- Forgets the lease; its epoch stays (LSE-013).
+function execution.drop_lease(fields)
+  fields.ownership_state = 'unowned'
+  fields.current_lease_id = nil
+  fields.current_worker_id = nil
+  fields.current_worker_instance_id = nil
+  fields.lease_acquired_at = nil
+  fields.lease_last_renewed_at = nil
+  fields.lease_expires_at = nil
+end
+
+-- TERMINAL, and the outbox is told.
+function execution.finish(partition, fields, outcome, now)
+  fields.lifecycle_phase = 'terminal'
+  fields.ownership_state = 'unowned'
+  fields.eligibility_state = 'not_applicable'
+  fields.blocking_reason = 'none'
+  fields.blocking_detail = ''
+  fields.terminal_outcome = outcome
+  fields.attempt_state = fields.current_attempt_id and 'attempt_terminal' or 'none'
+  fields.delay_until = nil
+  fields.lease_expired_at = nil
+  fields.completed_at = now
+  transition(fields, now)
+  partition:append('completions', {
+    execution_id = fields.execution_id,
+    flow_id = fields.flow_id,
+    namespace = fields.namespace,
+    outcome = outcome,
+    occurred_at = now,
+  })
+end
+
+-- Closes the record of the current attempt.
+function execution.end_attempt(partition, fields, state, now)
+  if not fields.current_attempt_id then
+    return
+  end
+  local id, index = fields.execution_id, fields.current_attempt_index
+  local attempt = partition:attempt(id, index)
+  if not attempt then
+    refusal.validation('corruption', 'attempt ' .. index .. ' of ' .. id .. ' is missing')
+  end
+  attempt.state = state
+  attempt.ended_at = now
+  if state == 'ended_failure' then
+    attempt.failure_reason = fields.failure_reason
+    attempt.failure_category = fields.failure_category
+  end
+  partition:put_attempt(id, attempt)
+end
+
+-- Tells the outbox what happened to the lease that the record shows.
+function execution.emit(partition, fields, event, now, revoked_by)
+  partition:append('lease_events', {
+    execution_id = fields.execution_id,
+    namespace = fields.namespace,
+    event_type = event,
+    lease_id = fields.current_lease_id,
+    worker_instance = fields.current_worker_instance_id,
+    revoked_by = revoked_by,
+    occurred_at = now,
+  })
+end
+
+ff.execution = execution

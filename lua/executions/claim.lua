@@ -1,0 +1,82 @@
+-- Claiming fresh work, and making delayed work claimable.
+
+local execution = ff.execution
+
+local function is_subset(requirements, offered)
+  for token in string.gmatch(requirements, '[^,]+') do
+    if not offered[token] then
+      return false
+    end
+  end
+  return true
+end
+
+local KINDS = {
+  pending_retry_attempt = 'retry',
+  pending_replay_attempt = 'replay',
+}
+
+-- Takes the first execution of the lane in this partition that the worker qualifies for (CLM-001,
+-- CLM-002): of each queue whose requirements it meets, the first; of these, the first (SCH-002).
+ff.write('claim', function(partition, args, context)
+  local offered = {}
+  for _, token in ipairs(args.capabilities.tokens) do
+    offered[token] = true
+  end
+  local first
+  for _, requirements in ipairs(redis.call('SMEMBERS', partition:key('lane', args.lane))) do
+    if is_subset(requirements, offered) then
+      local candidate = partition:first_in_queue(args.lane, requirements)
+      if candidate and (not first or candidate < first) then
+        first = candidate
+      end
+    end
+  end
+  if not first then
+    return nil
+  end
+
+  local id = partition:long(string.match(first, '^%d+:%d+:(.*)$'))
+  local fields = partition:execution(id)
+  local now = partition:now()
+  local policy = args.policy
+  local kind = KINDS[fields.attempt_state] or 'initial'
+  execution.start_attempt(fields, context.attempt_id, {
+    lease_id = context.lease_id,
+    worker_id = policy.worker_id,
+    worker_instance_id = policy.worker_instance_id,
+    expires_at = ff.after(now, policy.lease_ttl_ms),
+  }, now)
+  partition:put_attempt(id, {
+    attempt_index = fields.current_attempt_index,
+    attempt_id = context.attempt_id,
+    attempt_type = kind,
+    state = 'started',
+    started_at = now,
+  })
+  execution.emit(partition, fields, 'acquired', now)
+  return {
+    execution_id = id,
+    fence = {
+      lease_id = context.lease_id,
+      lease_epoch = fields.current_lease_epoch,
+      attempt_id = context.attempt_id,
+    },
+    attempt_index = fields.current_attempt_index,
+    lease_ttl_ms = policy.lease_ttl_ms,
+    lane_id = fields.lane_id,
+    worker_instance_id = policy.worker_instance_id,
+  }
+end)
+
+-- Makes a delayed execution claimable once its time is due (SCH-015), else does nothing (SCH-016).
+ff.write('promote_delayed', function(partition, args)
+  local fields = partition:execution(args.execution_id)
+  if not fields or fields.eligibility_state ~= 'not_eligible_until_time' then
+    return nil
+  end
+  local now = partition:now()
+  if not fields.delay_until or fields.delay_until <= now then
+    execution.make_eligible(fields, now)
+  end
+end)

@@ -1,0 +1,88 @@
+-- Calls under a lease: the ladder of checks, renewal, progress, and what happens when it lapses.
+
+local execution, refusal, record = ff.execution, ff.refusal, ff.record
+
+local lease = {}
+
+-- Due as soon as the expiry equals the clock (SYS-007).
+local function is_due(fields, now)
+  return fields.lease_expires_at ~= nil and fields.lease_expires_at <= now
+end
+
+local function lapse(partition, fields, now)
+  execution.lapse(fields, now)
+  execution.emit(partition, fields, 'expired', now)
+end
+
+-- What there is instead of a live lease (LSE-003, LSE-004).
+function lease.not_active(fields)
+  refusal.contention({
+    execution_not_active = {
+      terminal_outcome = fields.terminal_outcome,
+      lease_epoch = record.decimal(fields.current_lease_epoch),
+      lifecycle_phase = fields.lifecycle_phase,
+      attempt_id = execution.shows_attempt(fields) and fields.current_attempt_id or '',
+    },
+  })
+end
+
+-- The ladder (LSE-002): it exists, it is active, its lease is not due, the lease is the caller's.
+-- For an execution that is not active it asks `otherwise`.
+function lease.held(partition, held, otherwise)
+  local fields = execution.existing(partition, held.execution_id)
+  if fields.lifecycle_phase ~= 'active' then
+    return fields, otherwise(fields)
+  end
+  local now = partition:now()
+  if fields.ownership_state == 'lease_expired_reclaimable' then
+    refusal.state('lease_expired')
+  end
+  if is_due(fields, now) then
+    lapse(partition, fields, now)
+    refusal.lapsed()
+  end
+  local fence = held.fence
+  if fields.current_lease_id ~= fence.lease_id
+    or fields.current_lease_epoch ~= fence.lease_epoch
+    or fields.current_attempt_id ~= fence.attempt_id then
+    refusal.state('stale_lease')
+  end
+  return fields
+end
+
+-- Extends the lease to the clock plus the handle's TTL (LSE-009).
+ff.write('renew', function(partition, _, context)
+  local held = context.held
+  local fields = lease.held(partition, held, lease.not_active)
+  local now = partition:now()
+  fields.lease_expires_at = ff.after(now, held.lease_ttl_ms)
+  fields.lease_last_renewed_at = now
+  execution.touch(fields, now)
+  execution.emit(partition, fields, 'renewed', now)
+  return {
+    expires_at_ms = fields.lease_expires_at,
+    lease_epoch = fields.current_lease_epoch,
+  }
+end)
+
+-- Records progress; what is not given stays (ATT-005).
+ff.write('progress', function(partition, args, context)
+  local fields = lease.held(partition, context.held, lease.not_active)
+  fields.progress_percent = args.percent or fields.progress_percent
+  fields.progress_message = args.message or fields.progress_message
+  execution.touch(fields, partition:now())
+end)
+
+-- Marks a due lease as lapsed (LSE-015), else does nothing (LSE-016).
+ff.write('mark_lease_expired_if_due', function(partition, args)
+  local fields = partition:execution(args.execution_id)
+  if not fields then
+    return nil
+  end
+  local now = partition:now()
+  if fields.ownership_state == 'leased' and is_due(fields, now) then
+    lapse(partition, fields, now)
+  end
+end)
+
+ff.lease = lease

@@ -1,0 +1,139 @@
+-- Reading executions.
+
+local execution, record, refusal = ff.execution, ff.record, ff.refusal
+
+local function tags(partition, id)
+  local flat = redis.call('HGETALL', partition:key('tags', partition.short(id)))
+  local found = {}
+  for place = 1, #flat, 2 do
+    found[flat[place]] = flat[place + 1]
+  end
+  return found
+end
+
+-- What it waits for, if it waits for anything (EXE-018).
+local function blocking_reason(fields)
+  if fields.blocking_reason ~= 'none' then
+    return fields.blocking_reason
+  end
+end
+
+local function current_attempt(fields)
+  if execution.shows_attempt(fields) then
+    return {
+      attempt_id = fields.current_attempt_id,
+      attempt_index = fields.current_attempt_index,
+    }
+  end
+end
+
+-- The lease, exactly while it holds the execution (EXE-017).
+local function current_lease(fields)
+  if fields.ownership_state == 'leased' then
+    return {
+      lease_epoch = fields.current_lease_epoch,
+      worker_instance_id = fields.current_worker_instance_id,
+      expires_at = fields.lease_expires_at,
+      attempt_index = fields.current_attempt_index,
+      last_heartbeat_at = fields.lease_last_renewed_at or fields.lease_acquired_at,
+      lease_id = fields.current_lease_id,
+    }
+  end
+end
+
+-- The execution at one instant (EXE-016 to EXE-019).
+ff.read('describe_execution', function(partition, args)
+  local fields = partition:execution(args.id)
+  if not fields then
+    return nil
+  end
+  return {
+    execution_id = args.id,
+    flow_id = fields.flow_id,
+    lane_id = fields.lane_id,
+    namespace = fields.namespace,
+    public_state = execution.public_state(fields),
+    blocking_reason = blocking_reason(fields),
+    blocking_detail = fields.blocking_detail ~= '' and fields.blocking_detail or nil,
+    current_attempt = current_attempt(fields),
+    current_lease = current_lease(fields),
+    created_at = fields.created_at,
+    last_mutation_at = fields.last_mutation_at,
+    total_attempt_count = fields.total_attempt_count,
+    tags = tags(partition, args.id),
+  }
+end)
+
+-- The execution, for dashboards (EXE-020).
+ff.read('read_execution_info', function(partition, args)
+  local fields = partition:execution(args.id)
+  if not fields then
+    return nil
+  end
+  local public_state = execution.public_state(fields)
+  return {
+    execution_id = args.id,
+    flow_id = fields.flow_id,
+    blocking_detail = fields.blocking_detail,
+    completed_at = fields.completed_at and record.decimal(fields.completed_at),
+    created_at = record.decimal(fields.created_at),
+    current_attempt_index = fields.current_attempt_index or 0,
+    execution_kind = fields.execution_kind,
+    lane_id = fields.lane_id,
+    namespace = fields.namespace,
+    priority = fields.priority,
+    public_state = public_state,
+    started_at = fields.started_at and record.decimal(fields.started_at),
+    state_vector = {
+      lifecycle_phase = fields.lifecycle_phase,
+      ownership_state = fields.ownership_state,
+      eligibility_state = fields.eligibility_state,
+      blocking_reason = fields.blocking_reason,
+      terminal_outcome = fields.terminal_outcome,
+      attempt_state = fields.attempt_state,
+      public_state = public_state,
+    },
+  }
+end)
+
+-- EXE-021.
+ff.read('read_execution_state', function(partition, args)
+  local fields = partition:execution(args.id)
+  return fields and execution.public_state(fields)
+end)
+
+local function known(partition, id)
+  return partition:execution(id)
+    or refusal.validation('invalid_input', 'there is no execution ' .. id)
+end
+
+-- EXE-022.
+ff.read('read_execution_context', function(partition, args)
+  local fields = known(partition, args.execution_id)
+  local short = partition.short(args.execution_id)
+  return {
+    input_payload = redis.call('GET', partition:key('payload', short)),
+    execution_kind = fields.execution_kind,
+    tags = tags(partition, args.execution_id),
+  }
+end)
+
+-- EXE-023.
+ff.read('get_execution_result', function(partition, args)
+  return redis.call('GET', partition:key('result', partition.short(args.id))) or nil
+end)
+
+-- EXE-024.
+ff.read('get_execution_namespace', function(partition, args)
+  local fields = partition:execution(args.execution_id)
+  return fields and fields.namespace
+end)
+
+-- ATT-001, ATT-002.
+ff.read('read_current_attempt_index', function(partition, args)
+  return known(partition, args.execution_id).current_attempt_index or 0
+end)
+
+ff.read('read_total_attempt_count', function(partition, args)
+  return known(partition, args.execution_id).total_attempt_count
+end)

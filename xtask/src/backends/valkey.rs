@@ -1,0 +1,148 @@
+//! Valkey, under a key prefix for each case.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use ferriskey::Client;
+use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
+use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, rerun_by_xtask};
+use ff_core::backend::PrepareOutcome;
+use ff_core::clock::ManualClock;
+use ff_core::engine_backend::EngineBackend;
+use ff_provision::Server;
+use ff_transactional::Patch;
+use uuid::Uuid;
+
+use super::Backend;
+
+/// What the keys of every run begin with.
+const FAMILY: &str = "ff-case:";
+
+/// Seconds after which a run that has not ended counts as abandoned.
+const LIFETIME: u32 = 3_600;
+
+/// Deploys Valkey under prefixes that begin with the run's, and removes their keys at the end.
+pub(super) struct ValkeyHarness {
+    server: Arc<Server>,
+    patch: Option<Patch>,
+    run: String,
+    deployments: AtomicU64,
+    /// A backend whose connection all others share.
+    first: Arc<ValkeyBackend>,
+    /// Whether the library was not there before.
+    loaded: bool,
+}
+
+impl ValkeyHarness {
+    pub(super) async fn new(
+        server: Arc<Server>,
+        patch: Option<Patch>,
+    ) -> Result<Self, HarnessError> {
+        let run = Uuid::new_v4().simple().to_string();
+        let mut options = ValkeyOptions::new(&server.url).prefix(FAMILY);
+        if let Some(patch) = patch {
+            options = options.patch(patch);
+        }
+        let first = options.open().await?;
+        remove_abandoned(first.client_for_test()).await?;
+        first
+            .client_for_test()
+            .cmd("SET")
+            .arg(alive(&run))
+            .arg("")
+            .arg("EX")
+            .arg(LIFETIME)
+            .execute::<()>()
+            .await?;
+        let loaded = matches!(first.prepare().await?, PrepareOutcome::Applied { .. });
+        Ok(Self {
+            server,
+            patch,
+            run,
+            deployments: AtomicU64::new(0),
+            first,
+            loaded,
+        })
+    }
+}
+
+#[async_trait]
+impl Harness for ValkeyHarness {
+    fn name(&self) -> &'static str {
+        Backend::Valkey.name()
+    }
+
+    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+        let number = self.deployments.fetch_add(1, Ordering::Relaxed);
+        let clock = ManualClock::new();
+        let mut options = ValkeyOptions::new(&self.server.url)
+            .prefix(format!("{FAMILY}{}:{number}:", self.run))
+            .clock(clock.clone());
+        if let Some(patch) = self.patch {
+            options = options.patch(patch);
+        }
+        let backend = options.over(self.first.client_for_test().clone())?;
+        Ok(Deployment::new(backend).with_clock(clock))
+    }
+
+    async fn finish(&self) -> Result<(), HarnessError> {
+        let client = self.first.client_for_test();
+        remove(client, &format!("{FAMILY}{}:*", self.run)).await?;
+        client.del(&[alive(&self.run)]).await?;
+        if self.loaded {
+            self.first.unload().await?;
+        }
+        Ok(())
+    }
+
+    fn provisioned(&self) -> String {
+        self.server.provisioned()
+    }
+
+    fn server_version(&self) -> Option<String> {
+        Some(self.server.version.clone())
+    }
+
+    fn rerun(&self, slug: &str, seed: u64) -> String {
+        rerun_by_xtask(self.name(), slug, seed)
+    }
+}
+
+/// There while a run goes on.
+fn alive(run: &str) -> String {
+    format!("{FAMILY}alive:{run}")
+}
+
+/// Removes the keys of runs that ended without doing so.
+async fn remove_abandoned(client: &Client) -> Result<(), HarnessError> {
+    for key in keys(client, &format!("{FAMILY}*")).await? {
+        let run = key[FAMILY.len()..].split(':').next().unwrap_or_default();
+        if run != "alive" && !client.exists(alive(run)).await? {
+            client.del(&[key]).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn remove(client: &Client, pattern: &str) -> Result<(), HarnessError> {
+    for some in keys(client, pattern).await?.chunks(1_000) {
+        client.del(some).await?;
+    }
+    Ok(())
+}
+
+async fn keys(client: &Client, pattern: &str) -> Result<Vec<String>, HarnessError> {
+    let mut found = Vec::new();
+    let mut cursor = "0".to_owned();
+    loop {
+        let scan = client.cmd("SCAN").arg(&cursor);
+        let scan = scan.arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
+        let (next, some): (String, Vec<String>) = scan.execute().await?;
+        found.extend(some);
+        if next == "0" {
+            return Ok(found);
+        }
+        cursor = next;
+    }
+}
