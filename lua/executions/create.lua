@@ -13,15 +13,6 @@ function ff.after(now, by)
   return math.min(now + by, MAX_TIME)
 end
 
-local function joined(tokens)
-  local sorted = {}
-  for place, token in ipairs(tokens) do
-    sorted[place] = token
-  end
-  table.sort(sorted)
-  return table.concat(sorted, ',')
-end
-
 local function new_fields(args, policy, now)
   local routing = policy.routing_requirements
   local timeout = policy.timeout_policy
@@ -36,7 +27,7 @@ local function new_fields(args, policy, now)
     creator_identity = args.creator_identity,
     payload_encoding = args.payload_encoding,
     priority = math.min(math.max(args.priority, 0), 9000), -- EXE-006
-    required_capabilities = routing and joined(routing.required_capabilities) or '',
+    required_capabilities = routing and table.concat(routing.required_capabilities, ',') or '',
     policy = args.policy and cmsgpack.pack(args.policy),
     lifecycle_phase = 'runnable',
     ownership_state = 'unowned',

@@ -9,11 +9,10 @@ use ff_conformance::{
     skip_backend, summary_text,
 };
 use ff_provision::Servers;
-use tokio::runtime::Runtime;
 
 use crate::backends::Backend;
 use crate::progress::{Bar, colour};
-use crate::servers::ImageArguments;
+use crate::servers::{ImageArguments, with_servers};
 use crate::{BREAKS, CONFORMS, Outcome};
 
 #[derive(Args)]
@@ -66,6 +65,12 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    with_servers(&arguments.images, async |servers| {
+        run_on(arguments, servers).await
+    })
+}
+
+pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
     let selection = Selection {
         chapters: arguments.chapter.clone(),
         cases: arguments.case.clone(),
@@ -77,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(CONFORMS);
     }
     let required = required(&arguments.require)?;
-    let report = Runtime::new()?.block_on(run_suite(arguments, &cases))?;
+    let report = run_suite(arguments, servers, &cases).await?;
     report.write(&arguments.report)?;
     print!("{}", summary_text(&report, colour()));
     println!("report: {}", arguments.report.join("report.json").display());
@@ -99,7 +104,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     })
 }
 
-async fn run_suite(arguments: &Arguments, cases: &[Case]) -> Result<Report, HarnessError> {
+async fn run_suite(
+    arguments: &Arguments,
+    servers: &Servers,
+    cases: &[Case],
+) -> Result<Report, HarnessError> {
     let started = Instant::now();
     let options = Options {
         seed: arguments.seed.unwrap_or_else(drawn),
@@ -111,10 +120,9 @@ async fn run_suite(arguments: &Arguments, cases: &[Case]) -> Result<Report, Harn
         [] => &Backend::ALL,
         named => named,
     };
-    let servers = Servers::new(arguments.images.clone().into());
     let mut backends = Vec::new();
     for backend in chosen {
-        backends.push(match backend.harness(&servers, None).await {
+        backends.push(match backend.harness(servers).await {
             Ok(harness) => {
                 let bar = Bar::new(backend.name(), cases.len() * options.repeat.max(1));
                 let report = run_backend(&harness, cases, options, &bar).await;
@@ -124,7 +132,6 @@ async fn run_suite(arguments: &Arguments, cases: &[Case]) -> Result<Report, Harn
             Err(reason) => skip_backend(backend.name(), &reason, cases),
         });
     }
-    servers.down().await;
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Report::new(options.seed, millis, backends))
 }
@@ -135,7 +142,7 @@ fn drawn() -> u64 {
     since.map_or(0, |since| u64::from(since.subsec_nanos()) % 100_000_000)
 }
 
-fn required(names: &[String]) -> Result<Vec<Backend>, String> {
+pub(crate) fn required(names: &[String]) -> Result<Vec<Backend>, String> {
     let mut required = Vec::new();
     for name in names {
         match Backend::ALL

@@ -1,8 +1,9 @@
 //! `cargo xtask servers`: keeps a Valkey and a Postgres for a working session.
 
 use clap::{Args, Subcommand};
-use ff_provision::{Images, Keeper};
+use ff_provision::{Images, Keeper, Servers};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::SignalKind;
 
 use crate::{CONFORMS, COULD_NOT_RUN, Outcome};
 
@@ -23,6 +24,36 @@ impl From<ImageArguments> for Images {
             valkey: arguments.valkey_image,
             postgres: arguments.postgres_image,
         }
+    }
+}
+
+/// Does some work with servers, which are gone afterwards: also if it fails, and if a signal ends it.
+pub(crate) fn with_servers(
+    images: &ImageArguments,
+    work: impl AsyncFnOnce(&Servers) -> Outcome,
+) -> Outcome {
+    let servers = Servers::new(images.clone().into());
+    Runtime::new()?.block_on(async {
+        let outcome = tokio::select! {
+            outcome = work(&servers) => outcome,
+            signal = signal() => Err(format!("ended by {signal}").into()),
+        };
+        servers.down().await;
+        outcome
+    })
+}
+
+/// The signal that asks this process to end, once one does.
+async fn signal() -> &'static str {
+    let terminated = async {
+        match tokio::signal::unix::signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => "Ctrl-C",
+        () = terminated => "SIGTERM",
     }
 }
 

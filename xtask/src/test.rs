@@ -3,7 +3,10 @@
 use std::process::Command;
 
 use clap::Args;
+use ff_provision::{Kind, Servers};
 
+use crate::backends::Backend;
+use crate::servers::{ImageArguments, with_servers};
 use crate::{BREAKS, CONFORMS, Outcome, conformance, deviants};
 
 #[derive(Args)]
@@ -11,82 +14,97 @@ pub(crate) struct Arguments {
     /// Backends that must be there, by name or `all`; one that is missing is a failure
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     require: Vec<String>,
+    #[command(flatten)]
+    images: ImageArguments,
 }
 
+/// Checks that need no server: a name, and what cargo is asked to do.
+const CHECKS: &[(&str, &[&str])] = &[
+    ("format", &["fmt", "--all", "--check"]),
+    (
+        "lints",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    ),
+    (
+        "examples in documentation",
+        &["test", "--workspace", "--doc", "--quiet"],
+    ),
+    (
+        "a backend from outside",
+        &[
+            "test",
+            "--manifest-path",
+            "examples/third-party/Cargo.toml",
+            "--target-dir",
+            "target/third-party",
+            "--quiet",
+        ],
+    ),
+    // By themselves, as nextest would count what they report as ignored among the passed.
+    (
+        "the suite as a test binary",
+        &[
+            "test",
+            "--workspace",
+            "--test",
+            "model",
+            "--test",
+            "memory",
+            "--",
+            "--quiet",
+        ],
+    ),
+];
+
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let steps: [(&str, &[&str]); 5] = [
-        ("format", &["fmt", "--all", "--check"]),
-        (
-            "lints",
-            &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--quiet",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-        (
-            "examples in documentation",
-            &["test", "--workspace", "--doc", "--quiet"],
-        ),
-        (
-            "a backend from outside",
-            &[
-                "test",
-                "--manifest-path",
-                "examples/third-party/Cargo.toml",
-                "--target-dir",
-                "target/third-party",
-                "--quiet",
-            ],
-        ),
-        // By themselves, as nextest would count what they report as ignored among the passed.
-        (
-            "the suite as a test binary",
-            &[
-                "test",
-                "--workspace",
-                "--test",
-                "model",
-                "--test",
-                "memory",
-                "--",
-                "--quiet",
-            ],
-        ),
-    ];
-    for (name, cargo_arguments) in steps {
+    let required = conformance::required(&arguments.require)?;
+    for (name, cargo_arguments) in CHECKS {
         heading(name);
-        if !cargo(cargo_arguments)? {
+        if !succeeds(&mut cargo(cargo_arguments))? {
             return Ok(BREAKS);
         }
     }
+    with_servers(&arguments.images, async |servers| {
+        on_servers(&arguments.require, &required, servers).await
+    })
+}
+
+/// The suite, the deviants and the tests, all on the same servers.
+async fn on_servers(names: &[String], required: &[Backend], servers: &Servers) -> Outcome {
     heading("the suite");
-    if conformance::run(&conformance::Arguments::requiring(&arguments.require))? != CONFORMS {
+    let suite = conformance::Arguments::requiring(names);
+    if conformance::run_on(&suite, servers).await? != CONFORMS {
         return Ok(BREAKS);
     }
     heading("the deviants");
-    if deviants::run(&deviants::Arguments::default())? != CONFORMS {
+    if deviants::run_on(&deviants::Arguments::default(), servers).await? != CONFORMS {
         return Ok(BREAKS);
     }
     heading("tests");
-    let passed = if has_nextest() {
-        cargo(&[
-            "nextest",
-            "run",
-            "--workspace",
-            "--no-fail-fast",
-            "--status-level",
-            "fail",
-            "--filterset",
-            "not binary(=model) and not binary(=memory)",
-        ])?
-    } else {
-        cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast"])?
-    };
+    let mut urls = Vec::new();
+    let mut skipped = Vec::new();
+    for kind in Kind::ALL {
+        match servers.get(kind).await {
+            Ok(server) => urls.push((kind.url_variable(), server.url.clone())),
+            Err(reason) => {
+                let needing = format!("needs_{}", kind.name().to_lowercase());
+                println!("tests whose names have {needing} are not run: {reason}");
+                skipped.push(needing);
+                if required.contains(&Backend::on(kind)) {
+                    return Ok(BREAKS);
+                }
+            }
+        }
+    }
+    let passed = succeeds(every_test(&skipped)?.envs(urls))?;
     Ok(if passed { CONFORMS } else { BREAKS })
 }
 
@@ -94,21 +112,37 @@ fn heading(name: &str) {
     println!("── {name}");
 }
 
-/// Whether cargo with these arguments succeeded.
-fn cargo(arguments: &[&str]) -> Result<bool, std::io::Error> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Tests look at the environment's guard themselves.
-    let status = Command::new(cargo)
-        .args(arguments)
-        .env_remove("FF_DEV_MODE")
-        .status()?;
-    Ok(status.success())
+    command.args(arguments).env_remove("FF_DEV_MODE");
+    command
 }
 
-/// nextest runs tests in parallel across binaries; without it cargo's own runner does.
-fn has_nextest() -> bool {
-    let version = Command::new("cargo")
-        .args(["nextest", "--version"])
-        .output();
-    version.is_ok_and(|output| output.status.success())
+/// Every test whose name has none of these. nextest runs them in parallel across binaries; without
+/// it cargo's own runner does.
+fn every_test(skipped: &[String]) -> Result<Command, std::io::Error> {
+    let mut version = cargo(&["nextest", "--version"]);
+    if version.output()?.status.success() {
+        let mut filter = "not binary(=model) and not binary(=memory)".to_owned();
+        for name in skipped {
+            filter += &format!(" and not test({name})");
+        }
+        let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+        command.args(["--status-level", "fail", "--filterset", &filter]);
+        return Ok(command);
+    }
+    let mut command = cargo(&[
+        "test",
+        "--workspace",
+        "--all-targets",
+        "--no-fail-fast",
+        "--",
+    ]);
+    command.args(skipped.iter().flat_map(|name| ["--skip", name]));
+    Ok(command)
+}
+
+fn succeeds(command: &mut Command) -> Result<bool, std::io::Error> {
+    Ok(command.status()?.success())
 }

@@ -119,12 +119,22 @@ impl Server {
         F: Future<Output = ferriskey::Result<T>>,
     {
         match commands().await {
-            Err(error) if error.kind() == ErrorKind::ResponseError && !self.is_loaded().await? => {
+            Err(error) if self.misses_library(&error).await? => {
                 self.load().await?;
                 commands().await.map_err(transport)
             }
             answer => answer.map_err(transport),
         }
+    }
+
+    /// Whether the server refused for want of the library. It has no code for that, and by now another
+    /// caller may have loaded it, so its words count as well.
+    async fn misses_library(&self, error: &ferriskey::Error) -> Result<bool> {
+        if error.kind() != ErrorKind::ResponseError {
+            return Ok(false);
+        }
+        let says = |text: &str| text.contains("Function not found");
+        Ok(error.detail().is_some_and(says) || !self.is_loaded().await?)
     }
 
     /// Makes sure that the library is there.

@@ -50,7 +50,7 @@ use deviant;
 /// What became of a deviant.
 #[derive(Clone, Debug)]
 pub struct Fate {
-    pub name: &'static str,
+    pub name: String,
     pub breaks: &'static str,
     pub how: &'static str,
     /// The cases that failed on it, of those that name its clause.
@@ -82,20 +82,31 @@ pub fn unbroken() -> Vec<&'static str> {
 
 /// Runs the cases that name the deviant's clause on it.
 pub async fn hunt(deviant: Deviant, options: Options) -> Fate {
+    let harness = Arc::new(DeviantHarness(deviant));
+    hunt_on(harness, deviant.breaks, deviant.how, options).await
+}
+
+/// Runs the cases that name the clause on a backend that is wrong in some way; the harness's name is
+/// the deviant's.
+pub async fn hunt_on(
+    harness: Arc<dyn Harness>,
+    breaks: &'static str,
+    how: &'static str,
+    options: Options,
+) -> Fate {
     let cases: Vec<Case> = registry()
         .into_iter()
-        .filter(|case| case.clauses.contains(&deviant.breaks))
+        .filter(|case| case.clauses.contains(&breaks))
         .collect();
-    let harness: Arc<dyn Harness> = Arc::new(DeviantHarness(deviant));
     let report = run_backend(&harness, &cases, options, &Silent).await;
     let failed = report
         .cases
         .into_iter()
         .filter(|case| case.status == Status::Failed);
     Fate {
-        name: deviant.name,
-        breaks: deviant.breaks,
-        how: deviant.how,
+        name: harness.name().to_owned(),
+        breaks,
+        how,
         killed_by: failed.collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! The backends of this project, as the suite deploys them.
 
+#[cfg(test)]
+mod contention;
 mod postgres;
 mod sqlite;
 mod valkey;
@@ -8,11 +10,10 @@ use std::sync::Arc;
 
 use ff_conformance::{Harness, ModelHarness};
 use ff_provision::{Kind, Servers};
-use ff_transactional::Patch;
 
-use postgres::PostgresHarness;
+pub(crate) use postgres::PostgresHarness;
 use sqlite::SqliteHarness;
-use valkey::ValkeyHarness;
+pub(crate) use valkey::ValkeyHarness;
 
 /// A backend that can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -39,13 +40,16 @@ impl Backend {
         }
     }
 
-    /// A harness for it, or why there is none on this machine. With a patch, it deploys backends
-    /// whose SQL or Lua is wrong in one line.
-    pub(crate) async fn harness(
-        self,
-        servers: &Servers,
-        patch: Option<Patch>,
-    ) -> Result<Arc<dyn Harness>, String> {
+    /// The backend on this kind of server.
+    pub(crate) fn on(kind: Kind) -> Self {
+        match kind {
+            Kind::Valkey => Self::Valkey,
+            Kind::Postgres => Self::Postgres,
+        }
+    }
+
+    /// A harness for it, or why there is none on this machine.
+    pub(crate) async fn harness(self, servers: &Servers) -> Result<Arc<dyn Harness>, String> {
         match self {
             Self::Mock => Ok(Arc::new(ModelHarness)),
             Self::Sqlite => match SqliteHarness::new() {
@@ -54,14 +58,14 @@ impl Backend {
             },
             Self::Valkey => {
                 let server = servers.get(Kind::Valkey).await?;
-                match ValkeyHarness::new(server, patch).await {
+                match ValkeyHarness::new(server).await {
                     Ok(harness) => Ok(Arc::new(harness)),
                     Err(error) => Err(format!("the Valkey server cannot be used: {error}")),
                 }
             }
             Self::Postgres => {
                 let server = servers.get(Kind::Postgres).await?;
-                match PostgresHarness::new(server, patch).await {
+                match PostgresHarness::new(server).await {
                     Ok(harness) => Ok(Arc::new(harness)),
                     Err(error) => Err(format!("the Postgres server cannot be used: {error}")),
                 }

@@ -20,12 +20,13 @@ use super::Backend;
 const CONNECTIONS: u32 = 4;
 
 /// Deploys Postgres in schemas whose names begin with the run's prefix, and drops them at the end.
-pub(super) struct PostgresHarness {
+#[derive(Clone)]
+pub(crate) struct PostgresHarness {
     server: Arc<Server>,
     patch: Option<Patch>,
     prefix: String,
     /// Holds a lock under the prefix's name for as long as the run lives.
-    alive: AsyncMutex<PgConnection>,
+    alive: Arc<AsyncMutex<PgConnection>>,
     warm: Arc<Mutex<Warm>>,
 }
 
@@ -42,10 +43,7 @@ struct Slot {
 }
 
 impl PostgresHarness {
-    pub(super) async fn new(
-        server: Arc<Server>,
-        patch: Option<Patch>,
-    ) -> Result<Self, HarnessError> {
+    pub(crate) async fn new(server: Arc<Server>) -> Result<Self, HarnessError> {
         let prefix = format!("ff_case_{}", Uuid::new_v4().simple());
         let mut alive = server.url.parse::<PgConnectOptions>()?.connect().await?;
         sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 0))")
@@ -55,11 +53,19 @@ impl PostgresHarness {
         drop_abandoned(&mut alive).await?;
         Ok(Self {
             server,
-            patch,
+            patch: None,
             prefix,
-            alive: AsyncMutex::new(alive),
+            alive: Arc::new(AsyncMutex::new(alive)),
             warm: Arc::default(),
         })
+    }
+
+    /// The same, for backends whose SQL is wrong in one line.
+    pub(crate) fn patched(&self, patch: Patch) -> Self {
+        Self {
+            patch: Some(patch),
+            ..self.clone()
+        }
     }
 
     /// An empty schema: one that another case has left, or a new one.

@@ -23,11 +23,12 @@ const FAMILY: &str = "ff-case:";
 const LIFETIME: u32 = 3_600;
 
 /// Deploys Valkey under prefixes that begin with the run's, and removes their keys at the end.
-pub(super) struct ValkeyHarness {
+#[derive(Clone)]
+pub(crate) struct ValkeyHarness {
     server: Arc<Server>,
     patch: Option<Patch>,
     run: String,
-    deployments: AtomicU64,
+    deployments: Arc<AtomicU64>,
     /// A backend whose connection all others share.
     first: Arc<ValkeyBackend>,
     /// Whether the library was not there before.
@@ -35,16 +36,12 @@ pub(super) struct ValkeyHarness {
 }
 
 impl ValkeyHarness {
-    pub(super) async fn new(
-        server: Arc<Server>,
-        patch: Option<Patch>,
-    ) -> Result<Self, HarnessError> {
+    pub(crate) async fn new(server: Arc<Server>) -> Result<Self, HarnessError> {
         let run = Uuid::new_v4().simple().to_string();
-        let mut options = ValkeyOptions::new(&server.url).prefix(FAMILY);
-        if let Some(patch) = patch {
-            options = options.patch(patch);
-        }
-        let first = options.open().await?;
+        let first = ValkeyOptions::new(&server.url)
+            .prefix(FAMILY)
+            .open()
+            .await?;
         remove_abandoned(first.client_for_test()).await?;
         first
             .client_for_test()
@@ -58,12 +55,30 @@ impl ValkeyHarness {
         let loaded = matches!(first.prepare().await?, PrepareOutcome::Applied { .. });
         Ok(Self {
             server,
-            patch,
+            patch: None,
             run,
-            deployments: AtomicU64::new(0),
+            deployments: Arc::default(),
             first,
             loaded,
         })
+    }
+}
+
+impl ValkeyHarness {
+    /// The same, for backends whose library is wrong in one line; it is to be unloaded.
+    pub(crate) fn patched(&self, patch: Patch) -> Result<Self, HarnessError> {
+        let options = ValkeyOptions::new(&self.server.url).prefix(FAMILY);
+        let client = self.first.client_for_test().clone();
+        Ok(Self {
+            patch: Some(patch),
+            first: options.patch(patch).over(client)?,
+            ..self.clone()
+        })
+    }
+
+    /// Removes the library.
+    pub(crate) async fn unload(&self) -> Result<(), HarnessError> {
+        Ok(self.first.unload().await?)
     }
 }
 
@@ -91,7 +106,7 @@ impl Harness for ValkeyHarness {
         remove(client, &format!("{FAMILY}{}:*", self.run)).await?;
         client.del(&[alive(&self.run)]).await?;
         if self.loaded {
-            self.first.unload().await?;
+            self.unload().await?;
         }
         Ok(())
     }
@@ -125,7 +140,7 @@ async fn remove_abandoned(client: &Client) -> Result<(), HarnessError> {
     Ok(())
 }
 
-async fn remove(client: &Client, pattern: &str) -> Result<(), HarnessError> {
+pub(super) async fn remove(client: &Client, pattern: &str) -> Result<(), HarnessError> {
     for some in keys(client, pattern).await?.chunks(1_000) {
         client.del(some).await?;
     }

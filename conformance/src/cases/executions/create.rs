@@ -415,15 +415,31 @@ async fn lanes(world: World) -> Verdict {
     );
     let (_, handle) = world.execution().lane("b").claimed().await?;
     world.execution().lane("a").create().await?;
+    world.execution().lane("B").create().await?;
     world.complete(&handle, None).await?;
     let names: Vec<_> = world.list_lanes(None, 10).await?.lanes;
-    expect_eq!(names, vec!["a".into(), "b".into()], "lanes stay known");
+    expect_eq!(
+        names,
+        vec!["B".into(), "a".into(), "b".into()],
+        "lanes stay known"
+    );
     Ok(())
 }
 
 async fn payload(world: World) -> Verdict {
     let every: Vec<u8> = (0..=u8::MAX).collect();
-    for payload in [every.as_slice(), b"", b"\xff\xfe\x00", "text".as_bytes()] {
+    let kinds = [
+        every.as_slice(),
+        b"",
+        b"\xff\xfe\x00",
+        b"text",
+        b"007",
+        b"1e3",
+        b"nil",
+        b"null",
+        b"true",
+    ];
+    for payload in kinds {
         let id = world.execution().payload(payload).create().await?;
         let context = world.read_execution_context(&id).await?;
         expect_eq!(context.input_payload.as_slice(), payload, "the payload");

@@ -262,19 +262,19 @@ async fn lapse_on_contact(world: World) -> Verdict {
 
 async fn renew(world: World) -> Verdict {
     let id = world.execution().create().await?;
-    let handle = world.worker().ttl(1_000).claim().await?;
+    let handle = world.worker().ttl(1_700).claim().await?;
     for pause in [0, 400, 999, 1] {
         world.advance_ms(pause);
         let before = world.observe(&id).await?;
         let renewal = world.renew(&handle).await?;
         expect_eq!(
             renewal.expires_at_ms,
-            world.in_ms(1_000).0.unsigned_abs(),
+            world.in_ms(1_700).0.unsigned_abs(),
             "the expiry"
         );
         expect_eq!(renewal.lease_epoch, 1, "the epoch");
         for (field, at) in [
-            ("lease_expires_at", world.in_ms(1_000)),
+            ("lease_expires_at", world.in_ms(1_700)),
             ("lease_last_renewed_at", world.now()),
         ] {
             expect_eq!(

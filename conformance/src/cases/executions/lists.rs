@@ -75,6 +75,10 @@ async fn pages(world: World) -> Verdict {
             let page = world.list_executions(key.clone(), cursor, size).await?;
             expect!(page.executions.len() <= size, "a page has at most {size}");
             seen.extend(page.executions);
+            expect!(
+                seen.len() <= expected.len(),
+                "each id is listed once: {seen:?}"
+            );
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;

@@ -191,10 +191,24 @@ async fn across_requirements(world: World) -> Verdict {
         expected,
         "by age, whatever they require"
     );
+    let mut by_priority = Vec::new();
+    for (tokens, priority) in [(&["gpu"][..], 1), (&[], 2), (&["cpu"], 3)] {
+        let execution = world.execution().requires(tokens).priority(priority);
+        by_priority.insert(0, execution.create().await?);
+        world.advance_ms(1);
+    }
+    expect_eq!(
+        drain(&world).await?,
+        by_priority,
+        "by priority first, whatever they require"
+    );
     Ok(())
 }
 
 async fn subset(world: World) -> Verdict {
+    // Before it in order, and for none of the workers.
+    let other = world.execution().requires(&["tpu"]).priority(9);
+    other.create().await?;
     let id = world
         .execution()
         .requires(&["gpu", "eu-west"])
@@ -215,6 +229,7 @@ async fn subset(world: World) -> Verdict {
     }
     let worker = world.worker().offers(&["ssd", "eu-west", "gpu", "gpu"]);
     expect_eq!(worker.claims().await?, Some(id), "these and more do");
+    expect_eq!(worker.claims().await?, None, "what is left requires more");
     Ok(())
 }
 

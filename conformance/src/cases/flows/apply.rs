@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.apply.blocks",
-        ["GRA-012", "SCH-001"],
+        ["GRA-012", "SCH-001", "EXE-019"],
         "A waiting or delayed child waits for its dependencies.",
         blocks,
         Clock

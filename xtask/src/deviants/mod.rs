@@ -1,13 +1,16 @@
 //! `cargo xtask deviants`: the kill matrix.
 
+mod patched;
+
 use std::time::Instant;
 
 use clap::Args;
-use ff_conformance::deviants::{Fate, all, hunt, unbroken};
+use ff_conformance::deviants::{all, hunt, unbroken};
 use ff_conformance::{Options, failure_text};
-use tokio::runtime::Runtime;
+use ff_provision::Servers;
 
 use crate::progress::{Bar, colour};
+use crate::servers::{ImageArguments, with_servers};
 use crate::{BREAKS, CONFORMS, Outcome};
 
 #[derive(Args, Default)]
@@ -18,9 +21,20 @@ pub(crate) struct Arguments {
     /// Where every random choice starts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Fails if a deviant in Lua or SQL has no server
+    #[arg(long)]
+    pub(crate) require_servers: bool,
+    #[command(flatten)]
+    images: ImageArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    with_servers(&arguments.images, async |servers| {
+        run_on(arguments, servers).await
+    })
+}
+
+pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
     let started = Instant::now();
     let options = Options {
         seed: arguments.seed,
@@ -33,18 +47,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         .into_iter()
         .filter(|deviant| wanted(deviant.name) || wanted(deviant.breaks))
         .collect();
-    if deviants.is_empty() {
+    let patched: Vec<_> = patched::all()
+        .into_iter()
+        .filter(|deviant| wanted(deviant.name) || wanted(deviant.breaks))
+        .collect();
+    if deviants.is_empty() && patched.is_empty() {
         return Err("no deviant has such a name or breaks such a clause".into());
     }
-    let bar = Bar::new("deviants", deviants.len());
-    let fates: Vec<Fate> = Runtime::new()?.block_on(async {
-        let mut fates = Vec::new();
-        for deviant in deviants {
-            fates.push(hunt(deviant, options).await);
-            bar.step();
-        }
-        fates
-    });
+    let bar = Bar::new("deviants", deviants.len() + patched.len());
+    let mut fates = Vec::new();
+    for deviant in deviants {
+        fates.push(hunt(deviant, options).await);
+        bar.step();
+    }
+    let hunted = patched::hunt(&patched, servers, options, &bar).await?;
+    fates.extend(hunted.fates);
     drop(bar);
 
     let width = fates.iter().map(|fate| fate.name.len()).max().unwrap_or(0);
@@ -57,9 +74,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         println!("{}  {:width$}  {by}", fate.breaks, fate.name);
         if !arguments.only.is_empty() {
             for case in &fate.killed_by {
-                println!("{}", failure_text(fate.name, case, colour()));
+                println!("{}", failure_text(&fate.name, case, colour()));
             }
         }
+    }
+    for reason in &hunted.missing {
+        println!("not tried: {reason}");
     }
     let surviving = fates
         .iter()
@@ -83,7 +103,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         unbroken.len(),
         started.elapsed().as_secs_f64()
     );
-    Ok(if surviving == 0 && unbroken.is_empty() {
+    let untried = arguments.require_servers && !hunted.missing.is_empty();
+    Ok(if surviving == 0 && unbroken.is_empty() && !untried {
         CONFORMS
     } else {
         BREAKS

@@ -1,0 +1,228 @@
+//! Schemas, locks, records that do not decode.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ff_backend_postgres::{OpenError, PostgresBackend, PostgresOptions};
+use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, Namespace, PrepareOutcome};
+use ff_core::contracts::CreateExecutionArgs;
+use ff_core::engine_backend::EngineBackend;
+use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
+use ff_provision::{Kind, Server, Servers};
+use sqlx::{AssertSqlSafe, Executor};
+use uuid::Uuid;
+
+/// A server, and the name of a schema that nobody else uses; it goes at the end.
+struct Ground {
+    servers: Servers,
+    server: Arc<Server>,
+    schema: String,
+}
+
+impl Ground {
+    async fn new() -> Self {
+        let servers = Servers::default();
+        let server = servers.get(Kind::Postgres).await.unwrap();
+        let schema = format!("ff_test_{}", Uuid::new_v4().simple());
+        Self {
+            servers,
+            server,
+            schema,
+        }
+    }
+
+    async fn open(&self) -> Arc<PostgresBackend> {
+        let options = PostgresOptions::new(&self.server.url).schema(&self.schema);
+        options.open().await.unwrap()
+    }
+
+    async fn leave(self, backend: &PostgresBackend) {
+        let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.schema));
+        backend.pool_for_test().execute(drop).await.unwrap();
+        self.servers.down().await;
+    }
+}
+
+fn execution() -> CreateExecutionArgs {
+    CreateExecutionArgs {
+        execution_id: ExecutionId::from_parts(3, Uuid::new_v4()),
+        creator_identity: "test".to_owned(),
+        delay_until: None,
+        execution_deadline_at: None,
+        execution_kind: "kind".to_owned(),
+        idempotency_key: None,
+        input_payload: b"payload".to_vec(),
+        lane_id: LaneId::new("lane"),
+        namespace: Namespace::new("tenant"),
+        partition_id: 3,
+        payload_encoding: None,
+        policy: None,
+        priority: 0,
+        tags: std::collections::HashMap::new(),
+        now: TimestampMs::now(),
+    }
+}
+
+async fn claim(backend: &PostgresBackend) -> Option<Handle> {
+    let (worker, instance) = (WorkerId::new("worker"), WorkerInstanceId::new("worker-1"));
+    let policy = ClaimPolicy::new(worker, instance, 30_000, None);
+    backend
+        .claim(&LaneId::new("lane"), &CapabilitySet::default(), policy)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn preparing_an_empty_database_takes_less_than_a_second() {
+    let ground = Ground::new().await;
+    let backend = ground.open().await;
+    let begun = Instant::now();
+    let outcome = backend.prepare().await.unwrap();
+    let took = begun.elapsed();
+    assert!(matches!(outcome, PrepareOutcome::Applied { .. }));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(backend.prepare().await.unwrap(), PrepareOutcome::NoOp);
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")
+            .fetch_one(backend.pool_for_test())
+            .await
+            .unwrap();
+    println!("{tables} tables, prepared in {took:?}");
+    assert!(tables < 20, "{tables} tables");
+    ground.leave(&backend).await;
+}
+
+#[tokio::test]
+async fn of_several_instances_that_prepare_at_once_one_applies() {
+    let ground = Ground::new().await;
+    let mut instances = Vec::new();
+    for _ in 0..8 {
+        instances.push(ground.open().await);
+    }
+    let preparing: Vec<_> = instances
+        .iter()
+        .cloned()
+        .map(|instance| tokio::spawn(async move { instance.prepare().await }))
+        .collect();
+    let mut applied = 0;
+    for outcome in preparing {
+        match outcome.await.unwrap().unwrap() {
+            PrepareOutcome::Applied { .. } => applied += 1,
+            _ => {}
+        }
+    }
+    assert_eq!(applied, 1);
+    ground.leave(&instances[0]).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_schema_is_refused() {
+    let ground = Ground::new().await;
+    for name in [
+        "",
+        "1st",
+        "Upper",
+        "a-b",
+        "a\"; DROP SCHEMA public",
+        &"x".repeat(64),
+    ] {
+        let opened = PostgresOptions::new(&ground.server.url)
+            .schema(name)
+            .open()
+            .await;
+        assert!(matches!(opened, Err(OpenError::Schema(_))), "{name:?}");
+    }
+    ground.servers.down().await;
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_decode_is_corruption() {
+    let ground = Ground::new().await;
+    let backend = ground.open().await;
+    backend.prepare().await.unwrap();
+    let args = execution();
+    let id = args.execution_id.clone();
+    backend.create_execution(args).await.unwrap();
+    for damage in [
+        "UPDATE ff_exec_core SET lifecycle_phase = 'dreaming'",
+        "UPDATE ff_exec_core SET lifecycle_phase = 'runnable', lease = '{}'",
+    ] {
+        backend.pool_for_test().execute(damage).await.unwrap();
+        let error = backend.describe_execution(&id).await.unwrap_err();
+        assert_eq!(error.code(), "validation.corruption", "{error}");
+        let error = backend
+            .set_execution_tag(&id, "app.k", "v")
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "validation.corruption", "{error}");
+    }
+    ground.leave(&backend).await;
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_a_change_of_what_it_takes() {
+    let ground = Ground::new().await;
+    let backend = ground.open().await;
+    backend.prepare().await.unwrap();
+    backend.create_execution(execution()).await.unwrap();
+    // As a tag does while it is being set.
+    let mut change = backend.pool_for_test().begin().await.unwrap();
+    change
+        .execute("SELECT 1 FROM ff_exec_core FOR UPDATE")
+        .await
+        .unwrap();
+    let claiming = tokio::spawn({
+        let backend = Arc::clone(&backend);
+        async move { claim(&backend).await }
+    });
+    until_someone_waits(&backend).await;
+    change.commit().await.unwrap();
+    assert!(claiming.await.unwrap().is_some(), "the change hid nothing");
+    ground.leave(&backend).await;
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_the_claim_of_the_last() {
+    let ground = Ground::new().await;
+    let backend = ground.open().await;
+    backend.prepare().await.unwrap();
+    backend.create_execution(execution()).await.unwrap();
+    for taken in [true, false] {
+        // As a claim does until it is decided.
+        let mut other = backend.pool_for_test().begin().await.unwrap();
+        let take = "DELETE FROM ff_eligible";
+        other.execute(take).await.unwrap();
+        let claiming = tokio::spawn({
+            let backend = Arc::clone(&backend);
+            async move { claim(&backend).await }
+        });
+        until_someone_waits(&backend).await;
+        if taken {
+            other.commit().await.unwrap();
+            assert!(claiming.await.unwrap().is_none(), "it was the last");
+            backend.create_execution(execution()).await.unwrap();
+        } else {
+            other.rollback().await.unwrap();
+            assert!(claiming.await.unwrap().is_some(), "it was left");
+        }
+    }
+    ground.leave(&backend).await;
+}
+
+/// Returns once a connection of this test's schema waits for a lock.
+async fn until_someone_waits(backend: &PostgresBackend) {
+    let begun = Instant::now();
+    let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+                   WHERE NOT l.granted AND l.locktype IN ('transactionid', 'tuple') \
+                   AND a.query LIKE '%ff_eligible%'";
+    loop {
+        let count: i64 = sqlx::query_scalar(waiting)
+            .fetch_one(backend.pool_for_test())
+            .await
+            .unwrap();
+        if count > 0 {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "nobody waits");
+    }
+}

@@ -1,0 +1,5 @@
+//! What the suite cannot see of a Valkey server.
+#![allow(clippy::unwrap_used)]
+
+mod needs_valkey;
+mod proxy;

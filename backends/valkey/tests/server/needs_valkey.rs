@@ -1,0 +1,206 @@
+//! Round trips, the library, keys.
+
+use std::sync::Arc;
+
+use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
+use ff_core::backend::{CapabilitySet, ClaimPolicy, Namespace, PrepareOutcome};
+use ff_core::contracts::CreateExecutionArgs;
+use ff_core::engine_backend::EngineBackend;
+use ff_core::partition::PartitionConfig;
+use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
+use ff_provision::{Kind, Server, Servers};
+use ff_transactional::Patch;
+use uuid::Uuid;
+
+use crate::proxy::Proxy;
+
+/// A server, and a prefix that nobody else uses; its keys go at the end.
+struct Ground {
+    servers: Servers,
+    server: Arc<Server>,
+    prefix: String,
+}
+
+impl Ground {
+    async fn new() -> Self {
+        let servers = Servers::default();
+        let server = servers.get(Kind::Valkey).await.unwrap();
+        let prefix = format!("ff-test:{}:", Uuid::new_v4().simple());
+        Self {
+            servers,
+            server,
+            prefix,
+        }
+    }
+
+    fn options(&self) -> ValkeyOptions {
+        ValkeyOptions::new(&self.server.url).prefix(&self.prefix)
+    }
+
+    async fn keys(&self, backend: &ValkeyBackend) -> Vec<String> {
+        let client = backend.client_for_test();
+        let keys = client.cmd("KEYS").arg(format!("{}*", self.prefix));
+        keys.execute().await.unwrap()
+    }
+
+    async fn leave(self, backend: &ValkeyBackend) {
+        let keys = self.keys(backend).await;
+        if !keys.is_empty() {
+            backend.client_for_test().del(&keys).await.unwrap();
+        }
+        self.servers.down().await;
+    }
+}
+
+fn execution(partition: u16) -> CreateExecutionArgs {
+    CreateExecutionArgs {
+        execution_id: ExecutionId::from_parts(partition, Uuid::new_v4()),
+        creator_identity: "test".to_owned(),
+        delay_until: None,
+        execution_deadline_at: None,
+        execution_kind: "kind".to_owned(),
+        idempotency_key: None,
+        input_payload: b"payload".to_vec(),
+        lane_id: LaneId::new("lane"),
+        namespace: Namespace::new("tenant"),
+        partition_id: partition,
+        payload_encoding: None,
+        policy: None,
+        priority: 0,
+        tags: std::collections::HashMap::new(),
+        now: TimestampMs::now(),
+    }
+}
+
+async fn claim(backend: &ValkeyBackend) -> Option<ff_core::backend::Handle> {
+    let (worker, instance) = (WorkerId::new("worker"), WorkerInstanceId::new("worker-1"));
+    let policy = ClaimPolicy::new(worker, instance, 30_000, None);
+    let capabilities = CapabilitySet::default();
+    backend
+        .claim(&LaneId::new("lane"), &capabilities, policy)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_claim_costs_few_round_trips_with_256_partitions() {
+    let ground = Ground::new().await;
+    let proxy = Proxy::before(&ground.server.url).await;
+    let backend = ValkeyOptions::new(proxy.url())
+        .prefix(&ground.prefix)
+        .open()
+        .await
+        .unwrap();
+    assert_eq!(PartitionConfig::default().num_flow_partitions, 256);
+    backend.prepare().await.unwrap();
+
+    let (none, trips) = proxy.counted(claim(&backend)).await;
+    assert!(none.is_none());
+    assert!(trips <= 2, "{trips} round trips for an empty lane");
+    for partition in 0..256 {
+        let (_, trips) = proxy
+            .counted(backend.create_execution(execution(partition)))
+            .await;
+        assert_eq!(trips, 1, "a creation");
+        let (handle, trips) = proxy.counted(claim(&backend)).await;
+        assert!(trips <= 3, "{trips} round trips to partition {partition}");
+        let handle = handle.unwrap();
+        let (_, trips) = proxy.counted(backend.complete(&handle, None)).await;
+        assert_eq!(trips, 1, "a completion");
+        let (none, trips) = proxy.counted(claim(&backend)).await;
+        assert!(none.is_none());
+        assert!(
+            trips <= 2,
+            "{trips} round trips for a lane that is empty again"
+        );
+    }
+    ground.leave(&backend).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_library_is_healed_by_whoever_calls_next() {
+    let ground = Ground::new().await;
+    // A library of its own, so that no other test loses it.
+    let patch = Patch {
+        file: "executions/list.lua",
+        what: "-- Listing executions and lanes",
+        instead: "-- Listing lanes and executions",
+    };
+    let backend = ground.options().patch(patch).open().await.unwrap();
+    assert!(matches!(
+        backend.prepare().await.unwrap(),
+        PrepareOutcome::Applied { .. }
+    ));
+    assert_eq!(backend.prepare().await.unwrap(), PrepareOutcome::NoOp);
+
+    let args = execution(7);
+    let id = args.execution_id.clone();
+    backend.unload().await.unwrap();
+    backend.create_execution(args).await.unwrap();
+    backend.unload().await.unwrap();
+    assert!(backend.describe_execution(&id).await.unwrap().is_some());
+    backend.unload().await.unwrap();
+    let lanes = backend.list_lanes(None, 10).await.unwrap().lanes;
+    assert_eq!(lanes, vec![LaneId::new("lane")]);
+    backend.unload().await.unwrap();
+    assert!(claim(&backend).await.is_some());
+    for round in 0..20 {
+        backend.unload().await.unwrap();
+        let calls: Vec<_> = (0..16)
+            .map(|_| {
+                let backend = Arc::clone(&backend);
+                tokio::spawn(async move { backend.create_execution(execution(9)).await })
+            })
+            .collect();
+        for call in calls {
+            assert!(call.await.unwrap().is_ok(), "round {round}");
+        }
+    }
+    backend.unload().await.unwrap();
+    ground.leave(&backend).await;
+}
+
+#[tokio::test]
+async fn two_versions_of_the_library_stand_side_by_side() {
+    let ground = Ground::new().await;
+    let patch = Patch {
+        file: "executions/create.lua",
+        what: "math.min(math.max(args.priority, 0), 9000)",
+        instead: "5",
+    };
+    let one = ground.options().open().await.unwrap();
+    let other = ground.options().patch(patch).open().await.unwrap();
+    one.prepare().await.unwrap();
+    other.prepare().await.unwrap();
+    for (backend, expected) in [(&one, 0), (&other, 5), (&one, 0)] {
+        let args = execution(1);
+        let id = args.execution_id.clone();
+        backend.create_execution(args).await.unwrap();
+        let info = backend.read_execution_info(&id).await.unwrap().unwrap();
+        assert_eq!(info.priority, expected);
+    }
+    other.unload().await.unwrap();
+    let id = execution(2);
+    one.create_execution(id).await.unwrap();
+    ground.leave(&one).await;
+}
+
+#[tokio::test]
+async fn every_key_of_a_call_is_in_the_partition_s_slot() {
+    let ground = Ground::new().await;
+    let backend = ground.options().open().await.unwrap();
+    let mut args = execution(200);
+    args.idempotency_key = Some("a {key} of braces".to_owned());
+    args.tags.insert("app.tag".to_owned(), "value".to_owned());
+    backend.create_execution(args).await.unwrap();
+    let handle = claim(&backend).await.unwrap();
+    backend
+        .complete(&handle, Some(b"result".to_vec()))
+        .await
+        .unwrap();
+    let keys = ground.keys(&backend).await;
+    let begins = format!("{}{{fp:200}}:", ground.prefix);
+    assert!(keys.len() >= 8, "{keys:?}");
+    assert!(keys.iter().all(|key| key.starts_with(&begins)), "{keys:?}");
+    ground.leave(&backend).await;
+}

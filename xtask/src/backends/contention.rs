@@ -1,0 +1,231 @@
+//! Many workers on one lane: everything is claimed once, completed once, and told of once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ferriskey::Value;
+use ff_backend_postgres::PostgresOptions;
+use ff_backend_sqlite::SqliteOptions;
+use ff_backend_valkey::ValkeyOptions;
+use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, HandlePayload, Namespace};
+use ff_core::clock::Clock;
+use ff_core::contracts::{CreateExecutionArgs, CreateExecutionResult};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::partition::PartitionConfig;
+use ff_core::state::PublicState;
+use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
+use ff_mock::{MemoryStore, Settings};
+use ff_provision::{Kind, Servers};
+use ff_transactional::Transactional;
+use sqlx::{AssertSqlSafe, Executor};
+use uuid::Uuid;
+
+const WORKERS: usize = 16;
+const EXECUTIONS: usize = 2_000;
+
+/// Instances of one deployment; workers share them.
+type Instances = Vec<Arc<dyn EngineBackend>>;
+
+/// Creates, claims and completes; the ids, for a look at the outbox.
+async fn drained(instances: &Instances, tag: BackendTag) -> BTreeSet<String> {
+    let expected = created(instances).await;
+    let workers: Vec<_> = (0..WORKERS)
+        .map(|number| {
+            let instance = Arc::clone(&instances[number % instances.len()]);
+            tokio::spawn(async move { work(&*instance, tag, number).await })
+        })
+        .collect();
+    let mut claimed = Vec::new();
+    for worker in workers {
+        claimed.extend(worker.await.unwrap());
+    }
+    assert_eq!(claimed.len(), EXECUTIONS, "each is claimed once");
+    let ids: BTreeSet<String> = claimed.iter().map(ToString::to_string).collect();
+    assert_eq!(ids, expected, "and every one is");
+    for id in &claimed {
+        let snapshot = instances[0].describe_execution(id).await.unwrap().unwrap();
+        assert_eq!(snapshot.public_state, PublicState::Completed);
+        assert_eq!(snapshot.total_attempt_count, 1);
+    }
+    ids
+}
+
+async fn created(instances: &Instances) -> BTreeSet<String> {
+    let creators: Vec<_> = (0..WORKERS)
+        .map(|number| {
+            let instance = Arc::clone(&instances[number % instances.len()]);
+            tokio::spawn(async move {
+                let mut ids = Vec::new();
+                for place in 0..EXECUTIONS / WORKERS {
+                    let partition = u16::try_from(place * WORKERS + number).unwrap() % 256;
+                    let args = execution(partition);
+                    ids.push(args.execution_id.to_string());
+                    let outcome = instance.create_execution(args).await.unwrap();
+                    assert!(matches!(outcome, CreateExecutionResult::Created { .. }));
+                }
+                ids
+            })
+        })
+        .collect();
+    let mut ids = BTreeSet::new();
+    for creator in creators {
+        ids.extend(creator.await.unwrap());
+    }
+    ids
+}
+
+/// Claims and completes until there is nothing left.
+async fn work(instance: &dyn EngineBackend, tag: BackendTag, number: usize) -> Vec<ExecutionId> {
+    let worker = WorkerInstanceId::new(format!("worker-{number}"));
+    let policy = ClaimPolicy::new(WorkerId::new("worker"), worker, 60_000, None);
+    let (lane, offers) = (LaneId::new("lane"), CapabilitySet::default());
+    let mut claimed = Vec::new();
+    loop {
+        let claim = instance.claim(&lane, &offers, policy.clone());
+        let Some(handle) = claim.await.unwrap() else {
+            return claimed;
+        };
+        let payload = HandlePayload::open(tag, &handle).unwrap();
+        instance.complete(&handle, None).await.unwrap();
+        claimed.push(payload.execution_id);
+    }
+}
+
+fn execution(partition: u16) -> CreateExecutionArgs {
+    CreateExecutionArgs {
+        execution_id: ExecutionId::from_parts(partition, Uuid::new_v4()),
+        creator_identity: "test".to_owned(),
+        delay_until: None,
+        execution_deadline_at: None,
+        execution_kind: "kind".to_owned(),
+        idempotency_key: None,
+        input_payload: Vec::new(),
+        lane_id: LaneId::new("lane"),
+        namespace: Namespace::new("tenant"),
+        partition_id: partition,
+        payload_encoding: None,
+        policy: None,
+        priority: 0,
+        tags: std::collections::HashMap::new(),
+        now: TimestampMs::now(),
+    }
+}
+
+/// The outbox names each execution once.
+fn expect_once(told: impl IntoIterator<Item = String>, expected: BTreeSet<String>) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for id in told {
+        *counts.entry(id).or_default() += 1;
+    }
+    let once: BTreeMap<_, _> = expected.into_iter().map(|id| (id, 1)).collect();
+    assert_eq!(counts, once, "one completion each");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_model() {
+    let settings = Settings {
+        tag: BackendTag::Mock,
+        partitions: PartitionConfig::default(),
+    };
+    let backend = Arc::new(Transactional::new(
+        MemoryStore::new(Clock::Server),
+        settings,
+    ));
+    let instances: Instances = vec![backend.clone()];
+    let ids = drained(&instances, BackendTag::Mock).await;
+    let told = backend.store().completions().await;
+    expect_once(told.iter().map(|event| event.execution.to_string()), ids);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contention.db");
+    let backend = SqliteOptions::new(format!("file:{}", path.display()))
+        .partitions(PartitionConfig::default())
+        .dev_mode()
+        .open()
+        .await
+        .unwrap();
+    let instances: Instances = vec![backend.clone()];
+    let ids = drained(&instances, BackendTag::Sqlite).await;
+    let told: Vec<(u16, Uuid)> =
+        sqlx::query_as("SELECT partition_key, execution_id FROM ff_completion_event")
+            .fetch_all(backend.pool_for_test())
+            .await
+            .unwrap();
+    let id = |(partition, uuid)| ExecutionId::from_parts(partition, uuid).to_string();
+    expect_once(told.into_iter().map(id), ids);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn needs_postgres() {
+    let servers = Servers::default();
+    let server = servers.get(Kind::Postgres).await.unwrap();
+    let schema = format!("ff_test_{}", Uuid::new_v4().simple());
+    let mut backends = Vec::new();
+    for _ in 0..4 {
+        let options = PostgresOptions::new(&server.url).schema(&schema);
+        backends.push(options.connections(4).open().await.unwrap());
+    }
+    backends[0].prepare().await.unwrap();
+    let instances: Instances = backends.iter().map(|b| b.clone() as _).collect();
+    let ids = drained(&instances, BackendTag::Postgres).await;
+    let pool = backends[0].pool_for_test();
+    let told: Vec<String> = sqlx::query_scalar("SELECT execution_id FROM ff_completion_event")
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    expect_once(told, ids);
+    let drop = AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"));
+    pool.execute(drop).await.unwrap();
+    servers.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn needs_valkey() {
+    let servers = Servers::default();
+    let server = servers.get(Kind::Valkey).await.unwrap();
+    let prefix = format!("ff-test:{}:", Uuid::new_v4().simple());
+    let mut backends = Vec::new();
+    for _ in 0..4 {
+        let options = ValkeyOptions::new(&server.url).prefix(&prefix);
+        backends.push(options.open().await.unwrap());
+    }
+    let instances: Instances = backends.iter().map(|b| b.clone() as _).collect();
+    let ids = drained(&instances, BackendTag::Valkey).await;
+    let client = backends[0].client_for_test();
+    let mut told = Vec::new();
+    for partition in 0..256 {
+        let outbox = format!("{prefix}{{fp:{partition}}}:completions");
+        let range = client.cmd("XRANGE").arg(outbox).arg("-").arg("+");
+        let mut texts = Vec::new();
+        flatten(range.execute().await.unwrap(), &mut texts);
+        let pairs = texts.windows(2).filter(|pair| pair[0] == "execution_id");
+        told.extend(pairs.map(|pair| pair[1].clone()));
+    }
+    expect_once(told, ids);
+    super::valkey::remove(client, &format!("{prefix}*"))
+        .await
+        .unwrap();
+    servers.down().await;
+}
+
+/// The texts in a reply, in order, however they are nested.
+fn flatten(value: Value, texts: &mut Vec<String>) {
+    match value {
+        Value::BulkString(bytes) => texts.push(String::from_utf8(bytes.to_vec()).unwrap()),
+        Value::Array(items) => {
+            for item in items {
+                flatten(item.unwrap(), texts);
+            }
+        }
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                flatten(key, texts);
+                flatten(value, texts);
+            }
+        }
+        other => panic!("unexpected in a stream: {other:?}"),
+    }
+}

@@ -1,0 +1,166 @@
+//! Deviants in one line of Lua or SQL, each run on a real server.
+
+mod lua;
+mod sql;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ff_conformance::deviants::{Fate, hunt_on};
+use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, Options};
+use ff_provision::{Kind, Servers};
+use ff_transactional::Patch;
+
+use crate::backends::{PostgresHarness, ValkeyHarness};
+use crate::progress::Bar;
+
+/// Which backend a patch is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Lua,
+    Sql,
+}
+
+/// A backend that is wrong in one line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patched {
+    language: Language,
+    pub(super) name: &'static str,
+    pub(super) breaks: &'static str,
+    how: &'static str,
+    patch: Patch,
+}
+
+/// A line of a table of patches.
+const fn patched(
+    language: Language,
+    name: &'static str,
+    breaks: &'static str,
+    how: &'static str,
+    file: &'static str,
+    what: &'static str,
+    instead: &'static str,
+) -> Patched {
+    Patched {
+        language,
+        name,
+        breaks,
+        how,
+        patch: Patch {
+            file,
+            what,
+            instead,
+        },
+    }
+}
+
+/// Every deviant in Lua, then every one in SQL.
+pub(super) fn all() -> Vec<Patched> {
+    [lua::PATCHES, sql::PATCHES].concat()
+}
+
+/// What became of the deviants on the servers that can be had, and which language has no server.
+pub(super) struct Hunted {
+    pub(super) fates: Vec<Fate>,
+    pub(super) missing: Vec<String>,
+}
+
+pub(super) async fn hunt(
+    deviants: &[Patched],
+    servers: &Servers,
+    options: Options,
+    bar: &Bar,
+) -> Result<Hunted, HarnessError> {
+    let mut hunted = Hunted {
+        fates: Vec::new(),
+        missing: Vec::new(),
+    };
+    let of = |language| deviants.iter().filter(move |d| d.language == language);
+    if of(Language::Lua).next().is_some() {
+        match servers.get(Kind::Valkey).await {
+            Ok(server) => {
+                let harness = ValkeyHarness::new(server).await?;
+                for deviant in of(Language::Lua) {
+                    let patched = harness.patched(deviant.patch)?;
+                    let fate = kill(deviant, Arc::new(patched.clone()), options).await;
+                    hunted.fates.push(fate);
+                    patched.unload().await?;
+                    bar.step();
+                }
+                harness.finish().await?;
+            }
+            Err(reason) => hunted.missing.push(reason),
+        }
+    }
+    if of(Language::Sql).next().is_some() {
+        match servers.get(Kind::Postgres).await {
+            Ok(server) => {
+                let harness = PostgresHarness::new(server).await?;
+                for deviant in of(Language::Sql) {
+                    let patched = harness.patched(deviant.patch);
+                    hunted
+                        .fates
+                        .push(kill(deviant, Arc::new(patched), options).await);
+                    bar.step();
+                }
+                harness.finish().await?;
+            }
+            Err(reason) => hunted.missing.push(reason),
+        }
+    }
+    Ok(hunted)
+}
+
+async fn kill(deviant: &Patched, inner: Arc<dyn Harness>, options: Options) -> Fate {
+    let harness = Arc::new(PatchedHarness {
+        name: deviant.name,
+        inner,
+    });
+    hunt_on(harness, deviant.breaks, deviant.how, options).await
+}
+
+/// A harness under a deviant's name.
+struct PatchedHarness {
+    name: &'static str,
+    inner: Arc<dyn Harness>,
+}
+
+#[async_trait]
+impl Harness for PatchedHarness {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
+        self.inner.deploy(case).await
+    }
+
+    fn rerun(&self, _: &str, seed: u64) -> String {
+        format!("cargo xtask deviants {} --seed {seed}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ff_core::contract;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_clauses_exist() {
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        let model = ff_conformance::deviants::all();
+        names.extend(model.iter().map(|deviant| deviant.name));
+        for deviant in all() {
+            assert!(names.insert(deviant.name), "{} twice", deviant.name);
+            assert!(
+                contract::clauses().any(|clause| clause.id == deviant.breaks),
+                "{} breaks {}",
+                deviant.name,
+                deviant.breaks
+            );
+        }
+    }
+}
