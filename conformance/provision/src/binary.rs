@@ -3,11 +3,21 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::Kind;
+
+/// How long a server may take to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Ends a server as Ctrl-C does: at once, but in good order. One that has ended already is fine.
+pub(crate) async fn interrupt(id: u32) {
+    let id = id.to_string();
+    let _ = Command::new("kill").args(["-INT", &id]).status().await;
+}
 
 /// A process that ends with this, and its data.
 pub(crate) struct Running {
@@ -16,9 +26,19 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Asks the server to end, so that it frees what it shares with its children, and insists after a
+    /// while.
     pub(crate) async fn stop(mut self) {
-        // That it has ended already is fine.
-        let _ = self.process.kill().await;
+        if let Some(id) = self.process.id() {
+            interrupt(id).await;
+        }
+        if tokio::time::timeout(GRACE, self.process.wait())
+            .await
+            .is_err()
+        {
+            // That it has ended meanwhile is fine.
+            let _ = self.process.kill().await;
+        }
     }
 
     /// Leaves the process to itself; its id and its directory.

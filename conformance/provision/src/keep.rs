@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tokio::process::Command;
 
-use crate::{Images, Kind, Running, Servers, image, probe};
+use crate::{Images, Kind, Running, Servers, binary, image, probe};
 
 /// A server that is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,7 +99,7 @@ impl Keeper {
                     let _ = image::docker(&["rm", "--force", "--volumes", id]).await;
                 }
                 Some(Holder::Process { id, directory }) => {
-                    let _ = Command::new("kill").arg(id.to_string()).status().await;
+                    binary::interrupt(*id).await;
                     let _ = std::fs::remove_dir_all(directory);
                 }
                 None => {}

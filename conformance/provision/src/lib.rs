@@ -64,7 +64,7 @@ impl Kind {
     /// What has to be on a machine for a server to be found there.
     fn install(self) -> String {
         let package = match self {
-            Self::Valkey => "valkey-server (Debian: valkey, 7.2 or newer)",
+            Self::Valkey => "valkey-server, 7.2 or newer (in Debian 13, or in the backports of 12)",
             Self::Postgres => "postgres and initdb (Debian: postgresql)",
         };
         format!(

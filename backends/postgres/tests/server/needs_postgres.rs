@@ -106,10 +106,8 @@ async fn of_several_instances_that_prepare_at_once_one_applies() {
         .collect();
     let mut applied = 0;
     for outcome in preparing {
-        match outcome.await.unwrap().unwrap() {
-            PrepareOutcome::Applied { .. } => applied += 1,
-            _ => {}
-        }
+        let outcome = outcome.await.unwrap().unwrap();
+        applied += usize::from(matches!(outcome, PrepareOutcome::Applied { .. }));
     }
     assert_eq!(applied, 1);
     ground.leave(&instances[0]).await;
