@@ -3,6 +3,7 @@
 mod backends;
 mod conformance;
 mod deviants;
+mod matrix;
 mod progress;
 mod servers;
 mod test;
@@ -30,6 +31,8 @@ enum Command {
     Conformance(conformance::Arguments),
     /// Checks everything: format, lints, tests, the suite, the deviants
     Test(test::Arguments),
+    /// Prints the jobs of CI as JSON
+    Matrix,
     /// Keeps a Valkey and a Postgres for a working session
     Servers(servers::Arguments),
     /// Runs the suite on backends that are wrong on purpose, and shows which case caught each
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let outcome = match Door::parse().command {
         Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Matrix => matrix::run(),
         Command::Servers(arguments) => servers::run(&arguments),
         Command::Deviants(arguments) => deviants::run(&arguments),
     };

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod contention;
+#[cfg(test)]
+mod deployments;
 mod postgres;
 mod sqlite;
 mod valkey;

@@ -210,3 +210,32 @@ async fn drop_schemas(connection: &mut PgConnection, prefix: &str) -> Result<(),
     connection.ping().await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use ff_provision::{Kind, Servers};
+
+    use super::*;
+    use crate::backends::deployments::run_some;
+
+    async fn schemas(harness: &PostgresHarness) -> i64 {
+        let mut alive = harness.alive.lock().await;
+        sqlx::query_scalar("SELECT count(*) FROM pg_namespace WHERE starts_with(nspname, $1)")
+            .bind(&harness.prefix)
+            .fetch_one(&mut *alive)
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn needs_postgres_and_leaves_nothing_behind() {
+        let servers = Servers::default();
+        let server = servers.get(Kind::Postgres).await.unwrap();
+        let harness = PostgresHarness::new(server).await.unwrap();
+        run_some(Arc::new(harness.clone())).await;
+        assert!(schemas(&harness).await > 0);
+        harness.finish().await.unwrap();
+        assert_eq!(schemas(&harness).await, 0);
+        servers.down().await;
+    }
+}

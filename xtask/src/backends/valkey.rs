@@ -19,6 +19,9 @@ use super::Backend;
 /// What the keys of every run begin with.
 const FAMILY: &str = "ff-case:";
 
+/// There while a library is that some run has loaded; the last run removes both.
+const LIBRARY: &str = "ff-case:library";
+
 /// Seconds after which a run that has not ended counts as abandoned.
 const LIFETIME: u32 = 3_600;
 
@@ -31,8 +34,6 @@ pub(crate) struct ValkeyHarness {
     deployments: Arc<AtomicU64>,
     /// A backend whose connection all others share.
     first: Arc<ValkeyBackend>,
-    /// Whether the library was not there before.
-    loaded: bool,
 }
 
 impl ValkeyHarness {
@@ -52,14 +53,15 @@ impl ValkeyHarness {
             .arg(LIFETIME)
             .execute::<()>()
             .await?;
-        let loaded = matches!(first.prepare().await?, PrepareOutcome::Applied { .. });
+        if let PrepareOutcome::Applied { .. } = first.prepare().await? {
+            first.client_for_test().set(LIBRARY, "").await?;
+        }
         Ok(Self {
             server,
             patch: None,
             run,
             deployments: Arc::default(),
             first,
-            loaded,
         })
     }
 }
@@ -105,8 +107,10 @@ impl Harness for ValkeyHarness {
         let client = self.first.client_for_test();
         remove(client, &format!("{FAMILY}{}:*", self.run)).await?;
         client.del(&[alive(&self.run)]).await?;
-        if self.loaded {
+        let last = keys(client, &alive("*")).await?.is_empty();
+        if last && client.exists(LIBRARY).await? {
             self.unload().await?;
+            client.del(&[LIBRARY]).await?;
         }
         Ok(())
     }
@@ -133,7 +137,8 @@ fn alive(run: &str) -> String {
 async fn remove_abandoned(client: &Client) -> Result<(), HarnessError> {
     for key in keys(client, &format!("{FAMILY}*")).await? {
         let run = key[FAMILY.len()..].split(':').next().unwrap_or_default();
-        if run != "alive" && !client.exists(alive(run)).await? {
+        let of_a_run = !["alive", "library"].contains(&run);
+        if of_a_run && !client.exists(alive(run)).await? {
             client.del(&[key]).await?;
         }
     }
@@ -159,5 +164,27 @@ async fn keys(client: &Client, pattern: &str) -> Result<Vec<String>, HarnessErro
             return Ok(found);
         }
         cursor = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ff_provision::{Kind, Servers};
+
+    use super::*;
+    use crate::backends::deployments::run_some;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn needs_valkey_and_leaves_nothing_behind() {
+        let servers = Servers::default();
+        let server = servers.get(Kind::Valkey).await.unwrap();
+        let harness = ValkeyHarness::new(server).await.unwrap();
+        run_some(Arc::new(harness.clone())).await;
+        let client = harness.first.client_for_test();
+        let own = format!("{FAMILY}*{}*", harness.run);
+        assert!(!keys(client, &own).await.unwrap().is_empty());
+        harness.finish().await.unwrap();
+        assert_eq!(keys(client, &own).await.unwrap(), Vec::<String>::new());
+        servers.down().await;
     }
 }

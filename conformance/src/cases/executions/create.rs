@@ -93,7 +93,7 @@ pub(super) const CASES: &[Case] = &[
     case!(
         "executions.create.payload",
         ["EXE-015"],
-        "All byte values, and none at all, come back.",
+        "All byte values, the longest payload, none at all, and what looks like something else.",
         payload
     ),
 ];
@@ -428,8 +428,10 @@ async fn lanes(world: World) -> Verdict {
 
 async fn payload(world: World) -> Verdict {
     let every: Vec<u8> = (0..=u8::MAX).collect();
+    let longest = every.repeat(256);
     let kinds = [
         every.as_slice(),
+        longest.as_slice(),
         b"",
         b"\xff\xfe\x00",
         b"text",

@@ -371,7 +371,8 @@ async fn context(world: World) -> Verdict {
 
 async fn result(world: World) -> Verdict {
     let every: Vec<u8> = (0..=u8::MAX).collect();
-    for given in [Some(every), Some(Vec::new()), None] {
+    let longest = every.repeat(256);
+    for given in [Some(every), Some(longest), Some(Vec::new()), None] {
         let (id, handle) = world.claimed().await?;
         expect_eq!(
             world.get_execution_result(&id).await?,
