@@ -1,5 +1,6 @@
 //! Builders for what goes into a world: executions, and workers that claim them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, Namespace};
@@ -11,6 +12,27 @@ use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceI
 
 use crate::failure::Failure;
 use crate::world::World;
+
+/// A creation with nothing special about it, also for a backend's own tests.
+pub fn plain_execution(id: ExecutionId, lane: LaneId) -> CreateExecutionArgs {
+    CreateExecutionArgs {
+        partition_id: id.partition(),
+        execution_id: id,
+        namespace: Namespace::new("tenant"),
+        lane_id: lane,
+        execution_kind: "op".to_owned(),
+        input_payload: b"input".to_vec(),
+        payload_encoding: None,
+        priority: 0,
+        creator_identity: "suite".to_owned(),
+        idempotency_key: None,
+        tags: HashMap::new(),
+        policy: None,
+        delay_until: None,
+        execution_deadline_at: None,
+        now: TimestampMs::now(),
+    }
+}
 
 /// An execution to be.
 #[derive(Clone)]

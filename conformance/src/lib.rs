@@ -25,6 +25,7 @@ mod terminal;
 mod witness;
 mod world;
 
+pub use builders::plain_execution;
 pub use builders::{ExecutionBuilder, Worker};
 pub use case::{Case, Need, Verdict};
 pub use failure::{Difference, Failure};

@@ -25,6 +25,7 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
         }
     }
     text += &reasons(&report.backends);
+    text += &servers(&report.backends);
     let rows: Vec<_> = report.backends.iter().flat_map(rows).collect();
     let name = rows
         .iter()
@@ -175,6 +176,24 @@ fn rows(backend: &BackendReport) -> Vec<Row<'_>> {
         }
     };
     chapters.into_iter().map(row).collect()
+}
+
+/// Which servers answered, where there were any, and how they came to be.
+fn servers(backends: &[BackendReport]) -> String {
+    let mut text = String::new();
+    for backend in backends {
+        if let Some(version) = &backend.server_version {
+            let _ = writeln!(
+                text,
+                "{} on {version}: {}, suite in {} ms",
+                backend.name, backend.provisioned, backend.duration_ms
+            );
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 /// Why cases were skipped, each reason once, and which methods are not claimed, by backend.

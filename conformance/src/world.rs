@@ -1,6 +1,6 @@
 //! The world of a case: an empty deployment, a clock, and builders for what goes into it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use ff_core::backend::{FailOutcome, FailureClass, FailureReason, Handle, Namespace};
 use ff_core::clock::ManualClock;
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateExecutionArgs, CreateFlowArgs,
-    StageDependencyEdgeArgs, StageDependencyEdgeResult,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, StageDependencyEdgeArgs,
+    StageDependencyEdgeResult,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -19,7 +19,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
-use crate::builders::{ExecutionBuilder, Worker};
+use crate::builders::{ExecutionBuilder, Worker, plain_execution};
 use crate::case::Verdict;
 use crate::failure::Failure;
 use crate::harness::Deployment;
@@ -138,23 +138,7 @@ impl World {
     /// Begins an execution with nothing special about it.
     pub fn execution(&self) -> ExecutionBuilder {
         let id = self.execution_id();
-        let args = CreateExecutionArgs {
-            partition_id: id.partition(),
-            execution_id: id,
-            namespace: Namespace::new("tenant"),
-            lane_id: self.lane(),
-            execution_kind: "op".to_owned(),
-            input_payload: b"input".to_vec(),
-            payload_encoding: None,
-            priority: 0,
-            creator_identity: "suite".to_owned(),
-            idempotency_key: None,
-            tags: HashMap::new(),
-            policy: None,
-            delay_until: None,
-            execution_deadline_at: None,
-            now: TimestampMs::now(),
-        };
+        let args = plain_execution(id, self.lane());
         ExecutionBuilder::new(self.clone(), args)
     }
 

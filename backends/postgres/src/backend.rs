@@ -1,13 +1,6 @@
 //! The backend over the store.
 
-use std::any::Any;
-
-use async_trait::async_trait;
 use ff_core::backend::BackendTag;
-use ff_core::call::{Call, Reply};
-use ff_core::capability::Capabilities;
-use ff_core::dispatch::Dispatch;
-use ff_core::engine_error::EngineError;
 use ff_core::partition::PartitionConfig;
 use ff_transactional::{Settings, Transactional};
 use sqlx::postgres::PgPool;
@@ -37,21 +30,4 @@ impl PostgresBackend {
     }
 }
 
-#[async_trait]
-impl Dispatch for PostgresBackend {
-    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
-        self.engine.dispatch(call).await
-    }
-
-    fn backend_label(&self) -> &'static str {
-        Dispatch::backend_label(&self.engine)
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Dispatch::capabilities(&self.engine)
-    }
-
-    fn as_any(&self) -> &(dyn Any + 'static) {
-        self
-    }
-}
+ff_transactional::dispatch_through!(PostgresBackend, engine);

@@ -1,14 +1,8 @@
 //! The backend over the store.
 
-use std::any::Any;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use ff_core::backend::BackendTag;
-use ff_core::call::{Call, Reply};
-use ff_core::capability::Capabilities;
-use ff_core::dispatch::Dispatch;
-use ff_core::engine_error::EngineError;
 use ff_core::partition::PartitionConfig;
 use ff_transactional::{Settings, Transactional};
 use sqlx::SqlitePool;
@@ -53,21 +47,4 @@ impl SqliteBackend {
     }
 }
 
-#[async_trait]
-impl Dispatch for SqliteBackend {
-    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
-        self.engine.dispatch(call).await
-    }
-
-    fn backend_label(&self) -> &'static str {
-        Dispatch::backend_label(&self.engine)
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Dispatch::capabilities(&self.engine)
-    }
-
-    fn as_any(&self) -> &(dyn Any + 'static) {
-        self
-    }
-}
+ff_transactional::dispatch_through!(SqliteBackend, engine);

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use ff_backend_sqlite::{OpenError, SqliteBackend, SqliteOptions};
+use ff_conformance::plain_execution;
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy, Handle, PrepareOutcome,
 };
@@ -32,29 +33,16 @@ fn execution(capabilities: &[&str]) -> CreateExecutionArgs {
         .iter()
         .map(|token| (*token).to_owned())
         .collect();
-    CreateExecutionArgs {
-        execution_id: ExecutionId::from_parts(0, Uuid::new_v4()),
-        namespace: "default".into(),
-        lane_id: LaneId::new("default"),
-        execution_kind: "op".to_owned(),
-        input_payload: b"hello".to_vec(),
-        payload_encoding: None,
-        priority: 0,
-        creator_identity: "test".to_owned(),
-        idempotency_key: None,
-        tags: std::collections::HashMap::new(),
-        policy: Some(ExecutionPolicy {
-            routing_requirements: Some(RoutingRequirements {
-                required_capabilities: required,
-                ..RoutingRequirements::default()
-            }),
-            ..ExecutionPolicy::default()
+    let id = ExecutionId::from_parts(0, Uuid::new_v4());
+    let mut args = plain_execution(id, LaneId::new("default"));
+    args.policy = Some(ExecutionPolicy {
+        routing_requirements: Some(RoutingRequirements {
+            required_capabilities: required,
+            ..RoutingRequirements::default()
         }),
-        delay_until: None,
-        execution_deadline_at: None,
-        partition_id: 0,
-        now: TimestampMs(1_000),
-    }
+        ..ExecutionPolicy::default()
+    });
+    args
 }
 
 async fn claim(backend: &SqliteBackend) -> Handle {

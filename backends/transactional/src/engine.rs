@@ -198,6 +198,34 @@ pub fn capabilities(settings: &Settings) -> Capabilities {
     Capabilities::new(identity, supports)
 }
 
+/// Makes a backend of a struct whose field is a [`Transactional`].
+#[macro_export]
+macro_rules! dispatch_through {
+    ($backend:ty, $engine:ident) => {
+        #[async_trait::async_trait]
+        impl ff_core::dispatch::Dispatch for $backend {
+            async fn dispatch(
+                &self,
+                call: ff_core::call::Call,
+            ) -> Result<ff_core::call::Reply, ff_core::engine_error::EngineError> {
+                ff_core::dispatch::Dispatch::dispatch(&self.$engine, call).await
+            }
+
+            fn backend_label(&self) -> &'static str {
+                ff_core::dispatch::Dispatch::backend_label(&self.$engine)
+            }
+
+            fn capabilities(&self) -> ff_core::capability::Capabilities {
+                ff_core::dispatch::Dispatch::capabilities(&self.$engine)
+            }
+
+            fn as_any(&self) -> &(dyn std::any::Any + 'static) {
+                self
+            }
+        }
+    };
+}
+
 fn access(method: Method) -> Access {
     if method.is_read() {
         Access::Read

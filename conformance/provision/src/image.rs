@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::process::Command;
 
@@ -14,12 +15,19 @@ const RELEASE: &str = "trixie";
 const TAG: &str = "trixie-1";
 const BASE: &str = "ff-provision/debian";
 
+/// How long an image registry may take to send an image.
+const PULL: Duration = Duration::from_mins(3);
+
 /// The image to run, pulled or built if need be.
 pub(crate) async fn choose(kind: Kind, images: &Images) -> Result<String, String> {
     let asked = match kind {
         Kind::Valkey => &images.valkey,
         Kind::Postgres => &images.postgres,
     };
+    if !is_installed("docker") {
+        // An engine may be reachable all the same, and pulls by itself.
+        return Ok(asked.clone().unwrap_or_else(|| official(kind).to_owned()));
+    }
     docker(&["version"])
         .await
         .map_err(|error| format!("no Docker engine: {error}"))?;
@@ -36,8 +44,11 @@ pub(crate) async fn choose(kind: Kind, images: &Images) -> Result<String, String
             return Ok(image.to_owned());
         }
     }
-    let Err(unreachable) = docker(&["pull", "--quiet", official]).await else {
-        return Ok(official.to_owned());
+    let pull = ["pull", "--quiet", official];
+    let unreachable = match tokio::time::timeout(PULL, docker(&pull)).await {
+        Ok(Ok(())) => return Ok(official.to_owned()),
+        Ok(Err(error)) => error,
+        Err(_) => format!("not pulled within {PULL:?}"),
     };
     match build(kind, &built).await {
         Ok(()) => Ok(built),
@@ -105,6 +116,11 @@ async fn import_base(directory: &Path, image: &str) -> Result<(), String> {
     run("debootstrap", &["--variant=minbase", RELEASE, &root]).await?;
     run("tar", &["-C", &root, "-c", "-f", &archive, "."]).await?;
     docker(&["import", &archive, image]).await
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
 async fn exists(image: &str) -> bool {

@@ -7,13 +7,14 @@ use ferriskey::Value;
 use ff_backend_postgres::PostgresOptions;
 use ff_backend_sqlite::SqliteOptions;
 use ff_backend_valkey::ValkeyOptions;
-use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, HandlePayload, Namespace};
+use ff_conformance::plain_execution;
+use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, HandlePayload};
 use ff_core::clock::Clock;
 use ff_core::contracts::{CreateExecutionArgs, CreateExecutionResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::PartitionConfig;
 use ff_core::state::PublicState;
-use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
+use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_mock::{MemoryStore, Settings};
 use ff_provision::{Kind, Servers};
 use ff_transactional::Transactional;
@@ -92,23 +93,8 @@ async fn work(instance: &dyn EngineBackend, tag: BackendTag, number: usize) -> V
 }
 
 fn execution(partition: u16) -> CreateExecutionArgs {
-    CreateExecutionArgs {
-        execution_id: ExecutionId::from_parts(partition, Uuid::new_v4()),
-        creator_identity: "test".to_owned(),
-        delay_until: None,
-        execution_deadline_at: None,
-        execution_kind: "kind".to_owned(),
-        idempotency_key: None,
-        input_payload: Vec::new(),
-        lane_id: LaneId::new("lane"),
-        namespace: Namespace::new("tenant"),
-        partition_id: partition,
-        payload_encoding: None,
-        policy: None,
-        priority: 0,
-        tags: std::collections::HashMap::new(),
-        now: TimestampMs::now(),
-    }
+    let id = ExecutionId::from_parts(partition, Uuid::new_v4());
+    plain_execution(id, LaneId::new("lane"))
 }
 
 /// The outbox names each execution once.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ff_backend_postgres::{OpenError, PostgresBackend, PostgresOptions};
-use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, Namespace, PrepareOutcome};
+use ff_conformance::plain_execution;
+use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, PrepareOutcome};
 use ff_core::contracts::CreateExecutionArgs;
 use ff_core::engine_backend::EngineBackend;
-use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
+use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Server, Servers};
 use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
@@ -44,23 +45,8 @@ impl Ground {
 }
 
 fn execution() -> CreateExecutionArgs {
-    CreateExecutionArgs {
-        execution_id: ExecutionId::from_parts(3, Uuid::new_v4()),
-        creator_identity: "test".to_owned(),
-        delay_until: None,
-        execution_deadline_at: None,
-        execution_kind: "kind".to_owned(),
-        idempotency_key: None,
-        input_payload: b"payload".to_vec(),
-        lane_id: LaneId::new("lane"),
-        namespace: Namespace::new("tenant"),
-        partition_id: 3,
-        payload_encoding: None,
-        policy: None,
-        priority: 0,
-        tags: std::collections::HashMap::new(),
-        now: TimestampMs::now(),
-    }
+    let id = ExecutionId::from_parts(3, Uuid::new_v4());
+    plain_execution(id, LaneId::new("lane"))
 }
 
 async fn claim(backend: &PostgresBackend) -> Option<Handle> {

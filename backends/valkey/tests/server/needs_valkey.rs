@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
-use ff_core::backend::{CapabilitySet, ClaimPolicy, Namespace, PrepareOutcome};
+use ff_conformance::plain_execution;
+use ff_core::backend::{CapabilitySet, ClaimPolicy, PrepareOutcome};
 use ff_core::contracts::CreateExecutionArgs;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::PartitionConfig;
-use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
+use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Server, Servers};
 use ff_transactional::Patch;
 use uuid::Uuid;
@@ -53,23 +54,8 @@ impl Ground {
 }
 
 fn execution(partition: u16) -> CreateExecutionArgs {
-    CreateExecutionArgs {
-        execution_id: ExecutionId::from_parts(partition, Uuid::new_v4()),
-        creator_identity: "test".to_owned(),
-        delay_until: None,
-        execution_deadline_at: None,
-        execution_kind: "kind".to_owned(),
-        idempotency_key: None,
-        input_payload: b"payload".to_vec(),
-        lane_id: LaneId::new("lane"),
-        namespace: Namespace::new("tenant"),
-        partition_id: partition,
-        payload_encoding: None,
-        policy: None,
-        priority: 0,
-        tags: std::collections::HashMap::new(),
-        now: TimestampMs::now(),
-    }
+    let id = ExecutionId::from_parts(partition, Uuid::new_v4());
+    plain_execution(id, LaneId::new("lane"))
 }
 
 async fn claim(backend: &ValkeyBackend) -> Option<ff_core::backend::Handle> {
