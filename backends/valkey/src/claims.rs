@@ -65,8 +65,7 @@ async fn claim_in(
     Ok(taken.map(|payload| payload.seal(BackendTag::Valkey, HandleKind::Fresh)))
 }
 
-/// The partitions that have work which the worker qualifies for, at one instant (on a cluster, at
-/// one instant of each node).
+/// The partitions that have work which the worker qualifies for, at one instant.
 async fn look(
     server: &Server,
     partitions: u16,
