@@ -72,8 +72,15 @@ async fn claim(backend: &ValkeyBackend) -> Option<ff_core::backend::Handle> {
 async fn a_claim_costs_few_round_trips_with_256_partitions() {
     let ground = Ground::new().await;
     let proxy = Proxy::before(&ground.server.url).await;
+    // A library of its own, so that no other test unloads it in between.
+    let patch = Patch {
+        file: "executions/tags.lua",
+        what: "-- Tags of executions.",
+        instead: "-- Executions' tags.",
+    };
     let backend = ValkeyOptions::new(proxy.url())
         .prefix(&ground.prefix)
+        .patch(patch)
         .open()
         .await
         .unwrap();
