@@ -107,6 +107,7 @@ async fn a_claim_costs_few_round_trips_with_256_partitions() {
             "{trips} round trips for a lane that is empty again"
         );
     }
+    backend.unload().await.unwrap();
     ground.leave(&backend).await;
 }
 

@@ -1,4 +1,5 @@
-//! A proxy that counts round trips: how often a client, having been answered, asks again.
+//! A proxy that counts round trips: how often a client, having been answered, asks again. What the
+//! client asks for its own sake, once a second, does not count.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ pub(crate) struct Proxy {
 #[derive(Default)]
 struct Counter {
     trips: AtomicUsize,
-    /// Whether the last bytes went to the server.
+    /// Whether a call is on its way to the server.
     asking: AtomicBool,
 }
 
@@ -61,12 +62,22 @@ async fn pass(
 ) {
     let mut buffer = vec![0; 65_536];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let was_asking = counter.asking.swap(asking, Ordering::SeqCst);
-        if asking && !was_asking {
+        if !asking {
+            counter.asking.store(false, Ordering::SeqCst);
+        } else if is_a_call(&buffer[..length]) && !counter.asking.swap(true, Ordering::SeqCst) {
             counter.trips.fetch_add(1, Ordering::SeqCst);
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             break;
         }
     }
+}
+
+/// Whether these bytes have a command that the backend sends for a call.
+fn is_a_call(bytes: &[u8]) -> bool {
+    [&b"FCALL"[..], b"SMEMBERS"].iter().any(|command| {
+        bytes
+            .windows(command.len())
+            .any(|window| window == *command)
+    })
 }
