@@ -20,13 +20,10 @@ const PULL: Duration = Duration::from_mins(3);
 
 /// The image to run, pulled or built if need be.
 pub(crate) async fn choose(kind: Kind, images: &Images) -> Result<String, String> {
-    let asked = match kind {
-        Kind::Valkey => &images.valkey,
-        Kind::Postgres => &images.postgres,
-    };
+    let asked = images.of(kind);
     if !is_installed("docker") {
         // An engine may be reachable all the same, and pulls by itself.
-        return Ok(asked.clone().unwrap_or_else(|| official(kind).to_owned()));
+        return Ok(asked.map_or_else(|| official(kind).to_owned(), Clone::clone));
     }
     docker(&["version"])
         .await

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Images, Kind, Running, Servers, binary, image, probe};
+use crate::{Images, Kind, Rung, Running, Servers, binary, image, probe};
 
 /// A server that is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// In a directory of the workspace, or wherever one stands.
+    /// In the workspace, where all commands find it.
     pub fn new() -> Self {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         Self {
@@ -46,10 +46,8 @@ impl Keeper {
     }
 
     pub(crate) fn kept_url(kind: Kind) -> Option<String> {
-        let kept = Self::new().kept().into_iter();
-        kept.into_iter()
-            .find(|kept| kept.kind == kind)
-            .map(|kept| kept.url)
+        let mut kept = Self::new().kept().into_iter();
+        kept.find(|kept| kept.kind == kind).map(|kept| kept.url)
     }
 
     /// The servers that are kept, whether or not they still answer.
@@ -78,14 +76,19 @@ impl Keeper {
                         description: format!("{}, {}", server.version, server.provisioned()),
                         holder,
                     };
-                    kept.retain(|before| before.kind != kind);
-                    kept.push(now.clone());
+                    // What the environment names is not ours to keep, nor its password.
+                    if server.rung != Rung::Environment {
+                        kept.retain(|before| before.kind != kind);
+                        kept.push(now.clone());
+                    }
                     Ok(now)
                 }
                 Err(reason) => Err(reason),
             });
         }
         self.write(&kept)?;
+        // What was started on the way and did not answer.
+        servers.down().await;
         Ok(answers)
     }
 

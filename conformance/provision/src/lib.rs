@@ -82,6 +82,15 @@ pub struct Images {
     pub postgres: Option<String>,
 }
 
+impl Images {
+    fn of(&self, kind: Kind) -> Option<&String> {
+        match kind {
+            Kind::Valkey => self.valkey.as_ref(),
+            Kind::Postgres => self.postgres.as_ref(),
+        }
+    }
+}
+
 /// How a server came to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rung {
@@ -169,6 +178,11 @@ impl Servers {
         }
     }
 
+    /// Before anything is waited for, so that `down` finds it whenever it comes.
+    async fn keep_track(&self, running: Running) {
+        self.running.lock().await.push(running);
+    }
+
     async fn climb(&self, kind: Kind) -> Result<Server, String> {
         let begun = Instant::now();
         let server = |url: String, rung, version| Server {
@@ -180,9 +194,10 @@ impl Servers {
         };
         if let Ok(url) = std::env::var(kind.url_variable()) {
             // Whoever names a server means that one and no other.
-            let version = probe::version(kind, &url)
-                .await
-                .map_err(|error| format!("{} is {url}: {error}", kind.url_variable()))?;
+            let version = probe::version(kind, &url).await.map_err(|error| {
+                // The URL may have a password.
+                format!("the server that {} names: {error}", kind.url_variable())
+            })?;
             return Ok(server(url, Rung::Environment, version));
         }
         if let Some(url) = Keeper::kept_url(kind)
@@ -192,23 +207,22 @@ impl Servers {
         }
         let in_container = match container::start(kind, &self.images).await {
             Ok((running, url, image)) => {
-                let answer = probe::answering(kind, &url).await;
-                self.running
-                    .lock()
-                    .await
-                    .push(Running::Container(Box::new(running)));
-                match answer {
+                self.keep_track(Running::Container(Box::new(running))).await;
+                match probe::answering(kind, &url).await {
                     Ok(version) => return Ok(server(url, Rung::Container { image }, version)),
                     Err(error) => format!("container {image}: {error}"),
                 }
             }
             Err(error) => error,
         };
+        if self.images.of(kind).is_some() {
+            // As with a URL.
+            return Err(in_container);
+        }
         let as_binary = match binary::start(kind).await {
             Ok((running, url, path)) => {
-                let answer = probe::answering(kind, &url).await;
-                self.running.lock().await.push(Running::Binary(running));
-                match answer {
+                self.keep_track(Running::Binary(running)).await;
+                match probe::answering(kind, &url).await {
                     Ok(version) => return Ok(server(url, Rung::Binary { path }, version)),
                     Err(error) => format!("{path}: {error}"),
                 }
