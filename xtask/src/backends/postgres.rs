@@ -10,7 +10,7 @@ use ff_core::engine_backend::EngineBackend;
 use ff_provision::Server;
 use ff_transactional::Patch;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
@@ -207,7 +207,6 @@ async fn drop_schemas(connection: &mut PgConnection, prefix: &str) -> Result<(),
         let drop = AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"));
         connection.execute(drop).await?;
     }
-    connection.ping().await?;
     Ok(())
 }
 
