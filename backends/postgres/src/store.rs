@@ -106,6 +106,14 @@ impl PostgresTx {
         statement.fetch_all(&mut **tx).await.map_err(failed)
     }
 
+    /// Gives up all locks, keeping what was done under them.
+    async fn release(&mut self) -> Result<()> {
+        match self.tx.take() {
+            Some(tx) => tx.commit().await.map_err(failed),
+            None => Ok(()),
+        }
+    }
+
     /// Sends what was written, for a read that would miss it or because the end has come.
     async fn flush(&mut self) -> Result<()> {
         if self.writes.is_empty() {
@@ -165,14 +173,8 @@ impl PostgresTx {
 
 impl Tx for PostgresTx {
     async fn commit(mut self) -> Result<()> {
-        if self.writes.is_empty() && self.tx.is_none() {
-            return Ok(());
-        }
         self.flush().await?;
-        match self.tx {
-            Some(tx) => tx.commit().await.map_err(failed),
-            None => Ok(()),
-        }
+        self.release().await
     }
 
     async fn now(&mut self) -> Result<TimestampMs> {
@@ -334,15 +336,19 @@ impl Tx for PostgresTx {
                 .bind(wanted.clone())
         };
         let rows = self.locked(of_sets(&self.sql.first_claimable)).await?;
-        let Some(execution) = self.execution_of(&rows)? else {
-            // Whether the claims under way leave something is known when they are decided.
-            self.locked(of_sets(&self.sql.await_claims)).await?;
-            return Ok(None);
-        };
-        if execution.is_claimable() {
-            return Ok(Some(execution));
+        match self.execution_of(&rows)? {
+            Some(execution) if execution.is_claimable() => return Ok(Some(execution)),
+            Some(stale) => {
+                self.locked(of(&self.sql.drop_stale, &stale.id)).await?;
+                self.release().await?;
+            }
+            None => {
+                // Whether the claims under way leave something is known when they are decided. Whoever
+                // waits for them holds nothing that they may wait for.
+                self.release().await?;
+                self.read(of_sets(&self.sql.await_claims)).await?;
+            }
         }
-        self.locked(of(&self.sql.drop_stale, &execution.id)).await?;
         Ok(None)
     }
 

@@ -193,6 +193,46 @@ async fn a_claim_waits_for_the_claim_of_the_last() {
     ground.leave(&backend).await;
 }
 
+#[tokio::test]
+async fn a_claim_that_waits_for_others_holds_nothing() {
+    let ground = Ground::new().await;
+    let backend = ground.open().await;
+    backend.prepare().await.unwrap();
+    let (first, second) = (execution(), execution());
+    let ids = [&first, &second].map(|args| args.execution_id.to_string());
+    for args in [first, second] {
+        backend.create_execution(args).await.unwrap();
+    }
+    // Both places are stale now, and another claim holds one of them.
+    let pool = backend.pool_for_test();
+    pool.execute("UPDATE ff_exec_core SET eligibility_state = 'blocked_by_dependencies'")
+        .await
+        .unwrap();
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM ff_eligible WHERE execution_id = $1 FOR UPDATE")
+        .bind(&ids[1])
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let claiming = tokio::spawn({
+        let backend = Arc::clone(&backend);
+        async move { claim(&backend).await }
+    });
+    until_someone_waits(&backend).await;
+    let left: Vec<String> = sqlx::query_scalar("SELECT execution_id FROM ff_eligible")
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        left,
+        ids[1..],
+        "the stale place is given up before it waits"
+    );
+    other.commit().await.unwrap();
+    assert!(claiming.await.unwrap().is_none());
+    ground.leave(&backend).await;
+}
+
 /// Returns once a connection of this test's schema waits for a lock.
 async fn until_someone_waits(backend: &PostgresBackend) {
     let begun = Instant::now();
