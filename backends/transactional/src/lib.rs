@@ -14,6 +14,7 @@ mod store;
 mod waiting;
 
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
+pub use executions::MAX_PAGE;
 pub use patch::{Patch, PatchError};
 pub use record::{
     Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeState, Execution, Flow, Lease,

@@ -6,12 +6,12 @@ use ferriskey::{PipeSlot, Value};
 use ff_core::contracts::ListLanesPage;
 use ff_core::engine_error::EngineError;
 use ff_core::types::LaneId;
+use ff_transactional::MAX_PAGE;
 
 use crate::server::{Fcall, Server, answer, transport};
 use crate::wire::Wire;
 
-/// The partitions' pages in one round trip, and the first `limit` lanes of them; pages are as long
-/// as the longest of a partition may be (EXE-036).
+/// The partitions' pages in one round trip, and the first lanes of them (EXE-036).
 pub(crate) async fn list(
     server: &Server,
     partitions: u16,
@@ -24,21 +24,15 @@ pub(crate) async fn list(
     let calls = calls?;
     let replies = server.healed(|| pipelined(server, &calls)).await?;
     let mut lanes = BTreeSet::new();
-    let mut longest = 0;
     let mut more = false;
     for reply in replies {
         let page: ListLanesPage = answer(reply)?.into().map_err(transport)?;
-        longest = longest.max(page.lanes.len());
+        // A partition that has more has filled its page, so that those here fill one as well.
         more |= page.next_cursor.is_some();
         lanes.extend(page.lanes);
     }
-    // A partition that has more fills its page, and no page is longer than what was asked for.
-    let size = if more {
-        longest
-    } else {
-        limit.min(lanes.len())
-    };
-    let more = more || lanes.len() > size;
+    let size = limit.min(MAX_PAGE);
+    more |= lanes.len() > size;
     let page: Vec<LaneId> = lanes.into_iter().take(size).collect();
     let next = page.last().filter(|_| more).cloned();
     Ok(ListLanesPage::new(page, next))

@@ -261,6 +261,18 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
     deviant!(
+        "lanes-end-after-a-page",
+        "EXE-036",
+        "Says that no page follows one of a thousand lanes.",
+        answer(|_, answer| {
+            if let Ok(Reply::ListLanes(page)) = answer
+                && page.lanes.len() == 1_000
+            {
+                page.next_cursor = None;
+            }
+        })
+    ),
+    deviant!(
         "one-kind-of-work",
         "EXE-022",
         "Tells every worker the same kind.",

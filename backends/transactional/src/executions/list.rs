@@ -9,7 +9,7 @@ use crate::engine::Rule;
 use crate::store::Tx;
 
 /// The longest page (EXE-034, EXE-036).
-const MAX_PAGE: usize = 1_000;
+pub const MAX_PAGE: usize = 1_000;
 
 pub(crate) async fn list<T: Tx>(
     tx: &mut T,

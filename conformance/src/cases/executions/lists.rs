@@ -6,6 +6,7 @@ use ff_core::backend::FailureClass;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 use ff_core::types::{ExecutionId, LaneId};
+use futures_util::future::join_all;
 
 use crate::case::{Case, Verdict, case};
 use crate::failure::Failure;
@@ -53,6 +54,12 @@ pub(super) const CASES: &[Case] = &[
         ["EXE-036"],
         "Lanes in order, in pages.",
         lanes
+    ),
+    case!(
+        "executions.lists.many-lanes",
+        ["EXE-036"],
+        "More lanes than a page has, in all partitions, some in several.",
+        many_lanes
     ),
 ];
 
@@ -214,6 +221,45 @@ async fn lanes(world: World) -> Verdict {
         (none.lanes.len(), none.next_cursor),
         (0, None),
         "a limit of 0"
+    );
+    Ok(())
+}
+
+async fn many_lanes(world: World) -> Verdict {
+    let names: Vec<String> = (0..1_010)
+        .map(|number| format!("lane {number:04}"))
+        .collect();
+    let partitions = world.partitions().num_flow_partitions;
+    for (some, partition) in names.chunks(32).zip(0..) {
+        let creations = some.iter().chain(&names[..1]).zip(partition..);
+        let creations = creations.map(|(lane, partition): (_, u16)| {
+            let id = world.execution_id_in(partition % partitions);
+            world.execution().id(&id).lane(lane).create()
+        });
+        for creation in join_all(creations).await {
+            creation?;
+        }
+    }
+    let expected: Vec<LaneId> = names.into_iter().map(LaneId::new).collect();
+    let page = world.list_lanes(None, 5_000).await?;
+    expect!(page.lanes == expected[..1_000], "the first thousand");
+    expect_eq!(
+        page.next_cursor.as_ref(),
+        Some(&expected[999]),
+        "its cursor"
+    );
+    let page = world.list_lanes(page.next_cursor, 5_000).await?;
+    expect_eq!(
+        (page.lanes, page.next_cursor),
+        (expected[1_000..].to_vec(), None),
+        "the rest"
+    );
+    let page = world.list_lanes(None, 300).await?;
+    expect!(page.lanes == expected[..300], "the first three hundred");
+    expect_eq!(
+        page.next_cursor.as_ref(),
+        Some(&expected[299]),
+        "its cursor"
     );
     Ok(())
 }
