@@ -46,7 +46,7 @@ function partition.short(id)
   return string.match(id, '}:(.*)$')
 end
 
-function partition.long(self, short)
+function partition:long(short)
   return '{' .. string.match(self.tag, '{(fp:%d+)}$') .. '}:' .. short
 end
 

@@ -23,7 +23,7 @@ const FAMILY: &str = "ff-case:";
 const LIBRARY: &str = "ff-case:library";
 
 /// Seconds after which a run that has not ended counts as abandoned.
-const LIFETIME: u32 = 3_600;
+const LIFETIME: u32 = 6 * 3_600;
 
 /// Deploys Valkey under prefixes that begin with the run's, and removes their keys at the end.
 #[derive(Clone)]
@@ -64,9 +64,7 @@ impl ValkeyHarness {
             first,
         })
     }
-}
 
-impl ValkeyHarness {
     /// The same, for backends whose library is wrong in one line; it is to be unloaded.
     pub(crate) fn patched(&self, patch: Patch) -> Result<Self, HarnessError> {
         let options = ValkeyOptions::new(&self.server.url).prefix(FAMILY);

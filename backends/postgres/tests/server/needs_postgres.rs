@@ -11,6 +11,7 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Server, Servers};
 use sqlx::{AssertSqlSafe, Executor};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// A server, and the name of a schema that nobody else uses; it goes at the end.
@@ -155,11 +156,7 @@ async fn a_claim_waits_for_a_change_of_what_it_takes() {
         .execute("SELECT 1 FROM ff_exec_core FOR UPDATE")
         .await
         .unwrap();
-    let claiming = tokio::spawn({
-        let backend = Arc::clone(&backend);
-        async move { claim(&backend).await }
-    });
-    until_someone_waits(&backend).await;
+    let claiming = waiting_claim(&backend).await;
     change.commit().await.unwrap();
     assert!(claiming.await.unwrap().is_some(), "the change hid nothing");
     ground.leave(&backend).await;
@@ -176,11 +173,7 @@ async fn a_claim_waits_for_the_claim_of_the_last() {
         let mut other = backend.pool_for_test().begin().await.unwrap();
         let take = "DELETE FROM ff_eligible";
         other.execute(take).await.unwrap();
-        let claiming = tokio::spawn({
-            let backend = Arc::clone(&backend);
-            async move { claim(&backend).await }
-        });
-        until_someone_waits(&backend).await;
+        let claiming = waiting_claim(&backend).await;
         if taken {
             other.commit().await.unwrap();
             assert!(claiming.await.unwrap().is_none(), "it was the last");
@@ -214,11 +207,7 @@ async fn a_claim_that_waits_for_others_holds_nothing() {
         .execute(&mut *other)
         .await
         .unwrap();
-    let claiming = tokio::spawn({
-        let backend = Arc::clone(&backend);
-        async move { claim(&backend).await }
-    });
-    until_someone_waits(&backend).await;
+    let claiming = waiting_claim(&backend).await;
     let left: Vec<String> = sqlx::query_scalar("SELECT execution_id FROM ff_eligible")
         .fetch_all(pool)
         .await
@@ -231,6 +220,16 @@ async fn a_claim_that_waits_for_others_holds_nothing() {
     other.commit().await.unwrap();
     assert!(claiming.await.unwrap().is_none());
     ground.leave(&backend).await;
+}
+
+/// A claim that has come to where it waits.
+async fn waiting_claim(backend: &Arc<PostgresBackend>) -> JoinHandle<Option<Handle>> {
+    let claiming = tokio::spawn({
+        let backend = Arc::clone(backend);
+        async move { claim(&backend).await }
+    });
+    until_someone_waits(backend).await;
+    claiming
 }
 
 /// Returns once a connection of this test's schema waits for a lock.
