@@ -1,4 +1,4 @@
--- The first of the first of each set. Rows that other claims hold are passed over.
+-- The first of the first of each set. Claims of a lane take turns, so no other is about to take it.
 SELECT record, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
 FROM (
     SELECT to_jsonb(e) AS record
@@ -10,7 +10,6 @@ FROM (
             WHERE q.lane_id = $1 AND q.requirements_md5 = md5(wanted.requirements)
             ORDER BY q.priority DESC, q.created_at, q.execution_id
             LIMIT 1
-            FOR UPDATE SKIP LOCKED
         ) head
         ORDER BY head.priority DESC, head.created_at, head.execution_id
         LIMIT 1

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::backend::PostgresBackend;
 use crate::statements::Statements;
-use crate::store::{PostgresStore, failed};
+use crate::store::{PostgresStore, begin, failed};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
@@ -137,7 +137,7 @@ fn check_schema(schema: &str) -> Result<(), OpenError> {
 /// turns.
 pub(crate) async fn migrate(pool: &PgPool, schema: &str) -> Result<PrepareOutcome, StoreError> {
     // The lock goes with the transaction, also if this one is cut off.
-    let mut turn = pool.begin().await.map_err(failed)?;
+    let mut turn = begin(pool, None).await?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(MIGRATION_LOCK)
         .execute(&mut *turn)

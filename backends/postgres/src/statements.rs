@@ -33,7 +33,6 @@ macro_rules! statements {
 
 statements! {
     attempt,
-    await_claims,
     claimable_requirements,
     clock,
     drop_stale,

@@ -15,7 +15,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgArguments, PgPool, PgRow};
 use sqlx::query::Query;
-use sqlx::{Postgres, Row, SqlStr, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Row, SqlStr, Transaction};
 
 use crate::open;
 use crate::statements::Statements;
@@ -53,6 +53,7 @@ impl Store for PostgresStore {
     async fn begin(&self, access: Access) -> Result<PostgresTx> {
         Ok(PostgresTx {
             pool: self.pool.clone(),
+            schema: self.schema.clone(),
             sql: Arc::clone(&self.sql),
             clock: self.clock.clone(),
             access,
@@ -73,6 +74,7 @@ impl Store for PostgresStore {
 /// reads in several never changes between them.
 pub(crate) struct PostgresTx {
     pool: PgPool,
+    schema: String,
     sql: Arc<Statements>,
     clock: Clock,
     access: Access,
@@ -101,7 +103,7 @@ impl PostgresTx {
     async fn locked(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
         let tx = match &mut self.tx {
             Some(tx) => tx,
-            none => none.insert(self.pool.begin().await.map_err(failed)?),
+            none => none.insert(begin(&self.pool, None).await?),
         };
         statement.fetch_all(&mut **tx).await.map_err(failed)
     }
@@ -169,6 +171,24 @@ impl PostgresTx {
         self.flush_if(&[Part::Edges]).await?;
         records("edge", &self.read(statement).await?)
     }
+}
+
+/// Begins a transaction in a task that nobody can give up half-way: the client library would take
+/// the connection for free while the server has it in a transaction. With a `turn` it begins when
+/// no other transaction has that turn; the turn goes with the transaction.
+pub(crate) async fn begin(
+    pool: &PgPool,
+    turn: Option<i64>,
+) -> Result<Transaction<'static, Postgres>> {
+    let begin = match turn {
+        Some(turn) => format!("BEGIN; SELECT pg_advisory_xact_lock({turn})"),
+        None => "BEGIN".to_owned(),
+    };
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
+    begun
+        .map_err(|stopped| StoreError::Failed(stopped.into()))?
+        .map_err(failed)
 }
 
 impl Tx for PostgresTx {
@@ -327,28 +347,19 @@ impl Tx for PostgresTx {
         lane: &LaneId,
         sets: &[BTreeSet<String>],
     ) -> Result<Option<Execution>> {
-        let mut wanted: Vec<String> = sets.iter().map(requirements::join).collect();
-        // All claims take their locks in this order.
-        wanted.sort();
-        let of_sets = |sql: &SqlStr| {
-            sqlx::query(sql.clone())
-                .bind(lane.0.clone())
-                .bind(wanted.clone())
-        };
-        let rows = self.locked(of_sets(&self.sql.first_claimable)).await?;
+        let wanted: Vec<String> = sets.iter().map(requirements::join).collect();
+        let turn = turn_of(&self.schema, lane);
+        if self.tx.is_none() {
+            self.tx = Some(begin(&self.pool, Some(turn)).await?);
+        }
+        let first = sqlx::query(self.sql.first_claimable.clone());
+        let rows = self.locked(first.bind(lane.0.clone()).bind(wanted)).await?;
         match self.execution_of(&rows)? {
             Some(execution) if execution.is_claimable() => return Ok(Some(execution)),
-            Some(stale) => {
-                self.locked(of(&self.sql.drop_stale, &stale.id)).await?;
-                self.release().await?;
-            }
-            None => {
-                // Whether the claims under way leave something is known when they are decided. Whoever
-                // waits for them holds nothing that they may wait for.
-                self.release().await?;
-                self.read(of_sets(&self.sql.await_claims)).await?;
-            }
+            Some(stale) => drop(self.locked(of(&self.sql.drop_stale, &stale.id)).await?),
+            None => {}
         }
+        self.release().await?;
         Ok(None)
     }
 
@@ -420,6 +431,14 @@ fn idempotency_digest(partition: u16, namespace: &Namespace, key: &str) -> Strin
     let namespace = namespace.as_str();
     let text = format!("{partition}:{}:{namespace}:{key}", namespace.len());
     format!("{:x}", Sha256::digest(text))
+}
+
+/// The turn that claims of a lane take, so that none passes over what another is about to take and
+/// then leaves (SYS-035).
+fn turn_of(schema: &str, lane: &LaneId) -> i64 {
+    let digest = Sha256::digest(format!("{}:{schema}:{lane}", schema.len()));
+    let (first, _) = digest.split_at(8);
+    i64::from_be_bytes(first.try_into().expect("eight bytes"))
 }
 
 fn get<'r, T>(row: &'r PgRow, name: &str) -> Result<T>

@@ -8,6 +8,7 @@ use ff_conformance::plain_execution;
 use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, PrepareOutcome};
 use ff_core::contracts::CreateExecutionArgs;
 use ff_core::engine_backend::EngineBackend;
+use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Server, Servers};
 use sqlx::{AssertSqlSafe, Executor};
@@ -171,8 +172,9 @@ async fn a_claim_waits_for_the_claim_of_the_last() {
     for taken in [true, false] {
         // As a claim does until it is decided.
         let mut other = backend.pool_for_test().begin().await.unwrap();
-        let take = "DELETE FROM ff_eligible";
-        other.execute(take).await.unwrap();
+        let take = "UPDATE ff_exec_core SET eligibility_state = 'blocked_by_dependencies'; \
+                    DELETE FROM ff_eligible";
+        other.execute(sqlx::raw_sql(take)).await.unwrap();
         let claiming = waiting_claim(&backend).await;
         if taken {
             other.commit().await.unwrap();
@@ -187,38 +189,33 @@ async fn a_claim_waits_for_the_claim_of_the_last() {
 }
 
 #[tokio::test]
-async fn a_claim_that_waits_for_others_holds_nothing() {
+async fn a_claim_that_is_given_up_hides_nothing() {
     let ground = Ground::new().await;
     let backend = ground.open().await;
     backend.prepare().await.unwrap();
-    let (first, second) = (execution(), execution());
-    let ids = [&first, &second].map(|args| args.execution_id.to_string());
-    for args in [first, second] {
+    let (mut first, second) = (execution(), execution());
+    first.priority = 5;
+    for args in [first.clone(), second] {
         backend.create_execution(args).await.unwrap();
     }
-    // Both places are stale now, and another claim holds one of them.
-    let pool = backend.pool_for_test();
-    pool.execute("UPDATE ff_exec_core SET eligibility_state = 'blocked_by_dependencies'")
-        .await
-        .unwrap();
-    let mut other = pool.begin().await.unwrap();
-    sqlx::query("SELECT 1 FROM ff_eligible WHERE execution_id = $1 FOR UPDATE")
-        .bind(&ids[1])
-        .execute(&mut *other)
-        .await
-        .unwrap();
-    let claiming = waiting_claim(&backend).await;
-    let left: Vec<String> = sqlx::query_scalar("SELECT execution_id FROM ff_eligible")
-        .fetch_all(pool)
-        .await
-        .unwrap();
+    // As a tag does while it is being set.
+    let mut change = backend.pool_for_test().begin().await.unwrap();
+    let hold = "SELECT 1 FROM ff_exec_core WHERE priority = 5 FOR UPDATE";
+    change.execute(hold).await.unwrap();
+    let given_up = waiting_claim(&backend).await;
+    let claiming = tokio::spawn({
+        let backend = Arc::clone(&backend);
+        async move { claim(&backend).await }
+    });
+    given_up.abort();
+    change.commit().await.unwrap();
+    assert!(claiming.await.unwrap().is_some());
+    let state = backend.read_execution_state(&first.execution_id).await;
     assert_eq!(
-        left,
-        ids[1..],
-        "the stale place is given up before it waits"
+        state.unwrap(),
+        Some(PublicState::Active),
+        "the first goes first"
     );
-    other.commit().await.unwrap();
-    assert!(claiming.await.unwrap().is_none());
     ground.leave(&backend).await;
 }
 
@@ -248,4 +245,33 @@ async fn until_someone_waits(backend: &PostgresBackend) {
         }
         assert!(begun.elapsed() < Duration::from_secs(10), "nobody waits");
     }
+}
+
+/// Wherever a call is given up, its connection serves the next as if nothing had happened.
+#[tokio::test]
+async fn a_call_that_is_given_up_leaves_no_transaction_open() {
+    let ground = Ground::new().await;
+    let options = PostgresOptions::new(&ground.server.url).schema(&ground.schema);
+    let backend = options.connections(1).open().await.unwrap();
+    backend.prepare().await.unwrap();
+    let args = execution();
+    backend.create_execution(args.clone()).await.unwrap();
+    for polls in 0..400 {
+        let mut call = Box::pin(backend.set_execution_tag(&args.execution_id, "app.k", "v"));
+        for _ in 0..polls {
+            if futures_util::poll!(&mut call).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(call);
+        // In a transaction, time stands still.
+        let now = || {
+            sqlx::query_scalar::<_, f64>("SELECT extract(epoch FROM now())::float8")
+                .fetch_one(backend.pool_for_test())
+        };
+        let (first, second) = (now().await.unwrap(), now().await.unwrap());
+        assert!(first < second, "a transaction is open after {polls} polls");
+    }
+    ground.leave(&backend).await;
 }
