@@ -69,11 +69,15 @@ impl Store for SqliteStore {
     type Tx = SqliteTx;
 
     async fn begin(&self, access: Access) -> Result<SqliteTx> {
-        let begun = match access {
-            Access::Read => self.reader.begin().await,
+        let (pool, begin) = match access {
+            Access::Read => (self.reader.clone(), "BEGIN"),
             // A write lock from the start, so that what is read stays true until the commit.
-            Access::Write => self.writer.begin_with("BEGIN IMMEDIATE").await,
+            Access::Write => (self.writer.clone(), "BEGIN IMMEDIATE"),
         };
+        // In a task that nobody can give up half-way: a connection that was about to begin is closed
+        // by its pool, and what is held in memory goes with it.
+        let begun = tokio::spawn(async move { pool.begin_with(begin).await }).await;
+        let begun = begun.map_err(|stopped| StoreError::Failed(stopped.into()))?;
         Ok(SqliteTx {
             tx: begun.map_err(failed)?,
             clock: self.clock.clone(),

@@ -248,3 +248,26 @@ async fn rows_that_do_not_decode_are_corrupt() {
         assert_eq!(error.code(), "validation.corruption", "{damage}: {error}");
     }
 }
+
+/// Memory lives as long as its connection, and a connection that a call gave up in some states is
+/// closed.
+#[tokio::test]
+async fn a_call_that_is_given_up_takes_no_memory_with_it() {
+    let backend = memory().await;
+    let args = execution(&[]);
+    backend.create_execution(args.clone()).await.unwrap();
+    for polls in 0..200 {
+        let mut write = Box::pin(backend.set_execution_tag(&args.execution_id, "app.k", "v"));
+        let mut read = Box::pin(backend.describe_execution(&args.execution_id));
+        for _ in 0..polls {
+            let written = futures_util::poll!(&mut write).is_ready();
+            if written || futures_util::poll!(&mut read).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop((write, read));
+        let known = backend.describe_execution(&args.execution_id).await;
+        assert!(known.unwrap().is_some(), "gone after {polls} polls");
+    }
+}
