@@ -7,6 +7,7 @@ use std::pin::Pin;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::generated::Generated;
 use crate::world::World;
 
 /// What a case comes to.
@@ -33,6 +34,8 @@ pub(crate) enum Body {
     Written(fn(World) -> Running),
     /// Made for each method of the trait.
     Gate(ff_core::call::Method),
+    /// Made of many deployments.
+    Generated(Generated),
 }
 
 /// What a case needs beyond a backend.
@@ -64,6 +67,7 @@ impl Case {
         match self.body {
             Body::Written(body) => body(world).await,
             Body::Gate(method) => crate::cases::gate(world, method).await,
+            Body::Generated(_) => unreachable!("the runner gives these a harness, not a world"),
         }
     }
 }

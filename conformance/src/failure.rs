@@ -12,6 +12,8 @@ pub struct Failure {
     /// What was promised, or what happened.
     pub message: String,
     pub differences: Vec<Difference>,
+    /// The calls that led there, a line each, where they are not simply those that were made last.
+    pub story: Vec<String>,
 }
 
 /// One respect in which what was seen is not what was expected.
@@ -28,6 +30,7 @@ impl Failure {
         Self {
             message: message.into(),
             differences: Vec::new(),
+            story: Vec::new(),
         }
     }
 
@@ -36,6 +39,7 @@ impl Failure {
         Self {
             message: message.into(),
             differences: differences(&format!("{expected:#?}"), &format!("{seen:#?}")),
+            story: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a backend author provides.
 
 use std::any::Any;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -30,6 +30,16 @@ pub trait Harness: Send + Sync + 'static {
     /// Called once, when all cases are over: removes what their deployments left with the storage.
     async fn finish(&self) -> Result<(), HarnessError> {
         Ok(())
+    }
+
+    /// Where generated sequences that failed are kept; every later run plays them first.
+    fn regressions(&self) -> Option<PathBuf> {
+        Some(PathBuf::from("regressions"))
+    }
+
+    /// The command that plays a kept sequence again, if there is one.
+    fn replay(&self, _file: &Path) -> Option<String> {
+        None
     }
 
     /// How the backend came by its storage, for the report: `embedded`, `container …`.
@@ -62,6 +72,7 @@ pub struct Deployment {
     pub(crate) clock: Option<ManualClock>,
     pub(crate) partitions: PartitionConfig,
     pub(crate) nemesis: Option<Arc<dyn Nemesis>>,
+    pub(crate) peers: Vec<Arc<dyn EngineBackend>>,
     /// Dropped when the case is over.
     pub(crate) guard: Option<Box<dyn Any + Send>>,
 }
@@ -73,6 +84,7 @@ impl Deployment {
             clock: None,
             partitions: PartitionConfig::default(),
             nemesis: None,
+            peers: Vec::new(),
             guard: None,
         }
     }
@@ -95,6 +107,14 @@ impl Deployment {
     #[must_use]
     pub fn with_nemesis(mut self, nemesis: Arc<dyn Nemesis>) -> Self {
         self.nemesis = Some(nemesis);
+        self
+    }
+
+    /// Other instances of the backend over the same storage and clock, each with a connection of its
+    /// own, as other processes would have. Histories of calls that overlap are spread over all.
+    #[must_use]
+    pub fn with_peers(mut self, peers: Vec<Arc<dyn EngineBackend>>) -> Self {
+        self.peers = peers;
         self
     }
 

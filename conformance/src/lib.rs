@@ -14,6 +14,7 @@ mod case;
 mod cases;
 pub mod deviants;
 mod failure;
+mod generated;
 mod harness;
 mod libtest;
 mod model;
@@ -29,14 +30,15 @@ pub use builders::plain_execution;
 pub use builders::{ExecutionBuilder, Worker};
 pub use case::{Case, Need, Verdict};
 pub use failure::{Difference, Failure};
+pub use generated::{Reach, Recording, RecordingError, Replayed, Step, replay};
 pub use harness::{CaseInfo, Deployment, Harness, HarnessError, Nemesis};
 pub use libtest::run as run_as_test;
-pub use model::{ModelHarness, rerun_by_xtask};
+pub use model::{ModelHarness, kept_by_xtask, replay_by_xtask, rerun_by_xtask};
 pub use observe::Observation;
 pub use registry::{Selection, SelectionError, registry};
 pub use report::{
-    BackendReport, CaseReport, ContractReport, FailureReport, MethodsReport, Report, SCHEMA,
-    Status, Totals,
+    BackendReport, CaseReport, ContractReport, FailureReport, GeneratedReport, MethodsReport,
+    Report, SCHEMA, Status, Totals,
 };
 pub use runner::{Options, Progress, run_backend, skip_backend};
 pub use terminal::{closing_line, failure_text, summary_text};

@@ -11,11 +11,14 @@ use tokio::runtime::Runtime;
 use crate::harness::{Harness, SEED_VARIABLE};
 use crate::registry::registry;
 use crate::report::{CaseReport, Report, Status};
-use crate::runner::{assemble, run_case};
+use crate::runner::{Options, assemble, run_case};
 use crate::terminal::failure_text;
 
 /// The environment variable that asks for a report and says where it goes.
 const REPORT_VARIABLE: &str = "FF_CONFORMANCE_REPORT";
+
+/// Generated sequences at once.
+const AT_ONCE: usize = 8;
 
 /// What could not be found out ends in this code.
 const COULD_NOT_RUN: u8 = 2;
@@ -28,6 +31,11 @@ pub fn run(harness: impl Harness) -> ExitCode {
     let started = Instant::now();
     let seed = std::env::var(SEED_VARIABLE).ok();
     let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let options = Options {
+        seed,
+        jobs: AT_ONCE,
+        ..Options::default()
+    };
     let runtime = match Runtime::new() {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => {
@@ -37,7 +45,7 @@ pub fn run(harness: impl Harness) -> ExitCode {
     };
     let harness: Arc<dyn Harness> = Arc::new(harness);
     let ran = Ran::default();
-    let conclusion = libtest_mimic::run(&arguments, trials(&harness, &runtime, &ran, seed));
+    let conclusion = libtest_mimic::run(&arguments, trials(&harness, &runtime, &ran, options));
 
     if let Some(directory) = std::env::var_os(REPORT_VARIABLE) {
         let reports = std::mem::take(&mut *ran.lock().unwrap_or_else(PoisonError::into_inner));
@@ -55,11 +63,16 @@ pub fn run(harness: impl Harness) -> ExitCode {
     conclusion.exit_code()
 }
 
-fn trials(harness: &Arc<dyn Harness>, runtime: &Arc<Runtime>, ran: &Ran, seed: u64) -> Vec<Trial> {
+fn trials(
+    harness: &Arc<dyn Harness>,
+    runtime: &Arc<Runtime>,
+    ran: &Ran,
+    options: Options,
+) -> Vec<Trial> {
     let trial = |case: crate::case::Case| {
         let (harness, runtime, ran) = (Arc::clone(harness), Arc::clone(runtime), Arc::clone(ran));
         Trial::ignorable_test(case.slug, move || {
-            let report = runtime.block_on(run_case(&harness, &case, seed));
+            let report = runtime.block_on(run_case(&harness, &case, options));
             let outcome = match report.status {
                 Status::Passed => Ok(Completion::Completed),
                 Status::Failed => Err(Failed::from(failure_text(harness.name(), &report, false))),

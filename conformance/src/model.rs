@@ -1,5 +1,6 @@
 //! The model as a backend under test.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -24,6 +25,14 @@ impl Harness for ModelHarness {
         Ok(Deployment::new(Arc::new(backend)).with_clock(clock))
     }
 
+    fn regressions(&self) -> Option<PathBuf> {
+        Some(kept_by_xtask())
+    }
+
+    fn replay(&self, file: &Path) -> Option<String> {
+        Some(replay_by_xtask(self.name(), file))
+    }
+
     fn rerun(&self, slug: &str, seed: u64) -> String {
         rerun_by_xtask(self.name(), slug, seed)
     }
@@ -32,4 +41,14 @@ impl Harness for ModelHarness {
 /// The command that runs a case again on a backend of this project.
 pub fn rerun_by_xtask(backend: &str, slug: &str, seed: u64) -> String {
     format!("cargo xtask conformance {backend} --case {slug} --seed {seed}")
+}
+
+/// The command that plays a kept sequence again on a backend of this project.
+pub fn replay_by_xtask(backend: &str, file: &Path) -> String {
+    format!("cargo xtask replay {} --backend {backend}", file.display())
+}
+
+/// Where this project keeps the sequences that once failed.
+pub fn kept_by_xtask() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions")
 }

@@ -7,6 +7,7 @@ use ff_core::contract::{self, Binds, Level};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Difference;
+use crate::generated::Reach;
 use crate::registry::registry;
 
 /// The JSON Schema that a report obeys.
@@ -66,6 +67,20 @@ pub struct CaseReport {
     pub reason: Option<String>,
     pub millis: u64,
     pub failure: Option<FailureReport>,
+    /// What was generated, where calls were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated: Option<GeneratedReport>,
+}
+
+/// Calls that were generated, and what they reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeneratedReport {
+    /// Sequences or histories.
+    pub runs: usize,
+    /// Calls to the backend, reads that compare included.
+    pub calls: u64,
+    /// How often each method was called, by what it answered: `ok` or the code of a refusal.
+    pub reach: Reach,
 }
 
 /// What there is to say about a failure.

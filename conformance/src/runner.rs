@@ -8,8 +8,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::case::{Case, Need};
+use crate::case::{Body, Case, Need};
 use crate::failure::Failure;
+use crate::generated::{Generation, Outcome, run as run_generated};
 use crate::harness::{Deployment, Harness, HarnessError};
 use crate::report::{BackendReport, CaseReport, FailureReport, Identity, Status, Totals};
 use crate::world::World;
@@ -30,6 +31,20 @@ pub struct Options {
     pub shuffle: bool,
     /// How often each case is run.
     pub repeat: usize,
+    /// How many times as many generated sequences and histories as usual.
+    pub long: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            jobs: 16,
+            shuffle: false,
+            repeat: 1,
+            long: 1,
+        }
+    }
 }
 
 /// Told of each case as it ends.
@@ -55,7 +70,7 @@ pub async fn run_backend(
     });
     let mut reports: Vec<CaseReport> = stream::iter(rounds)
         .map(|(case, seed)| async move {
-            let report = run_case(harness, &case, seed).await;
+            let report = run_case(harness, &case, Options { seed, ..options }).await;
             progress.done(&report);
             report
         })
@@ -113,8 +128,12 @@ async fn identity(harness: &Arc<dyn Harness>, cases: &[Case]) -> Option<Identity
 }
 
 /// Runs one case in a deployment of its own.
-pub(crate) async fn run_case(harness: &Arc<dyn Harness>, case: &Case, seed: u64) -> CaseReport {
-    let started = Instant::now();
+pub(crate) async fn run_case(
+    harness: &Arc<dyn Harness>,
+    case: &Case,
+    options: Options,
+) -> CaseReport {
+    let (started, seed) = (Instant::now(), options.seed);
     let deployed = deploy(harness, case).await;
     let (deployment, second) = match deployed {
         Ok(deployed) => deployed,
@@ -126,6 +145,24 @@ pub(crate) async fn run_case(harness: &Arc<dyn Harness>, case: &Case, seed: u64)
     if let Some(missing) = missing(case, &deployment) {
         let reason = format!("the deployment has no {missing}");
         return report(case, Status::Skipped, Some(reason), millis(started));
+    }
+    if let Body::Generated(generated) = case.body {
+        let run = run_generated(generated, harness, case, &deployment, options);
+        let Generation {
+            outcome,
+            report: made,
+        } = run.await;
+        let report = match outcome {
+            Outcome::Passed => report(case, Status::Passed, None, millis(started)),
+            Outcome::Unsupported(reason) => {
+                report(case, Status::Unsupported, Some(reason), millis(started))
+            }
+            Outcome::Failed(failure) => failed(harness, case, seed, failure, Vec::new(), started),
+        };
+        return CaseReport {
+            generated: made,
+            ..report
+        };
     }
     let drawn = case_seed(seed, case.slug);
     let elsewhere = second
@@ -206,11 +243,15 @@ fn failed(
     started: Instant,
 ) -> CaseReport {
     let tail = story.len().saturating_sub(STORY);
+    let story = match failure.story {
+        told if told.is_empty() => story[tail..].to_vec(),
+        told => told,
+    };
     CaseReport {
         failure: Some(FailureReport {
             message: failure.message.clone(),
             differences: failure.differences,
-            story: story[tail..].to_vec(),
+            story,
             rerun: harness.rerun(case.slug, seed),
         }),
         ..report(case, Status::Failed, Some(failure.message), millis(started))
@@ -226,6 +267,7 @@ fn report(case: &Case, status: Status, reason: Option<String>, millis: u64) -> C
         reason,
         millis,
         failure: None,
+        generated: None,
     }
 }
 

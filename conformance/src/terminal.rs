@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::time::Duration;
 
 use ff_core::contract;
 use owo_colors::{OwoColorize, Style};
 
 use crate::failure::Difference;
+use crate::generated::Reach;
 use crate::registry::registry;
 use crate::report::{BackendReport, CaseReport, Report, Status, Totals};
 
@@ -26,6 +28,7 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
     }
     text += &reasons(&report.backends);
     text += &servers(&report.backends);
+    text += &generated(&report.backends);
     let rows: Vec<_> = report.backends.iter().flat_map(rows).collect();
     let name = rows
         .iter()
@@ -193,6 +196,48 @@ fn servers(backends: &[BackendReport]) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
+    text
+}
+
+/// How much was generated, and what it reached.
+fn generated(backends: &[BackendReport]) -> String {
+    let mut text = String::new();
+    let mut sum = Reach::default();
+    for backend in backends {
+        for case in &backend.cases {
+            let Some(made) = &case.generated else {
+                continue;
+            };
+            let what = case.slug.rsplit('.').next().unwrap_or_default();
+            let methods = made.reach.methods().count();
+            let refusals: BTreeSet<&String> = made.reach.codes().collect();
+            let _ = writeln!(
+                text,
+                "{}: {} {what}, {} calls of {methods} methods with {} different refusals, {:.1} s",
+                backend.name,
+                made.runs,
+                made.calls,
+                refusals.len(),
+                Duration::from_millis(case.millis).as_secs_f64()
+            );
+            sum.add(made.reach.clone());
+        }
+    }
+    if text.is_empty() {
+        return text;
+    }
+    text += "reached, all together:\n";
+    for (method, answers) in sum.methods() {
+        let answers = answers
+            .iter()
+            .map(|(answer, count)| format!("{answer} {count}"));
+        let line = format!("{method}: {}", answers.collect::<Vec<_>>().join(", "));
+        let options = textwrap::Options::new(WIDTH)
+            .initial_indent("  ")
+            .subsequent_indent("      ");
+        let _ = writeln!(text, "{}", textwrap::fill(&line, options));
+    }
+    text.push('\n');
     text
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ff_conformance::deviants::{all, hunt};
+use ff_conformance::deviants::{all, hunt, seen_by};
 use ff_conformance::{Options, registry};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -12,6 +12,7 @@ async fn no_deviant_survives_and_no_case_is_idle() {
         jobs: 16,
         shuffle: true,
         repeat: 1,
+        long: 1,
     };
     let mut surviving = Vec::new();
     let mut idle: BTreeSet<&str> = registry().iter().map(|case| case.slug).collect();
@@ -28,4 +29,20 @@ async fn no_deviant_survives_and_no_case_is_idle() {
     }
     assert_eq!(surviving, Vec::<String>::new());
     assert_eq!(idle, BTreeSet::new(), "cases that fail on no deviant");
+}
+
+/// Generated calls are there for these: no case that somebody wrote sees them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_breaks_only_in_generated_calls_is_seen_by_nothing_else() {
+    let mut cases = registry();
+    cases.retain(|case| !case.slug.starts_with("system.generated."));
+    let generated = ["SYS-034", "SYS-035"];
+    let rare = all().into_iter().filter(|d| generated.contains(&d.breaks));
+    let rare: Vec<_> = rare.collect();
+    assert!(rare.len() >= 10, "{}", rare.len());
+    for deviant in rare {
+        let seen = seen_by(deviant, &cases, Options::default()).await;
+        let slugs: Vec<_> = seen.iter().map(|case| &case.slug).collect();
+        assert!(slugs.is_empty(), "{} is seen by {slugs:?}", deviant.name);
+    }
 }

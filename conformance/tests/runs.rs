@@ -29,6 +29,7 @@ const OPTIONS: Options = Options {
     jobs: 16,
     shuffle: false,
     repeat: 1,
+    long: 1,
 };
 
 async fn run(harness: impl Harness, cases: &[Case], options: Options) -> BackendReport {

@@ -6,8 +6,10 @@
 mod memory;
 mod mock;
 mod script;
+mod snapshot;
 
-pub use ff_transactional::{Execution, Settings};
+pub use ff_transactional::{Edge, EdgeState, Execution, Flow, Settings};
 pub use memory::{MemoryStore, Tamper};
 pub use mock::{MockBackend, Model};
 pub use script::{Expectation, Unmet};
+pub use snapshot::Snapshot;

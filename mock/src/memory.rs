@@ -8,11 +8,12 @@ use ff_core::backend::{Namespace, PrepareOutcome};
 use ff_core::clock::Clock;
 use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use ff_transactional::{
-    Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, OrderKey, Store,
+    Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, Minted, OrderKey, Store,
     StoreError, Tx,
 };
 use imbl::{HashMap, OrdMap, OrdSet, Vector};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use uuid::Uuid;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -24,22 +25,26 @@ pub type Tamper = Arc<dyn Fn(Option<&Execution>, &mut Execution) + Send + Sync>;
 pub struct MemoryStore {
     clock: Clock,
     tamper: Option<Tamper>,
+    /// Where claims look; everywhere if not given.
+    partition: Option<u16>,
+    /// Whether the same calls lead to the same ids.
+    repeatable: bool,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Clone, Default)]
-struct State {
-    executions: OrdMap<ExecutionId, Execution>,
-    payloads: HashMap<ExecutionId, Arc<[u8]>>,
-    results: HashMap<ExecutionId, Arc<[u8]>>,
-    tags: HashMap<ExecutionId, BTreeMap<String, String>>,
+pub(crate) struct State {
+    pub(crate) executions: OrdMap<ExecutionId, Execution>,
+    pub(crate) payloads: OrdMap<ExecutionId, Arc<[u8]>>,
+    pub(crate) results: OrdMap<ExecutionId, Arc<[u8]>>,
+    pub(crate) tags: OrdMap<ExecutionId, BTreeMap<String, String>>,
     attempts: HashMap<(ExecutionId, u32), Attempt>,
-    idempotency: HashMap<(u16, Namespace, String), (ExecutionId, TimestampMs)>,
-    lanes: OrdSet<LaneId>,
-    claimable: OrdMap<(LaneId, BTreeSet<String>), OrdSet<OrderKey>>,
-    flows: HashMap<FlowId, Flow>,
-    members: OrdSet<(FlowId, ExecutionId)>,
-    edges: HashMap<(FlowId, EdgeId), Edge>,
+    pub(crate) idempotency: OrdMap<(u16, Namespace, String), (ExecutionId, TimestampMs)>,
+    pub(crate) lanes: OrdSet<LaneId>,
+    pub(crate) claimable: OrdMap<(LaneId, BTreeSet<String>), OrdSet<OrderKey>>,
+    pub(crate) flows: OrdMap<FlowId, Flow>,
+    pub(crate) members: OrdSet<(FlowId, ExecutionId)>,
+    pub(crate) edges: OrdMap<(FlowId, EdgeId), Edge>,
     edges_from: OrdSet<(FlowId, ExecutionId, EdgeId)>,
     edges_to: OrdSet<(FlowId, ExecutionId, EdgeId)>,
     completions: Vector<CompletionRecord>,
@@ -51,8 +56,27 @@ impl MemoryStore {
         Self {
             clock: clock.into(),
             tamper: None,
+            partition: None,
+            repeatable: false,
             state: Arc::default(),
         }
+    }
+
+    /// A store that holds this already, mints the same ids for the same calls, and whose claims
+    /// look in this partition only, if one is given.
+    pub(crate) fn holding(state: State, clock: Clock, partition: Option<u16>) -> Self {
+        Self {
+            clock,
+            tamper: None,
+            partition,
+            repeatable: true,
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// What it holds now.
+    pub(crate) async fn state(&self) -> State {
+        self.state.lock().await.clone()
     }
 
     /// A store that changes executions as they are written.
@@ -95,6 +119,8 @@ impl Store for MemoryStore {
             committed,
             clock: self.clock.clone(),
             tamper: self.tamper.clone(),
+            partition: self.partition,
+            repeatable: self.repeatable,
         })
     }
 
@@ -109,9 +135,21 @@ pub struct MemoryTx {
     draft: State,
     clock: Clock,
     tamper: Option<Tamper>,
+    partition: Option<u16>,
+    repeatable: bool,
 }
 
 impl MemoryTx {
+    /// The first of the claimable executions with these requirements, where claims look.
+    fn first_of(&self, lane: &LaneId, requirements: &BTreeSet<String>) -> Option<&OrderKey> {
+        let set = (lane.clone(), requirements.clone());
+        let keys = self.draft.claimable.get(&set)?;
+        match self.partition {
+            None => keys.get_min(),
+            Some(partition) => keys.iter().find(|(_, _, id)| id.partition() == partition),
+        }
+    }
+
     /// Writes the record, with the indexes that follow from it.
     fn put(&mut self, execution: &Execution) {
         let mut execution = execution.clone();
@@ -148,7 +186,7 @@ impl MemoryTx {
         flow: &FlowId,
         member: &ExecutionId,
     ) -> Vec<Edge> {
-        let first = (*flow, member.clone(), EdgeId::from_uuid(uuid::Uuid::nil()));
+        let first = (*flow, member.clone(), EdgeId::from_uuid(Uuid::nil()));
         index
             .range(first..)
             .take_while(|(of, end, _)| of == flow && end == member)
@@ -165,6 +203,14 @@ impl Tx for MemoryTx {
 
     async fn now(&mut self) -> Result<TimestampMs> {
         Ok(self.clock.now())
+    }
+
+    fn mint(&mut self, of: &ExecutionId, what: Minted, number: u64) -> Uuid {
+        if self.repeatable {
+            let name = format!("{of} {} {number}", <&str>::from(what));
+            return Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+        }
+        Uuid::new_v4()
     }
 
     async fn execution(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
@@ -253,7 +299,7 @@ impl Tx for MemoryTx {
     ) -> Result<Vec<ExecutionId>> {
         let start = match cursor {
             Some(cursor) => cursor.clone(),
-            None => ExecutionId::from_parts(partition, uuid::Uuid::nil()),
+            None => ExecutionId::from_parts(partition, Uuid::nil()),
         };
         let ids = self.draft.executions.range(start..).map(|(id, _)| id);
         Ok(ids
@@ -285,6 +331,7 @@ impl Tx for MemoryTx {
         Ok(sets
             .take_while(|(of, _)| of == lane)
             .map(|(_, requirements)| requirements.clone())
+            .filter(|requirements| self.first_of(lane, requirements).is_some())
             .collect())
     }
 
@@ -293,11 +340,7 @@ impl Tx for MemoryTx {
         lane: &LaneId,
         sets: &[BTreeSet<String>],
     ) -> Result<Option<Execution>> {
-        let claimable = &self.draft.claimable;
-        let first = sets
-            .iter()
-            .filter_map(|set| claimable.get(&(lane.clone(), set.clone()))?.get_min())
-            .min();
+        let first = sets.iter().filter_map(|set| self.first_of(lane, set)).min();
         Ok(first.and_then(|(_, _, id)| self.draft.executions.get(id).cloned()))
     }
 
@@ -311,7 +354,7 @@ impl Tx for MemoryTx {
     }
 
     async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
-        let first = (*flow, ExecutionId::from_parts(0, uuid::Uuid::nil()));
+        let first = (*flow, ExecutionId::from_parts(0, Uuid::nil()));
         let members = self.draft.members.range(first..);
         Ok(members
             .take_while(|(of, _)| of == flow)

@@ -69,6 +69,19 @@ macro_rules! define {
                 }
             }
 
+            /// The handle among its arguments, if it takes one.
+            pub fn handle_mut(&mut self) -> Option<&mut Handle> {
+                match self {
+                    $(Self::$variant { $($arg),* } => {
+                        $(if let Some(handle) = handle_named!($arg $arg) {
+                            return Some(handle);
+                        })*
+                        None
+                    })*
+                    $(Self::$svariant { .. } => None,)*
+                }
+            }
+
             /// Makes the call.
             pub async fn send(&self, backend: &dyn EngineBackend) -> Result<Reply, EngineError> {
                 match self {
@@ -126,6 +139,17 @@ macro_rules! define {
             }
         }
     };
+}
+
+/// The argument, if the table calls it `handle`.
+macro_rules! handle_named {
+    (handle $argument:ident) => {
+        Some($argument)
+    };
+    ($other:ident $argument:ident) => {{
+        let _ = $argument;
+        None
+    }};
 }
 
 with_methods!(define);

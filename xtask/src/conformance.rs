@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// Runs each case this often
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: usize,
+    /// This many times as many generated sequences and histories as usual
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    long: usize,
     /// Shows the cases instead of running them
     #[arg(long)]
     list: bool,
@@ -115,6 +118,7 @@ async fn run_suite(
         jobs: arguments.jobs,
         shuffle: arguments.shuffle,
         repeat: arguments.repeat,
+        long: arguments.long,
     };
     let chosen = match arguments.backends.as_slice() {
         [] => &Backend::ALL,

@@ -5,6 +5,7 @@ mod conformance;
 mod deviants;
 mod matrix;
 mod progress;
+mod replay;
 mod servers;
 mod test;
 
@@ -35,6 +36,8 @@ enum Command {
     Matrix,
     /// Keeps a Valkey and a Postgres for a working session
     Servers(servers::Arguments),
+    /// Plays a sequence of calls again that a run has kept
+    Replay(replay::Arguments),
     /// Runs the suite on backends that are wrong on purpose, and shows which case caught each
     Deviants(deviants::Arguments),
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Matrix => matrix::run(),
         Command::Servers(arguments) => servers::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Deviants(arguments) => deviants::run(&arguments),
     };
     match outcome {

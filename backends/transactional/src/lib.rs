@@ -20,5 +20,5 @@ pub use record::{
     Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeState, Execution, Flow, Lease,
     LeaseEventKind, LeaseRecord, OrderKey,
 };
-pub use store::{Access, Store, StoreError, Tx};
+pub use store::{Access, Minted, Store, StoreError, Tx};
 pub use waiting::WaitingClaims;

@@ -5,6 +5,7 @@ use std::future::Future;
 
 use ff_core::backend::{Namespace, PrepareOutcome};
 use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use uuid::Uuid;
 
 use crate::record::{Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord};
 
@@ -13,6 +14,14 @@ use crate::record::{Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecor
 pub enum Access {
     Read,
     Write,
+}
+
+/// What ids are minted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Minted {
+    Lease,
+    Attempt,
 }
 
 /// Why a storage did not do what it was asked.
@@ -54,6 +63,12 @@ pub trait Tx: Send {
 
     /// The storage's clock, now.
     fn now(&mut self) -> impl Future<Output = Result<TimestampMs>> + Send;
+
+    /// The id of the execution's lease or attempt with this number. Numbers are not used again, so
+    /// ids need not be random where no two deployments can meet.
+    fn mint(&mut self, _of: &ExecutionId, _what: Minted, _number: u64) -> Uuid {
+        Uuid::new_v4()
+    }
 
     /// The execution, locked against other writers if this transaction may write.
     fn execution(

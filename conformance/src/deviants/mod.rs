@@ -5,10 +5,13 @@ mod attempts;
 mod executions;
 mod flows;
 mod leases;
+mod races;
+mod rare;
 mod reads;
 mod system;
 mod tampering;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -66,6 +69,8 @@ pub fn all() -> Vec<Deviant> {
         leases::DEVIANTS,
         attempts::DEVIANTS,
         flows::DEVIANTS,
+        rare::DEVIANTS,
+        races::DEVIANTS,
     ]
     .concat()
 }
@@ -80,10 +85,24 @@ pub fn unbroken() -> Vec<&'static str> {
         .collect()
 }
 
+/// How many times as much is generated on the model as on other backends.
+const ON_THE_MODEL: usize = 5;
+
 /// Runs the cases that name the deviant's clause on it.
 pub async fn hunt(deviant: Deviant, options: Options) -> Fate {
     let harness = Arc::new(DeviantHarness(deviant));
+    // The model answers fast enough to be asked more.
+    let options = Options {
+        long: options.long * ON_THE_MODEL,
+        ..options
+    };
     hunt_on(harness, deviant.breaks, deviant.how, options).await
+}
+
+/// The cases that fail on the deviant, whatever clauses they name.
+pub async fn seen_by(deviant: Deviant, cases: &[Case], options: Options) -> Vec<CaseReport> {
+    let harness: Arc<dyn Harness> = Arc::new(DeviantHarness(deviant));
+    failing(&harness, cases, options).await
 }
 
 /// Runs the cases that name the clause on a backend that is wrong in some way; the harness's name is
@@ -98,17 +117,18 @@ pub async fn hunt_on(
         .into_iter()
         .filter(|case| case.clauses.contains(&breaks))
         .collect();
-    let report = run_backend(&harness, &cases, options, &Silent).await;
-    let failed = report
-        .cases
-        .into_iter()
-        .filter(|case| case.status == Status::Failed);
     Fate {
         name: harness.name().to_owned(),
         breaks,
         how,
-        killed_by: failed.collect(),
+        killed_by: failing(&harness, &cases, options).await,
     }
+}
+
+async fn failing(harness: &Arc<dyn Harness>, cases: &[Case], options: Options) -> Vec<CaseReport> {
+    let report = run_backend(harness, cases, options, &Silent).await;
+    let failed = |case: &CaseReport| case.status == Status::Failed;
+    report.cases.into_iter().filter(failed).collect()
 }
 
 struct Silent;
@@ -129,6 +149,11 @@ impl Harness for DeviantHarness {
         let clock = ManualClock::new();
         let backend = (self.0.make)().deploy(&clock);
         Ok(Deployment::new(Arc::new(backend)).with_clock(clock))
+    }
+
+    /// What is wrong on purpose is not kept.
+    fn regressions(&self) -> Option<PathBuf> {
+        None
     }
 
     fn rerun(&self, _: &str, seed: u64) -> String {

@@ -16,7 +16,7 @@ use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::types::{ExecutionId, LaneId, MAX_INTEGER, TimestampMs};
 
 use super::tampering::{
-    Answer, Tampering, answer, around, call, capabilities, handle_of, label, payload_of, write,
+    Answer, Tampering, answer, around, call, capabilities, label, payload_of, write,
 };
 use super::{Deviant, deviant};
 
@@ -180,8 +180,20 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         }))
     ),
     deviant!(
-        "hooks-complain",
+        "tags-nobody",
         "SYS-016",
+        "Takes tags for what is not there.",
+        answer(|call, answer| {
+            if matches!(call, Call::SetExecutionTag { .. })
+                && matches!(answer, Err(EngineError::NotFound { .. }))
+            {
+                *answer = Ok(Reply::SetExecutionTag(()));
+            }
+        })
+    ),
+    deviant!(
+        "hooks-complain",
+        "SYS-036",
         "Refuses scanner hooks on what is gone.",
         around(|subject, call| Box::pin(async move {
             if let Call::MarkLeaseExpiredIfDue { execution_id, .. } = &call
@@ -260,7 +272,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-025",
         "Takes handles for its own whatever their tag.",
         call(|call| {
-            if let Some(handle) = handle_of(call) {
+            if let Some(handle) = call.handle_mut() {
                 handle.backend = BackendTag::Mock;
             }
         })
@@ -270,7 +282,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-026",
         "Takes a suspension's handle for a lease's.",
         call(|call| {
-            if let Some(handle) = handle_of(call) {
+            if let Some(handle) = call.handle_mut() {
                 handle.kind = HandleKind::Fresh;
             }
         })
@@ -424,7 +436,10 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-026",
         "Does not know resumed handles.",
         answer(|call, answer| {
-            if handle_of(&mut call.clone()).is_some_and(|handle| handle.kind == HandleKind::Resumed)
+            if call
+                .clone()
+                .handle_mut()
+                .is_some_and(|handle| handle.kind == HandleKind::Resumed)
             {
                 *answer = Err(EngineError::State(StateKind::AlreadySuspended));
             }
@@ -521,7 +536,7 @@ fn mends_handles() -> Tampering {
     let last: std::sync::Arc<Mutex<Option<Handle>>> = std::sync::Arc::default();
     let kept = std::sync::Arc::clone(&last);
     call(move |call| {
-        if let (Some(handle), Ok(last)) = (handle_of(call), last.lock())
+        if let (Some(handle), Ok(last)) = (call.handle_mut(), last.lock())
             && HandlePayload::open(BackendTag::Mock, handle).is_err()
             && let Some(good) = &*last
         {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ff_core::backend::{BackendTag, Handle, HandlePayload};
+use ff_core::backend::{BackendTag, HandlePayload};
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::clock::ManualClock;
@@ -181,20 +181,8 @@ impl Dispatch for Subject {
     }
 }
 
-/// The handle of a call under a lease.
-pub(super) fn handle_of(call: &mut Call) -> Option<&mut Handle> {
-    match call {
-        Call::Renew { handle }
-        | Call::Progress { handle, .. }
-        | Call::Complete { handle, .. }
-        | Call::Fail { handle, .. }
-        | Call::Cancel { handle, .. } => Some(handle),
-        _ => None,
-    }
-}
-
 /// What the handle of a call under a lease carries.
 pub(super) fn payload_of(call: &Call) -> Option<HandlePayload> {
-    let handle = handle_of(&mut call.clone())?.clone();
+    let handle = call.clone().handle_mut()?.clone();
     HandlePayload::open(BackendTag::Mock, &handle).ok()
 }

@@ -27,8 +27,7 @@ pub(super) async fn run_some(harness: Arc<dyn Harness>) {
     let options = Options {
         seed: 1,
         jobs: 8,
-        shuffle: false,
-        repeat: 1,
+        ..Options::default()
     };
     let report = run_backend(&harness, &cases, options, &Silent).await;
     assert_eq!(report.totals.failed, 0);

@@ -1,10 +1,13 @@
 //! Postgres, in a schema for each case out of a pool of warm ones.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ff_backend_postgres::PostgresOptions;
-use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, rerun_by_xtask};
+use ff_conformance::{
+    CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, replay_by_xtask, rerun_by_xtask,
+};
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
 use ff_provision::Server;
@@ -109,12 +112,14 @@ impl Harness for PostgresHarness {
         if let Some(patch) = self.patch {
             options = options.patch(patch);
         }
-        let backend = options.over(slot.pool.clone())?;
+        let backend = options.clone().over(slot.pool.clone())?;
+        let peer = options.over(slot.pool.clone())?;
         let returned = Returned {
             slot: Some(slot),
             to: Arc::clone(&self.warm),
         };
         Ok(Deployment::new(backend)
+            .with_peers(vec![peer])
             .with_clock(clock)
             .with_guard(returned))
     }
@@ -141,6 +146,14 @@ impl Harness for PostgresHarness {
 
     fn rerun(&self, slug: &str, seed: u64) -> String {
         rerun_by_xtask(self.name(), slug, seed)
+    }
+
+    fn regressions(&self) -> Option<PathBuf> {
+        Some(kept_by_xtask())
+    }
+
+    fn replay(&self, file: &Path) -> Option<String> {
+        Some(replay_by_xtask(self.name(), file))
     }
 }
 

@@ -1,10 +1,14 @@
 //! SQLite, on a file for each case.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use ff_backend_sqlite::SqliteOptions;
-use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, rerun_by_xtask};
+use ff_conformance::{
+    CaseInfo, Deployment, Harness, HarnessError, Need, kept_by_xtask, replay_by_xtask,
+    rerun_by_xtask,
+};
 use ff_core::clock::ManualClock;
 use ff_core::partition::PartitionConfig;
 use tempfile::TempDir;
@@ -32,23 +36,32 @@ impl Harness for SqliteHarness {
         Backend::Sqlite.name()
     }
 
-    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+    async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let path = self.directory.path().join(format!("{number}.db"));
         let clock = ManualClock::new();
         let partitions = PartitionConfig::default();
-        let backend = SqliteOptions::new(format!("file:{}", path.display()))
+        let options = SqliteOptions::new(format!("file:{}", path.display()))
             .clock(clock.clone())
             .partitions(partitions)
-            .dev_mode()
-            .open()
-            .await?;
-        Ok(Deployment::new(backend)
-            .with_clock(clock)
-            .with_partitions(partitions))
+            .dev_mode();
+        let backend = options.clone().open().await?;
+        let mut deployment = Deployment::new(backend).with_partitions(partitions);
+        if case.needs.contains(&Need::Concurrency) {
+            deployment = deployment.with_peers(vec![options.open().await?]);
+        }
+        Ok(deployment.with_clock(clock))
     }
 
     fn rerun(&self, slug: &str, seed: u64) -> String {
         rerun_by_xtask(self.name(), slug, seed)
+    }
+
+    fn regressions(&self) -> Option<PathBuf> {
+        Some(kept_by_xtask())
+    }
+
+    fn replay(&self, file: &Path) -> Option<String> {
+        Some(replay_by_xtask(self.name(), file))
     }
 }

@@ -1,12 +1,15 @@
 //! Valkey, under a key prefix for each case.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use ferriskey::Client;
 use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
-use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, rerun_by_xtask};
+use ff_conformance::{
+    CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, replay_by_xtask, rerun_by_xtask,
+};
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
@@ -34,15 +37,16 @@ pub(crate) struct ValkeyHarness {
     deployments: Arc<AtomicU64>,
     /// A backend whose connection all others share.
     first: Arc<ValkeyBackend>,
+    /// The connection of their peers.
+    second: Arc<ValkeyBackend>,
 }
 
 impl ValkeyHarness {
     pub(crate) async fn new(server: Arc<Server>) -> Result<Self, HarnessError> {
         let run = Uuid::new_v4().simple().to_string();
-        let first = ValkeyOptions::new(&server.url)
-            .prefix(FAMILY)
-            .open()
-            .await?;
+        let options = ValkeyOptions::new(&server.url).prefix(FAMILY);
+        let first = options.clone().open().await?;
+        let second = options.open().await?;
         remove_abandoned(first.client_for_test()).await?;
         first
             .client_for_test()
@@ -62,6 +66,7 @@ impl ValkeyHarness {
             run,
             deployments: Arc::default(),
             first,
+            second,
         })
     }
 
@@ -97,8 +102,11 @@ impl Harness for ValkeyHarness {
         if let Some(patch) = self.patch {
             options = options.patch(patch);
         }
-        let backend = options.over(self.first.client_for_test().clone())?;
-        Ok(Deployment::new(backend).with_clock(clock))
+        let backend = options.clone().over(self.first.client_for_test().clone())?;
+        let peer = options.over(self.second.client_for_test().clone())?;
+        Ok(Deployment::new(backend)
+            .with_peers(vec![peer])
+            .with_clock(clock))
     }
 
     async fn finish(&self) -> Result<(), HarnessError> {
@@ -123,6 +131,14 @@ impl Harness for ValkeyHarness {
 
     fn rerun(&self, slug: &str, seed: u64) -> String {
         rerun_by_xtask(self.name(), slug, seed)
+    }
+
+    fn regressions(&self) -> Option<PathBuf> {
+        Some(kept_by_xtask())
+    }
+
+    fn replay(&self, file: &Path) -> Option<String> {
+        Some(replay_by_xtask(self.name(), file))
     }
 }
 

@@ -38,9 +38,7 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
     let started = Instant::now();
     let options = Options {
         seed: arguments.seed,
-        jobs: 16,
-        shuffle: false,
-        repeat: 1,
+        ..Options::default()
     };
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|n| n == name);
     let deviants: Vec<_> = all()

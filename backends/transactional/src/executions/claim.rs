@@ -9,7 +9,7 @@ use ff_core::types::{AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseFence, L
 use super::create::later;
 use crate::engine::Rule;
 use crate::record::{Attempt, CurrentAttempt, Execution, Lease, LeaseEventKind, LeaseRecord};
-use crate::store::Tx;
+use crate::store::{Minted, Tx};
 
 /// Takes the first execution of the lane that the worker qualifies for (CLM-001, CLM-002). There is
 /// none only if at one instant nothing claimable had requirements that the worker meets.
@@ -46,12 +46,13 @@ async fn start<T: Tx>(
         AttemptState::PendingReplayAttempt => AttemptType::Replay,
         _ => AttemptType::Initial,
     };
+    let (number, epoch) = (execution.total_attempts, execution.epoch.next());
     let attempt = CurrentAttempt {
-        id: AttemptId::new(),
-        index: AttemptIndex::new(execution.total_attempts),
+        id: AttemptId::from_uuid(tx.mint(&execution.id, Minted::Attempt, number.into())),
+        index: AttemptIndex::new(number),
     };
     let lease = Lease {
-        id: LeaseId::new(),
+        id: LeaseId::from_uuid(tx.mint(&execution.id, Minted::Lease, epoch.0)),
         worker: policy.worker_id.clone(),
         worker_instance: policy.worker_instance_id.clone(),
         acquired_at: now,

@@ -1,6 +1,7 @@
 //! Rules that hold for every method.
 
 mod arguments;
+mod generated;
 mod handles;
 mod presence;
 mod steps;
@@ -17,6 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         steps::CASES,
         arguments::CASES,
         handles::CASES,
+        generated::CASES,
     ]
     .concat()
 }

@@ -53,7 +53,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "system.steps.unknown-executions",
-        ["SYS-016"],
+        ["SYS-016", "SYS-036"],
         "Changes are refused, scanner hooks do nothing.",
         unknown
     ),

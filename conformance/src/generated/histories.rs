@@ -1,0 +1,166 @@
+//! Generated histories of calls that overlap, judged against the model.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ff_core::capability::Supports;
+use futures_util::stream::{self, StreamExt};
+
+use super::core::{Core, smallest};
+use super::history::{History, examine};
+use super::linear::Judgement;
+use super::reach::Reach;
+use super::reference::{Reference, Universe};
+use super::sequences::Ground;
+use super::workers::{Crowd, Floor};
+use crate::failure::Failure;
+
+/// Histories in a run of the default length.
+pub(crate) const HISTORIES: usize = 40;
+
+/// Calls of a history.
+const CALLS: usize = 200;
+
+const WORKERS: usize = 4;
+
+/// How many calls may be tried to judge a history.
+const BUDGET: u64 = 400_000;
+
+/// Sizes of histories that are tried to tell a finding in fewer calls, and how long.
+const SHORTER: [usize; 5] = [6, 9, 12, 16, 24];
+const SHORTER_TRIES: u64 = 200;
+const SHORTENING: Duration = Duration::from_secs(6);
+
+/// What the histories came to.
+pub(crate) struct Judged {
+    pub(crate) histories: usize,
+    pub(crate) reach: Reach,
+    /// Why a history does not conform: no order explains it, or none was found in time.
+    pub(crate) found: Option<Failure>,
+}
+
+/// Few objects at a time, so that calls meet.
+fn narrow(universe: Universe, number: u64) -> Universe {
+    let narrow = Universe {
+        executions: 40,
+        flows: 8,
+        lanes: 1,
+        ..universe
+    };
+    narrow.varied(&[1, 2, 3, 6], number)
+}
+
+/// Records so many histories, several at once, and judges each; ends with the first that does not
+/// conform.
+pub(crate) async fn examine_all(
+    ground: &Ground,
+    histories: usize,
+    at_once: usize,
+    seed: u64,
+) -> Result<Judged, Failure> {
+    let mut judged = Judged {
+        histories: 0,
+        reach: Reach::default(),
+        found: None,
+    };
+    let stop = AtomicBool::new(false);
+    let numbers = (0..histories as u64).take_while(|_| !stop.load(Ordering::SeqCst));
+    let mut running = stream::iter(numbers)
+        .map(|number| one(ground, &ground.supports, CALLS, seed.wrapping_add(number)))
+        .buffer_unordered(at_once.max(1));
+    let mut bad = None;
+    // Those that have begun are awaited: a worker must not outlive its deployment.
+    while let Some(outcome) = running.next().await {
+        let (reach, verdict) = outcome?;
+        judged.histories += 1;
+        judged.reach.add(reach);
+        if let Err(found) = verdict {
+            bad.get_or_insert(found);
+            stop.store(true, Ordering::SeqCst);
+        }
+    }
+    drop(running);
+    if let Some((judgement, history)) = bad {
+        judged.found = Some(tell(ground, judgement, history, seed).await?);
+    }
+    Ok(judged)
+}
+
+type Verdict = Result<(), (Judgement, History)>;
+
+/// Records and judges one history.
+async fn one(
+    ground: &Ground,
+    supports: &Supports,
+    calls: usize,
+    seed: u64,
+) -> Result<(Reach, Verdict), Failure> {
+    let universe = narrow(ground.universe, seed);
+    let deployment = ground.deploy().await?;
+    let Some(clock) = deployment.clock.clone() else {
+        return Err(Failure::new("every deployment has a clock, if one has"));
+    };
+    let mut backends = vec![Arc::clone(&deployment.backend)];
+    backends.extend(deployment.peers.iter().cloned());
+    let mut initial = Reference::new(universe);
+    initial.leases.clear();
+    let floor = Floor::new(initial.clone(), backends, clock, supports.clone());
+    let crowd = Crowd {
+        workers: WORKERS,
+        calls,
+        seed,
+    };
+    let (history, reach) = Arc::new(floor).run(crowd).await;
+    drop(deployment);
+    let verdict = tokio::task::spawn_blocking(move || examine(&initial, &history, BUDGET)).await;
+    let verdict = verdict.map_err(|panic| Failure::new(format!("the judge panicked: {panic}")))?;
+    Ok((reach, verdict))
+}
+
+async fn tell(
+    ground: &Ground,
+    judgement: Judgement,
+    history: History,
+    seed: u64,
+) -> Result<Failure, Failure> {
+    if judgement == Judgement::Unknown {
+        return Ok(Failure::new(format!(
+            "unknown: no order of {} calls was found, and not all could be tried",
+            history.len()
+        )));
+    }
+    let found = core_of(ground, history).await?;
+    let core = match shorter(ground, &found, seed).await? {
+        Some(history) => core_of(ground, history).await?,
+        None => found,
+    };
+    let mut failure = Failure::new("no order of these calls explains what was answered");
+    failure.story = core.story();
+    Ok(failure)
+}
+
+async fn core_of(ground: &Ground, history: History) -> Result<Core, Failure> {
+    let mut initial = Reference::new(ground.universe);
+    initial.leases.clear();
+    let core = tokio::task::spawn_blocking(move || smallest(&initial, &history)).await;
+    core.map_err(|panic| Failure::new(format!("the judge panicked: {panic}")))
+}
+
+/// Looks for a history of fewer calls that is not linearizable either, made of the same methods.
+async fn shorter(ground: &Ground, core: &Core, seed: u64) -> Result<Option<History>, Failure> {
+    let calls = core.needed.iter().chain(&core.free);
+    let methods = Supports::of(calls.map(|span| span.op.call.method()));
+    let started = Instant::now();
+    for calls in SHORTER {
+        let mut number = 0;
+        while started.elapsed() < SHORTENING && number < SHORTER_TRIES {
+            number += 1;
+            let (_, verdict) = one(ground, &methods, calls, seed ^ (number << 20)).await?;
+            if let Err((Judgement::NotLinearizable, history)) = verdict {
+                return Ok(Some(history));
+            }
+        }
+    }
+    Ok(None)
+}

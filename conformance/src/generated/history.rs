@@ -1,0 +1,252 @@
+//! Histories: calls of several workers that overlapped, and what the model makes of them.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+
+use ff_core::call::{Call, Reply};
+use ff_core::engine_error::{EngineError, StateKind};
+use ff_core::types::{ExecutionId, TimestampMs};
+use serde_json::Value;
+
+use super::linear::{Judgement, Object, Span, judge};
+use super::names::{Minted, canonical, leaves, plain};
+use super::reference::{Answer, Reference};
+use super::step::read_symbol;
+
+/// A call as a worker saw it.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// Which of the workers made it.
+    pub(crate) worker: usize,
+    pub(crate) call: Call,
+    /// The times that the call may have read, in order.
+    pub(crate) times: Vec<TimestampMs>,
+    /// Absent if it was given up or lost.
+    pub(crate) answer: Option<Answer>,
+    /// The execution that a claim got, if it showed who held it before that was over.
+    pub(crate) claimed: Option<ExecutionId>,
+    /// The answer in canonical form.
+    seen: Option<Value>,
+}
+
+impl Event {
+    pub(crate) fn new(
+        worker: usize,
+        call: Call,
+        times: Vec<TimestampMs>,
+        answer: Option<Answer>,
+    ) -> Self {
+        let seen = answer
+            .as_ref()
+            .map(|answer| canonical(answer, &mut Minted::Alike));
+        Self {
+            worker,
+            call,
+            times,
+            answer,
+            claimed: None,
+            seen,
+        }
+    }
+
+    /// Whether it reads, or was refused and so left no trace (SYS-011).
+    pub(crate) fn changes_nothing(&self) -> bool {
+        let refused = match &self.answer {
+            // The lapse that such a call finds is kept (LSE-005).
+            Some(Err(error)) => *error != EngineError::State(StateKind::LeaseExpired),
+            _ => false,
+        };
+        refused || self.call.method().is_read()
+    }
+
+    /// The answer in canonical form; nothing if it is not known.
+    pub(crate) fn seen(&self) -> Option<&Value> {
+        self.seen.as_ref()
+    }
+
+    /// The same call, of which only the start is known.
+    pub(crate) fn without_answer(&self) -> Self {
+        Self {
+            answer: None,
+            claimed: None,
+            seen: None,
+            ..self.clone()
+        }
+    }
+}
+
+pub(crate) type History = Vec<Span<Event>>;
+
+impl Object for Reference {
+    type Op = Event;
+
+    fn after(&self, event: &Event) -> Vec<Self> {
+        let mut states = Vec::new();
+        for now in &event.times {
+            for partition in self.partitions_for(event) {
+                let Some((answer, after)) = self.answer(&event.call, *now, partition) else {
+                    continue;
+                };
+                let idle = event.answer.is_none() && after.fingerprint() == self.fingerprint();
+                if may_be(&answer, event) && after.shows_claim(event) && !idle {
+                    states.push(after);
+                }
+            }
+        }
+        states
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.snapshot.fingerprint().hash(&mut hasher);
+        for (instance, handle) in &self.leases {
+            (instance, handle.opaque.as_bytes()).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+impl Reference {
+    /// Where a claim may have looked first: in any partition that has work.
+    fn partitions_for(&self, event: &Event) -> Vec<Option<u16>> {
+        let Call::Claim {
+            lane, capabilities, ..
+        } = &event.call
+        else {
+            return vec![None];
+        };
+        let partitions = self.snapshot.claimable_in(lane, capabilities);
+        if partitions.is_empty() {
+            return vec![None];
+        }
+        partitions.into_iter().map(Some).collect()
+    }
+}
+
+impl Reference {
+    /// Whether a claim got what it is known to have got.
+    fn shows_claim(&self, event: &Event) -> bool {
+        let (Some(id), Call::Claim { policy, .. }) = (&event.claimed, &event.call) else {
+            return true;
+        };
+        let lease = self
+            .snapshot
+            .execution(id)
+            .and_then(|execution| execution.lease.as_ref());
+        lease.is_some_and(|lease| lease.worker_instance == policy.worker_instance_id)
+    }
+}
+
+/// Whether the model's answer is what the worker saw, if it saw one.
+fn may_be(answer: &Answer, event: &Event) -> bool {
+    let (Some(seen), Some(answered)) = (&event.seen, &event.answer) else {
+        return true;
+    };
+    match (answer, answered) {
+        (Ok(Reply::Claim(one)), Ok(Reply::Claim(other))) => one.is_some() == other.is_some(),
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+        _ => canonical(answer, &mut Minted::Alike) == *seen,
+    }
+}
+
+/// Judges a history that began in `initial`, each group of related objects by itself. Returns the
+/// first group that is not linearizable, or that could not be judged within the budget.
+pub(crate) fn examine(
+    initial: &Reference,
+    history: &History,
+    budget: u64,
+) -> Result<(), (Judgement, History)> {
+    for group in groups(history) {
+        match judge(initial, &group, budget) {
+            Judgement::Linearizable(_) => {}
+            other => return Err((other, group)),
+        }
+    }
+    Ok(())
+}
+
+/// The calls in groups that have no object in common. Linearizability is local: a history is
+/// linearizable exactly if each of these is.
+fn groups(history: &History) -> Vec<History> {
+    let listed = history
+        .iter()
+        .any(|span| matches!(span.op.call, Call::ListLanes { .. }));
+    let mut lanes = BTreeMap::new();
+    for span in history {
+        if let Call::Claim { lane, policy, .. } = &span.op.call {
+            lanes.insert(policy.worker_instance_id.as_str(), lane.as_str());
+        }
+    }
+    let listed_partitions: BTreeSet<&str> = history
+        .iter()
+        .filter_map(|span| match &span.op.call {
+            Call::ListExecutions { partition, .. } => Some(partition.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut groups: Vec<(BTreeSet<String>, History)> = Vec::new();
+    for span in history {
+        let mut objects = objects(&span.op.call, &lanes);
+        objects.retain(|object| match object.split_once(' ') {
+            Some(("partition", key)) => listed_partitions.contains(key),
+            Some(("lanes", _)) => listed,
+            _ => true,
+        });
+        let (related, others): (Vec<_>, Vec<_>) = groups
+            .into_iter()
+            .partition(|(known, _)| !known.is_disjoint(&objects));
+        groups = others;
+        let mut merged = vec![span.clone()];
+        for (known, calls) in related {
+            objects.extend(known);
+            merged.extend(calls);
+        }
+        groups.push((objects, merged));
+    }
+    let ordered = groups.into_iter().map(|(_, mut calls)| {
+        calls.sort_by_key(|span| span.start);
+        calls
+    });
+    ordered.collect()
+}
+
+/// What a call reads or changes: things by their names, lanes, idempotency keys, and the lists that
+/// it adds to.
+fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
+    let mut objects = BTreeSet::new();
+    let mut bare = call.clone();
+    if let Some(handle) = bare.handle_mut()
+        && let Some((instance, _)) = read_symbol(handle)
+    {
+        let lane = lanes.get(instance.as_str()).copied().unwrap_or_default();
+        objects.insert(format!("lane {lane}"));
+    }
+    for (_, value) in leaves(&plain(call, &mut Minted::Alike)) {
+        let mut letters = value.chars();
+        let thing = matches!(letters.next(), Some('e' | 'f'));
+        if thing && letters.as_str().parse::<usize>().is_ok() {
+            objects.insert(value);
+        }
+    }
+    match call {
+        Call::CreateExecution { args } => {
+            objects.insert(format!("lane {}", args.lane_id));
+            objects.insert("lanes".to_owned() + " ");
+            objects.insert(format!(
+                "partition {{fp:{}}}",
+                args.execution_id.partition()
+            ));
+            if let Some(key) = &args.idempotency_key {
+                objects.insert(format!("key {} {key}", args.namespace.as_str()));
+            }
+        }
+        Call::Claim { lane, .. } => drop(objects.insert(format!("lane {lane}"))),
+        Call::ListExecutions { partition, .. } => {
+            objects.insert(format!("partition {}", partition.as_str()));
+        }
+        Call::ListLanes { .. } => drop(objects.insert("lanes".to_owned() + " ")),
+        _ => {}
+    }
+    objects
+}

@@ -1,0 +1,172 @@
+//! Short names for the ids of generated sequences, and answers in a form that two backends share.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use ff_core::call::Reply;
+use ff_core::engine_error::EngineError;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// What generated sequences talk about: `e1` is an execution, `f1` a flow, `d1` a dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thing {
+    Execution,
+    Flow,
+    Edge,
+}
+
+/// Things of each kind at most.
+const MOST: usize = 64;
+
+/// A multiple of the polynomial of the checksum that partitions flows, which leaves it as it is.
+const SAME_CHECKSUM: u128 = 0x1_1021 << 24;
+
+impl Thing {
+    const ALL: [Self; 3] = [Self::Execution, Self::Flow, Self::Edge];
+
+    fn name(self, number: usize) -> String {
+        let letter = match self {
+            Self::Execution => 'e',
+            Self::Flow => 'f',
+            Self::Edge => 'd',
+        };
+        format!("{letter}{number}")
+    }
+
+    /// The id of the thing with this number, from 1. Ids are not in the order of numbers. All flows
+    /// but the third share a partition in every layout.
+    pub(crate) fn uuid(self, number: usize) -> Uuid {
+        match (self, number) {
+            (Self::Flow, 2 | 4..) => {
+                let unchanged = SAME_CHECKSUM << (number % 64);
+                Uuid::from_u128(Self::Flow.uuid(1).as_u128() ^ unchanged)
+            }
+            _ => Uuid::new_v5(&Uuid::NAMESPACE_OID, self.name(number).as_bytes()),
+        }
+    }
+}
+
+fn name_of(uuid: Uuid) -> Option<&'static str> {
+    static NAMES: LazyLock<HashMap<Uuid, String>> = LazyLock::new(|| {
+        let all = Thing::ALL
+            .into_iter()
+            .flat_map(|thing| (1..=MOST).map(move |number| (thing, number)));
+        all.map(|(thing, number)| (thing.uuid(number), thing.name(number)))
+            .collect()
+    });
+    NAMES.get(&uuid).map(String::as_str)
+}
+
+/// Names for what a backend mints.
+#[derive(Debug, Default)]
+pub(crate) enum Minted {
+    /// In the order of first appearance, so that two backends that mint at the same places get the
+    /// same names.
+    Numbered(HashMap<Uuid, usize>),
+    /// One name for all, where calls overlap and there is no first.
+    #[default]
+    Alike,
+}
+
+impl Minted {
+    fn name(&mut self, uuid: Uuid) -> String {
+        match self {
+            Self::Numbered(known) => {
+                let next = known.len() + 1;
+                format!("minted-{}", known.entry(uuid).or_insert(next))
+            }
+            Self::Alike => "minted".to_owned(),
+        }
+    }
+}
+
+/// An answer with names for ids, and without texts for people.
+pub(crate) fn canonical(answer: &Result<Reply, EngineError>, minted: &mut Minted) -> Value {
+    match answer {
+        Ok(reply) => match plain(reply, minted) {
+            // The method is known from the call.
+            Value::Object(fields) if fields.len() == 1 => fields
+                .into_iter()
+                .next()
+                .map_or(Value::Null, |(_, value)| value),
+            other => other,
+        },
+        Err(EngineError::Validation { .. } | EngineError::Transport { .. }) => {
+            json!({ "refused": answer.as_ref().err().map(EngineError::code) })
+        }
+        Err(error) => json!({ "refused": plain(error, minted) }),
+    }
+}
+
+/// A value with names for ids.
+pub(crate) fn plain(value: &impl Serialize, minted: &mut Minted) -> Value {
+    match serde_json::to_value(value) {
+        Ok(value) => named(value, minted),
+        Err(error) => json!(format!("cannot be shown: {error}")),
+    }
+}
+
+fn named(value: Value, minted: &mut Minted) -> Value {
+    match value {
+        Value::String(text) => Value::String(named_text(text, minted)),
+        Value::Array(items) => items.into_iter().map(|item| named(item, minted)).collect(),
+        Value::Object(fields) if fields.contains_key("opaque") => {
+            json!({ "handle": fields.get("kind") })
+        }
+        Value::Object(fields) => {
+            let named = fields
+                .into_iter()
+                .map(|(name, value)| (name, named(value, minted)));
+            Value::Object(named.collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+fn named_text(text: String, minted: &mut Minted) -> String {
+    let bare = match text.split_once("}:") {
+        Some((tag, rest)) if tag.starts_with("{fp:") => rest,
+        _ => text.as_str(),
+    };
+    match Uuid::parse_str(bare) {
+        Ok(uuid) => name_of(uuid).map_or_else(|| minted.name(uuid), str::to_owned),
+        Err(_) => text,
+    }
+}
+
+/// Each leaf of a value under its path.
+pub(crate) fn leaves(value: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    collect(&mut found, "", value);
+    found
+}
+
+fn collect(into: &mut Vec<(String, String)>, path: &str, value: &Value) {
+    let below = |name: &str| match path {
+        "" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                collect(into, &below(name), value);
+            }
+        }
+        Value::Array(items) if items.iter().all(Value::is_u64) && items.len() > 1 => {
+            let bytes: Vec<u8> = items
+                .iter()
+                .filter_map(|item| u8::try_from(item.as_u64()?).ok())
+                .collect();
+            into.push((path.to_owned(), crate::observe::bytes(&bytes)));
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for (number, value) in items.iter().enumerate() {
+                collect(into, &below(&number.to_string()), value);
+            }
+        }
+        Value::String(text) => into.push((path.to_owned(), text.clone())),
+        other => into.push((path.to_owned(), other.to_string())),
+    }
+}
