@@ -63,12 +63,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
     deviant!(
-        "third-wait-is-longer",
+        "second-wait-is-longer",
         "SYS-034",
-        "The third retry of all namespaces but one waits a millisecond too long.",
+        "The second retry of all namespaces but one waits a millisecond too long.",
         write(|before, after| {
-            if before.is_some_and(|before| before.retry_count == 2)
-                && after.retry_count == 3
+            if before.is_some_and(|before| before.retry_count == 1)
+                && after.retry_count == 2
                 && after.namespace.as_str() != "tenant"
                 && let Some(until) = &mut after.delay_until
             {
