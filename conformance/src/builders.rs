@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, Namespace};
+use ff_core::call::Call;
 use ff_core::contracts::{CreateExecutionArgs, CreateExecutionResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -165,6 +166,12 @@ impl ExecutionBuilder {
         let id = self.create().await?;
         let handle = worker.claim().await?;
         Ok((id, handle))
+    }
+}
+
+impl From<ExecutionBuilder> for Call {
+    fn from(builder: ExecutionBuilder) -> Self {
+        Self::CreateExecution { args: builder.args }
     }
 }
 

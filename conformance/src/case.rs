@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::world::World;
+use crate::written::{Repetition, repeat};
 
 /// What a case comes to.
 pub type Verdict = Result<(), Failure>;
@@ -34,6 +35,8 @@ pub(crate) enum Body {
     Written(fn(World) -> Running),
     /// Made for each method of the trait.
     Gate(ff_core::call::Method),
+    /// Made of a call that is repeated.
+    Repeated(&'static Repetition),
     /// Made of many deployments.
     Generated(Generated),
 }
@@ -67,6 +70,7 @@ impl Case {
         match self.body {
             Body::Written(body) => body(world).await,
             Body::Gate(method) => crate::cases::gate(world, method).await,
+            Body::Repeated(repetition) => repeat(world, repetition).await,
             Body::Generated(_) => unreachable!("the runner gives these a harness, not a world"),
         }
     }

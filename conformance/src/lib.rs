@@ -25,6 +25,7 @@ mod runner;
 mod terminal;
 mod witness;
 mod world;
+mod written;
 
 pub use builders::plain_execution;
 pub use builders::{ExecutionBuilder, Worker};

@@ -3,8 +3,9 @@
 use ff_core::call::Method;
 use ff_core::contract;
 
-use crate::case::{Body, Case};
+use crate::case::{Body, Case, Need};
 use crate::cases;
+use crate::written::Repetition;
 
 /// Every case, in the order of the chapters.
 pub fn registry() -> Vec<Case> {
@@ -12,7 +13,12 @@ pub fn registry() -> Vec<Case> {
         .iter()
         .filter(|method| method.is_call())
         .map(|method| gate(*method));
-    cases::written().into_iter().chain(gates).collect()
+    let repeated = cases::repetitions().map(|(chapter, repetition)| repeated(chapter, repetition));
+    cases::written()
+        .into_iter()
+        .chain(repeated)
+        .chain(gates)
+        .collect()
 }
 
 /// The case that a method is claimed and there, or neither.
@@ -24,6 +30,17 @@ fn gate(method: Method) -> Case {
         clauses: &["SYS-001", "SYS-002"],
         needs: &[],
         body: Body::Gate(method),
+    }
+}
+
+/// The case that a call repeated is answered as its clauses say.
+fn repeated(chapter: &str, repetition: &'static Repetition) -> Case {
+    Case {
+        slug: ff_core::intern(&format!("{chapter}.repeated.{}", repetition.method)),
+        title: "The same call ten times, in turn and at once.",
+        clauses: repetition.clauses,
+        needs: &[Need::Clock, Need::Concurrency, Need::Elsewhere],
+        body: Body::Repeated(repetition),
     }
 }
 

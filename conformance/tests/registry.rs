@@ -69,6 +69,20 @@ fn claimed_methods_have_clauses_of_their_own() {
 }
 
 #[test]
+fn every_method_that_changes_something_is_repeated() {
+    let claimed = Dispatch::capabilities(&MockBackend::conforming()).supports;
+    // What preparing answers is open; `system.prepare.repeated` repeats it.
+    let changes =
+        |method: &&Method| method.is_call() && !method.is_read() && **method != Method::Prepare;
+    for method in Method::ALL.iter().filter(changes) {
+        let slug = format!(".repeated.{method}");
+        let cases = registry();
+        let repeated = cases.iter().filter(|case| case.slug.ends_with(&slug));
+        assert_eq!(repeated.count() == 1, claimed.claims(*method), "{method}");
+    }
+}
+
+#[test]
 fn every_must_clause_has_a_deviant() {
     assert_eq!(deviants::unbroken(), Vec::<&str>::new());
     let mut names = BTreeSet::new();
@@ -93,13 +107,10 @@ fn selections_narrow_and_refuse_what_is_not_there() {
     };
     let slugs = |cases: Vec<ff_conformance::Case>| cases.iter().map(|c| c.slug).collect::<Vec<_>>();
     assert_eq!(choose(&[], &[], &[]).unwrap().len(), registry().len());
-    let by_clause = slugs(choose(&[], &[], &["EXE-007"]).unwrap());
+    let by_clause = slugs(choose(&[], &[], &["SYS-010"]).unwrap());
     assert_eq!(
         by_clause,
-        [
-            "executions.create.duplicate",
-            "executions.create.duplicate-of-ended"
-        ]
+        ["system.shutdown", "system.repeated.shutdown_prepare"]
     );
     let by_slug = slugs(choose(&[], &["executions.create.duplicate"], &[]).unwrap());
     assert_eq!(by_slug, ["executions.create.duplicate"]);

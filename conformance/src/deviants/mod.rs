@@ -8,6 +8,7 @@ mod leases;
 mod races;
 mod rare;
 mod reads;
+mod repeated;
 mod system;
 mod tampering;
 
@@ -69,6 +70,7 @@ pub fn all() -> Vec<Deviant> {
         leases::DEVIANTS,
         attempts::DEVIANTS,
         flows::DEVIANTS,
+        repeated::DEVIANTS,
         rare::DEVIANTS,
         races::DEVIANTS,
     ]

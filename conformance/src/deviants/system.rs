@@ -13,10 +13,10 @@ use ff_core::engine_error::{
     ContentionKind, EngineError, StateKind, ValidationKind, backend_context,
 };
 use ff_core::partition::{Partition, PartitionFamily};
-use ff_core::types::{ExecutionId, LaneId, MAX_INTEGER, TimestampMs};
+use ff_core::types::{LaneId, MAX_INTEGER, TimestampMs};
 
 use super::tampering::{
-    Answer, Tampering, answer, around, call, capabilities, label, payload_of, write,
+    Answer, Tampering, answer, around, call, capabilities, label, target_of, write,
 };
 use super::{Deviant, deviant};
 
@@ -522,14 +522,6 @@ fn only_once(method: Method) -> Tampering {
             });
         }
     })
-}
-
-/// The execution a call is about, if it has a handle or an id.
-fn target_of(call: &Call) -> Option<ExecutionId> {
-    match call {
-        Call::SetExecutionTag { execution_id, .. } => Some(execution_id.clone()),
-        call => payload_of(call).map(|payload| payload.execution_id),
-    }
 }
 
 fn mends_handles() -> Tampering {

@@ -186,3 +186,13 @@ pub(super) fn payload_of(call: &Call) -> Option<HandlePayload> {
     let handle = call.clone().handle_mut()?.clone();
     HandlePayload::open(BackendTag::Mock, &handle).ok()
 }
+
+/// The execution a call is about, if it has a handle or an id.
+pub(super) fn target_of(call: &Call) -> Option<ExecutionId> {
+    match call {
+        Call::SetExecutionTag { execution_id, .. }
+        | Call::PromoteDelayed { execution_id, .. }
+        | Call::MarkLeaseExpiredIfDue { execution_id, .. } => Some(execution_id.clone()),
+        call => payload_of(call).map(|payload| payload.execution_id),
+    }
+}

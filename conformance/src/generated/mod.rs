@@ -1,18 +1,18 @@
 //! Generated calls: sequences compared with the model, and histories of calls that overlap.
 
-mod calls;
+pub(crate) mod calls;
 mod core;
 mod histories;
 mod history;
 mod linear;
-mod names;
+pub(crate) mod names;
 mod player;
 mod reach;
 mod recording;
 mod reference;
 mod sequences;
-mod step;
-mod story;
+pub(crate) mod step;
+pub(crate) mod story;
 mod workers;
 
 use std::path::Path;
@@ -31,7 +31,8 @@ use histories::{HISTORIES, examine_all};
 use player::Divergence;
 pub use reach::Reach;
 pub use recording::{Recording, RecordingError};
-use reference::Universe;
+pub(crate) use reference::Universe;
+pub(crate) use reference::plain_claim;
 use sequences::{Found, Ground, SEQUENCES, compare};
 pub use step::Step;
 
@@ -81,7 +82,7 @@ pub(crate) async fn run(
         };
     }
     let ran = async {
-        let ground = Ground::new(harness, case, universe(deployment)).await?;
+        let ground = Ground::new(harness, case, Universe::of(deployment.partitions)).await?;
         match generated {
             Generated::Sequences => run_sequences(&ground, options).await,
             Generated::Histories => run_histories(&ground, options).await,
@@ -91,19 +92,6 @@ pub(crate) async fn run(
         outcome: Outcome::Failed(failure),
         report: None,
     })
-}
-
-/// What sequences on a deployment like this one talk about.
-fn universe(deployment: &Deployment) -> Universe {
-    Universe {
-        executions: 24,
-        alive: 8,
-        flows: 6,
-        lanes: 2,
-        edges: 12,
-        favoured: [0; 3],
-        partitions: deployment.partitions,
-    }
 }
 
 async fn run_sequences(ground: &Ground, options: Options) -> Result<Generation, Failure> {
@@ -183,7 +171,7 @@ pub async fn replay(
         )
         .into());
     }
-    let ground = Ground::new(harness, &case, universe(&deployment)).await;
+    let ground = Ground::new(harness, &case, Universe::of(deployment.partitions)).await;
     let ground = ground.map_err(|failure| failure.message)?;
     let played = ground.play(&recording.steps, &AtomicUsize::new(0)).await;
     let played = played.map_err(|failure| failure.message)?;

@@ -93,10 +93,26 @@ pub(crate) fn canonical(answer: &Result<Reply, EngineError>, minted: &mut Minted
                 .map_or(Value::Null, |(_, value)| value),
             other => other,
         },
-        Err(EngineError::Validation { .. } | EngineError::Transport { .. }) => {
-            json!({ "refused": answer.as_ref().err().map(EngineError::code) })
+        Err(error) => {
+            let told = match error {
+                // Its detail is a text for people.
+                EngineError::Validation { .. } | EngineError::Transport { .. } => Value::Null,
+                error => innermost(plain(error, minted)),
+            };
+            json!({ "refused": error.code(), "telling": told })
         }
-        Err(error) => json!({ "refused": plain(error, minted) }),
+    }
+}
+
+/// What an error carries beside its kind; nothing where it is all kind.
+fn innermost(error: Value) -> Value {
+    match error {
+        Value::Object(fields) if fields.len() == 1 => fields
+            .into_iter()
+            .next()
+            .map_or(Value::Null, |(_, value)| innermost(value)),
+        Value::Object(fields) => Value::Object(fields),
+        _ => Value::Null,
     }
 }
 

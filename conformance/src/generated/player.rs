@@ -96,7 +96,7 @@ impl Player {
 
     /// Compares all that can be seen.
     pub(crate) async fn observe(&mut self) -> Result<(), Divergence> {
-        for call in observables(&self.reference, &self.supports) {
+        for call in observables(self.reference.known(), &self.supports) {
             self.compare(&call).await?;
         }
         Ok(())

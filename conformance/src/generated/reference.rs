@@ -36,6 +36,19 @@ pub(crate) struct Universe {
 }
 
 impl Universe {
+    /// What sequences on a deployment with this layout talk about.
+    pub(crate) fn of(partitions: PartitionConfig) -> Self {
+        Self {
+            executions: 24,
+            alive: 8,
+            flows: 6,
+            lanes: 2,
+            edges: 12,
+            favoured: [0; 3],
+            partitions,
+        }
+    }
+
     /// A universe of its own for a sequence or history: some are mostly about one execution, others
     /// about many, and each favours some methods. Where all is equally likely, little is ever deep.
     pub(crate) fn varied(self, alive: &[usize], number: u64) -> Self {
@@ -67,6 +80,16 @@ impl Universe {
         numbers.map(|number| self.execution(number)).collect()
     }
 
+    /// The executions that a call names.
+    pub(crate) fn executions_in(&self, call: &Call) -> Vec<ExecutionId> {
+        leaves(&plain(call, &mut Minted::default()))
+            .into_iter()
+            .filter_map(|(_, value)| value.strip_prefix('e')?.parse().ok())
+            .filter(|number| (1..=self.executions).contains(number))
+            .map(|number| self.execution(number))
+            .collect()
+    }
+
     pub(crate) fn flows(&self) -> Vec<FlowId> {
         (1..=self.flows).map(flow).collect()
     }
@@ -86,7 +109,7 @@ impl Universe {
     }
 }
 
-fn flow(number: usize) -> FlowId {
+pub(crate) fn flow(number: usize) -> FlowId {
     FlowId::from_uuid(Thing::Flow.uuid(number))
 }
 
@@ -173,12 +196,7 @@ impl Reference {
                 .into_iter()
                 .collect();
         }
-        let named: Vec<ExecutionId> = leaves(&plain(&call, &mut Minted::default()))
-            .into_iter()
-            .filter_map(|(_, value)| value.strip_prefix('e')?.parse().ok())
-            .filter(|number| (1..=self.universe.executions).contains(number))
-            .map(|number| self.universe.execution(number))
-            .collect();
+        let named = self.universe.executions_in(&call);
         if named.is_empty() && !call.method().is_read() {
             return self.alive().map(|execution| execution.id.clone()).collect();
         }
@@ -215,6 +233,11 @@ impl Reference {
             (leased && !live.contains(name)).then(|| name.clone())
         };
         self.leases.iter().filter_map(superseded).collect()
+    }
+
+    /// The executions that exist.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &ExecutionId> {
+        self.snapshot.executions().map(|execution| &execution.id)
     }
 
     /// The executions with which something can still happen.

@@ -79,24 +79,23 @@ fn usual_leaves(call: &Call) -> Vec<(String, String)> {
 
 /// An answer in its canonical form.
 pub(crate) fn answer_text(answer: &Value) -> String {
+    let said = |value: &Value| {
+        let said = leaves(value).into_iter().map(|(path, value)| match &*path {
+            "" => value_text(&value),
+            path => format!("{path}={}", value_text(&value)),
+        });
+        said.collect::<Vec<_>>().join(" ")
+    };
     match answer {
         Value::Null => "ok, nothing".to_owned(),
         Value::Object(fields) if fields.contains_key("refused") => {
-            let said = leaves(&fields["refused"]).into_iter();
-            let said = said.map(|(path, value)| match path.as_str() {
-                "" => value,
-                path => format!("{path} {}", value_text(&value)),
-            });
-            format!("refused: {}", said.collect::<Vec<_>>().join(", "))
+            let refusal = format!("refused: {}", said(&fields["refused"]));
+            match &fields["telling"] {
+                Value::Null => refusal,
+                told => format!("{refusal} {}", said(told)),
+            }
         }
-        other => {
-            let said = leaves(other).into_iter();
-            let said = said.map(|(path, value)| match path.as_str() {
-                "" => value_text(&value),
-                path => format!("{path}={}", value_text(&value)),
-            });
-            said.collect::<Vec<_>>().join(" ")
-        }
+        other => said(other),
     }
 }
 
@@ -116,5 +115,9 @@ pub(crate) fn value_text(value: &str) -> String {
         let beginning: String = value.chars().take(12).collect();
         return format!("{beginning}… ({length} characters)");
     }
-    value.escape_debug().to_string()
+    let told = |letter: char| match letter {
+        '\'' | '"' => letter.to_string(),
+        other => other.escape_debug().to_string(),
+    };
+    value.chars().map(told).collect()
 }

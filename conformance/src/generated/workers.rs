@@ -102,7 +102,7 @@ impl Floor {
             // A worker that panicked has made its calls up to there.
             let _ = worker.await;
         }
-        let reads = observables(&lock(&self.rough), &self.supports);
+        let reads = observables(lock(&self.rough).known(), &self.supports);
         for read in reads {
             self.make(crowd.workers, read, &mut StdRng::seed_from_u64(0))
                 .await;

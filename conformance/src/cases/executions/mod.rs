@@ -11,12 +11,17 @@ mod policies;
 mod progress;
 mod reads;
 mod refusals;
+mod repeated;
 mod repetition;
 mod retries;
 mod scheduling;
 mod tags;
+mod written;
 
 use crate::case::Case;
+use crate::written::Repetition;
+
+pub(super) const REPETITIONS: &[Repetition] = repeated::REPETITIONS;
 
 pub(super) fn cases() -> Vec<Case> {
     [
@@ -35,6 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
         attempts::CASES,
         repetition::CASES,
         retries::CASES,
+        written::CASES,
     ]
     .concat()
 }

@@ -4,12 +4,16 @@ mod arguments;
 mod generated;
 mod handles;
 mod presence;
+mod repeated;
 mod steps;
 mod time;
 
 pub(crate) use presence::gate;
 
 use crate::case::Case;
+use crate::written::Repetition;
+
+pub(super) const REPETITIONS: &[Repetition] = repeated::REPETITIONS;
 
 pub(super) fn cases() -> Vec<Case> {
     [

@@ -170,9 +170,12 @@ fn advance(reference: &Reference) -> BoxedStrategy<Step> {
     jump.prop_map(Step::Advance).boxed()
 }
 
-/// The reads that show all that the trait shows of what exists.
-pub(crate) fn observables(reference: &Reference, supports: &Supports) -> Vec<Call> {
-    let mut calls = reads::all_of(reference);
+/// The reads that show all that the trait shows of these.
+pub(crate) fn observables<'a>(
+    executions: impl Iterator<Item = &'a ExecutionId>,
+    supports: &Supports,
+) -> Vec<Call> {
+    let mut calls = reads::all_of(executions);
     calls.retain(|call| supports.claims(call.method()));
     calls
 }

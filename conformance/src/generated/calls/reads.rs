@@ -129,12 +129,11 @@ fn list_lanes(reference: &Reference) -> BoxedStrategy<Call> {
         .boxed()
 }
 
-/// Every read of everything that there is.
-pub(super) fn all_of(reference: &Reference) -> Vec<Call> {
+/// Every read of these executions, of their partitions, and of what a deployment has one of.
+pub(super) fn all_of<'a>(executions: impl Iterator<Item = &'a ExecutionId>) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut partitions = BTreeSet::new();
-    for execution in reference.snapshot.executions() {
-        let id = &execution.id;
+    for id in executions {
         partitions.insert(id.partition());
         calls.extend([
             Call::DescribeExecution { id: id.clone() },

@@ -1,0 +1,108 @@
+//! Calls about executions, made again and again.
+
+use ff_core::backend::FailureClass;
+use ff_core::call::Method;
+
+use crate::written::cast::{cancel, complete, fail, progress, renew};
+use crate::written::{Cast, Line, Repetition, call, pass};
+
+pub(super) const REPETITIONS: &[Repetition] = &[
+    Repetition {
+        method: Method::CreateExecution,
+        clauses: &["EXE-001", "EXE-007", "EXE-010"],
+        before: |_| Vec::new(),
+        call: |cast| cast.create(1).key("key").into(),
+        answers: &[
+            (1, "created.execution_id=e1 created.public_state=waiting"),
+            (9, "duplicate.execution_id=e1"),
+        ],
+    },
+    Repetition {
+        method: Method::Claim,
+        clauses: &["CLM-001", "CLM-005", "CLM-008"],
+        before: |cast| [1, 2, 3].map(|number| cast.created(number)).into(),
+        call: |cast| cast.claim("w1"),
+        answers: &[(3, "handle=fresh"), (7, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::Renew,
+        clauses: &["LSE-009"],
+        before: |cast| {
+            let mut lines = claimed(cast);
+            lines.push(pass(1_000));
+            lines
+        },
+        call: |_| renew("w1"),
+        answers: &[(10, "expires_at_ms=t+31000 lease_epoch=1")],
+    },
+    Repetition {
+        method: Method::Progress,
+        clauses: &["ATT-005", "ATT-006"],
+        before: claimed,
+        call: |_| progress("w1", 50),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::Complete,
+        clauses: &["ATT-003", "ATT-007", "ATT-029"],
+        before: claimed,
+        call: |_| complete("w1", "done"),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::Fail,
+        clauses: &["ATT-003", "ATT-015", "ATT-016"],
+        before: claimed,
+        call: |_| fail("w1", FailureClass::Transient),
+        answers: &[(10, "retry_scheduled.delay_until=t+500")],
+    },
+    Repetition {
+        method: Method::Cancel,
+        clauses: &["ATT-003", "ATT-019", "ATT-029"],
+        before: claimed,
+        call: |_| cancel("w1", "why"),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::SetExecutionTag,
+        clauses: &["EXE-029", "EXE-032"],
+        before: |cast| vec![cast.created(1)],
+        call: |cast| cast.tag(1, "app.key", "value"),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::PromoteDelayed,
+        clauses: &["SCH-015", "SCH-016"],
+        before: |cast| {
+            let mut lines = claimed(cast);
+            let failed = fail("w1", FailureClass::Transient);
+            lines.push(call(failed, "retry_scheduled.delay_until=t+500"));
+            lines.push(pass(500));
+            lines
+        },
+        call: |cast| cast.promote(1),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::MarkLeaseExpiredIfDue,
+        clauses: &["LSE-015", "LSE-016"],
+        before: |cast| {
+            let mut lines = claimed(cast);
+            lines.push(pass(30_000));
+            lines
+        },
+        call: |cast| cast.mark_lapsed(1),
+        answers: &[(10, "ok, nothing")],
+    },
+];
+
+/// An execution with retries after half a second, held by `w1`.
+fn claimed(cast: &Cast) -> Vec<Line> {
+    vec![
+        call(
+            cast.create(1).retries(3, 500),
+            "created.execution_id=e1 created.public_state=waiting",
+        ),
+        call(cast.claim("w1"), "handle=fresh"),
+    ]
+}

@@ -1,0 +1,223 @@
+//! Short histories of flows, with every answer written by hand.
+
+use ff_core::backend::CancelFlowPolicy;
+
+use crate::case::{Case, Verdict, case};
+use crate::world::World;
+use crate::written::cast::{cancel_flow, complete, renew};
+use crate::written::{Cast, call, play};
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "flows.written.graph",
+        [
+            "FLW-009", "FLW-021", "FLW-022", "GRA-001", "GRA-002", "GRA-006", "GRA-008"
+        ],
+        "Members join, and dependencies are staged revision by revision.",
+        graph,
+        Clock
+    ),
+    case!(
+        "flows.written.dependencies",
+        ["GRA-010", "GRA-011", "GRA-012", "GRA-013"],
+        "Dependencies applied to a child that waits, and to one that runs.",
+        dependencies,
+        Clock
+    ),
+    case!(
+        "flows.written.cancellation",
+        [
+            "CAN-003", "CAN-005", "CAN-006", "CAN-010", "CAN-012", "CAN-015"
+        ],
+        "A flow is cancelled under a worker, then again with another policy.",
+        cancellation,
+        Clock
+    ),
+];
+
+async fn graph(world: World) -> Verdict {
+    let cast = Cast::of(&world);
+    let lines = vec![
+        cast.created(1),
+        cast.created(2),
+        cast.created(3),
+        cast.created(5),
+        call(cast.join(1, 1), "refused: not_found.flow"),
+        call(cast.create_flow(1), "created.flow_id=f1"),
+        call(cast.create_flow(1), "already_satisfied.flow_id=f1"),
+        call(cast.create_flow(2), "created.flow_id=f2"),
+        call(
+            cast.join(1, 1),
+            "added.execution_id=e1 added.new_node_count=1",
+        ),
+        call(
+            cast.join(1, 1),
+            "already_member.execution_id=e1 already_member.node_count=1",
+        ),
+        call(
+            cast.join(2, 1),
+            "refused: conflict.execution_already_in_flow",
+        ),
+        call(cast.join(1, 3), "refused: validation.invalid_input"),
+        call(cast.join(1, 6), "refused: not_found.execution"),
+        call(
+            cast.join(1, 2),
+            "added.execution_id=e2 added.new_node_count=2",
+        ),
+        call(
+            cast.stage(1, 1, 2, 1),
+            "refused: contention.stale_graph_revision",
+        ),
+        call(
+            cast.stage(1, 1, 2, 3),
+            "refused: contention.stale_graph_revision",
+        ),
+        call(
+            cast.stage(1, 1, 1, 2),
+            "refused: conflict.self_referencing_edge",
+        ),
+        call(
+            cast.stage(1, 1, 5, 2),
+            "refused: state.execution_not_in_flow",
+        ),
+        call(
+            cast.stage(1, 1, 2, 2),
+            "staged.edge_id=d1 staged.new_graph_revision=3",
+        ),
+        call(cast.stage(2, 2, 1, 3), "refused: conflict.cycle_detected"),
+        call(
+            cast.stage(2, 1, 2, 3),
+            "staged.edge_id=d2 staged.new_graph_revision=4",
+        ),
+        call(
+            cast.join(1, 5),
+            "added.execution_id=e5 added.new_node_count=3",
+        ),
+        call(
+            cast.stage(3, 2, 5, 5),
+            "staged.edge_id=d3 staged.new_graph_revision=6",
+        ),
+        call(cast.stage(4, 5, 1, 6), "refused: conflict.cycle_detected"),
+        call(cast.state(5), "waiting"),
+    ];
+    play(&world, lines).await
+}
+
+async fn dependencies(world: World) -> Verdict {
+    let cast = Cast::of(&world);
+    let lines = vec![
+        cast.created(1),
+        call(cast.create_flow(1), "created.flow_id=f1"),
+        call(
+            cast.join(1, 1),
+            "added.execution_id=e1 added.new_node_count=1",
+        ),
+        call(cast.claim("w1"), "handle=fresh"),
+        cast.created(2),
+        call(
+            cast.join(1, 2),
+            "added.execution_id=e2 added.new_node_count=2",
+        ),
+        call(
+            cast.stage(1, 1, 2, 2),
+            "staged.edge_id=d1 staged.new_graph_revision=3",
+        ),
+        call(
+            cast.stage(2, 1, 2, 3),
+            "staged.edge_id=d2 staged.new_graph_revision=4",
+        ),
+        call(
+            cast.apply(3, 1, 2),
+            "refused: validation.invalid_dependency",
+        ),
+        call(
+            cast.apply(1, 2, 1),
+            "refused: validation.invalid_dependency",
+        ),
+        call(cast.state(2), "waiting"),
+        call(cast.apply(1, 1, 2), "applied.unsatisfied_count=1"),
+        call(cast.state(2), "waiting_children"),
+        call(cast.claim("w2"), "ok, nothing"),
+        call(cast.apply(2, 1, 2), "applied.unsatisfied_count=2"),
+        call(cast.apply(1, 1, 2), "already_applied"),
+        cast.created(5),
+        call(
+            cast.join(1, 5),
+            "added.execution_id=e5 added.new_node_count=3",
+        ),
+        call(cast.claim("w5"), "handle=fresh"),
+        call(
+            cast.stage(3, 1, 5, 5),
+            "staged.edge_id=d3 staged.new_graph_revision=6",
+        ),
+        call(cast.apply(3, 1, 5), "applied.unsatisfied_count=1"),
+        call(cast.state(5), "active"),
+        call(complete("w5", "done"), "ok, nothing"),
+        call(cast.state(5), "completed"),
+        call(cast.state(2), "waiting_children"),
+    ];
+    play(&world, lines).await
+}
+
+async fn cancellation(world: World) -> Verdict {
+    let cast = Cast::of(&world);
+    let members = "cancelled.member_execution_ids=[\"e1\",\"e2\"]";
+    let pending = format!("cancelled.cancellation_policy=cancel_pending {members}");
+    let lines = vec![
+        cast.created(1),
+        call(cast.claim("w1"), "handle=fresh"),
+        cast.created(2),
+        call(
+            cancel_flow(1, CancelFlowPolicy::CancelAll),
+            "refused: not_found.flow",
+        ),
+        call(cast.create_flow(1), "created.flow_id=f1"),
+        call(
+            cast.join(1, 1),
+            "added.execution_id=e1 added.new_node_count=1",
+        ),
+        call(
+            cast.join(1, 2),
+            "added.execution_id=e2 added.new_node_count=2",
+        ),
+        call(
+            cast.stage(1, 1, 2, 2),
+            "staged.edge_id=d1 staged.new_graph_revision=3",
+        ),
+        call(cancel_flow(1, CancelFlowPolicy::CancelPending), &*pending),
+        call(cast.state(1), "active"),
+        call(cast.state(2), "cancelled"),
+        call(
+            cast.fields(
+                2,
+                ["cancellation_reason", "cancelled_by", "terminal_outcome"],
+            ),
+            "cancellation_reason=flow_cancelled cancelled_by=cancel_flow terminal_outcome=cancelled",
+        ),
+        call(cancel_flow(1, CancelFlowPolicy::CancelAll), &*pending),
+        call(cast.state(1), "active"),
+        call(renew("w1"), "expires_at_ms=t+30000 lease_epoch=1"),
+        call(cast.join(1, 6), "refused: state.flow_already_terminal"),
+        call(cast.apply(1, 1, 2), "refused: state.flow_already_terminal"),
+        call(cast.create_flow(1), "already_satisfied.flow_id=f1"),
+        call(complete("w1", "done"), "ok, nothing"),
+        cast.created(5),
+        call(cast.claim("w5"), "handle=fresh"),
+        call(cast.create_flow(2), "created.flow_id=f2"),
+        call(
+            cast.join(2, 5),
+            "added.execution_id=e5 added.new_node_count=1",
+        ),
+        call(
+            cancel_flow(2, CancelFlowPolicy::CancelAll),
+            "cancelled.cancellation_policy=cancel_all cancelled.member_execution_ids=[\"e5\"]",
+        ),
+        call(cast.state(5), "cancelled"),
+        call(
+            complete("w5", "late"),
+            "refused: contention.execution_not_active attempt_id=minted-1 lease_epoch=1 \
+             lifecycle_phase=terminal terminal_outcome=cancelled",
+        ),
+    ];
+    play(&world, lines).await
+}

@@ -1,0 +1,218 @@
+//! Calls with nothing special about them, on executions, flows, dependencies and leases that have
+//! numbers or names: `e1` is the first execution, `w1` the lease that the instance `w1` claimed.
+
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass, FailureReason, Handle};
+use ff_core::backend::{HandleKind, Namespace};
+use ff_core::call::Call;
+use ff_core::contracts::{
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, StageDependencyEdgeArgs,
+};
+use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId};
+
+use super::{Line, call};
+use crate::builders::ExecutionBuilder;
+use crate::generated::names::Thing;
+use crate::generated::step::{Disguise, lease_of};
+use crate::generated::{Universe, plain_claim};
+use crate::world::{World, apply_args};
+
+/// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
+/// share a partition, execution 3 and flow 3 another one; execution 4 is of no flow.
+pub(crate) struct Cast {
+    world: World,
+    universe: Universe,
+}
+
+impl Cast {
+    pub(crate) fn of(world: &World) -> Self {
+        Self {
+            world: world.clone(),
+            universe: Universe::of(world.partitions()),
+        }
+    }
+
+    pub(crate) fn execution(&self, number: usize) -> ExecutionId {
+        self.universe.execution(number)
+    }
+
+    pub(super) fn named_in(&self, call: &Call) -> Vec<ExecutionId> {
+        self.universe.executions_in(call)
+    }
+
+    fn lane(&self) -> LaneId {
+        self.universe.lanes().swap_remove(0)
+    }
+
+    /// A creation on the one lane.
+    pub(crate) fn create(&self, number: usize) -> ExecutionBuilder {
+        let builder = self.world.execution().id(&self.execution(number));
+        builder.lane(self.lane().as_str())
+    }
+
+    /// A creation on the one lane, and that it can be claimed at once.
+    pub(crate) fn created(&self, number: usize) -> Line {
+        let answer = format!("created.execution_id=e{number} created.public_state=waiting");
+        call(self.create(number), answer)
+    }
+
+    /// A claim by this instance, for 30 s.
+    pub(crate) fn claim(&self, instance: &str) -> Call {
+        plain_claim(&self.lane(), instance)
+    }
+
+    pub(crate) fn promote(&self, number: usize) -> Call {
+        let execution_id = self.execution(number);
+        Call::PromoteDelayed {
+            partition: self.world.partition_of(&execution_id),
+            lane: self.lane(),
+            execution_id,
+            now_ms: self.world.now(),
+        }
+    }
+
+    pub(crate) fn mark_lapsed(&self, number: usize) -> Call {
+        let execution_id = self.execution(number);
+        Call::MarkLeaseExpiredIfDue {
+            partition: self.world.partition_of(&execution_id),
+            execution_id,
+        }
+    }
+
+    pub(crate) fn tag(&self, number: usize, key: &str, value: &str) -> Call {
+        Call::SetExecutionTag {
+            execution_id: self.execution(number),
+            key: key.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+
+    pub(crate) fn read_tag(&self, number: usize, key: &str) -> Call {
+        Call::GetExecutionTag {
+            execution_id: self.execution(number),
+            key: key.to_owned(),
+        }
+    }
+
+    pub(crate) fn state(&self, number: usize) -> Call {
+        Call::ReadExecutionState {
+            id: self.execution(number),
+        }
+    }
+
+    pub(crate) fn describe(&self, number: usize) -> Call {
+        Call::DescribeExecution {
+            id: self.execution(number),
+        }
+    }
+
+    pub(crate) fn result(&self, number: usize) -> Call {
+        Call::GetExecutionResult {
+            id: self.execution(number),
+        }
+    }
+
+    pub(crate) fn fields<const N: usize>(&self, number: usize, names: [&str; N]) -> Call {
+        let execution_id = self.execution(number);
+        Call::ReadExecCoreFields {
+            partition: self.world.partition_of(&execution_id),
+            execution_id,
+            fields: names.map(str::to_owned).to_vec(),
+        }
+    }
+
+    pub(crate) fn create_flow(&self, number: usize) -> Call {
+        let args = CreateFlowArgs {
+            namespace: Namespace::new("tenant"),
+            ..self.world.flow_args(flow(number))
+        };
+        Call::CreateFlow { args }
+    }
+
+    pub(crate) fn join(&self, flow_number: usize, execution: usize) -> Call {
+        let args = AddExecutionToFlowArgs {
+            flow_id: flow(flow_number),
+            execution_id: self.execution(execution),
+            now: self.world.now(),
+        };
+        Call::AddExecutionToFlow { args }
+    }
+
+    /// The dependency with this number, from one execution to another, at this revision of flow 1.
+    pub(crate) fn stage(&self, edge: usize, from: usize, to: usize, revision: u64) -> Call {
+        let args = self.staging(edge, from, to, revision);
+        Call::StageDependencyEdge { args }
+    }
+
+    pub(crate) fn apply(&self, edge: usize, from: usize, to: usize) -> Call {
+        let args: ApplyDependencyToChildArgs = apply_args(&self.staging(edge, from, to, 0));
+        Call::ApplyDependencyToChild { args }
+    }
+
+    fn staging(
+        &self,
+        edge: usize,
+        from: usize,
+        to: usize,
+        revision: u64,
+    ) -> StageDependencyEdgeArgs {
+        let (upstream, downstream) = (self.execution(from), self.execution(to));
+        StageDependencyEdgeArgs {
+            edge_id: EdgeId::from_uuid(Thing::Edge.uuid(edge)),
+            ..self
+                .world
+                .edge_args(&flow(1), &upstream, &downstream, revision)
+        }
+    }
+}
+
+fn flow(number: usize) -> FlowId {
+    FlowId::from_uuid(Thing::Flow.uuid(number))
+}
+
+fn lease(instance: &str) -> Handle {
+    lease_of(instance, Disguise::Lease, HandleKind::Fresh)
+}
+
+pub(crate) fn renew(instance: &str) -> Call {
+    Call::Renew {
+        handle: lease(instance),
+    }
+}
+
+pub(crate) fn progress(instance: &str, percent: u8) -> Call {
+    Call::Progress {
+        handle: lease(instance),
+        percent: Some(percent),
+        message: None,
+    }
+}
+
+pub(crate) fn complete(instance: &str, result: &str) -> Call {
+    Call::Complete {
+        handle: lease(instance),
+        payload: Some(result.into()),
+    }
+}
+
+pub(crate) fn fail(instance: &str, class: FailureClass) -> Call {
+    Call::Fail {
+        handle: lease(instance),
+        reason: FailureReason::new("boom"),
+        classification: class,
+    }
+}
+
+pub(crate) fn cancel(instance: &str, reason: &str) -> Call {
+    Call::Cancel {
+        handle: lease(instance),
+        reason: reason.to_owned(),
+    }
+}
+
+pub(crate) fn cancel_flow(number: usize, policy: CancelFlowPolicy) -> Call {
+    Call::CancelFlow {
+        id: flow(number),
+        policy,
+        wait: CancelFlowWait::WaitIndefinite,
+    }
+}

@@ -1,0 +1,119 @@
+//! The same call ten times: one after the other, and from ten tasks at once.
+
+use std::sync::Arc;
+
+use ff_core::call::{Call, Method};
+use ff_core::dispatch::Dispatch;
+use tokio::sync::Barrier;
+
+use super::{Cast, Line, Scene};
+use crate::case::Verdict;
+use crate::failure::Failure;
+use crate::generated::calls::observables;
+use crate::generated::names::{Minted, canonical};
+use crate::generated::story::{answer_text, call_text};
+use crate::world::World;
+
+const TIMES: usize = 10;
+
+/// A call that is made ten times, and how it is answered.
+pub(crate) struct Repetition {
+    pub(crate) method: Method,
+    /// The ids of the clauses that the answers follow from.
+    pub(crate) clauses: &'static [&'static str],
+    /// Leads to where the call is made.
+    pub(crate) before: fn(&Cast) -> Vec<Line>,
+    pub(crate) call: fn(&Cast) -> Call,
+    /// The ten answers in order, each with how often it comes. The calls that are answered like the
+    /// last change nothing, unless all are.
+    pub(crate) answers: &'static [(usize, &'static str)],
+}
+
+impl Repetition {
+    fn expected(&self) -> Vec<&'static str> {
+        let answers = self.answers.iter();
+        let each = answers.flat_map(|(times, answer)| std::iter::repeat_n(*answer, *times));
+        each.collect()
+    }
+
+    /// The calls after which nothing changes any more.
+    fn effective(&self) -> usize {
+        match self.answers {
+            [.., (last, _)] if *last < TIMES => TIMES - last,
+            _ => 1,
+        }
+    }
+}
+
+/// Makes the call ten times in one world, and from ten tasks at once in another: the answers are
+/// those expected, in any order where calls overlap, and both worlds show the same afterwards.
+pub(crate) async fn repeat(world: World, repetition: &Repetition) -> Verdict {
+    let expected = repetition.expected();
+    let mut scene = Scene::new(&world);
+    let cast = Cast::of(&world);
+    scene.play((repetition.before)(&cast)).await?;
+    let call = (repetition.call)(&cast);
+    let mut changed = Vec::new();
+    for (made, expected) in expected.iter().enumerate() {
+        let seen = scene.make(&call).await?;
+        scene.compare(&call, expected, seen)?;
+        if made + 1 == repetition.effective() {
+            changed = scene.observed().await;
+        }
+    }
+    let after = scene.observed().await;
+    expect_eq!(after, changed, "the last repetitions change nothing");
+
+    let mut scene = Scene::new(world.elsewhere());
+    let cast = Cast::of(world.elsewhere());
+    scene.play((repetition.before)(&cast)).await?;
+    let call = (repetition.call)(&cast);
+    let mut seen = scene.make_at_once(&call).await?;
+    let mut expected = expected;
+    seen.sort_unstable();
+    expected.sort_unstable();
+    expect_eq!(seen, expected, "ten at once of {}", call_text(&call));
+    let overlapped = scene.observed().await;
+    expect_eq!(
+        overlapped,
+        after,
+        "calls at once leave what calls in turn leave"
+    );
+    Ok(())
+}
+
+impl Scene<'_> {
+    /// Makes a call from ten tasks at once; returns how the answers are told.
+    async fn make_at_once(&mut self, call: &Call) -> Result<Vec<String>, Failure> {
+        let bound = self.bound(call)?;
+        let together = Arc::new(Barrier::new(TIMES));
+        let tasks = (0..TIMES).map(|_| {
+            let (world, bound) = (self.world.clone(), bound.clone());
+            let together = Arc::clone(&together);
+            tokio::spawn(async move {
+                together.wait().await;
+                world.dispatch(bound).await
+            })
+        });
+        let mut seen = Vec::new();
+        for task in tasks.collect::<Vec<_>>() {
+            let answer = task.await;
+            let answer = answer.map_err(|panic| Failure::new(format!("a task died: {panic}")))?;
+            seen.push(answer_text(&canonical(&answer, &mut Minted::Alike)));
+        }
+        Ok(seen)
+    }
+
+    /// All that can be seen of what was named, a line each.
+    async fn observed(&self) -> Vec<String> {
+        let supports = self.world.capabilities().supports;
+        let mut lines = Vec::new();
+        for read in observables(self.named.iter(), &supports) {
+            let text = call_text(&read);
+            let answer = self.world.dispatch(read).await;
+            let answer = answer_text(&canonical(&answer, &mut Minted::Alike));
+            lines.push(format!("{text} → {answer}"));
+        }
+        lines
+    }
+}
