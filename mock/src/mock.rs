@@ -163,7 +163,7 @@ impl Dispatch for MockBackend {
     }
 
     fn backend_label(&self) -> &'static str {
-        BackendTag::Mock.as_str()
+        Dispatch::backend_label(&self.model)
     }
 
     /// What the model claims, or for a bare mock the methods its script mentions.

@@ -4,12 +4,13 @@ mod backends;
 mod conformance;
 mod deviants;
 mod matrix;
+mod mutants;
 mod progress;
 mod replay;
 mod servers;
 mod test;
 
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -40,6 +41,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Runs the suite on backends that are wrong on purpose, and shows which case caught each
     Deviants(deviants::Arguments),
+    /// Tries small mistakes in the rules, and shows which the suite does not notice
+    Mutants(mutants::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Servers(arguments) => servers::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Deviants(arguments) => deviants::run(&arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -67,3 +71,12 @@ fn main() -> ExitCode {
 
 /// What a command comes to: an exit code, or why it could not run.
 pub(crate) type Outcome = Result<u8, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The cargo that runs this, asked to do something.
+pub(crate) fn cargo(arguments: &[&str]) -> process::Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = process::Command::new(cargo);
+    // Tests look at the environment's guard themselves.
+    command.args(arguments).env_remove("FF_DEV_MODE");
+    command
+}

@@ -7,7 +7,7 @@ use ff_provision::{Kind, Servers};
 
 use crate::backends::Backend;
 use crate::servers::{ImageArguments, with_servers};
-use crate::{BREAKS, CONFORMS, Outcome, conformance, deviants};
+use crate::{BREAKS, CONFORMS, Outcome, cargo, conformance, deviants};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -110,13 +110,6 @@ async fn on_servers(names: &[String], required: &[Backend], servers: &Servers) -
 
 fn heading(name: &str) {
     println!("── {name}");
-}
-
-fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Tests look at the environment's guard themselves.
-    command.args(arguments).env_remove("FF_DEV_MODE");
-    command
 }
 
 /// Every test whose name has none of these. nextest runs them in parallel across binaries; without

@@ -120,13 +120,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "no-aliases",
         "EXE-026",
         "Does not know `progress_pct`.",
-        answer(|_, answer| {
-            if let Ok(Reply::ReadExecCoreFields(fields)) = answer
-                && let Some(value) = fields.get_mut("progress_pct")
-            {
-                *value = None;
-            }
-        })
+        unknown_field("progress_pct")
     ),
     deviant!(
         "spaced-tokens",
@@ -139,6 +133,24 @@ pub(super) const DEVIANTS: &[Deviant] = &[
                 *tokens = tokens.replace(',', ", ");
             }
         })
+    ),
+    deviant!(
+        "kind-untold",
+        "EXE-038",
+        "Does not know the kind of an execution.",
+        unknown_field("execution_kind")
+    ),
+    deviant!(
+        "holder-untold",
+        "EXE-039",
+        "Does not tell which worker holds the lease.",
+        unknown_field("current_worker_id")
+    ),
+    deviant!(
+        "transitions-untold",
+        "EXE-040",
+        "Does not tell when a dimension last changed.",
+        unknown_field("last_transition_at")
     ),
     deviant!(
         "quiet-progress",
@@ -339,6 +351,17 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
 ];
+
+/// Does not know a field.
+fn unknown_field(name: &'static str) -> Tampering {
+    answer(move |_, answer| {
+        if let Ok(Reply::ReadExecCoreFields(fields)) = answer
+            && let Some(value) = fields.get_mut(name)
+        {
+            *value = None;
+        }
+    })
+}
 
 fn shows_old_leases() -> Tampering {
     let seen: Mutex<HashMap<ExecutionId, ff_core::contracts::LeaseSummary>> = Mutex::default();

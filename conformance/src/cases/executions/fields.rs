@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ff_core::backend::FailureClass;
 use ff_core::engine_backend::EngineBackend;
+use ff_core::types::{BudgetId, ExecutionId};
 
 use crate::case::{Case, Verdict, case};
+use crate::observe::CORE_FIELDS;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -26,6 +29,20 @@ pub(super) const CASES: &[Case] = &[
         ["EXE-027"],
         "Decimals, canonical ids, snake case, sorted tokens.",
         field_encoding
+    ),
+    case!(
+        "executions.reads.fields-held",
+        ["EXE-011", "EXE-038", "EXE-039", "EXE-040"],
+        "Every field of a second attempt that is held, and before the first.",
+        fields_held,
+        Clock
+    ),
+    case!(
+        "executions.reads.fields-ended",
+        ["EXE-038", "EXE-039", "EXE-040", "LSE-013"],
+        "Every field that an end sets, and a wait before it.",
+        fields_ended,
+        Clock
     ),
 ];
 
@@ -138,4 +155,189 @@ async fn field_encoding(world: World) -> Verdict {
         Some("running_attempt")
     );
     Ok(())
+}
+
+/// What a field is called, and its text.
+type Field<'a> = (&'a str, &'a str);
+
+/// Demands that exactly these fields are set, beside those that a backend mints.
+async fn expect_all(world: &World, id: &ExecutionId, expected: &[&[Field<'_>]]) -> Verdict {
+    let minted = ["current_lease_id", "current_attempt_id"];
+    let names: Vec<&str> = CORE_FIELDS
+        .into_iter()
+        .filter(|name| !minted.contains(name))
+        .collect();
+    let partition = world.partition_of(id);
+    let seen = world.read_exec_core_fields(partition, id, &names).await?;
+    let seen: BTreeMap<String, String> = seen
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    let expected = expected.concat().into_iter();
+    let mut expected: BTreeMap<String, String> = expected
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    expected.insert("execution_id".to_owned(), id.to_string());
+    expected.insert("partition_id".to_owned(), id.partition().to_string());
+    expect_eq!(seen, expected, "the fields that are set");
+    for (name, beside) in minted
+        .into_iter()
+        .zip(["lease_acquired_at", "current_attempt_index"])
+    {
+        expect_eq!(
+            world.field(id, name).await?.is_some(),
+            seen.contains_key(beside),
+            "{name} is set where {beside} is"
+        );
+    }
+    Ok(())
+}
+
+async fn fields_held(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let at = |millis: i64| world.in_ms(millis).0.to_string();
+    let (created, deadline) = (at(0), at(90_000));
+    let (first, second, renewed, due) = (at(10), at(530), at(540), at(30_540));
+    let execution = world.execution_for(&flow).requires(&["b", "a"]);
+    let deadline_at = world.in_ms(90_000);
+    let execution = execution.retries(3, 500).priority(7).with(|args| {
+        args.payload_encoding = Some("json".to_owned());
+        args.execution_deadline_at = Some(deadline_at);
+    });
+    let id = execution.create().await?;
+    world.join(&flow, &id).await?;
+    let flow = flow.to_string();
+    let given = [
+        ("lane_id", "default"),
+        ("namespace", "tenant"),
+        ("execution_kind", "op"),
+        ("creator_identity", "suite"),
+        ("payload_encoding", "json"),
+        ("priority", "7"),
+        ("required_capabilities", "a,b"),
+        ("flow_id", &flow),
+        ("created_at", &created),
+        ("execution_deadline_at", &deadline),
+        ("terminal_outcome", "none"),
+        ("replay_count", "0"),
+        ("lease_reclaim_count", "0"),
+    ];
+    let new = [
+        ("lifecycle_phase", "runnable"),
+        ("ownership_state", "unowned"),
+        ("eligibility_state", "eligible_now"),
+        ("blocking_reason", "waiting_for_worker"),
+        ("attempt_state", "pending_first_attempt"),
+        ("public_state", "waiting"),
+        ("total_attempt_count", "0"),
+        ("retry_count", "0"),
+        ("current_lease_epoch", "0"),
+        ("last_transition_at", &created),
+        ("last_mutation_at", &created),
+    ];
+    expect_all(&world, &id, &[&given, &new]).await?;
+
+    let worker = world.worker().offers(&["a", "b"]).named("w", "i");
+    world.advance_ms(10);
+    let handle = worker.claim().await?;
+    world
+        .progress(&handle, Some(50), Some("half".to_owned()))
+        .await?;
+    world.advance_ms(20);
+    world.fail_with(&handle, FailureClass::Transient).await?;
+    world.advance_ms(500);
+    world.promote(&id).await?;
+    let handle = worker.claim().await?;
+    world.advance_ms(10);
+    world.renew(&handle).await?;
+    let held = [
+        ("lifecycle_phase", "active"),
+        ("ownership_state", "leased"),
+        ("eligibility_state", "not_applicable"),
+        ("attempt_state", "running_attempt"),
+        ("public_state", "active"),
+        ("total_attempt_count", "2"),
+        ("current_attempt_index", "1"),
+        ("retry_count", "1"),
+        ("current_lease_epoch", "2"),
+        ("current_worker_id", "w"),
+        ("current_worker_instance_id", "i"),
+        ("lease_acquired_at", &second),
+        ("lease_last_renewed_at", &renewed),
+        ("lease_expires_at", &due),
+        ("started_at", &first),
+        ("last_transition_at", &second),
+        ("last_mutation_at", &renewed),
+        ("failure_reason", "boom"),
+        ("failure_category", "transient"),
+        ("progress_percent", "50"),
+        ("progress_message", "half"),
+    ];
+    expect_all(&world, &id, &[&given, &held]).await
+}
+
+async fn fields_ended(world: World) -> Verdict {
+    let at = |millis: i64| world.in_ms(millis).0.to_string();
+    let (created, due, claimed, ended) = (at(0), at(100), at(110), at(115));
+    let due_at = world.in_ms(100);
+    let budgets = [world.uuid(), world.uuid()].map(BudgetId::from_uuid);
+    let mut budget_ids = budgets.map(|id| id.to_string());
+    budget_ids.sort();
+    let budget_ids = budget_ids.join(",");
+    let execution = world.execution().delay_until(due_at);
+    let id = execution
+        .policy(|policy| policy.budget_ids = budgets.into())
+        .create()
+        .await?;
+    let given = [
+        ("lane_id", "default"),
+        ("namespace", "tenant"),
+        ("execution_kind", "op"),
+        ("creator_identity", "suite"),
+        ("priority", "0"),
+        ("budget_ids", &budget_ids),
+        ("created_at", &created),
+        ("replay_count", "0"),
+        ("retry_count", "0"),
+        ("lease_reclaim_count", "0"),
+        ("ownership_state", "unowned"),
+    ];
+    let delayed = [
+        ("lifecycle_phase", "runnable"),
+        ("eligibility_state", "not_eligible_until_time"),
+        ("blocking_reason", "waiting_for_delay"),
+        ("terminal_outcome", "none"),
+        ("attempt_state", "pending_first_attempt"),
+        ("public_state", "delayed"),
+        ("total_attempt_count", "0"),
+        ("current_lease_epoch", "0"),
+        ("delay_until", &due),
+        ("last_transition_at", &created),
+        ("last_mutation_at", &created),
+    ];
+    expect_all(&world, &id, &[&given, &delayed]).await?;
+
+    world.advance_ms(110);
+    world.promote(&id).await?;
+    let handle = world.worker().claim().await?;
+    world.advance_ms(5);
+    world.cancel(&handle, "enough").await?;
+    world.advance_ms(5);
+    let cancelled = [
+        ("lifecycle_phase", "terminal"),
+        ("eligibility_state", "not_applicable"),
+        ("terminal_outcome", "cancelled"),
+        ("attempt_state", "attempt_terminal"),
+        ("public_state", "cancelled"),
+        ("total_attempt_count", "1"),
+        ("current_attempt_index", "0"),
+        ("current_lease_epoch", "1"),
+        ("started_at", &claimed),
+        ("completed_at", &ended),
+        ("last_transition_at", &ended),
+        ("last_mutation_at", &ended),
+        ("cancellation_reason", "enough"),
+        ("cancelled_by", "worker"),
+    ];
+    expect_all(&world, &id, &[&given, &cancelled]).await
 }
