@@ -15,6 +15,7 @@ function partition.open(tag, context)
     executions = {},
     flows = {},
     edges = {},
+    groups = {},
     commands = {},
   }, partition)
 end
@@ -89,6 +90,7 @@ end
 function partition:new_flow(id, fields)
   local entry = remembered(self, self.flows, 'flow', id)
   entry.fields, entry.before = fields, {}
+  self:later('ZADD', self:key('flows'), 0, id)
 end
 
 function partition:edge(flow_id, edge_id)
@@ -100,18 +102,37 @@ function partition:new_edge(fields)
   local entry = remembered(self, self.edges, 'edge', flow_id .. edge_id)
   entry.fields, entry.before = fields, {}
   local up, down = fields.upstream_execution_id, fields.downstream_execution_id
-  self:later('SADD', self:key('out', flow_id, self.short(up)), edge_id)
-  self:later('SADD', self:key('in', flow_id, self.short(down)), edge_id)
+  self:later('ZADD', self:key('out', flow_id, self.short(up)), 0, edge_id)
+  self:later('ZADD', self:key('in', flow_id, self.short(down)), 0, edge_id)
 end
 
--- The edges that leave ('out') or enter ('in') a member.
+-- The edges that leave ('out') or enter ('in') a member, ascending by id.
 function partition:edges_at(side, flow_id, execution_id)
   local found = {}
-  local ids = redis.call('SMEMBERS', self:key(side, flow_id, self.short(execution_id)))
+  local key = self:key(side, flow_id, self.short(execution_id))
+  local ids = redis.call('ZRANGE', key, 0, -1)
   for _, edge_id in ipairs(ids) do
     found[#found + 1] = self:edge(flow_id, edge_id)
   end
   return found
+end
+
+-- The group of a member, which exists once an edge enters it or it has a policy.
+function partition:group(flow_id, downstream)
+  local name = flow_id .. self.short(downstream)
+  return remembered(self, self.groups, 'group', name).fields
+end
+
+function partition:new_group(fields)
+  local short = self.short(fields.downstream_execution_id)
+  local entry = remembered(self, self.groups, 'group', fields.flow_id .. short)
+  entry.fields, entry.before = fields, {}
+  self:later('ZADD', self:key('groups', fields.flow_id), 0, short)
+end
+
+-- The members that have a group, ascending.
+function partition:members_with_groups(flow_id)
+  return redis.call('ZRANGE', self:key('groups', flow_id), 0, -1)
 end
 
 function partition:attempt(id, index)
@@ -178,7 +199,7 @@ function partition:commit()
       record.save(entry.key, fields, before)
     end
   end
-  for _, known in ipairs({ self.flows, self.edges }) do
+  for _, known in ipairs({ self.flows, self.edges, self.groups }) do
     for _, entry in pairs(known) do
       if entry.fields then
         record.save(entry.key, entry.fields, entry.before)

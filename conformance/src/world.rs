@@ -5,15 +5,19 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ff_core::backend::{FailOutcome, FailureClass, FailureReason, Handle, Namespace};
+use ff_core::backend::{
+    CancelFlowPolicy, CancelFlowWait, FailOutcome, FailureClass, FailureReason, Handle, Namespace,
+};
 use ff_core::clock::ManualClock;
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, StageDependencyEdgeArgs,
-    StageDependencyEdgeResult,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, FlowSnapshot,
+    StageDependencyEdgeArgs, StageDependencyEdgeResult,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
+use ff_core::partition::{
+    Partition, PartitionConfig, PartitionFamily, PartitionKey, flow_partition,
+};
 use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -207,11 +211,43 @@ impl World {
         Ok(())
     }
 
+    pub fn flow_id(&self) -> FlowId {
+        FlowId::from_uuid(self.uuid())
+    }
+
+    /// A new id of a flow in this partition.
+    pub fn flow_id_in(&self, partition: u16) -> FlowId {
+        loop {
+            let id = self.flow_id();
+            if flow_partition(&id, &self.partitions()).index == partition {
+                return id;
+            }
+        }
+    }
+
+    /// The partition of a flow, as lists take it.
+    pub fn partition_key_of_flow(&self, id: &FlowId) -> PartitionKey {
+        PartitionKey::from(&flow_partition(id, &self.partitions()))
+    }
+
     /// A new flow.
     pub async fn flow(&self) -> Result<FlowId, Failure> {
-        let id = FlowId::from_uuid(self.uuid());
+        let id = self.flow_id();
         self.create_flow(self.flow_args(id)).await?;
         Ok(id)
+    }
+
+    /// A flow as it is described; it exists.
+    pub async fn described_flow(&self, id: &FlowId) -> Result<FlowSnapshot, Failure> {
+        let described = self.describe_flow(id).await?;
+        described.ok_or_else(|| Failure::new(format!("flow {id} is described")))
+    }
+
+    /// Closes a flow, and leaves its members alone.
+    pub async fn close(&self, flow: &FlowId) -> Result<(), Failure> {
+        let (policy, wait) = (CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait);
+        self.cancel_flow(flow, policy, wait).await?;
+        Ok(())
     }
 
     pub fn flow_args(&self, flow_id: FlowId) -> CreateFlowArgs {

@@ -2,6 +2,7 @@
 
 CREATE TABLE ff_flow_core (
     flow_id             uuid PRIMARY KEY,
+    partition_key       integer NOT NULL,
     flow_kind           text    NOT NULL,
     namespace           text    NOT NULL,
     public_flow_state   text    NOT NULL,
@@ -11,8 +12,12 @@ CREATE TABLE ff_flow_core (
     created_at          bigint  NOT NULL,
     last_mutation_at    bigint  NOT NULL,
     cancelled_at        bigint,
-    cancellation_policy text
+    cancel_reason       text,
+    cancellation_policy text,
+    tags                jsonb   NOT NULL DEFAULT '{}'
 );
+
+CREATE INDEX ff_flow_listed ON ff_flow_core (partition_key, flow_id);
 
 CREATE TABLE ff_edge (
     flow_id                 uuid NOT NULL,
@@ -28,3 +33,15 @@ CREATE TABLE ff_edge (
 
 CREATE INDEX ff_edge_out ON ff_edge (flow_id, upstream_execution_id);
 CREATE INDEX ff_edge_in ON ff_edge (flow_id, downstream_execution_id);
+
+CREATE TABLE ff_edge_group (
+    flow_id                 uuid   NOT NULL,
+    downstream_execution_id text   COLLATE "C" NOT NULL,
+    policy                  jsonb  NOT NULL,
+    satisfied_count         bigint NOT NULL,
+    failed_count            bigint NOT NULL,
+    skipped_count           bigint NOT NULL,
+    running_count           bigint NOT NULL,
+    group_state             text   NOT NULL,
+    PRIMARY KEY (flow_id, downstream_execution_id)
+);

@@ -12,7 +12,17 @@ CREATE TABLE ff_flow_core (
     created_at          INTEGER NOT NULL,
     last_mutation_at    INTEGER NOT NULL,
     cancelled_at        INTEGER,
+    cancel_reason       TEXT,
     cancellation_policy TEXT
+) WITHOUT ROWID;
+
+CREATE INDEX ff_flow_listed ON ff_flow_core (partition_key, flow_id);
+
+CREATE TABLE ff_flow_tag (
+    flow_id   BLOB NOT NULL,
+    tag_key   TEXT NOT NULL,
+    tag_value TEXT NOT NULL,
+    PRIMARY KEY (flow_id, tag_key)
 ) WITHOUT ROWID;
 
 CREATE TABLE ff_edge (
@@ -30,3 +40,17 @@ CREATE TABLE ff_edge (
 
 CREATE INDEX ff_edge_out ON ff_edge (flow_id, upstream_execution_id);
 CREATE INDEX ff_edge_in ON ff_edge (flow_id, downstream_execution_id);
+
+CREATE TABLE ff_edge_group (
+    partition_key           INTEGER NOT NULL,
+    flow_id                 BLOB    NOT NULL,
+    downstream_execution_id BLOB    NOT NULL,
+    -- As JSON.
+    policy                  TEXT    NOT NULL,
+    satisfied_count         INTEGER NOT NULL,
+    failed_count            INTEGER NOT NULL,
+    skipped_count           INTEGER NOT NULL,
+    running_count           INTEGER NOT NULL,
+    group_state             TEXT    NOT NULL,
+    PRIMARY KEY (flow_id, downstream_execution_id)
+) WITHOUT ROWID;

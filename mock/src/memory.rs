@@ -8,8 +8,8 @@ use ff_core::backend::{Namespace, PrepareOutcome};
 use ff_core::clock::Clock;
 use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use ff_transactional::{
-    Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, Minted, OrderKey, Store,
-    StoreError, Tx,
+    Access, Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord, Minted,
+    OrderKey, Store, StoreError, Tx,
 };
 use imbl::{HashMap, OrdMap, OrdSet, Vector};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) edges: OrdMap<(FlowId, EdgeId), Edge>,
     edges_from: OrdSet<(FlowId, ExecutionId, EdgeId)>,
     edges_to: OrdSet<(FlowId, ExecutionId, EdgeId)>,
+    pub(crate) flow_tags: OrdMap<FlowId, BTreeMap<String, String>>,
+    pub(crate) groups: OrdMap<(FlowId, ExecutionId), EdgeGroup>,
     completions: Vector<CompletionRecord>,
     lease_events: Vector<LeaseRecord>,
 }
@@ -353,6 +355,31 @@ impl Tx for MemoryTx {
         Ok(())
     }
 
+    async fn flow_tags(&mut self, id: &FlowId) -> Result<BTreeMap<String, String>> {
+        Ok(self.draft.flow_tags.get(id).cloned().unwrap_or_default())
+    }
+
+    async fn put_flow_tag(&mut self, id: &FlowId, key: &str, value: &str) -> Result<()> {
+        let tags = self.draft.flow_tags.entry(*id).or_default();
+        tags.insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    async fn flows_after(
+        &mut self,
+        partition: u16,
+        cursor: Option<&FlowId>,
+        limit: usize,
+    ) -> Result<Vec<Flow>> {
+        let start = cursor.copied().unwrap_or(FlowId::from_uuid(Uuid::nil()));
+        let flows = self.draft.flows.range(start..).map(|(_, flow)| flow);
+        Ok(flows
+            .filter(|flow| flow.partition == partition && cursor != Some(&flow.id))
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
     async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
         let first = (*flow, ExecutionId::from_parts(0, Uuid::nil()));
         let members = self.draft.members.range(first..);
@@ -380,6 +407,30 @@ impl Tx for MemoryTx {
 
     async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
         Ok(self.edges_of(&self.draft.edges_to, flow, downstream))
+    }
+
+    async fn group(
+        &mut self,
+        flow: &FlowId,
+        downstream: &ExecutionId,
+    ) -> Result<Option<EdgeGroup>> {
+        let key = (*flow, downstream.clone());
+        Ok(self.draft.groups.get(&key).cloned())
+    }
+
+    async fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
+        let key = (group.flow, group.downstream.clone());
+        self.draft.groups.insert(key, group.clone());
+        Ok(())
+    }
+
+    async fn groups(&mut self, flow: &FlowId) -> Result<Vec<EdgeGroup>> {
+        let first = (*flow, ExecutionId::from_parts(0, Uuid::nil()));
+        let groups = self.draft.groups.range(first..);
+        Ok(groups
+            .take_while(|((of, _), _)| of == flow)
+            .map(|(_, group)| group.clone())
+            .collect())
     }
 
     async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {

@@ -10,8 +10,8 @@ use ff_core::call::{Call, Reply};
 use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
-use ff_core::types::{ExecutionId, LaneId, TimestampMs};
-use ff_transactional::{Edge, Execution, Flow, Settings, Transactional};
+use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_transactional::{Edge, EdgeGroup, Execution, Flow, Settings, Transactional};
 use futures_util::FutureExt;
 use imbl::OrdMap;
 use serde::Serialize;
@@ -92,6 +92,8 @@ impl Snapshot {
             lanes: state.lanes.iter().collect(),
             flows: state.flows.values().collect(),
             edges: state.edges.values().collect(),
+            flow_tags: state.flow_tags.iter().collect(),
+            groups: state.groups.values().collect(),
         };
         let bytes = postcard::to_allocvec(&shown).expect("plain data in memory always encodes");
         let mut hasher = DefaultHasher::new();
@@ -120,4 +122,6 @@ struct Shown<'a> {
     lanes: Vec<&'a LaneId>,
     flows: Vec<&'a Flow>,
     edges: Vec<&'a Edge>,
+    flow_tags: Vec<(&'a FlowId, &'a BTreeMap<String, String>)>,
+    groups: Vec<&'a EdgeGroup>,
 }

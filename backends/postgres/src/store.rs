@@ -7,8 +7,8 @@ use ff_core::backend::{Namespace, PrepareOutcome};
 use ff_core::clock::Clock;
 use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use ff_transactional::{
-    Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, Store, StoreError, Tx,
-    requirements,
+    Access, Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord, Store,
+    StoreError, Tx, requirements,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -60,6 +60,7 @@ impl Store for PostgresStore {
             tx: None,
             now: None,
             tags: None,
+            seen_flow: None,
             flows: HashSet::new(),
             writes: Writes::default(),
         })
@@ -84,9 +85,18 @@ pub(crate) struct PostgresTx {
     now: Option<TimestampMs>,
     /// Tags that were read along with their execution.
     tags: Option<(ExecutionId, BTreeMap<String, String>)>,
+    /// What was read along with a flow.
+    seen_flow: Option<SeenFlow>,
     /// Flows that are known to exist.
     flows: HashSet<FlowId>,
     writes: Writes,
+}
+
+/// What is shown with a flow, as of the same instant.
+struct SeenFlow {
+    id: FlowId,
+    tags: BTreeMap<String, String>,
+    groups: Vec<EdgeGroup>,
 }
 
 impl PostgresTx {
@@ -146,6 +156,22 @@ impl PostgresTx {
         let execution: Execution = decode("execution", record)?;
         self.tags = Some((execution.id.clone(), tags));
         Ok(Some(execution))
+    }
+
+    /// The flow; its tags and groups are kept for later.
+    async fn flow_and_groups(&mut self, id: &FlowId) -> Result<Option<Flow>> {
+        let statement = sqlx::query(self.sql.flow.clone()).bind(id.0);
+        let rows = self.read(statement).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let mut record: Value = get(row, "record")?;
+        self.seen_flow = Some(SeenFlow {
+            id: *id,
+            tags: decode("tags", record["tags"].take())?,
+            groups: decode("edge group", get(row, "groups")?)?,
+        });
+        decode("flow", record).map(Some)
     }
 
     async fn ids<T: From<String>>(&mut self, statement: Statement) -> Result<Vec<T>> {
@@ -364,6 +390,9 @@ impl Tx for PostgresTx {
     }
 
     async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
+        if self.access == Access::Read {
+            return self.flow_and_groups(id).await;
+        }
         self.flush_if(&[Part::FlowsCreated, Part::FlowsUpdated])
             .await?;
         let statement = sqlx::query(self.sql.flow_locked.clone()).bind(id.0);
@@ -381,6 +410,35 @@ impl Tx for PostgresTx {
         } else {
             self.writes.update_flow(flow)
         }
+    }
+
+    async fn flow_tags(&mut self, id: &FlowId) -> Result<BTreeMap<String, String>> {
+        if let Some(seen) = &mut self.seen_flow
+            && seen.id == *id
+        {
+            return Ok(std::mem::take(&mut seen.tags));
+        }
+        let statement = sqlx::query(self.sql.flow_tags.clone()).bind(id.0);
+        let rows = self.read(statement).await?;
+        let tags = rows.first().map(|row| get::<Value>(row, "tags"));
+        tags.map_or_else(|| Ok(BTreeMap::new()), |tags| decode("tags", tags?))
+    }
+
+    async fn put_flow_tag(&mut self, id: &FlowId, key: &str, value: &str) -> Result<()> {
+        self.writes.tag_flow(id, key, value)
+    }
+
+    async fn flows_after(
+        &mut self,
+        partition: u16,
+        cursor: Option<&FlowId>,
+        limit: usize,
+    ) -> Result<Vec<Flow>> {
+        let statement = sqlx::query(self.sql.flows_after.clone())
+            .bind(i32::from(partition))
+            .bind(cursor.map(|cursor| cursor.0))
+            .bind(page(limit));
+        records("flow", &self.read(statement).await?)
     }
 
     async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
@@ -406,6 +464,32 @@ impl Tx for PostgresTx {
     async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
         let statement = sqlx::query(self.sql.edges_to.clone()).bind(flow.0);
         self.edges(statement.bind(downstream.to_string())).await
+    }
+
+    async fn group(
+        &mut self,
+        flow: &FlowId,
+        downstream: &ExecutionId,
+    ) -> Result<Option<EdgeGroup>> {
+        self.flush_if(&[Part::Groups]).await?;
+        let statement = sqlx::query(self.sql.group.clone()).bind(flow.0);
+        let rows = self.read(statement.bind(downstream.to_string())).await?;
+        Ok(records("edge group", &rows)?.pop())
+    }
+
+    async fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
+        self.writes.put_group(group)
+    }
+
+    async fn groups(&mut self, flow: &FlowId) -> Result<Vec<EdgeGroup>> {
+        if let Some(seen) = &mut self.seen_flow
+            && seen.id == *flow
+        {
+            return Ok(std::mem::take(&mut seen.groups));
+        }
+        self.flush_if(&[Part::Groups]).await?;
+        let statement = sqlx::query(self.sql.groups.clone()).bind(flow.0);
+        records("edge group", &self.read(statement).await?)
     }
 
     async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ff_core::types::{ExecutionId, LaneId};
+use ff_core::types::{ExecutionId, FlowId, LaneId};
 use ff_transactional::{
-    Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, StoreError, requirements,
+    Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord, StoreError,
+    requirements,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -30,6 +31,7 @@ pub(crate) enum Part {
     FlowsCreated,
     FlowsUpdated,
     Edges,
+    Groups,
     Completions,
     LeaseEvents,
 }
@@ -78,8 +80,17 @@ impl Writes {
 
     /// Adds a tag to an execution that is updated as well.
     pub(crate) fn tag(&mut self, id: &ExecutionId, key: &str, tag: &str) -> Result<()> {
-        let updated = self.0.get_mut(&Part::Updated);
-        let row = updated.and_then(|rows| rows.get_mut(id.as_str()));
+        self.tag_updated(Part::Updated, id.as_str(), key, tag)
+    }
+
+    /// Adds a tag to a flow that is updated as well.
+    pub(crate) fn tag_flow(&mut self, id: &FlowId, key: &str, tag: &str) -> Result<()> {
+        self.tag_updated(Part::FlowsUpdated, &id.to_string(), key, tag)
+    }
+
+    fn tag_updated(&mut self, part: Part, id: &str, key: &str, tag: &str) -> Result<()> {
+        let updated = self.0.get_mut(&part);
+        let row = updated.and_then(|rows| rows.get_mut(id));
         let row = row.ok_or_else(|| StoreError::Failed("a tag without an update".into()))?;
         row["tags"] = json!({ key: tag });
         Ok(())
@@ -107,7 +118,8 @@ impl Writes {
     }
 
     pub(crate) fn create_flow(&mut self, flow: &Flow) -> Result<()> {
-        self.put(Part::FlowsCreated, flow.id.to_string(), value(flow)?);
+        let row = with(flow, "tags", json!({}))?;
+        self.put(Part::FlowsCreated, flow.id.to_string(), row);
         Ok(())
     }
 
@@ -119,6 +131,12 @@ impl Writes {
     pub(crate) fn put_edge(&mut self, edge: &Edge) -> Result<()> {
         let key = format!("{} {}", edge.flow, edge.id);
         self.put(Part::Edges, key, value(edge)?);
+        Ok(())
+    }
+
+    pub(crate) fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
+        let key = format!("{} {}", group.flow, group.downstream);
+        self.put(Part::Groups, key, value(group)?);
         Ok(())
     }
 
@@ -195,6 +213,7 @@ fn text(sql: &Statements, part: Part) -> &SqlStr {
         Part::FlowsCreated => &sql.write_flows_created,
         Part::FlowsUpdated => &sql.write_flows_updated,
         Part::Edges => &sql.write_edges,
+        Part::Groups => &sql.write_groups,
         Part::Completions => &sql.write_completions,
         Part::LeaseEvents => &sql.write_lease_events,
     }

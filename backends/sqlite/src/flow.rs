@@ -1,42 +1,21 @@
 //! Flows and edges as rows.
 
 use ff_core::backend::Namespace;
-use ff_core::partition::flow_partition;
 use ff_core::types::{EdgeId, ExecutionId, FlowId, TimestampMs};
-use ff_transactional::{Edge, Flow, StoreError};
+use ff_transactional::{Edge, EdgeGroup, Flow, StoreError};
 use sqlx::sqlite::SqliteRow;
 
-use crate::row::{get, literal, optional};
+use crate::row::{get, json, literal, optional};
 use crate::store::{SqliteTx, Statement};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 impl SqliteTx {
-    pub(crate) async fn read_flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
-        let sql = "SELECT * FROM ff_flow_core WHERE flow_id = ?";
-        let Some(row) = self.one(sqlx::query(sql).bind(id.0)).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Flow {
-            id: *id,
-            kind: get(&row, "flow_kind")?,
-            namespace: Namespace(get(&row, "namespace")?),
-            public_flow_state: get(&row, "public_flow_state")?,
-            graph_revision: get::<i64>(&row, "graph_revision")?.cast_unsigned(),
-            node_count: get(&row, "node_count")?,
-            edge_count: get(&row, "edge_count")?,
-            created_at: TimestampMs(get(&row, "created_at")?),
-            last_mutation_at: TimestampMs(get(&row, "last_mutation_at")?),
-            cancelled_at: optional(&row, "cancelled_at")?.map(TimestampMs),
-            cancellation_policy: optional(&row, "cancellation_policy")?,
-        }))
-    }
-
     pub(crate) async fn write_flow(&mut self, flow: &Flow) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO ff_flow_core \
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let upsert = sqlx::query(sql)
-            .bind(flow_partition(&flow.id, &self.partitions).index)
+            .bind(flow.partition)
             .bind(flow.id.0)
             .bind(flow.kind.clone())
             .bind(flow.namespace.0.clone())
@@ -47,6 +26,7 @@ impl SqliteTx {
             .bind(flow.created_at.0)
             .bind(flow.last_mutation_at.0)
             .bind(flow.cancelled_at.map(|at| at.0))
+            .bind(flow.cancel_reason.clone())
             .bind(flow.cancellation_policy.clone());
         self.run(upsert).await?;
         Ok(())
@@ -72,6 +52,55 @@ impl SqliteTx {
         self.run(upsert).await?;
         Ok(())
     }
+
+    pub(crate) async fn write_group(&mut self, group: &EdgeGroup) -> Result<()> {
+        let policy = serde_json::to_string(&group.policy);
+        let sql = "INSERT OR REPLACE INTO ff_edge_group VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let upsert = sqlx::query(sql)
+            .bind(group.downstream.partition())
+            .bind(group.flow.0)
+            .bind(group.downstream.uuid())
+            .bind(policy.map_err(|error| StoreError::Failed(error.into()))?)
+            .bind(group.satisfied_count)
+            .bind(group.failed_count)
+            .bind(group.skipped_count)
+            .bind(group.running_count)
+            .bind(group.group_state.as_str());
+        self.run(upsert).await?;
+        Ok(())
+    }
+}
+
+pub(crate) fn decode(row: &SqliteRow) -> Result<Flow> {
+    Ok(Flow {
+        id: FlowId(get(row, "flow_id")?),
+        partition: get(row, "partition_key")?,
+        kind: get(row, "flow_kind")?,
+        namespace: Namespace(get(row, "namespace")?),
+        public_flow_state: get(row, "public_flow_state")?,
+        graph_revision: get::<i64>(row, "graph_revision")?.cast_unsigned(),
+        node_count: get(row, "node_count")?,
+        edge_count: get(row, "edge_count")?,
+        created_at: TimestampMs(get(row, "created_at")?),
+        last_mutation_at: TimestampMs(get(row, "last_mutation_at")?),
+        cancelled_at: optional(row, "cancelled_at")?.map(TimestampMs),
+        cancel_reason: optional(row, "cancel_reason")?,
+        cancellation_policy: optional(row, "cancellation_policy")?,
+    })
+}
+
+pub(crate) fn decode_group(row: &SqliteRow) -> Result<EdgeGroup> {
+    let downstream = get(row, "downstream_execution_id")?;
+    Ok(EdgeGroup {
+        flow: FlowId(get(row, "flow_id")?),
+        downstream: ExecutionId::from_parts(get(row, "partition_key")?, downstream),
+        policy: json(row, "policy")?,
+        satisfied_count: get(row, "satisfied_count")?,
+        failed_count: get(row, "failed_count")?,
+        skipped_count: get(row, "skipped_count")?,
+        running_count: get(row, "running_count")?,
+        group_state: literal(row, "group_state")?,
+    })
 }
 
 /// Both ends live in the flow's partition.

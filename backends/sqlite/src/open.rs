@@ -91,7 +91,7 @@ impl SqliteOptions {
             pool(connect.read_only(true), READERS).await?
         };
         MIGRATIONS.run(&writer).await.map_err(OpenError::Migrate)?;
-        let store = SqliteStore::new(writer, reader, self.clock, self.partitions);
+        let store = SqliteStore::new(writer, reader, self.clock);
         Ok(Arc::new(SqliteBackend::over(store, self.partitions)))
     }
 

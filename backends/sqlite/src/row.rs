@@ -1,5 +1,6 @@
 //! Executions as rows.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -10,6 +11,7 @@ use ff_core::types::{
     WorkerId, WorkerInstanceId,
 };
 use ff_transactional::{Closing, CurrentAttempt, Execution, Lease, StoreError, requirements};
+use serde::de::DeserializeOwned;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Row, Sqlite};
@@ -280,6 +282,18 @@ where
 pub(crate) fn literal<T: FromStr>(row: &SqliteRow, name: &str) -> Result<T, StoreError> {
     let text: String = get(row, name)?;
     T::from_str(&text).map_err(|_| corrupt(name, &format!("{text:?} is not known")))
+}
+
+/// A value that is stored as JSON.
+pub(crate) fn json<T: DeserializeOwned>(row: &SqliteRow, name: &str) -> Result<T, StoreError> {
+    let text: String = get(row, name)?;
+    serde_json::from_str(&text).map_err(|error| corrupt(name, &error))
+}
+
+/// The tags in rows of keys and values.
+pub(crate) fn tags(rows: &[SqliteRow]) -> Result<BTreeMap<String, String>, StoreError> {
+    let tag = |row| Ok((get(row, "tag_key")?, get(row, "tag_value")?));
+    rows.iter().map(tag).collect()
 }
 
 fn corrupt(name: &str, error: &dyn std::fmt::Display) -> StoreError {

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ff_core::backend::{Namespace, PrepareOutcome};
 use ff_core::clock::Clock;
-use ff_core::partition::PartitionConfig;
 use ff_core::types::{AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use ff_transactional::{
-    Access, Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord, Store, StoreError, Tx,
-    requirements,
+    Access, Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord, Store,
+    StoreError, Tx, requirements,
 };
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -16,7 +15,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::broadcast;
 
 use crate::open::MIGRATIONS;
-use crate::row;
+use crate::{flow, row};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -36,22 +35,15 @@ pub(crate) struct SqliteStore {
     writer: SqlitePool,
     reader: SqlitePool,
     clock: Clock,
-    partitions: PartitionConfig,
     completions: broadcast::Sender<OutboxEvent>,
 }
 
 impl SqliteStore {
-    pub(crate) fn new(
-        writer: SqlitePool,
-        reader: SqlitePool,
-        clock: Clock,
-        partitions: PartitionConfig,
-    ) -> Self {
+    pub(crate) fn new(writer: SqlitePool, reader: SqlitePool, clock: Clock) -> Self {
         Self {
             writer,
             reader,
             clock,
-            partitions,
             completions: broadcast::channel(WAKE_UPS).0,
         }
     }
@@ -81,7 +73,6 @@ impl Store for SqliteStore {
         Ok(SqliteTx {
             tx: begun.map_err(failed)?,
             clock: self.clock.clone(),
-            partitions: self.partitions,
             completions: self.completions.clone(),
             appended: Vec::new(),
         })
@@ -99,7 +90,6 @@ impl Store for SqliteStore {
 pub(crate) struct SqliteTx {
     tx: Transaction<'static, Sqlite>,
     clock: Clock,
-    pub(crate) partitions: PartitionConfig,
     completions: broadcast::Sender<OutboxEvent>,
     /// Completions to tell of once they have committed.
     appended: Vec<OutboxEvent>,
@@ -211,10 +201,7 @@ impl Tx for SqliteTx {
     async fn tags(&mut self, id: &ExecutionId) -> Result<BTreeMap<String, String>> {
         let sql = "SELECT tag_key, tag_value FROM ff_exec_tag \
                    WHERE partition_key = ? AND execution_id = ?";
-        let rows = self.all(of(sql, id)).await?;
-        rows.iter()
-            .map(|found| Ok((row::get(found, "tag_key")?, row::get(found, "tag_value")?)))
-            .collect()
+        row::tags(&self.all(of(sql, id)).await?)
     }
 
     async fn put_tag(&mut self, id: &ExecutionId, key: &str, value: &str) -> Result<()> {
@@ -386,11 +373,41 @@ impl Tx for SqliteTx {
     }
 
     async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
-        self.read_flow(id).await
+        let sql = "SELECT * FROM ff_flow_core WHERE flow_id = ?";
+        let found = self.one(sqlx::query(sql).bind(id.0)).await?;
+        found.as_ref().map(flow::decode).transpose()
     }
 
     async fn put_flow(&mut self, flow: &Flow) -> Result<()> {
         self.write_flow(flow).await
+    }
+
+    async fn flow_tags(&mut self, id: &FlowId) -> Result<BTreeMap<String, String>> {
+        let sql = "SELECT tag_key, tag_value FROM ff_flow_tag WHERE flow_id = ?";
+        row::tags(&self.all(sqlx::query(sql).bind(id.0)).await?)
+    }
+
+    async fn put_flow_tag(&mut self, id: &FlowId, key: &str, value: &str) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO ff_flow_tag VALUES (?, ?, ?)";
+        let upsert = sqlx::query(sql).bind(id.0);
+        self.run(upsert.bind(key.to_owned()).bind(value.to_owned()))
+            .await?;
+        Ok(())
+    }
+
+    async fn flows_after(
+        &mut self,
+        partition: u16,
+        cursor: Option<&FlowId>,
+        limit: usize,
+    ) -> Result<Vec<Flow>> {
+        let sql = "SELECT * FROM ff_flow_core WHERE partition_key = ? AND flow_id > ? \
+                   ORDER BY flow_id LIMIT ?";
+        let page = sqlx::query(sql)
+            .bind(partition)
+            .bind(cursor.map_or_else(Vec::new, |cursor| cursor.0.as_bytes().to_vec()))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        self.all(page).await?.iter().map(flow::decode).collect()
     }
 
     async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
@@ -422,6 +439,28 @@ impl Tx for SqliteTx {
         let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND downstream_execution_id = ?";
         self.read_edges(sqlx::query(sql).bind(flow.0).bind(downstream.uuid()))
             .await
+    }
+
+    async fn group(
+        &mut self,
+        flow: &FlowId,
+        downstream: &ExecutionId,
+    ) -> Result<Option<EdgeGroup>> {
+        let sql = "SELECT * FROM ff_edge_group WHERE flow_id = ? AND downstream_execution_id = ?";
+        let lookup = sqlx::query(sql).bind(flow.0).bind(downstream.uuid());
+        let found = self.one(lookup).await?;
+        found.as_ref().map(flow::decode_group).transpose()
+    }
+
+    async fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
+        self.write_group(group).await
+    }
+
+    async fn groups(&mut self, flow: &FlowId) -> Result<Vec<EdgeGroup>> {
+        // Byte order of the UUIDs is byte order of the ids of one partition.
+        let sql = "SELECT * FROM ff_edge_group WHERE flow_id = ? ORDER BY downstream_execution_id";
+        let rows = self.all(sqlx::query(sql).bind(flow.0)).await?;
+        rows.iter().map(flow::decode_group).collect()
     }
 
     async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {

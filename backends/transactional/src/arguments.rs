@@ -5,36 +5,41 @@ use std::collections::BTreeSet;
 
 use ff_core::backend::{Handle, HandleKind};
 use ff_core::call::Call;
-use ff_core::contracts::{CreateExecutionArgs, StageDependencyEdgeArgs};
+use ff_core::contracts::{CreateExecutionArgs, EdgeDependencyPolicy, StageDependencyEdgeArgs};
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey, flow_partition};
 use ff_core::policy::{BackoffStrategy, CAPS_MAX_BYTES, CAPS_MAX_TOKENS, ExecutionPolicy};
-use ff_core::types::{ExecutionId, LaneId, MAX_INTEGER, TimestampMs};
+use ff_core::types::{ExecutionId, FlowId, LaneId, MAX_INTEGER, TimestampMs};
 use serde_json::Value;
 
 use crate::engine::Settings;
+use crate::page::partition_of;
 
 /// The longest payload and the longest text, in bytes (SYS-031, SYS-032).
 const MAX_BYTES: usize = 64 * 1024;
 
+/// The largest quorum (DEP-001).
+const MAX_QUORUM: u32 = i32::MAX.unsigned_abs();
+
 type Check = Result<(), EngineError>;
 
 /// Refuses arguments that no state of the store could make acceptable.
+#[allow(clippy::too_many_lines)] // One arm a method.
 pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
     match call {
         Call::CreateExecution { args } => create_execution(settings, args),
-        Call::SetExecutionTag { key, value, .. } => {
+        Call::SetExecutionTag { key, value, .. } | Call::SetFlowTag { key, value, .. } => {
             validate_tag_key(key)?;
             text("tag value", value)
         }
-        Call::GetExecutionTag { key, .. } => validate_tag_key(key),
+        Call::GetExecutionTag { key, .. } | Call::GetFlowTag { key, .. } => validate_tag_key(key),
         Call::ListExecutions {
             partition,
             cursor,
             limit,
         } => {
-            list_partition(partition, cursor.as_ref())?;
+            list_executions(partition, cursor.as_ref())?;
             integer("limit", *limit as u64)
         }
         Call::ListLanes { limit, .. } => integer("limit", *limit as u64),
@@ -115,6 +120,15 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
                 "the flow is in partition {flow}, the execution in {execution}"
             )))
         }
+        Call::ListFlows {
+            partition,
+            cursor,
+            limit,
+        } => {
+            list_flows(settings, partition, cursor.as_ref())?;
+            integer("limit", *limit as u64)
+        }
+        Call::SetEdgeGroupPolicy { policy, .. } => group_policy(*policy),
         Call::StageDependencyEdge { args } => stage_edge(args),
         Call::ApplyDependencyToChild { args } => {
             instant("now", args.now)?;
@@ -275,18 +289,34 @@ fn open(settings: &Settings, handle: &Handle) -> Check {
     }
 }
 
-fn list_partition(key: &PartitionKey, cursor: Option<&ExecutionId>) -> Check {
-    let partition = key
-        .parse()
-        .map_err(|error| EngineError::invalid_input(error.to_string()))?;
-    if partition.family != PartitionFamily::Flow {
-        return Err(EngineError::invalid_input(format!(
-            "{key} holds no executions"
-        )));
-    }
+fn list_executions(key: &PartitionKey, cursor: Option<&ExecutionId>) -> Check {
+    let partition = partition_of(key)?;
     match cursor {
         Some(cursor) => same_partition(partition, cursor),
         None => Ok(()),
+    }
+}
+
+fn list_flows(settings: &Settings, key: &PartitionKey, cursor: Option<&FlowId>) -> Check {
+    let partition = partition_of(key)?;
+    let home = |flow: &FlowId| flow_partition(flow, &settings.partitions).index;
+    match cursor {
+        Some(cursor) if home(cursor) != partition.index => Err(EngineError::invalid_input(
+            format!("{cursor} does not live in {key}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// DEP-001.
+fn group_policy(policy: EdgeDependencyPolicy) -> Check {
+    match policy {
+        EdgeDependencyPolicy::Quorum { k, .. } if k == 0 || k > MAX_QUORUM => {
+            Err(EngineError::invalid_input(format!(
+                "a quorum of {k} is not between 1 and {MAX_QUORUM}"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

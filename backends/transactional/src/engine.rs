@@ -24,12 +24,17 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::Complete,
     Method::CreateExecution,
     Method::CreateFlow,
+    Method::DescribeEdge,
     Method::DescribeExecution,
+    Method::DescribeFlow,
     Method::Fail,
     Method::GetExecutionNamespace,
     Method::GetExecutionResult,
     Method::GetExecutionTag,
+    Method::GetFlowTag,
+    Method::ListEdges,
     Method::ListExecutions,
+    Method::ListFlows,
     Method::ListLanes,
     Method::MarkLeaseExpiredIfDue,
     Method::Ping,
@@ -43,8 +48,11 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ReadExecutionState,
     Method::ReadTotalAttemptCount,
     Method::Renew,
+    Method::ResolveExecutionFlowId,
     Method::ServerTimeMs,
+    Method::SetEdgeGroupPolicy,
     Method::SetExecutionTag,
+    Method::SetFlowTag,
     Method::ShutdownPrepare,
     Method::StageDependencyEdge,
 ];
@@ -320,7 +328,9 @@ async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Repl
         Call::Cancel { handle, reason } => {
             Reply::Cancel(executions::cancel(tx, settings.tag, call, handle, reason).await?)
         }
-        Call::CreateFlow { args } => Reply::CreateFlow(flows::create(tx, args).await?),
+        Call::CreateFlow { args } => {
+            Reply::CreateFlow(flows::create(tx, &settings.partitions, args).await?)
+        }
         Call::AddExecutionToFlow { args } => {
             Reply::AddExecutionToFlow(flows::add_execution(tx, args).await?)
         }
@@ -333,6 +343,36 @@ async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Repl
         Call::CancelFlow { id, policy, .. } => {
             Reply::CancelFlow(flows::cancel(tx, id, *policy).await?)
         }
+        Call::DescribeFlow { id } => Reply::DescribeFlow(flows::describe(tx, id).await?),
+        Call::ListFlows {
+            partition,
+            cursor,
+            limit,
+        } => Reply::ListFlows(flows::list(tx, partition, cursor.as_ref(), *limit).await?),
+        Call::ResolveExecutionFlowId { execution_id } => {
+            Reply::ResolveExecutionFlowId(flows::resolve_flow(tx, execution_id).await?)
+        }
+        Call::SetFlowTag {
+            flow_id,
+            key,
+            value,
+        } => Reply::SetFlowTag(flows::set_tag(tx, flow_id, key, value).await?),
+        Call::GetFlowTag { flow_id, key } => {
+            Reply::GetFlowTag(flows::get_tag(tx, flow_id, key).await?)
+        }
+        Call::DescribeEdge { flow_id, edge_id } => {
+            Reply::DescribeEdge(flows::describe_edge(tx, flow_id, edge_id).await?)
+        }
+        Call::ListEdges { flow_id, direction } => {
+            Reply::ListEdges(flows::list_edges(tx, flow_id, direction).await?)
+        }
+        Call::SetEdgeGroupPolicy {
+            flow_id,
+            downstream_execution_id,
+            policy,
+        } => Reply::SetEdgeGroupPolicy(
+            flows::set_policy(tx, flow_id, downstream_execution_id, *policy).await?,
+        ),
         Call::ServerTimeMs {} => Reply::ServerTimeMs(tx.now().await?.0.unsigned_abs()),
         Call::Ping {} => Reply::Ping(tx.now().await.map(|_| ())?),
         other => {

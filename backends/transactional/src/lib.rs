@@ -7,6 +7,7 @@ mod arguments;
 mod engine;
 mod executions;
 mod flows;
+mod page;
 mod patch;
 mod record;
 pub mod requirements;
@@ -14,11 +15,11 @@ mod store;
 mod waiting;
 
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
-pub use executions::MAX_PAGE;
+pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};
 pub use record::{
-    Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeState, Execution, Flow, Lease,
-    LeaseEventKind, LeaseRecord, OrderKey,
+    Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeGroup, EdgeState, Execution,
+    Flow, Lease, LeaseEventKind, LeaseRecord, OrderKey,
 };
 pub use store::{Access, Minted, Store, StoreError, Tx};
 pub use waiting::WaitingClaims;

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use ff_core::backend::Namespace;
+use ff_core::contracts::{EdgeDependencyPolicy, EdgeGroupSnapshot, EdgeGroupState, FlowStatus};
 use ff_core::policy::ExecutionPolicy;
 use ff_core::state::{
     AttemptLifecycle, AttemptState, AttemptType, BlockingReason, EligibilityState, LifecyclePhase,
@@ -279,6 +280,8 @@ impl Execution {
 pub struct Flow {
     #[serde(rename = "flow_id")]
     pub id: FlowId,
+    #[serde(rename = "partition_key")]
+    pub partition: u16,
     #[serde(rename = "flow_kind")]
     pub kind: String,
     pub namespace: Namespace,
@@ -290,6 +293,7 @@ pub struct Flow {
     pub created_at: TimestampMs,
     pub last_mutation_at: TimestampMs,
     pub cancelled_at: Option<TimestampMs>,
+    pub cancel_reason: Option<String>,
     pub cancellation_policy: Option<String>,
 }
 
@@ -299,6 +303,19 @@ impl Flow {
 
     pub fn is_open(&self) -> bool {
         self.public_flow_state == Self::OPEN
+    }
+
+    /// How it stands, for lists (FLW-017).
+    pub(crate) fn status(&self) -> FlowStatus {
+        if self.is_open() {
+            FlowStatus::Active
+        } else {
+            FlowStatus::Cancelled
+        }
+    }
+
+    pub(crate) fn touch(&mut self, now: TimestampMs) {
+        self.last_mutation_at = self.last_mutation_at.max(now);
     }
 }
 
@@ -341,6 +358,56 @@ pub enum EdgeState {
     Unsatisfied,
     Satisfied,
     Impossible,
+}
+
+/// The dependencies of one member, counted. There is a group for each member with a staged edge or
+/// an explicit policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeGroup {
+    #[serde(rename = "flow_id")]
+    pub flow: FlowId,
+    #[serde(rename = "downstream_execution_id")]
+    pub downstream: ExecutionId,
+    pub policy: EdgeDependencyPolicy,
+    pub satisfied_count: u32,
+    pub failed_count: u32,
+    pub skipped_count: u32,
+    /// Applied, not resolved.
+    pub running_count: u32,
+    pub group_state: EdgeGroupState,
+}
+
+impl EdgeGroup {
+    /// No edge is applied, and all will have to be satisfied.
+    pub(crate) fn new(flow: FlowId, downstream: ExecutionId) -> Self {
+        Self {
+            flow,
+            downstream,
+            policy: EdgeDependencyPolicy::AllOf,
+            satisfied_count: 0,
+            failed_count: 0,
+            skipped_count: 0,
+            running_count: 0,
+            group_state: EdgeGroupState::Pending,
+        }
+    }
+
+    pub(crate) fn total(&self) -> u32 {
+        self.satisfied_count + self.failed_count + self.skipped_count + self.running_count
+    }
+
+    pub(crate) fn snapshot(&self) -> EdgeGroupSnapshot {
+        EdgeGroupSnapshot::new(
+            self.downstream.clone(),
+            self.policy,
+            self.total(),
+            self.satisfied_count,
+            self.failed_count,
+            self.skipped_count,
+            self.running_count,
+            self.group_state,
+        )
+    }
 }
 
 /// A terminal transition, for the outbox.

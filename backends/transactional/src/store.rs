@@ -7,7 +7,7 @@ use ff_core::backend::{Namespace, PrepareOutcome};
 use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use uuid::Uuid;
 
-use crate::record::{Attempt, CompletionRecord, Edge, Execution, Flow, LeaseRecord};
+use crate::record::{Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord};
 
 /// Whether a transaction may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +180,27 @@ pub trait Tx: Send {
     /// Stores a flow, or replaces its record.
     fn put_flow(&mut self, flow: &Flow) -> impl Future<Output = Result<()>> + Send;
 
+    fn flow_tags(
+        &mut self,
+        id: &FlowId,
+    ) -> impl Future<Output = Result<BTreeMap<String, String>>> + Send;
+
+    /// Sets a tag of a flow that is stored in the same transaction.
+    fn put_flow_tag(
+        &mut self,
+        id: &FlowId,
+        key: &str,
+        value: &str,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Flows of a partition, ascending by id, strictly after the cursor.
+    fn flows_after(
+        &mut self,
+        partition: u16,
+        cursor: Option<&FlowId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Flow>>> + Send;
+
     /// The executions whose record names the flow, ascending by id.
     fn members(&mut self, flow: &FlowId) -> impl Future<Output = Result<Vec<ExecutionId>>> + Send;
 
@@ -205,6 +226,18 @@ pub trait Tx: Send {
         flow: &FlowId,
         downstream: &ExecutionId,
     ) -> impl Future<Output = Result<Vec<Edge>>> + Send;
+
+    fn group(
+        &mut self,
+        flow: &FlowId,
+        downstream: &ExecutionId,
+    ) -> impl Future<Output = Result<Option<EdgeGroup>>> + Send;
+
+    /// Stores a group, or replaces its record.
+    fn put_group(&mut self, group: &EdgeGroup) -> impl Future<Output = Result<()>> + Send;
+
+    /// The flow's groups, ascending by member.
+    fn groups(&mut self, flow: &FlowId) -> impl Future<Output = Result<Vec<EdgeGroup>>> + Send;
 
     /// Adds to the outbox of completions; readers are woken once it has committed.
     fn append_completion(

@@ -36,11 +36,12 @@ impl Route {
             | Call::GetExecutionNamespace { execution_id }
             | Call::ReadCurrentAttemptIndex { execution_id }
             | Call::ReadTotalAttemptCount { execution_id }
+            | Call::ResolveExecutionFlowId { execution_id }
             | Call::SetExecutionTag { execution_id, .. }
             | Call::GetExecutionTag { execution_id, .. }
             | Call::PromoteDelayed { execution_id, .. }
             | Call::MarkLeaseExpiredIfDue { execution_id, .. } => to(execution_id.partition()),
-            Call::ListExecutions { partition, .. } => {
+            Call::ListExecutions { partition, .. } | Call::ListFlows { partition, .. } => {
                 let parsed = partition.parse();
                 to(parsed
                     .map_err(|error| EngineError::invalid_input(error.to_string()))?
@@ -50,7 +51,12 @@ impl Route {
             Call::AddExecutionToFlow { args } => flow(&args.flow_id),
             Call::StageDependencyEdge { args } => flow(&args.flow_id),
             Call::ApplyDependencyToChild { args } => flow(&args.flow_id),
-            Call::CancelFlow { id, .. } => flow(id),
+            Call::CancelFlow { id, .. } | Call::DescribeFlow { id } => flow(id),
+            Call::SetFlowTag { flow_id, .. }
+            | Call::GetFlowTag { flow_id, .. }
+            | Call::DescribeEdge { flow_id, .. }
+            | Call::ListEdges { flow_id, .. }
+            | Call::SetEdgeGroupPolicy { flow_id, .. } => flow(flow_id),
             _ => return Ok(None),
         }))
     }

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod executions;
+mod flow_reads;
 mod flows;
 mod leases;
 mod races;
@@ -70,6 +71,7 @@ pub fn all() -> Vec<Deviant> {
         leases::DEVIANTS,
         attempts::DEVIANTS,
         flows::DEVIANTS,
+        flow_reads::DEVIANTS,
         repeated::DEVIANTS,
         rare::DEVIANTS,
         races::DEVIANTS,

@@ -10,9 +10,8 @@ use ff_core::call::{Call, Reply};
 use ff_core::contracts::ExecutionSnapshot;
 use ff_core::dispatch::Dispatch;
 use ff_core::types::ExecutionId;
-use tokio::task::yield_now;
 
-use super::tampering::{Answer, Subject, Tampering, around};
+use super::tampering::{Answer, Subject, Tampering, around, pause};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -50,13 +49,6 @@ pub(super) const DEVIANTS: &[Deviant] = &[
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Long enough for other tasks to come between.
-async fn pause() {
-    for _ in 0..3 {
-        yield_now().await;
-    }
 }
 
 fn tags_written_back() -> Tampering {

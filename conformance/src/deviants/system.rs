@@ -542,7 +542,7 @@ fn mends_handles() -> Tampering {
     })
 }
 
-/// The texts that calls of this chapter carry.
+/// The texts that calls carry.
 fn each_text(call: &mut Call, change: &dyn Fn(&mut String)) {
     match call {
         Call::CreateExecution { args } => {
@@ -551,7 +551,7 @@ fn each_text(call: &mut Call, change: &dyn Fn(&mut String)) {
             args.idempotency_key.iter_mut().for_each(change);
             args.tags.values_mut().for_each(change);
         }
-        Call::SetExecutionTag { value, .. } => change(value),
+        Call::SetExecutionTag { value, .. } | Call::SetFlowTag { value, .. } => change(value),
         Call::Progress {
             message: Some(message),
             ..

@@ -196,3 +196,10 @@ pub(super) fn target_of(call: &Call) -> Option<ExecutionId> {
         call => payload_of(call).map(|payload| payload.execution_id),
     }
 }
+
+/// Long enough for other tasks to come between.
+pub(super) async fn pause() {
+    for _ in 0..3 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
-use ff_core::call::{Call, Reply};
+use ff_core::call::{Call, Method, Reply};
 use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::types::{ExecutionId, TimestampMs};
 use serde_json::Value;
@@ -169,9 +169,8 @@ pub(crate) fn examine(
 /// The calls in groups that have no object in common. Linearizability is local: a history is
 /// linearizable exactly if each of these is.
 fn groups(history: &History) -> Vec<History> {
-    let listed = history
-        .iter()
-        .any(|span| matches!(span.op.call, Call::ListLanes { .. }));
+    let is_made = |method| history.iter().any(|span| span.op.call.method() == method);
+    let (lanes_listed, flows_listed) = (is_made(Method::ListLanes), is_made(Method::ListFlows));
     let mut lanes = BTreeMap::new();
     for span in history {
         if let Call::Claim { lane, policy, .. } = &span.op.call {
@@ -190,7 +189,8 @@ fn groups(history: &History) -> Vec<History> {
         let mut objects = objects(&span.op.call, &lanes);
         objects.retain(|object| match object.split_once(' ') {
             Some(("partition", key)) => listed_partitions.contains(key),
-            Some(("lanes", _)) => listed,
+            Some(("lanes", _)) => lanes_listed,
+            Some(("flows", _)) => flows_listed,
             _ => true,
         });
         let (related, others): (Vec<_>, Vec<_>) = groups
@@ -246,6 +246,9 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
             objects.insert(format!("partition {}", partition.as_str()));
         }
         Call::ListLanes { .. } => drop(objects.insert("lanes".to_owned() + " ")),
+        Call::CreateFlow { .. } | Call::CancelFlow { .. } | Call::ListFlows { .. } => {
+            objects.insert("flows ".to_owned());
+        }
         _ => {}
     }
     objects

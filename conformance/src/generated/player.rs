@@ -96,7 +96,8 @@ impl Player {
 
     /// Compares all that can be seen.
     pub(crate) async fn observe(&mut self) -> Result<(), Divergence> {
-        for call in observables(self.reference.known(), &self.supports) {
+        let partitions = self.reference.universe.partitions;
+        for call in observables(&self.reference.known(), &partitions, &self.supports) {
             self.compare(&call).await?;
         }
         Ok(())

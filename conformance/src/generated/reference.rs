@@ -15,6 +15,7 @@ use ff_mock::{Execution, Settings, Snapshot};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::calls::Known;
 use super::names::{Minted, Thing, leaves, plain};
 use super::step::{ELSEWHERE, Leases, read_symbol, with_handles};
 use crate::builders::plain_execution;
@@ -82,12 +83,16 @@ impl Universe {
 
     /// The executions that a call names.
     pub(crate) fn executions_in(&self, call: &Call) -> Vec<ExecutionId> {
-        leaves(&plain(call, &mut Minted::default()))
-            .into_iter()
-            .filter_map(|(_, value)| value.strip_prefix('e')?.parse().ok())
-            .filter(|number| (1..=self.executions).contains(number))
-            .map(|number| self.execution(number))
-            .collect()
+        let numbers = numbers_in(call, 'e').into_iter();
+        let ours = numbers.filter(|number| (1..=self.executions).contains(number));
+        ours.map(|number| self.execution(number)).collect()
+    }
+
+    /// The flows that a call names.
+    pub(crate) fn flows_in(&self, call: &Call) -> Vec<FlowId> {
+        let numbers = numbers_in(call, 'f').into_iter();
+        let ours = numbers.filter(|number| (1..=self.flows).contains(number));
+        ours.map(flow).collect()
     }
 
     pub(crate) fn flows(&self) -> Vec<FlowId> {
@@ -107,6 +112,13 @@ impl Universe {
             .map(|lane| LaneId::new(*lane))
             .collect()
     }
+}
+
+/// The numbers of the things with this letter that a call names.
+fn numbers_in(call: &Call, letter: char) -> Vec<usize> {
+    let named = leaves(&plain(call, &mut Minted::default())).into_iter();
+    let number = |(_, value): (String, String)| value.strip_prefix(letter)?.parse().ok();
+    named.filter_map(number).collect()
 }
 
 pub(crate) fn flow(number: usize) -> FlowId {
@@ -235,9 +247,15 @@ impl Reference {
         self.leases.iter().filter_map(superseded).collect()
     }
 
-    /// The executions that exist.
-    pub(crate) fn known(&self) -> impl Iterator<Item = &ExecutionId> {
-        self.snapshot.executions().map(|execution| &execution.id)
+    /// What exists.
+    pub(crate) fn known(&self) -> Known {
+        let executions = || self.snapshot.executions();
+        let member = |execution: &Execution| Some((execution.flow?, execution.id.clone()));
+        Known {
+            executions: executions().map(|execution| execution.id.clone()).collect(),
+            flows: self.snapshot.flows().map(|flow| flow.id).collect(),
+            members: executions().filter_map(member).collect(),
+        }
     }
 
     /// The executions with which something can still happen.

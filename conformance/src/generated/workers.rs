@@ -102,7 +102,10 @@ impl Floor {
             // A worker that panicked has made its calls up to there.
             let _ = worker.await;
         }
-        let reads = observables(lock(&self.rough).known(), &self.supports);
+        let reads = {
+            let rough = lock(&self.rough);
+            observables(&rough.known(), &rough.universe.partitions, &self.supports)
+        };
         for read in reads {
             self.make(crowd.workers, read, &mut StdRng::seed_from_u64(0))
                 .await;

@@ -5,7 +5,8 @@ use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass, FailureRe
 use ff_core::backend::{HandleKind, Namespace};
 use ff_core::call::Call;
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, StageDependencyEdgeArgs,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, EdgeDependencyPolicy,
+    StageDependencyEdgeArgs,
 };
 use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId};
 
@@ -33,10 +34,6 @@ impl Cast {
 
     pub(crate) fn execution(&self, number: usize) -> ExecutionId {
         self.universe.execution(number)
-    }
-
-    pub(super) fn named_in(&self, call: &Call) -> Vec<ExecutionId> {
-        self.universe.executions_in(call)
     }
 
     fn lane(&self) -> LaneId {
@@ -137,6 +134,14 @@ impl Cast {
         Call::AddExecutionToFlow { args }
     }
 
+    pub(crate) fn set_policy(&self, member: usize, policy: EdgeDependencyPolicy) -> Call {
+        Call::SetEdgeGroupPolicy {
+            flow_id: flow(1),
+            downstream_execution_id: self.execution(member),
+            policy,
+        }
+    }
+
     /// The dependency with this number, from one execution to another, at this revision of flow 1.
     pub(crate) fn stage(&self, edge: usize, from: usize, to: usize, revision: u64) -> Call {
         let args = self.staging(edge, from, to, revision);
@@ -214,5 +219,17 @@ pub(crate) fn cancel_flow(number: usize, policy: CancelFlowPolicy) -> Call {
         id: flow(number),
         policy,
         wait: CancelFlowWait::WaitIndefinite,
+    }
+}
+
+pub(crate) fn describe_flow(number: usize) -> Call {
+    Call::DescribeFlow { id: flow(number) }
+}
+
+pub(crate) fn tag_flow(number: usize, key: &str, value: &str) -> Call {
+    Call::SetFlowTag {
+        flow_id: flow(number),
+        key: key.to_owned(),
+        value: value.to_owned(),
     }
 }

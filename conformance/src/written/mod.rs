@@ -4,18 +4,19 @@
 pub(crate) mod cast;
 mod repeated;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ff_core::call::{Call, Reply};
 use ff_core::dispatch::Dispatch;
-use ff_core::types::ExecutionId;
 
 pub(crate) use cast::Cast;
 pub(crate) use repeated::{Repetition, repeat};
 
 use crate::case::Verdict;
 use crate::failure::{Difference, Failure};
+use crate::generated::Universe;
+use crate::generated::calls::Known;
 use crate::generated::names::{Minted, canonical};
 use crate::generated::step::{Leases, with_handles};
 use crate::generated::story::{answer_text, call_text};
@@ -49,8 +50,8 @@ struct Scene<'a> {
     world: &'a World,
     leases: Leases,
     minted: Minted,
-    /// The executions that calls have named.
-    named: BTreeSet<ExecutionId>,
+    /// What calls have named.
+    named: Known,
     story: Vec<String>,
 }
 
@@ -60,7 +61,7 @@ impl<'a> Scene<'a> {
             world,
             leases: Leases::new(),
             minted: Minted::Numbered(HashMap::new()),
-            named: BTreeSet::new(),
+            named: Known::default(),
             story: Vec::new(),
         }
     }
@@ -94,8 +95,9 @@ impl<'a> Scene<'a> {
 
     /// The call with real handles.
     fn bound(&mut self, call: &Call) -> Result<Call, Failure> {
-        let cast = Cast::of(self.world);
-        self.named.extend(cast.named_in(call));
+        let universe = Universe::of(self.world.partitions());
+        self.named.executions.extend(universe.executions_in(call));
+        self.named.flows.extend(universe.flows_in(call));
         with_handles(call, &self.leases)
             .ok_or_else(|| self.failure(call, "names a lease that no claim has got", Vec::new()))
     }

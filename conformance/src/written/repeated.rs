@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use ff_core::call::{Call, Method};
 use ff_core::dispatch::Dispatch;
+use ff_core::types::FlowId;
 use tokio::sync::Barrier;
 
 use super::{Cast, Line, Scene};
 use crate::case::Verdict;
 use crate::failure::Failure;
-use crate::generated::calls::observables;
+use crate::generated::calls::{Known, observables};
 use crate::generated::names::{Minted, canonical};
 use crate::generated::story::{answer_text, call_text};
 use crate::world::World;
@@ -104,11 +105,22 @@ impl Scene<'_> {
         Ok(seen)
     }
 
+    /// What was named; any execution may be a member of any flow.
+    fn known(&self) -> Known {
+        let mut known = self.named.clone();
+        let pairs = |flow: &FlowId| {
+            let flow = *flow;
+            known.executions.iter().map(move |id| (flow, id.clone()))
+        };
+        known.members = known.flows.iter().flat_map(pairs).collect();
+        known
+    }
+
     /// All that can be seen of what was named, a line each.
     async fn observed(&self) -> Vec<String> {
         let supports = self.world.capabilities().supports;
         let mut lines = Vec::new();
-        for read in observables(self.named.iter(), &supports) {
+        for read in observables(&self.known(), &self.world.partitions(), &supports) {
             let text = call_text(&read);
             let answer = self.world.dispatch(read).await;
             let answer = answer_text(&canonical(&answer, &mut Minted::Alike));

@@ -189,7 +189,16 @@ impl EdgeGroupSnapshot {
 
 /// What a member's inbound edges have decided.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    Serialize,
+    Deserialize,
+    Arbitrary,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -382,10 +391,7 @@ impl EdgeGroupState {
 
     /// The state with this name; `Pending` for any other text.
     pub fn from_literal(text: &str) -> Self {
-        [Self::Satisfied, Self::Impossible, Self::Cancelled]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .unwrap_or(Self::Pending)
+        text.parse().unwrap_or(Self::Pending)
     }
 }
 

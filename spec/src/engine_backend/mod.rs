@@ -147,7 +147,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_total_attempt_count")
     }
 
-    /// The flow at one instant; `None` when there is none.
+    /// The flow at one instant; `None` when there is none. (FLW-011 to FLW-014, DEP-003)
     async fn describe_flow(&self, id: &FlowId) -> Result<Option<FlowSnapshot>>;
 
     /// Sets one tag, in any state. (EXE-029, EXE-031, EXE-032)
@@ -160,7 +160,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("set_execution_tag")
     }
 
-    /// Sets one tag of a flow, in any state.
+    /// Sets one tag of a flow, in any state; at most 64 KiB. (FLW-028 to FLW-030)
     async fn set_flow_tag(&self, flow_id: &FlowId, key: &str, value: &str) -> Result<()> {
         unavailable("set_flow_tag")
     }
@@ -179,12 +179,12 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("get_execution_namespace")
     }
 
-    /// One tag of a flow; `None` when it is not set or there is no such flow.
+    /// One tag of a flow; `None` when it is not set or there is no such flow. (FLW-028, FLW-030)
     async fn get_flow_tag(&self, flow_id: &FlowId, key: &str) -> Result<Option<String>> {
         unavailable("get_flow_tag")
     }
 
-    /// Every dependency that leaves or enters a member.
+    /// Every dependency that leaves or enters a member, ascending by id. (GRA-017, GRA-021)
     async fn list_edges(
         &self,
         flow_id: &FlowId,
@@ -193,7 +193,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_edges")
     }
 
-    /// One dependency; `None` when there is none.
+    /// One dependency; `None` when there is none. (GRA-020, GRA-021)
     async fn describe_edge(
         &self,
         flow_id: &FlowId,
@@ -202,7 +202,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("describe_edge")
     }
 
-    /// The flow an execution belongs to; `None` when to none.
+    /// The flow an execution belongs to; `None` when to none. (FLW-027)
     async fn resolve_execution_flow_id(
         &self,
         execution_id: &ExecutionId,
@@ -210,7 +210,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("resolve_execution_flow_id")
     }
 
-    /// Flows of a partition, ascending by id, at most 1 000 a page.
+    /// Flows of a partition, ascending by id, at most 1 000 a page. (FLW-017 to FLW-020)
     async fn list_flows(
         &self,
         partition: PartitionKey,
@@ -287,7 +287,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         wait: CancelFlowWait,
     ) -> Result<CancelFlowResult>;
 
-    /// Sets how many upstreams a member needs, before its first edge is staged.
+    /// Sets how many upstreams a member needs, before its first edge is staged; a quorum is from 1 to
+    /// 2^31 − 1. (DEP-001 to DEP-004)
     async fn set_edge_group_policy(
         &self,
         flow_id: &FlowId,

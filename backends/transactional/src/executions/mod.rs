@@ -14,7 +14,6 @@ pub(crate) use claim::{claim, promote_delayed};
 pub(crate) use create::create;
 pub(crate) use fields::read_core_fields;
 pub(crate) use lease::{mark_lease_expired_if_due, progress, renew};
-pub use list::MAX_PAGE;
 pub(crate) use list::{list, list_lanes};
 pub(crate) use read::{
     current_attempt, describe, get_namespace, get_result, read_context, read_info, read_state,

@@ -2,9 +2,10 @@
 
 use ff_core::backend::CancelFlowPolicy;
 use ff_core::call::Method;
+use ff_core::contracts::{EdgeDependencyPolicy, OnSatisfied};
 
-use crate::written::cast::cancel_flow;
-use crate::written::{Cast, Line, Repetition, call};
+use crate::written::cast::{cancel_flow, tag_flow};
+use crate::written::{Cast, Line, Repetition, call, pass};
 
 pub(super) const REPETITIONS: &[Repetition] = &[
     Repetition {
@@ -34,6 +35,23 @@ pub(super) const REPETITIONS: &[Repetition] = &[
                 "already_member.execution_id=e1 already_member.node_count=1",
             ),
         ],
+    },
+    Repetition {
+        method: Method::SetFlowTag,
+        clauses: &["FLW-014", "FLW-029", "FLW-030"],
+        before: |cast| vec![call(cast.create_flow(1), "created.flow_id=f1"), pass(5)],
+        call: |_| tag_flow(1, "app.key", "value"),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::SetEdgeGroupPolicy,
+        clauses: &["DEP-002", "DEP-003"],
+        before: two_members,
+        call: |cast| {
+            let quorum = EdgeDependencyPolicy::quorum(2, OnSatisfied::LetRun);
+            cast.set_policy(2, quorum)
+        },
+        answers: &[(1, "set"), (9, "already_set")],
     },
     Repetition {
         method: Method::StageDependencyEdge,

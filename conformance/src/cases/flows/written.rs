@@ -4,7 +4,7 @@ use ff_core::backend::CancelFlowPolicy;
 
 use crate::case::{Case, Verdict, case};
 use crate::world::World;
-use crate::written::cast::{cancel_flow, complete, renew};
+use crate::written::cast::{cancel_flow, complete, describe_flow, renew, tag_flow};
 use crate::written::{Cast, call, play};
 
 pub(super) const CASES: &[Case] = &[
@@ -99,6 +99,21 @@ async fn graph(world: World) -> Verdict {
         ),
         call(cast.stage(4, 5, 1, 6), "refused: conflict.cycle_detected"),
         call(cast.state(5), "waiting"),
+        call(tag_flow(1, "app.key", "value"), "ok, nothing"),
+        call(
+            describe_flow(1),
+            "cancel_reason=null cancellation_policy=null cancelled_at=null created_at=t+0 \
+             edge_count=3 edge_groups.0.downstream_execution_id=e5 edge_groups.0.failed_count=0 \
+             edge_groups.0.group_state=pending edge_groups.0.policy=all_of \
+             edge_groups.0.running_count=0 edge_groups.0.satisfied_count=0 \
+             edge_groups.0.skipped_count=0 edge_groups.0.total_deps=0 \
+             edge_groups.1.downstream_execution_id=e2 edge_groups.1.failed_count=0 \
+             edge_groups.1.group_state=pending edge_groups.1.policy=all_of \
+             edge_groups.1.running_count=0 edge_groups.1.satisfied_count=0 \
+             edge_groups.1.skipped_count=0 edge_groups.1.total_deps=0 flow_id=f1 flow_kind=dag \
+             graph_revision=6 last_mutation_at=t+0 namespace=tenant node_count=3 \
+             public_flow_state=open tags.app.key=value",
+        ),
     ];
     play(&world, lines).await
 }

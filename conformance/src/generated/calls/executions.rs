@@ -16,7 +16,7 @@ use proptest::sample::{select, subsequence};
 
 use super::{
     CALLERS_NOW, NUL, Offer, TOO_LARGE, TOO_LATE, TOO_LONG, any_execution, execution, offer,
-    spoilt, too_long,
+    spoilt, tag, too_long,
 };
 use crate::builders::plain_execution;
 use crate::generated::reference::Reference;
@@ -330,21 +330,7 @@ fn cancel(reference: &Reference) -> BoxedStrategy<Call> {
 }
 
 fn set_tag(reference: &Reference) -> BoxedStrategy<Call> {
-    let good = (
-        select(vec!["app.k", "app.k2", "a.1"]).prop_map(str::to_owned),
-        select(vec!["v", "", "w"]).prop_map(str::to_owned),
-    );
-    let tag = spoilt(
-        good,
-        6,
-        &[
-            |(key, _)| *key = "App.k".to_owned(),
-            |(key, _)| *key = "app.".to_owned(),
-            |(_, value)| *value = NUL.to_owned(),
-            |(_, value)| *value = too_long(),
-        ],
-    );
-    (execution(reference), tag)
+    (execution(reference), tag())
         .prop_map(|(execution_id, (key, value))| Call::SetExecutionTag {
             execution_id,
             key,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, Namespace};
 use ff_core::call::{Call, Method};
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, StageDependencyEdgeArgs,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, EdgeDependencyPolicy,
+    OnSatisfied, StageDependencyEdgeArgs,
 };
 use ff_core::partition::flow_partition;
 use ff_core::types::{EdgeId, ExecutionId, FlowId};
@@ -24,15 +25,19 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::AddExecutionToFlow, 13, add_execution),
     offer(Method::StageDependencyEdge, 13, stage),
     offer(Method::ApplyDependencyToChild, 10, apply),
+    offer(Method::SetEdgeGroupPolicy, 6, set_policy),
     offer(Method::CancelFlow, 2, cancel),
 ];
 
-fn any_flow(reference: &Reference) -> BoxedStrategy<FlowId> {
+pub(super) fn any_flow(reference: &Reference) -> BoxedStrategy<FlowId> {
     select(reference.universe.flows()).boxed()
 }
 
 /// Mostly one of the flows to which this applies, if there are any.
-fn flow_that(reference: &Reference, applies: impl Fn(&Flow) -> bool) -> BoxedStrategy<FlowId> {
+pub(super) fn flow_that(
+    reference: &Reference,
+    applies: impl Fn(&Flow) -> bool,
+) -> BoxedStrategy<FlowId> {
     let likely = reference.snapshot.flows().filter(|flow| applies(flow));
     let likely: Vec<FlowId> = likely.map(|flow| flow.id).collect();
     if likely.is_empty() {
@@ -106,17 +111,44 @@ fn stage(reference: &Reference) -> BoxedStrategy<Call> {
         .boxed()
 }
 
+fn members(reference: &Reference, flow: FlowId) -> Vec<ExecutionId> {
+    let executions = reference.snapshot.executions();
+    let members = executions.filter(|execution| execution.flow == Some(flow));
+    members.map(|execution| execution.id.clone()).collect()
+}
+
+fn set_policy(reference: &Reference) -> BoxedStrategy<Call> {
+    let reference = reference.clone();
+    let both = [OnSatisfied::CancelRemaining, OnSatisfied::LetRun];
+    let on_satisfied = select(both.to_vec());
+    let policy = prop_oneof![
+        Just(EdgeDependencyPolicy::all_of()),
+        on_satisfied.clone().prop_map(EdgeDependencyPolicy::any_of),
+        (select(vec![1, 2, 3, 0, u32::MAX]), on_satisfied)
+            .prop_map(|(k, on_satisfied)| EdgeDependencyPolicy::quorum(k, on_satisfied)),
+    ];
+    let member = flow_that(&reference, Flow::is_open).prop_flat_map(move |flow| {
+        let likely = members(&reference, flow);
+        (Just(flow), super::mostly(&reference, likely))
+    });
+    (member, policy)
+        .prop_map(
+            |((flow_id, downstream_execution_id), policy)| Call::SetEdgeGroupPolicy {
+                flow_id,
+                downstream_execution_id,
+                policy,
+            },
+        )
+        .boxed()
+}
+
 /// Mostly a new edge between two members at the present revision.
 fn staged(
     reference: &Reference,
     flow_id: FlowId,
     revision: u64,
 ) -> BoxedStrategy<StageDependencyEdgeArgs> {
-    let executions = reference.snapshot.executions();
-    let members: Vec<ExecutionId> = executions
-        .filter(|execution| execution.flow == Some(flow_id))
-        .map(|execution| execution.id.clone())
-        .collect();
+    let members = members(reference, flow_id);
     let any = super::mostly(reference, members.clone());
     let any = (any.clone(), any);
     let ends = if members.len() < 2 {

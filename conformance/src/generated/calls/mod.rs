@@ -2,7 +2,9 @@
 //! made and what is wrong with some of them.
 
 mod executions;
+mod flow_reads;
 mod flows;
+mod observed;
 mod reads;
 mod scheduling;
 mod system;
@@ -10,11 +12,15 @@ mod system;
 use ff_core::call::{Call, Method};
 use ff_core::capability::Supports;
 use ff_core::clock::ManualClock;
+use ff_core::partition::PartitionConfig;
 use ff_core::types::{ExecutionId, MAX_INTEGER, TimestampMs};
+
 use ff_mock::{EdgeState, Execution, Flow};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
+
+pub(crate) use observed::Known;
 
 use super::reference::Reference;
 use super::step::Step;
@@ -42,6 +48,7 @@ const CHAPTERS: &[&[Offer]] = &[
     scheduling::OFFERS,
     reads::OFFERS,
     flows::OFFERS,
+    flow_reads::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {
@@ -131,7 +138,12 @@ impl Situation {
             Method::PromoteDelayed if self.is_due => 300,
             Method::AddExecutionToFlow if !(self.known && self.has_flow) => 10,
             Method::StageDependencyEdge if !self.has_pair => 10,
-            Method::ApplyDependencyToChild if !self.has_edge => 10,
+            Method::ApplyDependencyToChild | Method::DescribeEdge | Method::ListEdges
+                if !self.has_edge =>
+            {
+                10
+            }
+            Method::SetEdgeGroupPolicy if !(self.known && self.has_open_flow) => 10,
             Method::CancelFlow | Method::ApplyDependencyToChild if self.has_staged_edge => 250,
             Method::Renew | Method::Progress | Method::Complete | Method::Fail | Method::Cancel
                 if !self.is_held =>
@@ -171,11 +183,12 @@ fn advance(reference: &Reference) -> BoxedStrategy<Step> {
 }
 
 /// The reads that show all that the trait shows of these.
-pub(crate) fn observables<'a>(
-    executions: impl Iterator<Item = &'a ExecutionId>,
+pub(crate) fn observables(
+    known: &Known,
+    partitions: &PartitionConfig,
     supports: &Supports,
 ) -> Vec<Call> {
-    let mut calls = reads::all_of(executions);
+    let mut calls = known.reads(partitions);
     calls.retain(|call| supports.claims(call.method()));
     calls
 }
@@ -212,6 +225,26 @@ fn spoilt<T: Clone + std::fmt::Debug + 'static>(
         args
     });
     prop_oneof![one_in - 1 => good, 1 => bad].boxed()
+}
+
+/// A tag, sometimes one that is refused.
+fn tag() -> BoxedStrategy<(String, String)> {
+    let good = (
+        select(vec!["app.k", "app.k2", "a.1"]).prop_map(str::to_owned),
+        select(vec!["v", "", "w"]).prop_map(str::to_owned),
+    );
+    let bad: Ways<(String, String)> = &[
+        |(key, _)| *key = "App.k".to_owned(),
+        |(key, _)| *key = "app.".to_owned(),
+        |(_, value)| *value = NUL.to_owned(),
+        |(_, value)| *value = too_long(),
+    ];
+    spoilt(good, 6, bad)
+}
+
+/// The key of a tag, as [`tag`] sets it.
+fn tag_key() -> impl Strategy<Value = String> + Clone {
+    select(vec!["app.k", "app.k2", "a.1", "App.k"]).prop_map(str::to_owned)
 }
 
 /// Any execution that there is or could be.

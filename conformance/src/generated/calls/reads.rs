@@ -1,6 +1,4 @@
-//! Calls that only look, and all that can be seen.
-
-use std::collections::BTreeSet;
+//! Calls that only look at executions and lanes.
 
 use ff_core::call::{Call, Method};
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
@@ -10,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::scheduling::placed;
-use super::{Offer, TOO_LARGE, Ways, any_execution, execution, offer, spoilt};
+use super::{Offer, TOO_LARGE, Ways, any_execution, execution, offer, spoilt, tag_key};
 use crate::generated::reference::Reference;
 use crate::observe::CORE_FIELDS;
 
@@ -80,12 +78,8 @@ fn core_fields(reference: &Reference) -> BoxedStrategy<Call> {
 }
 
 fn get_tag(reference: &Reference) -> BoxedStrategy<Call> {
-    let keys = select(vec!["app.k", "app.k2", "a.1", "App.k"]);
-    (execution(reference), keys)
-        .prop_map(|(execution_id, key)| Call::GetExecutionTag {
-            execution_id,
-            key: key.to_owned(),
-        })
+    (execution(reference), tag_key())
+        .prop_map(|(execution_id, key)| Call::GetExecutionTag { execution_id, key })
         .boxed()
 }
 
@@ -112,7 +106,7 @@ fn list_executions(reference: &Reference) -> BoxedStrategy<Call> {
         .boxed()
 }
 
-fn page_of(index: u16) -> PartitionKey {
+pub(super) fn page_of(index: u16) -> PartitionKey {
     let family = PartitionFamily::Flow;
     PartitionKey::from(&Partition { family, index })
 }
@@ -127,49 +121,4 @@ fn list_lanes(reference: &Reference) -> BoxedStrategy<Call> {
     spoilt(good, 8, bad)
         .prop_map(|(cursor, limit)| Call::ListLanes { cursor, limit })
         .boxed()
-}
-
-/// Every read of these executions, of their partitions, and of what a deployment has one of.
-pub(super) fn all_of<'a>(executions: impl Iterator<Item = &'a ExecutionId>) -> Vec<Call> {
-    let mut calls = Vec::new();
-    let mut partitions = BTreeSet::new();
-    for id in executions {
-        partitions.insert(id.partition());
-        calls.extend([
-            Call::DescribeExecution { id: id.clone() },
-            Call::ReadExecutionInfo { id: id.clone() },
-            Call::ReadExecutionState { id: id.clone() },
-            Call::GetExecutionResult { id: id.clone() },
-            Call::ReadExecutionContext {
-                execution_id: id.clone(),
-            },
-            Call::GetExecutionNamespace {
-                execution_id: id.clone(),
-            },
-            Call::ReadCurrentAttemptIndex {
-                execution_id: id.clone(),
-            },
-            Call::ReadTotalAttemptCount {
-                execution_id: id.clone(),
-            },
-            Call::ReadExecCoreFields {
-                partition: Partition {
-                    family: PartitionFamily::Execution,
-                    index: id.partition(),
-                },
-                execution_id: id.clone(),
-                fields: CORE_FIELDS.iter().map(|name| (*name).to_owned()).collect(),
-            },
-        ]);
-    }
-    calls.extend(partitions.into_iter().map(|index| Call::ListExecutions {
-        partition: page_of(index),
-        cursor: None,
-        limit: 1_000,
-    }));
-    calls.push(Call::ListLanes {
-        cursor: None,
-        limit: 1_000,
-    });
-    calls
 }

@@ -1,0 +1,142 @@
+//! Dependencies between members.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use ff_core::contracts::{
+    ApplyDependencyToChildArgs, ApplyDependencyToChildResult, StageDependencyEdgeArgs,
+    StageDependencyEdgeResult,
+};
+use ff_core::engine_error::{ConflictKind, ContentionKind, EngineError, StateKind, ValidationKind};
+use ff_core::state::LifecyclePhase;
+use ff_core::types::ExecutionId;
+
+use super::groups::group_of;
+use super::{grow, known_flow, open_flow, refuse_closed, snapshot};
+use crate::engine::Rule;
+use crate::executions::existing;
+use crate::record::{Edge, EdgeGroup, EdgeState};
+use crate::store::{StoreError, Tx};
+
+/// Members that a search for cycles visits at most (GRA-006).
+const MAX_VISITED: usize = 1_000;
+
+/// Adds a dependency by compare-and-swap on the revision (GRA-002), in the order of GRA-005.
+pub(crate) async fn stage_edge<T: Tx>(
+    tx: &mut T,
+    args: &StageDependencyEdgeArgs,
+) -> Rule<StageDependencyEdgeResult> {
+    let mut flow = open_flow(tx, &args.flow_id).await?;
+    if args.expected_graph_revision != flow.graph_revision {
+        return Err(EngineError::Contention(ContentionKind::StaleGraphRevision).into());
+    }
+    for end in [&args.upstream_execution_id, &args.downstream_execution_id] {
+        let member = tx.execution(end).await?;
+        if member.is_none_or(|member| member.flow != Some(flow.id)) {
+            return Err(EngineError::State(StateKind::ExecutionNotInFlow).into());
+        }
+    }
+    if closes_cycle(tx, args).await? {
+        return Err(EngineError::Conflict(ConflictKind::CycleDetected).into());
+    }
+    if let Some(edge) = tx.edge(&flow.id, &args.edge_id).await? {
+        let existing = snapshot(&edge);
+        return Err(
+            EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing }).into(),
+        );
+    }
+    let now = tx.now().await?;
+    let edge = Edge {
+        flow: flow.id,
+        id: args.edge_id,
+        upstream: args.upstream_execution_id.clone(),
+        downstream: args.downstream_execution_id.clone(),
+        dependency_kind: args.dependency_kind.clone(),
+        data_passing_ref: reference(args.data_passing_ref.as_ref()),
+        state: EdgeState::Staged,
+        created_at: now,
+    };
+    tx.put_edge(&edge).await?;
+    if tx.group(&flow.id, &edge.downstream).await?.is_none() {
+        let group = EdgeGroup::new(flow.id, edge.downstream.clone());
+        tx.put_group(&group).await?;
+    }
+    flow.edge_count += 1;
+    grow(tx, &mut flow, now).await?;
+    Ok(StageDependencyEdgeResult::Staged {
+        edge_id: edge.id,
+        new_graph_revision: flow.graph_revision,
+    })
+}
+
+/// Lets a staged dependency take effect (GRA-010 to GRA-014, GRA-016).
+pub(crate) async fn apply_dependency<T: Tx>(
+    tx: &mut T,
+    args: &ApplyDependencyToChildArgs,
+) -> Rule<ApplyDependencyToChildResult> {
+    let flow = known_flow(tx, &args.flow_id).await?;
+    let mut edge = match tx.edge(&flow.id, &args.edge_id).await? {
+        Some(edge) if is_staged_as(&edge, args) => edge,
+        _ => {
+            return Err(EngineError::validation(
+                ValidationKind::InvalidDependency,
+                format!("edge {} is not staged like that", args.edge_id),
+            )
+            .into());
+        }
+    };
+    if edge.state != EdgeState::Staged {
+        return Ok(ApplyDependencyToChildResult::AlreadyApplied);
+    }
+    refuse_closed(&flow)?;
+    let mut child = existing(tx, &edge.downstream).await?;
+    let mut group = group_of(tx, &edge).await?;
+    edge.state = EdgeState::Unsatisfied;
+    tx.put_edge(&edge).await?;
+    group.running_count += 1;
+    tx.put_group(&group).await?;
+    if child.phase == LifecyclePhase::Runnable {
+        let now = tx.now().await?;
+        child.block_by_dependencies(now);
+        tx.update_execution(&child).await?;
+    }
+    Ok(ApplyDependencyToChildResult::Applied {
+        unsatisfied_count: group.running_count,
+    })
+}
+
+/// Whether the upstream can be reached from the downstream already; a search that grows too large
+/// counts as a yes (GRA-006).
+async fn closes_cycle<T: Tx>(
+    tx: &mut T,
+    args: &StageDependencyEdgeArgs,
+) -> Result<bool, StoreError> {
+    let start = args.downstream_execution_id.clone();
+    let mut visited: BTreeSet<ExecutionId> = BTreeSet::from([start.clone()]);
+    let mut frontier = VecDeque::from([start]);
+    while let Some(member) = frontier.pop_front() {
+        for edge in tx.edges_from(&args.flow_id, &member).await? {
+            if edge.downstream == args.upstream_execution_id {
+                return Ok(true);
+            }
+            if visited.insert(edge.downstream.clone()) {
+                if visited.len() > MAX_VISITED {
+                    return Ok(true);
+                }
+                frontier.push_back(edge.downstream);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn is_staged_as(edge: &Edge, args: &ApplyDependencyToChildArgs) -> bool {
+    edge.upstream == args.upstream_execution_id
+        && edge.downstream == args.downstream_execution_id
+        && edge.dependency_kind == args.dependency_kind
+        && edge.data_passing_ref == reference(args.data_passing_ref.as_ref())
+}
+
+/// An empty reference counts as none (GRA-008).
+fn reference(given: Option<&String>) -> Option<String> {
+    given.filter(|text| !text.is_empty()).cloned()
+}

@@ -1,0 +1,47 @@
+//! Lists, a page at a time.
+
+use ff_core::engine_error::EngineError;
+use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
+
+/// The longest page (EXE-034, EXE-036, FLW-020).
+pub const MAX_PAGE: usize = 1_000;
+
+/// A page that is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    size: usize,
+}
+
+impl Page {
+    pub(crate) fn of(limit: usize) -> Self {
+        Self {
+            size: limit.min(MAX_PAGE),
+        }
+    }
+
+    /// How many entries to look for: one beyond the page tells whether another page follows, and an
+    /// empty page asks for nothing.
+    pub(crate) fn wanted(self) -> usize {
+        if self.size == 0 { 0 } else { self.size + 1 }
+    }
+
+    /// The page of what was found, and its last entry if another page follows.
+    pub(crate) fn cut<I: Clone>(self, mut found: Vec<I>) -> (Vec<I>, Option<I>) {
+        let more = found.len() > self.size;
+        found.truncate(self.size);
+        let next = found.last().filter(|_| more).cloned();
+        (found, next)
+    }
+}
+
+/// The partition that a list of executions or flows is about.
+pub(crate) fn partition_of(key: &PartitionKey) -> Result<Partition, EngineError> {
+    let parsed = key.parse();
+    let partition = parsed.map_err(|error| EngineError::invalid_input(error.to_string()))?;
+    if partition.family == PartitionFamily::Flow {
+        return Ok(partition);
+    }
+    Err(EngineError::invalid_input(format!(
+        "{key} holds no executions and no flows"
+    )))
+}

@@ -1,0 +1,264 @@
+//! What is shown of a flow, and of which flow an execution is.
+
+use std::collections::BTreeMap;
+
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, Namespace};
+use ff_core::contracts::{
+    EdgeDependencyPolicy, EdgeGroupSnapshot, EdgeGroupState, FlowSnapshot, OnSatisfied,
+};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::types::{ExecutionId, TimestampMs};
+
+use crate::case::{Case, Verdict, case};
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "flows.describe.unknown",
+        ["FLW-011"],
+        "A flow that nobody created.",
+        unknown
+    ),
+    case!(
+        "flows.describe.new",
+        ["FLW-011", "FLW-009", "FLW-012", "FLW-014"],
+        "A new flow, in full.",
+        new,
+        Clock
+    ),
+    case!(
+        "flows.describe.grown",
+        ["FLW-011", "GRA-001", "FLW-022"],
+        "Members and edges are counted, each a revision.",
+        grown,
+        Clock
+    ),
+    case!(
+        "flows.describe.cancelled",
+        ["FLW-012", "FLW-014"],
+        "A cancelled flow says when and by which policy, and the first stays.",
+        cancelled,
+        Clock
+    ),
+    case!(
+        "flows.describe.modified",
+        ["FLW-014", "FLW-023", "GRA-001"],
+        "Only what changes the flow itself moves its time of modification.",
+        modified,
+        Clock
+    ),
+    case!(
+        "flows.describe.groups",
+        ["FLW-013", "GRA-011"],
+        "Groups of members with staged and applied edges, and with a policy only.",
+        groups
+    ),
+    case!(
+        "flows.describe.many-groups",
+        ["FLW-013"],
+        "Groups come in the order of their members.",
+        many_groups
+    ),
+    case!(
+        "flows.resolve.flow",
+        ["FLW-027"],
+        "The flow of an execution, from the moment it joins, in any state.",
+        resolve
+    ),
+];
+
+async fn unknown(world: World) -> Verdict {
+    expect_eq!(world.describe_flow(&world.flow_id()).await?, None);
+    Ok(())
+}
+
+async fn new(world: World) -> Verdict {
+    let id = world.flow_id();
+    let mut args = world.flow_args(id);
+    args.flow_kind = "dag of \u{e9}".to_owned();
+    args.namespace = Namespace::new("Tenant A");
+    args.now = TimestampMs(5);
+    world.advance_ms(3);
+    world.create_flow(args).await?;
+    let created = world.now();
+    world.advance_ms(10);
+    let expected = FlowSnapshot::new(
+        id,
+        "dag of \u{e9}".to_owned(),
+        Namespace::new("Tenant A"),
+        "open".to_owned(),
+        0,
+        0,
+        0,
+        created,
+        created,
+        None,
+        None,
+        None,
+        BTreeMap::new(),
+        Vec::new(),
+    );
+    expect_eq!(world.described_flow(&id).await?, expected);
+    Ok(())
+}
+
+async fn grown(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    world.advance_ms(7);
+    world.staged(&id, &one, &two, 2).await?;
+    let flow = world.described_flow(&id).await?;
+    expect_eq!(
+        (flow.graph_revision, flow.node_count, flow.edge_count),
+        (3, 2, 1),
+        "revision, members, edges"
+    );
+    expect_eq!(flow.last_mutation_at, world.now(), "the edge changed it");
+    Ok(())
+}
+
+async fn cancelled(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    world.staged(&id, &one, &two, 2).await?;
+    world.set_flow_tag(&id, "app.k", "v").await?;
+    let before = world.described_flow(&id).await?;
+    world.advance_ms(50);
+    let wait = CancelFlowWait::NoWait;
+    world
+        .cancel_flow(&id, CancelFlowPolicy::CancelPending, wait)
+        .await?;
+    let at = world.now();
+    let mut expected = before;
+    expected.public_flow_state = "cancelled".to_owned();
+    expected.cancelled_at = Some(at);
+    expected.cancellation_policy = Some("cancel_pending".to_owned());
+    expected.last_mutation_at = at;
+    expect_eq!(world.described_flow(&id).await?, expected, "cancelled");
+    world.advance_ms(50);
+    world
+        .cancel_flow(&id, CancelFlowPolicy::CancelAll, wait)
+        .await?;
+    expect_eq!(
+        world.described_flow(&id).await?,
+        expected,
+        "the first cancellation stays"
+    );
+    Ok(())
+}
+
+async fn modified(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    let applying = world.staged(&id, &one, &two, 2).await?;
+    let before = world.described_flow(&id).await?;
+    world.advance_ms(10);
+    let mut args = world.flow_args(id);
+    args.flow_kind = "other".to_owned();
+    world.create_flow(args).await?;
+    world.join(&id, &one).await?;
+    world.complete(&world.worker().claim().await?, None).await?;
+    world.set_execution_tag(&two, "app.k", "v").await?;
+    let stale = world.edge_args(&id, &one, &two, 2);
+    expect_refused!(
+        world.stage_dependency_edge(stale).await,
+        "contention.stale_graph_revision"
+    );
+    expect_eq!(world.described_flow(&id).await?, before, "none changes it");
+    world.apply_dependency_to_child(applying).await?;
+    let applied = world.described_flow(&id).await?;
+    let ours = (applied.graph_revision, applied.last_mutation_at);
+    let unchanged = (before.graph_revision, before.last_mutation_at);
+    expect_eq!(ours, unchanged, "an applied edge is the group's affair");
+    world.set_flow_tag(&id, "app.k", "v").await?;
+    let tagged = world.described_flow(&id).await?;
+    expect_eq!(
+        (tagged.graph_revision, tagged.last_mutation_at),
+        (before.graph_revision, world.now()),
+        "a tag is no revision"
+    );
+    Ok(())
+}
+
+/// A group with so many applied edges, none of them resolved.
+fn waiting(member: &ExecutionId, policy: EdgeDependencyPolicy, edges: u32) -> EdgeGroupSnapshot {
+    let state = EdgeGroupState::Pending;
+    EdgeGroupSnapshot::new(member.clone(), policy, edges, 0, 0, 0, edges, state)
+}
+
+async fn groups(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let mut members = Vec::new();
+    for _ in 0..4 {
+        members.push(world.member(&id).await?);
+    }
+    members.sort();
+    let [first, second, third, fourth] = &members[..] else {
+        return Ok(());
+    };
+    let quorum = EdgeDependencyPolicy::quorum(2, OnSatisfied::LetRun);
+    world.set_edge_group_policy(&id, third, quorum).await?;
+    world.staged(&id, fourth, second, 4).await?;
+    let two = world.staged(&id, second, first, 5).await?;
+    let three = world.staged(&id, fourth, first, 6).await?;
+    let all_of = EdgeDependencyPolicy::all_of();
+    let shown = world.described_flow(&id).await?.edge_groups;
+    let expected = vec![
+        waiting(first, all_of, 0),
+        waiting(second, all_of, 0),
+        waiting(third, quorum, 0),
+    ];
+    expect_eq!(shown, expected, "nothing is applied yet");
+    world.apply_dependency_to_child(two).await?;
+    world.apply_dependency_to_child(three.clone()).await?;
+    world.apply_dependency_to_child(three).await?;
+    let shown = world.described_flow(&id).await?.edge_groups;
+    expect_eq!(
+        shown,
+        vec![
+            waiting(first, all_of, 2),
+            waiting(second, all_of, 0),
+            waiting(third, quorum, 0),
+        ],
+        "two are applied"
+    );
+    Ok(())
+}
+
+async fn many_groups(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let hub = world.member(&id).await?;
+    let mut expected = Vec::new();
+    for number in 0..20 {
+        let member = world.member(&id).await?;
+        world.staged(&id, &hub, &member, 2 + 2 * number).await?;
+        expected.push(member);
+    }
+    expected.sort();
+    let groups = world.described_flow(&id).await?.edge_groups;
+    let shown: Vec<_> = groups
+        .into_iter()
+        .map(|group| group.downstream_execution_id)
+        .collect();
+    expect_eq!(shown, expected);
+    Ok(())
+}
+
+async fn resolve(world: World) -> Verdict {
+    let absent = world.execution_id();
+    expect_eq!(world.resolve_execution_flow_id(&absent).await?, None);
+    let id = world.flow().await?;
+    let execution = world.execution_for(&id).create().await?;
+    expect_eq!(world.resolve_execution_flow_id(&execution).await?, None);
+    world.join(&id, &execution).await?;
+    let own = Some(id);
+    expect_eq!(world.resolve_execution_flow_id(&execution).await?, own);
+    world.complete(&world.worker().claim().await?, None).await?;
+    world.close(&id).await?;
+    expect_eq!(
+        world.resolve_execution_flow_id(&execution).await?,
+        own,
+        "it has ended, and the flow is closed"
+    );
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Looking at edges.
+
+use ff_core::contracts::{EdgeDirection, EdgeSnapshot, StageDependencyEdgeArgs};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::types::{EdgeId, ExecutionId, FlowId, TimestampMs};
+
+use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
+use crate::world::{World, apply_args};
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "flows.edges.described",
+        ["GRA-020", "GRA-021", "GRA-008"],
+        "An edge as it was staged, before and after it is applied.",
+        described,
+        Clock
+    ),
+    case!(
+        "flows.edges.unknown",
+        ["GRA-020"],
+        "Edges that were never staged, or in another flow.",
+        unknown
+    ),
+    case!(
+        "flows.edges.listed",
+        ["GRA-017", "GRA-021"],
+        "All edges of a member, from either end, parallel ones included.",
+        listed
+    ),
+    case!(
+        "flows.edges.nobody",
+        ["GRA-017"],
+        "Members without edges, and executions that are no members.",
+        nobody
+    ),
+    case!(
+        "flows.edges.kept",
+        ["GRA-020", "CAN-015"],
+        "Edges outlive their members and the flow's cancellation.",
+        kept
+    ),
+];
+
+fn outgoing(node: &ExecutionId) -> EdgeDirection {
+    EdgeDirection::Outgoing {
+        from_node: node.clone(),
+    }
+}
+
+fn incoming(node: &ExecutionId) -> EdgeDirection {
+    EdgeDirection::Incoming {
+        to_node: node.clone(),
+    }
+}
+
+/// What is shown of an edge that was staged with these arguments at this time.
+fn shown(staged: &StageDependencyEdgeArgs, at: TimestampMs, state: &str) -> EdgeSnapshot {
+    EdgeSnapshot::new(
+        staged.edge_id,
+        staged.flow_id,
+        staged.upstream_execution_id.clone(),
+        staged.downstream_execution_id.clone(),
+        staged.dependency_kind.clone(),
+        "all_required".to_owned(),
+        staged.data_passing_ref.clone(),
+        state.to_owned(),
+        at,
+        "engine".to_owned(),
+    )
+}
+
+async fn described(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    world.advance_ms(9);
+    let mut staged = world.edge_args(&id, &one, &two, 2);
+    staged.dependency_kind = "some kind \u{e9}".to_owned();
+    staged.data_passing_ref = Some("ref".to_owned());
+    world.stage_dependency_edge(staged.clone()).await?;
+    let at = world.now();
+    let seen = world.describe_edge(&id, &staged.edge_id).await?;
+    expect_eq!(seen, Some(shown(&staged, at, "pending")), "staged");
+    world.advance_ms(9);
+    world.apply_dependency_to_child(apply_args(&staged)).await?;
+    let seen = world.describe_edge(&id, &staged.edge_id).await?;
+    expect_eq!(seen, Some(shown(&staged, at, "applied")), "applied");
+    let mut plain = world.edge_args(&id, &one, &two, 3);
+    plain.data_passing_ref = Some(String::new());
+    world.stage_dependency_edge(plain.clone()).await?;
+    let seen = world.describe_edge(&id, &plain.edge_id).await?;
+    plain.data_passing_ref = None;
+    let expected = shown(&plain, world.now(), "pending");
+    expect_eq!(seen, Some(expected), "an empty reference is none");
+    Ok(())
+}
+
+async fn unknown(world: World) -> Verdict {
+    let partition = 0;
+    let (id, other) = (world.flow_id_in(partition), world.flow_id_in(partition));
+    for flow in [id, other] {
+        world.create_flow(world.flow_args(flow)).await?;
+    }
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    let staged = world.staged(&id, &one, &two, 2).await?;
+    let never = EdgeId::from_uuid(world.uuid());
+    expect_eq!(
+        world.describe_edge(&id, &never).await?,
+        None,
+        "never staged"
+    );
+    for flow in [other, world.flow_id()] {
+        let seen = world.describe_edge(&flow, &staged.edge_id).await?;
+        expect_eq!(seen, None, "an edge of another flow");
+    }
+    Ok(())
+}
+
+/// The ids of edges, as they are listed.
+async fn ids(
+    world: &World,
+    flow: &FlowId,
+    direction: EdgeDirection,
+) -> Result<Vec<EdgeId>, Failure> {
+    let edges = world.list_edges(flow, direction).await?;
+    Ok(edges.into_iter().map(|edge| edge.edge_id).collect())
+}
+
+async fn listed(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let mut members = Vec::new();
+    for _ in 0..3 {
+        members.push(world.member(&id).await?);
+    }
+    let [one, two, three] = &members[..] else {
+        return Ok(());
+    };
+    let (mut from_one, mut to_three) = (Vec::new(), Vec::new());
+    for number in 0..6 {
+        let target = if number % 2 == 0 { two } else { three };
+        let staged = world.staged(&id, one, target, 3 + number).await?;
+        from_one.push(staged.edge_id);
+        if target == three {
+            to_three.push(staged.edge_id);
+            world.apply_dependency_to_child(staged).await?;
+        }
+    }
+    let last = world.staged(&id, two, three, 9).await?.edge_id;
+    to_three.push(last);
+    from_one.sort();
+    to_three.sort();
+    expect_eq!(ids(&world, &id, outgoing(one)).await?, from_one, "leaving");
+    expect_eq!(
+        ids(&world, &id, incoming(three)).await?,
+        to_three,
+        "entering"
+    );
+    expect_eq!(ids(&world, &id, outgoing(two)).await?, vec![last], "one");
+    expect_eq!(ids(&world, &id, incoming(one)).await?, vec![], "none");
+    expect_eq!(ids(&world, &id, outgoing(three)).await?, vec![], "none");
+    for edge in world.list_edges(&id, incoming(three)).await? {
+        let described = world.describe_edge(&id, &edge.edge_id).await?;
+        let state = if edge.edge_id == last {
+            "pending"
+        } else {
+            "applied"
+        };
+        expect_eq!(edge.edge_state, state, "its state");
+        expect_eq!(Some(edge), described, "as it is described");
+    }
+    Ok(())
+}
+
+async fn nobody(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    world.staged(&id, &one, &two, 2).await?;
+    let standalone = world.execution().create().await?;
+    // Its UUID is a member's, its partition is not.
+    let namesake = ExecutionId::from_parts(one.partition() ^ 1, one.uuid());
+    let none: Vec<EdgeId> = Vec::new();
+    for stranger in [&standalone, &world.execution_id(), &namesake] {
+        expect_eq!(ids(&world, &id, outgoing(stranger)).await?, none);
+        expect_eq!(ids(&world, &id, incoming(stranger)).await?, none);
+    }
+    let elsewhere = world.flow().await?;
+    for flow in [elsewhere, world.flow_id()] {
+        expect_eq!(ids(&world, &flow, outgoing(&one)).await?, none);
+        expect_eq!(ids(&world, &flow, incoming(&two)).await?, none);
+    }
+    Ok(())
+}
+
+async fn kept(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    let staged = world.staged(&id, &one, &two, 2).await?;
+    world.apply_dependency_to_child(staged.clone()).await?;
+    let before = world.describe_edge(&id, &staged.edge_id).await?;
+    world.complete(&world.worker().claim().await?, None).await?;
+    world.close(&id).await?;
+    let after = world.describe_edge(&id, &staged.edge_id).await?;
+    expect_eq!(after, before, "nothing removes an edge");
+    let listed = ids(&world, &id, outgoing(&one)).await?;
+    expect_eq!(listed, vec![staged.edge_id], "listed still");
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Tags of flows.
+
+use std::collections::BTreeMap;
+
+use ff_core::engine_backend::EngineBackend;
+use futures_util::future::try_join_all;
+
+use crate::case::{Case, Verdict, case};
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "flows.tags.set",
+        ["FLW-029", "FLW-030"],
+        "Set, replaced, emptied, and read both ways.",
+        set
+    ),
+    case!(
+        "flows.tags.nobody",
+        ["FLW-029", "FLW-030"],
+        "Tags of a flow that is not there.",
+        nobody
+    ),
+    case!(
+        "flows.tags.keys",
+        ["FLW-028"],
+        "Keys that are not allowed, on known and unknown flows.",
+        keys
+    ),
+    case!(
+        "flows.tags.texts",
+        ["SYS-018", "SYS-032"],
+        "Values that are no text or too long.",
+        texts
+    ),
+    case!(
+        "flows.tags.cancelled",
+        ["FLW-029", "CAN-015"],
+        "A cancelled flow is tagged like any other.",
+        cancelled
+    ),
+    case!(
+        "flows.tags.at-once",
+        ["FLW-030"],
+        "Many keys at once.",
+        at_once,
+        Concurrency
+    ),
+];
+
+async fn set(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let other = world.flow().await?;
+    expect_eq!(world.get_flow_tag(&id, "app.k").await?, None, "not set");
+    for value in ["v", "", "long \u{1f600} value", "7"] {
+        world.set_flow_tag(&id, "app.k", value).await?;
+        let read = world.get_flow_tag(&id, "app.k").await?;
+        expect_eq!(read.as_deref(), Some(value), "the last value");
+    }
+    world.set_flow_tag(&id, "app.k2", "two").await?;
+    let tags = [("app.k", "7"), ("app.k2", "two")];
+    let expected: BTreeMap<_, _> = tags.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    expect_eq!(
+        world.described_flow(&id).await?.tags,
+        expected,
+        "all of them"
+    );
+    expect_eq!(
+        world.get_flow_tag(&other, "app.k").await?,
+        None,
+        "another's"
+    );
+    Ok(())
+}
+
+async fn nobody(world: World) -> Verdict {
+    let id = world.flow_id();
+    expect_refused!(
+        world.set_flow_tag(&id, "app.k", "v").await,
+        "not_found.flow",
+        "nothing to tag"
+    );
+    expect_eq!(world.get_flow_tag(&id, "app.k").await?, None, "no flow");
+    world.create_flow(world.flow_args(id)).await?;
+    expect_eq!(world.get_flow_tag(&id, "app.k").await?, None, "no trace");
+    Ok(())
+}
+
+async fn keys(world: World) -> Verdict {
+    let known = world.flow().await?;
+    for id in [known, world.flow_id()] {
+        for key in [
+            "",
+            "app",
+            "app.",
+            ".k",
+            "App.k",
+            "1.k",
+            "app.K",
+            "app.k\n",
+            "app.\u{e9}",
+        ] {
+            let refused = "validation.invalid_input";
+            expect_refused!(world.set_flow_tag(&id, key, "v").await, refused, "{key:?}");
+            expect_refused!(world.get_flow_tag(&id, key).await, refused, "{key:?}");
+        }
+    }
+    expect_eq!(
+        world.described_flow(&known).await?.tags,
+        BTreeMap::new(),
+        "none was set"
+    );
+    Ok(())
+}
+
+async fn texts(world: World) -> Verdict {
+    let id = world.flow().await?;
+    for value in ["a\0b".to_owned(), "x".repeat(65_537)] {
+        let answer = world.set_flow_tag(&id, "app.k", &value).await;
+        expect_refused!(answer, "validation.invalid_input", "{} bytes", value.len());
+    }
+    let longest = "x".repeat(65_536);
+    world.set_flow_tag(&id, "app.k", &longest).await?;
+    expect_eq!(world.get_flow_tag(&id, "app.k").await?, Some(longest));
+    Ok(())
+}
+
+async fn cancelled(world: World) -> Verdict {
+    let id = world.flow().await?;
+    world.set_flow_tag(&id, "app.k", "before").await?;
+    world.close(&id).await?;
+    expect_eq!(
+        world.get_flow_tag(&id, "app.k").await?.as_deref(),
+        Some("before"),
+        "what was set stays"
+    );
+    world.set_flow_tag(&id, "app.k", "after").await?;
+    expect_eq!(
+        world.get_flow_tag(&id, "app.k").await?.as_deref(),
+        Some("after")
+    );
+    Ok(())
+}
+
+async fn at_once(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let keys: Vec<String> = (0..16).map(|number| format!("app.k{number}")).collect();
+    let set = keys.iter().map(|key| world.set_flow_tag(&id, key, key));
+    try_join_all(set).await?;
+    let expected: BTreeMap<_, _> = keys.iter().map(|key| (key.clone(), key.clone())).collect();
+    expect_eq!(
+        world.described_flow(&id).await?.tags,
+        expected,
+        "none is lost"
+    );
+    Ok(())
+}

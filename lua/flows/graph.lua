@@ -1,0 +1,107 @@
+-- Dependencies between members.
+
+local execution, flow, refusal = ff.execution, ff.flow, ff.refusal
+
+-- Members that a search for cycles visits at most (GRA-006).
+local MAX_VISITED = 1000
+
+-- Whether the upstream can be reached from the downstream already; a search that grows too large
+-- counts as a yes (GRA-006).
+local function closes_cycle(partition, args)
+  local visited = { [args.downstream_execution_id] = true }
+  local frontier = { args.downstream_execution_id }
+  local looked_at = 0
+  while looked_at < #frontier do
+    looked_at = looked_at + 1
+    for _, edge in ipairs(partition:edges_at('out', args.flow_id, frontier[looked_at])) do
+      local downstream = edge.downstream_execution_id
+      if downstream == args.upstream_execution_id then
+        return true
+      end
+      if not visited[downstream] then
+        visited[downstream] = true
+        frontier[#frontier + 1] = downstream
+        if #frontier > MAX_VISITED then
+          return true
+        end
+      end
+    end
+  end
+  return false
+end
+
+-- An empty reference counts as none (GRA-008).
+local function reference(given)
+  if given ~= '' then
+    return given
+  end
+end
+
+-- Adds a dependency by compare-and-swap on the revision (GRA-002), in the order of GRA-005.
+ff.write('stage_dependency_edge', function(partition, args)
+  args = args.args
+  local graph = flow.open(partition, args.flow_id)
+  if args.expected_graph_revision ~= graph.graph_revision then
+    refusal.contention('stale_graph_revision')
+  end
+  for _, member in ipairs({ args.upstream_execution_id, args.downstream_execution_id }) do
+    local fields = partition:execution(member)
+    if not fields or fields.flow_id ~= args.flow_id then
+      refusal.state('execution_not_in_flow')
+    end
+  end
+  if closes_cycle(partition, args) then
+    refusal.conflict('cycle_detected')
+  end
+  local known = partition:edge(args.flow_id, args.edge_id)
+  if known then
+    refusal.conflict({ dependency_already_exists = { existing = flow.edge_snapshot(known) } })
+  end
+  local now = partition:now()
+  partition:new_edge({
+    flow_id = args.flow_id,
+    edge_id = args.edge_id,
+    upstream_execution_id = args.upstream_execution_id,
+    downstream_execution_id = args.downstream_execution_id,
+    dependency_kind = args.dependency_kind,
+    data_passing_ref = reference(args.data_passing_ref),
+    state = 'staged',
+    created_at = now,
+  })
+  if not partition:group(args.flow_id, args.downstream_execution_id) then
+    partition:new_group(flow.new_group(args.flow_id, args.downstream_execution_id))
+  end
+  graph.edge_count = graph.edge_count + 1
+  flow.grow(graph, now)
+  return { staged = { edge_id = args.edge_id, new_graph_revision = graph.graph_revision } }
+end)
+
+local function is_staged_as(edge, args)
+  return edge.upstream_execution_id == args.upstream_execution_id
+    and edge.downstream_execution_id == args.downstream_execution_id
+    and edge.dependency_kind == args.dependency_kind
+    and edge.data_passing_ref == reference(args.data_passing_ref)
+end
+
+-- Lets a staged dependency take effect (GRA-010 to GRA-014).
+ff.write('apply_dependency_to_child', function(partition, args)
+  args = args.args
+  local graph = flow.known(partition, args.flow_id)
+  local edge = partition:edge(args.flow_id, args.edge_id)
+  if not edge or not is_staged_as(edge, args) then
+    local detail = 'edge ' .. args.edge_id .. ' is not staged like that'
+    refusal.validation('invalid_dependency', detail)
+  end
+  if edge.state ~= 'staged' then
+    return 'already_applied'
+  end
+  flow.refuse_closed(graph)
+  local child = execution.existing(partition, edge.downstream_execution_id)
+  edge.state = 'unsatisfied'
+  local group = partition:group(args.flow_id, child.execution_id)
+  group.running_count = group.running_count + 1
+  if child.lifecycle_phase == 'runnable' then
+    execution.block_by_dependencies(child, partition:now())
+  end
+  return { applied = { unsatisfied_count = group.running_count } }
+end)
