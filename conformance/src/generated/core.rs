@@ -1,8 +1,13 @@
 //! What of a history that is not linearizable is enough to see it.
 
-use super::history::History;
+use std::collections::BTreeSet;
+
+use ff_core::call::{Call, Method};
+
+use super::history::{History, named_things};
 use super::linear::{Judgement, judge};
 use super::reference::Reference;
+use super::step::read_symbol;
 use super::story::{answer_text, call_text};
 
 /// How many calls may be tried to judge a shorter history. More than this, and a call is left in.
@@ -16,10 +21,44 @@ pub(crate) struct Core {
     pub(crate) free: History,
 }
 
+/// The methods that a history which is not linearizable is likely about: those of the calls that have
+/// to do with the first answer which contradicts what came before.
+pub(crate) fn suspects(initial: &Reference, history: &History) -> BTreeSet<Method> {
+    let prefix = shortest_prefix(history, &contradicting(initial));
+    let last = prefix.iter().max_by_key(|span| span.end);
+    let about = last.map(|span| things(&span.op.call)).unwrap_or_default();
+    let related = prefix
+        .iter()
+        .map(|span| &span.op.call)
+        .filter(|call| !things(call).is_disjoint(&about));
+    // Without these nothing happens.
+    let always = [
+        Method::CreateExecution,
+        Method::Claim,
+        Method::DescribeExecution,
+    ];
+    related.map(Call::method).chain(always).collect()
+}
+
+/// The executions, flows and leases that a call names.
+fn things(call: &Call) -> BTreeSet<String> {
+    let mut things = named_things(call);
+    let mut call = call.clone();
+    let lease = call.handle_mut().and_then(|handle| read_symbol(handle));
+    things.extend(lease.map(|(instance, _)| instance));
+    if let Call::Claim { policy, .. } = &call {
+        things.insert(policy.worker_instance_id.as_str().to_owned());
+    }
+    things
+}
+
+fn contradicting(initial: &Reference) -> impl Fn(&History) -> bool {
+    |history| judge(initial, history, BUDGET) == Judgement::NotLinearizable
+}
+
 /// Finds a core of a history that is not linearizable.
 pub(crate) fn smallest(initial: &Reference, history: &History) -> Core {
-    let contradicts =
-        |history: &History| judge(initial, history, BUDGET) == Judgement::NotLinearizable;
+    let contradicts = contradicting(initial);
     let mut history = shortest_prefix(history, &contradicts);
     let mut place = history.len();
     while place > 0 {
@@ -65,6 +104,12 @@ fn shortest_prefix(history: &History, contradicts: &impl Fn(&History) -> bool) -
 }
 
 impl Core {
+    /// The methods of its calls.
+    pub(crate) fn methods(&self) -> BTreeSet<Method> {
+        let calls = self.needed.iter().chain(&self.free);
+        calls.map(|span| span.op.call.method()).collect()
+    }
+
     /// A line a call, in the order of starts, with when it started and returned.
     pub(crate) fn story(&self) -> Vec<String> {
         let mut calls: Vec<_> = self.needed.iter().chain(&self.free).collect();

@@ -1,13 +1,15 @@
 //! Generated histories of calls that overlap, judged against the model.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ff_core::call::Method;
 use ff_core::capability::Supports;
 use futures_util::stream::{self, StreamExt};
 
-use super::core::{Core, smallest};
+use super::core::{smallest, suspects};
 use super::history::{History, examine};
 use super::linear::Judgement;
 use super::reach::Reach;
@@ -27,10 +29,11 @@ const WORKERS: usize = 4;
 /// How many calls may be tried to judge a history.
 const BUDGET: u64 = 400_000;
 
-/// Sizes of histories that are tried to tell a finding in fewer calls, and how long.
+/// Sizes of histories that are tried to tell a finding in fewer calls, how often, and how long where
+/// the backend is slow.
 const SHORTER: [usize; 5] = [6, 9, 12, 16, 24];
-const SHORTER_TRIES: u64 = 200;
-const SHORTENING: Duration = Duration::from_secs(6);
+const SHORTER_TRIES: u64 = 400;
+const SHORTENING: Duration = Duration::from_secs(30);
 
 /// What the histories came to.
 pub(crate) struct Judged {
@@ -130,27 +133,39 @@ async fn tell(
             history.len()
         )));
     }
-    let found = core_of(ground, history).await?;
-    let core = match shorter(ground, &found, seed).await? {
-        Some(history) => core_of(ground, history).await?,
-        None => found,
-    };
+    let likely = about(ground, &history, suspects).await?;
+    let short = shorter(ground, likely, seed).await?;
+    let is_long = short.is_none();
+    let mut core = about(ground, &short.unwrap_or(history), smallest).await?;
+    // The core of a long history tells more exactly what it is about.
+    if is_long && let Some(found) = shorter(ground, core.methods(), seed).await? {
+        core = about(ground, &found, smallest).await?;
+    }
     let mut failure = Failure::new("no order of these calls explains what was answered");
     failure.story = core.story();
     Ok(failure)
 }
 
-async fn core_of(ground: &Ground, history: History) -> Result<Core, Failure> {
+/// What is found out about a history, which may take a while.
+async fn about<T: Send + 'static>(
+    ground: &Ground,
+    history: &History,
+    find: fn(&Reference, &History) -> T,
+) -> Result<T, Failure> {
     let mut initial = Reference::new(ground.universe);
     initial.leases.clear();
-    let core = tokio::task::spawn_blocking(move || smallest(&initial, &history)).await;
-    core.map_err(|panic| Failure::new(format!("the judge panicked: {panic}")))
+    let history = history.clone();
+    let found = tokio::task::spawn_blocking(move || find(&initial, &history)).await;
+    found.map_err(|panic| Failure::new(format!("the judge panicked: {panic}")))
 }
 
-/// Looks for a history of fewer calls that is not linearizable either, made of the same methods.
-async fn shorter(ground: &Ground, core: &Core, seed: u64) -> Result<Option<History>, Failure> {
-    let calls = core.needed.iter().chain(&core.free);
-    let methods = Supports::of(calls.map(|span| span.op.call.method()));
+/// Looks for a history of fewer calls that is not linearizable either, made of these methods.
+async fn shorter(
+    ground: &Ground,
+    methods: BTreeSet<Method>,
+    seed: u64,
+) -> Result<Option<History>, Failure> {
+    let methods = Supports::of(methods);
     let started = Instant::now();
     for calls in SHORTER {
         let mut number = 0;

@@ -222,13 +222,7 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
         let lane = lanes.get(instance.as_str()).copied().unwrap_or_default();
         objects.insert(format!("lane {lane}"));
     }
-    for (_, value) in leaves(&plain(call, &mut Minted::Alike)) {
-        let mut letters = value.chars();
-        let thing = matches!(letters.next(), Some('e' | 'f'));
-        if thing && letters.as_str().parse::<usize>().is_ok() {
-            objects.insert(value);
-        }
-    }
+    objects.extend(named_things(call));
     match call {
         Call::CreateExecution { args } => {
             objects.insert(format!("lane {}", args.lane_id));
@@ -252,4 +246,14 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
         _ => {}
     }
     objects
+}
+
+/// The names of the executions and flows in a call.
+pub(super) fn named_things(call: &Call) -> BTreeSet<String> {
+    let is_thing = |value: &String| {
+        let mut letters = value.chars();
+        matches!(letters.next(), Some('e' | 'f')) && letters.as_str().parse::<usize>().is_ok()
+    };
+    let values = leaves(&plain(call, &mut Minted::Alike)).into_iter();
+    values.map(|(_, value)| value).filter(is_thing).collect()
 }
