@@ -47,8 +47,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     trying.args(["--baseline", "skip", "--timeout", LIMIT, "--output", OUTPUT]);
     trying.args(["--test-package", "ff-conformance", "--", "--test", "model"]);
-    // That mutants survive is a finding, told below.
-    trying.status()?;
+    fs::create_dir_all(OUTPUT)?;
+    // That mutants survive or run out of time is a finding, told below.
+    let ended = trying.status()?;
+    if !matches!(ended.code(), Some(0 | 2 | 3)) {
+        return Err(format!("`cargo mutants` has failed: {ended}").into());
+    }
     let outcomes = |kind: &str| fs::read_to_string(format!("{OUTPUT}/mutants.out/{kind}.txt"));
     let count = |kind: &str| outcomes(kind).map(|names| names.lines().count());
     let missed = outcomes("missed")?;
@@ -71,9 +75,11 @@ fn mutants() -> Command {
 
 /// The name as a regular expression that only it matches.
 fn escaped(name: &str) -> String {
+    // Escaped, other characters mean something else.
+    const SPECIAL: &str = r"\.+*?()|[]{}^$#&-~";
     let mut escaped = String::new();
     for letter in name.chars() {
-        if letter.is_ascii_punctuation() {
+        if SPECIAL.contains(letter) {
             escaped.push('\\');
         }
         escaped.push(letter);
