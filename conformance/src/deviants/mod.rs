@@ -1,7 +1,10 @@
 //! Deviants: the model with one clause broken on purpose. The suite is good if it fails on each, in
 //! a case that names the clause.
 
+mod arguments;
 mod attempts;
+mod cancellation;
+mod claims;
 mod executions;
 mod flow_reads;
 mod flows;
@@ -66,11 +69,14 @@ pub struct Fate {
 pub fn all() -> Vec<Deviant> {
     [
         system::DEVIANTS,
+        arguments::DEVIANTS,
         executions::DEVIANTS,
         reads::DEVIANTS,
+        claims::DEVIANTS,
         leases::DEVIANTS,
         attempts::DEVIANTS,
         flows::DEVIANTS,
+        cancellation::DEVIANTS,
         flow_reads::DEVIANTS,
         repeated::DEVIANTS,
         rare::DEVIANTS,
