@@ -58,7 +58,7 @@ ff.read('describe_edge', function(partition, args)
   return edge and flow.edge_snapshot(edge)
 end)
 
--- GRA-017, GRA-018.
+-- GRA-017.
 ff.read('list_edges', function(partition, args)
   local side, ends = 'in', args.direction.incoming
   if not ends then

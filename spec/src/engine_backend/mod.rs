@@ -278,8 +278,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("claim_execution")
     }
 
-    /// Closes a flow and cancels the members that the policy selects. (CAN-001 to CAN-005, CAN-010
-    /// to CAN-015)
+    /// Closes a flow and cancels the members that the policy selects. (CAN-002 to CAN-006, CAN-010
+    /// to CAN-014)
     async fn cancel_flow(
         &self,
         id: &FlowId,
@@ -382,7 +382,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("stage_dependency_edge")
     }
 
-    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-016)
+    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-014)
     async fn apply_dependency_to_child(
         &self,
         args: ApplyDependencyToChildArgs,

@@ -68,7 +68,7 @@ pub(crate) async fn stage_edge<T: Tx>(
     })
 }
 
-/// Lets a staged dependency take effect (GRA-010 to GRA-014, GRA-016).
+/// Lets a staged dependency take effect (GRA-010 to GRA-014).
 pub(crate) async fn apply_dependency<T: Tx>(
     tx: &mut T,
     args: &ApplyDependencyToChildArgs,

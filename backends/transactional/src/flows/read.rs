@@ -69,7 +69,7 @@ pub(crate) async fn describe_edge<T: Tx>(
     Ok(tx.edge(flow, id).await?.as_ref().map(snapshot))
 }
 
-/// GRA-017, GRA-018.
+/// GRA-017.
 pub(crate) async fn list_edges<T: Tx>(
     tx: &mut T,
     flow: &FlowId,
