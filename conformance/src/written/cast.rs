@@ -18,7 +18,8 @@ use crate::generated::{Universe, plain_claim};
 use crate::world::{World, apply_args};
 
 /// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
-/// share a partition, execution 3 and flow 3 another one; execution 4 is of no flow.
+/// share a partition; execution 3 and flow 3 have another, where there are several, and execution 4 is
+/// of no flow.
 pub(crate) struct Cast {
     world: World,
     universe: Universe,

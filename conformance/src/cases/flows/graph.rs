@@ -1,7 +1,9 @@
 //! Dependencies, added by compare-and-swap on the revision.
 
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass};
-use ff_core::contracts::{ApplyDependencyToChildResult, StageDependencyEdgeResult};
+use ff_core::contracts::{
+    ApplyDependencyToChildResult, EdgeDependencyPolicy, OnSatisfied, StageDependencyEdgeResult,
+};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::{ConflictKind, EngineError};
 use ff_core::types::{ExecutionId, FlowId};
@@ -91,20 +93,11 @@ async fn members(world: &World, count: usize) -> Result<(FlowId, Vec<ExecutionId
     Ok((flow, members))
 }
 
-/// The next revision is this one: another edge can be staged at it.
 async fn expect_revision(world: &World, flow: &FlowId, revision: u64) -> Verdict {
-    let up = world.member(flow).await?;
-    let down = world.member(flow).await?;
-    let args = world.edge_args(flow, &up, &down, revision + 2);
-    match world.stage_dependency_edge(args).await? {
-        StageDependencyEdgeResult::Staged {
-            new_graph_revision, ..
-        } => expect_eq!(
-            new_graph_revision,
-            revision + 3,
-            "two members and an edge further"
-        ),
-    }
+    let flow = world.described_flow(flow).await?;
+    expect_eq!(flow.graph_revision, revision, "the revision");
+    let grown = u64::from(flow.node_count + flow.edge_count);
+    expect_eq!(grown, revision, "members and edges");
     Ok(())
 }
 
@@ -115,7 +108,7 @@ async fn revisions(world: World) -> Verdict {
     let edge = world.staged(&flow, &first, &second, 2).await?;
     expect_revision(&world, &flow, 3).await?;
     world.join(&flow, &first).await?;
-    let refused = world.edge_args(&flow, &second, &first, 6);
+    let refused = world.edge_args(&flow, &second, &first, 3);
     expect_refused!(
         world.stage_dependency_edge(refused).await,
         "conflict.cycle_detected"
@@ -127,7 +120,11 @@ async fn revisions(world: World) -> Verdict {
             unsatisfied_count: 1
         }
     );
-    expect_revision(&world, &flow, 6).await
+    world.set_flow_tag(&flow, "app.k", "v").await?;
+    let policy = EdgeDependencyPolicy::any_of(OnSatisfied::LetRun);
+    world.set_edge_group_policy(&flow, &first, policy).await?;
+    world.close(&flow).await?;
+    expect_revision(&world, &flow, 3).await
 }
 
 async fn stale_revision(world: World) -> Verdict {
@@ -147,7 +144,7 @@ async fn stale_revision(world: World) -> Verdict {
 
 async fn race(world: World) -> Verdict {
     let (flow, members) = members(&world, 2).await?;
-    let stagings = (0..12).map(|_| {
+    let stagings = (0..64).map(|_| {
         let world = world.clone();
         let args = world.edge_args(&flow, &members[0], &members[1], 2);
         tokio::spawn(async move { world.stage_dependency_edge(args).await })

@@ -40,7 +40,6 @@ async fn graph(world: World) -> Verdict {
     let lines = vec![
         cast.created(1),
         cast.created(2),
-        cast.created(3),
         cast.created(5),
         call(cast.join(1, 1), "refused: not_found.flow"),
         call(cast.create_flow(1), "created.flow_id=f1"),
@@ -58,7 +57,6 @@ async fn graph(world: World) -> Verdict {
             cast.join(2, 1),
             "refused: conflict.execution_already_in_flow",
         ),
-        call(cast.join(1, 3), "refused: validation.invalid_input"),
         call(cast.join(1, 6), "refused: not_found.execution"),
         call(
             cast.join(1, 2),
