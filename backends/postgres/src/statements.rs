@@ -68,5 +68,6 @@ statements! {
     write_lease_events,
     write_payloads,
     write_results,
+    write_turns,
     write_updated,
 }

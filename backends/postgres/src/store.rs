@@ -59,6 +59,7 @@ impl Store for PostgresStore {
             access,
             tx: None,
             now: None,
+            queued: HashSet::new(),
             tags: None,
             seen_flow: None,
             flows: HashSet::new(),
@@ -83,6 +84,8 @@ pub(crate) struct PostgresTx {
     tx: Option<Transaction<'static, Postgres>>,
     /// The server's clock, once something was read with it.
     now: Option<TimestampMs>,
+    /// Executions that were claimable when they were last read.
+    queued: HashSet<ExecutionId>,
     /// Tags that were read along with their execution.
     tags: Option<(ExecutionId, BTreeMap<String, String>)>,
     /// What was read along with a flow.
@@ -155,6 +158,11 @@ impl PostgresTx {
         let tags = decode("tags", record["tags"].take())?;
         let execution: Execution = decode("execution", record)?;
         self.tags = Some((execution.id.clone(), tags));
+        if execution.is_claimable() {
+            self.queued.insert(execution.id.clone());
+        } else {
+            self.queued.remove(&execution.id);
+        }
         Ok(Some(execution))
     }
 
@@ -252,11 +260,20 @@ impl Tx for PostgresTx {
         payload: &[u8],
         tags: &BTreeMap<String, String>,
     ) -> Result<()> {
+        if execution.is_claimable() {
+            self.writes
+                .await_claims(turn_of(&self.schema, &execution.lane));
+        }
         self.writes.create(execution, payload, tags)
     }
 
     async fn update_execution(&mut self, execution: &Execution) -> Result<()> {
-        self.writes.update(execution)
+        let queued = self.queued.contains(&execution.id);
+        if execution.is_claimable() && !queued {
+            self.writes
+                .await_claims(turn_of(&self.schema, &execution.lane));
+        }
+        self.writes.update(execution, queued)
     }
 
     async fn payload(&mut self, id: &ExecutionId) -> Result<Vec<u8>> {
@@ -518,7 +535,8 @@ fn idempotency_digest(partition: u16, namespace: &Namespace, key: &str) -> Strin
 }
 
 /// The turn that claims of a lane take, so that none passes over what another is about to take and
-/// then leaves (SYS-035).
+/// then leaves. Whoever adds to the lane takes it with others of its kind, so that nothing comes before
+/// what a claim has found (SYS-035).
 fn turn_of(schema: &str, lane: &LaneId) -> i64 {
     let digest = Sha256::digest(format!("{}:{schema}:{lane}", schema.len()));
     let (first, _) = digest.split_at(8);

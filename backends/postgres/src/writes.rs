@@ -24,6 +24,7 @@ pub(crate) enum Part {
     Payloads,
     Results,
     Attempts,
+    Turns,
     Eligible,
     Ineligible,
     Idempotency,
@@ -72,10 +73,21 @@ impl Writes {
         Ok(())
     }
 
-    pub(crate) fn update(&mut self, execution: &Execution) -> Result<()> {
+    /// `queued` says whether it was claimable before.
+    pub(crate) fn update(&mut self, execution: &Execution, queued: bool) -> Result<()> {
         self.put(Part::Updated, execution.id.as_str(), value(execution)?);
         self.place(execution);
+        if queued && let Some(rows) = self.0.get_mut(&Part::Eligible) {
+            // It stands there already.
+            rows.remove(execution.id.as_str());
+        }
         Ok(())
+    }
+
+    /// Waits until no claim has this turn, and lets none have it before the transaction ends: what a
+    /// claim takes is still the first when it has taken it.
+    pub(crate) fn await_claims(&mut self, turn: i64) {
+        self.put(Part::Turns, turn.to_string(), json!(turn));
     }
 
     /// Adds a tag to an execution that is updated as well.
@@ -160,7 +172,13 @@ impl Writes {
             argument.insert(name.to_owned(), rows.values().cloned().collect());
         }
         // Made of our own files only; everything else is in the argument.
-        let text = AssertSqlSafe(format!("WITH {} SELECT 1", steps.join(", ")));
+        let ending = if self.0.contains_key(&Part::Turns) {
+            // A read that nothing reads from is not done.
+            "SELECT count(*) FROM turns"
+        } else {
+            "SELECT 1"
+        };
+        let text = AssertSqlSafe(format!("WITH {} {ending}", steps.join(", ")));
         (text.into_sql_str(), argument.into())
     }
 
@@ -206,6 +224,7 @@ fn text(sql: &Statements, part: Part) -> &SqlStr {
         Part::Payloads => &sql.write_payloads,
         Part::Results => &sql.write_results,
         Part::Attempts => &sql.write_attempts,
+        Part::Turns => &sql.write_turns,
         Part::Eligible => &sql.write_eligible,
         Part::Ineligible => &sql.write_ineligible,
         Part::Idempotency => &sql.write_idempotency,

@@ -219,24 +219,52 @@ async fn a_claim_that_is_given_up_hides_nothing() {
     ground.leave(&backend).await;
 }
 
+#[tokio::test]
+async fn nothing_comes_before_what_a_claim_has_found() {
+    let ground = Ground::new().await;
+    let backend = ground.open().await;
+    backend.prepare().await.unwrap();
+    let (found, mut later) = (execution(), execution());
+    later.priority = 5;
+    backend.create_execution(found.clone()).await.unwrap();
+    // As a tag does while it is being set.
+    let mut change = backend.pool_for_test().begin().await.unwrap();
+    let hold = "SELECT 1 FROM ff_exec_core FOR UPDATE";
+    change.execute(hold).await.unwrap();
+    let claiming = waiting_claim(&backend).await;
+    let creating = tokio::spawn({
+        let backend = Arc::clone(&backend);
+        async move { backend.create_execution(later).await }
+    });
+    // Had it returned, the claim would have to take it.
+    until_someone_waits(&backend, "advisory", "%INSERT INTO ff_eligible%").await;
+    change.commit().await.unwrap();
+    assert!(claiming.await.unwrap().is_some());
+    creating.await.unwrap().unwrap();
+    let state = backend.read_execution_state(&found.execution_id).await;
+    assert_eq!(state.unwrap(), Some(PublicState::Active), "what it found");
+    ground.leave(&backend).await;
+}
+
 /// A claim that has come to where it waits.
 async fn waiting_claim(backend: &Arc<PostgresBackend>) -> JoinHandle<Option<Handle>> {
     let claiming = tokio::spawn({
         let backend = Arc::clone(backend);
         async move { claim(&backend).await }
     });
-    until_someone_waits(backend).await;
+    until_someone_waits(backend, "transactionid", "%FROM ff_eligible%").await;
     claiming
 }
 
-/// Returns once a connection of this test's schema waits for a lock.
-async fn until_someone_waits(backend: &PostgresBackend) {
+/// Returns once a connection waits for a lock of this type in such a query.
+async fn until_someone_waits(backend: &PostgresBackend, lock: &str, query: &str) {
     let begun = Instant::now();
     let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-                   WHERE NOT l.granted AND l.locktype IN ('transactionid', 'tuple') \
-                   AND a.query LIKE '%ff_eligible%'";
+                   WHERE NOT l.granted AND l.locktype = $1 AND a.query LIKE $2";
     loop {
         let count: i64 = sqlx::query_scalar(waiting)
+            .bind(lock)
+            .bind(query)
             .fetch_one(backend.pool_for_test())
             .await
             .unwrap();
