@@ -51,6 +51,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Long enough for several calls of other tasks to come between.
+async fn linger() {
+    for _ in 0..6 {
+        pause().await;
+    }
+}
+
 fn tags_written_back() -> Tampering {
     around(|subject, call| {
         Box::pin(async move {
@@ -69,7 +76,7 @@ fn tags_written_back() -> Tampering {
             };
             let others = before.into_iter().filter(|(other, _)| other != key);
             let others: Vec<_> = others.collect();
-            pause().await;
+            linger().await;
             let answer = subject.model.dispatch(call.clone()).await;
             for (key, value) in others.into_iter().filter(|_| answer.is_ok()) {
                 let execution_id = execution_id.clone();
@@ -104,7 +111,7 @@ fn retry_granted_twice() -> Tampering {
                     > 0
             {
                 *lock(&granting) = Some(handle.clone());
-                pause().await;
+                linger().await;
                 *lock(&granting) = None;
             }
             answer

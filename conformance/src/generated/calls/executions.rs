@@ -29,7 +29,7 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::Complete, 6, complete),
     offer(Method::Fail, 14, fail),
     offer(Method::Cancel, 5, cancel),
-    offer(Method::SetExecutionTag, 4, set_tag),
+    offer(Method::SetExecutionTag, 7, set_tag),
 ];
 
 /// Tokens that executions require and workers offer.
