@@ -133,6 +133,37 @@ function execution.drop_lease(fields)
   fields.lease_expires_at = nil
 end
 
+-- WAIT after the end, for another attempt (OPS-010).
+function execution.replay(fields, now)
+  fields.lifecycle_phase = 'runnable'
+  fields.terminal_outcome = 'none'
+  fields.attempt_state = 'pending_replay_attempt'
+  fields.replay_count = fields.replay_count + 1
+  fields.retry_count = 0
+  fields.closing_digest = nil
+  fields.closing_retry_at = nil
+  fields.completed_at = nil
+  fields.failure_reason = nil
+  fields.failure_category = nil
+  fields.cancellation_reason = nil
+  fields.cancelled_by = nil
+  if fields.execution_deadline_at and fields.execution_deadline_at <= now then
+    fields.execution_deadline_at = nil
+  end
+  execution.make_eligible(fields, now)
+end
+
+-- Waits for dependencies, to go on with the same attempt then; or may go on at once.
+function execution.wait_for_children(fields, satisfied, now)
+  fields.lifecycle_phase = 'runnable'
+  fields.attempt_state = 'attempt_interrupted'
+  if satisfied then
+    execution.make_eligible(fields, now)
+  else
+    execution.block_by_dependencies(fields, now)
+  end
+end
+
 -- TERMINAL, and the outbox is told.
 function execution.finish(partition, fields, outcome, now)
   fields.lifecycle_phase = 'terminal'
@@ -155,7 +186,7 @@ function execution.finish(partition, fields, outcome, now)
   })
 end
 
--- Closes the record of the current attempt.
+-- Closes the record of the current attempt, or sets it aside.
 function execution.end_attempt(partition, fields, state, now)
   if not fields.current_attempt_id then
     return
@@ -166,7 +197,7 @@ function execution.end_attempt(partition, fields, state, now)
     refusal.validation('corruption', 'attempt ' .. index .. ' of ' .. id .. ' is missing')
   end
   attempt.state = state
-  attempt.ended_at = now
+  attempt.ended_at = state ~= 'suspended' and now or nil
   if state == 'ended_failure' then
     attempt.failure_reason = fields.failure_reason
     attempt.failure_category = fields.failure_category

@@ -15,6 +15,7 @@ mod cases;
 pub mod deviants;
 mod failure;
 mod generated;
+mod graph;
 mod harness;
 mod libtest;
 mod model;

@@ -17,6 +17,16 @@ use crate::world::World;
 pub struct Observation(BTreeMap<String, String>);
 
 impl Observation {
+    /// One field of it.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let ends = format!(".{name}");
+        let found = self
+            .0
+            .iter()
+            .find(|(known, _)| *known == name || known.ends_with(&ends));
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// The observation without the fields whose name ends like this.
     #[must_use]
     pub fn without(mut self, endings: &[&str]) -> Self {

@@ -115,3 +115,15 @@ ff.write('fail', function(partition, args, context)
   end
   return outcome(fields)
 end)
+
+-- Gives up the lease until the dependencies are satisfied, or for now if they are (DEP-034).
+ff.write('wait_children', function(partition, _, context)
+  local fields, again = ending(partition, context)
+  if again then
+    return nil
+  end
+  local group = fields.flow_id and partition:group(fields.flow_id, fields.execution_id)
+  local satisfied = group ~= nil and group.group_state == 'satisfied'
+  release(partition, fields, context, 'suspended')
+  execution.wait_for_children(fields, satisfied, partition:now())
+end)

@@ -1,6 +1,9 @@
 -- Cancelling flows.
 
-local execution, flow = ff.execution, ff.flow
+local execution, flow, record = ff.execution, ff.flow, ff.record
+
+-- How long the members that a header leaves to others may stay before somebody else sees to them.
+local GRACE_MS = 30000
 
 -- Whether the policy selects a member (CAN-003).
 local SELECTS = {
@@ -16,38 +19,47 @@ local SELECTS = {
 }
 
 -- Ends a member, whoever holds it; each tells both outboxes, leased or not.
-local function cancel_member(partition, fields, now)
-  execution.emit(partition, fields, 'revoked', now, 'operator')
-  if fields.lifecycle_phase == 'active' then
-    execution.end_attempt(partition, fields, 'ended_cancelled', now)
-  end
-  execution.drop_lease(fields)
-  fields.closing_digest = nil
-  fields.closing_retry_at = nil
-  fields.cancellation_reason = 'flow_cancelled'
+local function cancel_member(partition, fields, reason, now)
+  flow.tell_revoked(partition, fields, flow.interrupt(partition, fields, now), 'operator', now)
+  fields.cancellation_reason = reason or 'flow_cancelled'
   fields.cancelled_by = 'cancel_flow'
   execution.finish(partition, fields, 'cancelled', now)
+end
+
+-- The flow's members, ascending.
+local function members_of(partition, flow_id)
+  local members = redis.call('ZRANGE', partition:key('members', flow_id), 0, -1)
+  for place, short in ipairs(members) do
+    members[place] = partition:long(short)
+  end
+  return members
+end
+
+local function close(fields, policy, reason, now)
+  fields.public_flow_state = 'cancelled'
+  fields.cancelled_at = now
+  fields.cancellation_policy = policy
+  fields.cancel_reason = reason
+  flow.touch(fields, now)
+end
+
+local function cancel_members(partition, members, policy, reason, now)
+  for _, member in ipairs(members) do
+    local fields = execution.existing(partition, member)
+    if SELECTS[policy](fields) then
+      cancel_member(partition, fields, reason, now)
+    end
+  end
 end
 
 -- Closes the flow and ends the members that the policy selects, in one step (CAN-003 to CAN-012).
 ff.write('cancel_flow', function(partition, args)
   local closed = flow.known(partition, args.id)
-  local members = redis.call('ZRANGE', partition:key('members', args.id), 0, -1)
-  for place, short in ipairs(members) do
-    members[place] = partition:long(short)
-  end
+  local members = members_of(partition, args.id)
   if closed.public_flow_state == 'open' then
     local now = partition:now()
-    closed.public_flow_state = 'cancelled'
-    closed.cancelled_at = now
-    closed.cancellation_policy = args.policy
-    flow.touch(closed, now)
-    for _, member in ipairs(members) do
-      local fields = execution.existing(partition, member)
-      if SELECTS[args.policy](fields) then
-        cancel_member(partition, fields, now)
-      end
-    end
+    close(closed, args.policy, nil, now)
+    cancel_members(partition, members, args.policy, nil, now)
   end
   return {
     cancelled = {
@@ -55,4 +67,61 @@ ff.write('cancel_flow', function(partition, args)
       member_execution_ids = members,
     },
   }
+end)
+
+-- Members that others are to cancel, by when: a set of each flow, and one of the flows.
+local function put_backlog(partition, flow_id, members, due)
+  local key = partition:key('cancel_backlog', flow_id)
+  for _, member in ipairs(members) do
+    if SELECTS.cancel_all(execution.existing(partition, member)) then
+      partition:later('ZADD', key, 0, partition.short(member))
+      partition:later('ZADD', partition:key('cancel_backlogs'), record.decimal(due), flow_id)
+    end
+  end
+end
+
+-- Closes the flow. Its pending members end with it if only these are to; of all, others see to them
+-- (CAN-016 to CAN-019).
+ff.write('cancel_flow_header', function(partition, args)
+  args = args.args
+  local closed = flow.known(partition, args.flow_id)
+  local members = members_of(partition, args.flow_id)
+  if closed.public_flow_state ~= 'open' then
+    return {
+      already_terminal = {
+        member_execution_ids = members,
+        stored_cancel_reason = closed.cancel_reason,
+        stored_cancellation_policy = closed.cancellation_policy,
+      },
+    }
+  end
+  local now = partition:now()
+  local policy, reason = args.cancellation_policy, nil
+  if args.reason ~= '' then
+    reason = args.reason
+  end
+  close(closed, policy, reason, now)
+  if policy == 'cancel_pending' then
+    cancel_members(partition, members, policy, reason, now)
+  elseif policy == 'cancel_all' then
+    put_backlog(partition, args.flow_id, members, now + GRACE_MS)
+  end
+  return { cancelled = { cancellation_policy = policy, member_execution_ids = members } }
+end)
+
+-- CAN-020.
+ff.write('ack_cancel_member', function(partition, args)
+  flow.strike_backlog(partition, args.flow_id, args.execution_id)
+end)
+
+-- Whether a member that others are to cancel has not ended (CAN-013).
+ff.read('has_backlog', function(partition, args)
+  local key = partition:key('cancel_backlog', args.flow_id)
+  for _, short in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+    local fields = partition:execution(partition:long(short))
+    if fields and SELECTS.cancel_all(fields) then
+      return true
+    end
+  end
+  return false
 end)

@@ -30,6 +30,21 @@ function flow.grow(fields, now)
   flow.touch(fields, now)
 end
 
+-- Takes a member off those that others are to cancel.
+function flow.strike_backlog(partition, flow_id, member)
+  local key = partition:key('cancel_backlog', flow_id)
+  local short = partition.short(member)
+  -- Members live in the flow's partition.
+  if member ~= partition:long(short) then
+    return
+  end
+  partition:later('ZREM', key, short)
+  local left = redis.call('ZCARD', key)
+  if left == 0 or left == 1 and redis.call('ZSCORE', key, short) then
+    partition:later('ZREM', partition:key('cancel_backlogs'), flow_id)
+  end
+end
+
 -- An edge as callers see it (GRA-021).
 function flow.edge_snapshot(edge)
   return {

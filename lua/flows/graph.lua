@@ -83,7 +83,7 @@ local function is_staged_as(edge, args)
     and edge.data_passing_ref == reference(args.data_passing_ref)
 end
 
--- Lets a staged dependency take effect (GRA-010 to GRA-014).
+-- Lets a staged dependency take effect (GRA-010 to GRA-016).
 ff.write('apply_dependency_to_child', function(partition, args)
   args = args.args
   local graph = flow.known(partition, args.flow_id)
@@ -99,8 +99,8 @@ ff.write('apply_dependency_to_child', function(partition, args)
   local child = execution.existing(partition, edge.downstream_execution_id)
   edge.state = 'unsatisfied'
   local group = partition:group(args.flow_id, child.execution_id)
-  group.running_count = group.running_count + 1
-  if child.lifecycle_phase == 'runnable' then
+  flow.apply(group, child.lifecycle_phase == 'terminal')
+  if group.group_state == 'pending' and child.lifecycle_phase == 'runnable' then
     execution.block_by_dependencies(child, partition:now())
   end
   return { applied = { unsatisfied_count = group.running_count } }

@@ -53,6 +53,89 @@ function flow.group_snapshot(group)
   }
 end
 
+-- What the counts say, satisfied before impossible (DEP-006).
+local function decided(group)
+  local satisfied = group.satisfied_count
+  local lost = group.failed_count + group.skipped_count
+  local total = satisfied + lost + group.running_count
+  local is_satisfied, is_impossible
+  if group.policy == 'any_of' then
+    is_satisfied, is_impossible = satisfied >= 1, total > 0 and lost == total
+  elseif group.policy == 'quorum' then
+    is_satisfied, is_impossible = satisfied >= group.quorum, lost > total - group.quorum
+  else
+    is_satisfied, is_impossible = total > 0 and satisfied == total, lost >= 1
+  end
+  if is_satisfied then
+    return 'satisfied'
+  end
+  return is_impossible and 'impossible' or 'pending'
+end
+
+-- One more edge waits for its upstream; an all-of group waits for it as well, unless its member has
+-- ended (GRA-016).
+function flow.apply(group, ended)
+  group.running_count = group.running_count + 1
+  if group.policy == 'all_of' and group.group_state == 'satisfied' and not ended then
+    group.group_state = 'pending'
+  end
+end
+
+-- Leaves the pending state, if the counts decide.
+function flow.fire(group)
+  local state = decided(group)
+  if group.group_state == 'pending' and state ~= 'pending' then
+    group.group_state = state
+    return state
+  end
+end
+
+-- Waits again for what was lost (DEP-037).
+function flow.reopen_group(group)
+  group.running_count = group.running_count + group.failed_count + group.skipped_count
+  group.failed_count = 0
+  group.skipped_count = 0
+  group.pending_upstreams = nil
+  group.group_state = decided(group) == 'satisfied' and 'satisfied' or 'pending'
+end
+
+-- Counts an upstream's end (DEP-006). The state it fires in, if this end decides it (DEP-007).
+function flow.count(group, outcome)
+  if group.running_count < 1 then
+    local detail = 'the group of ' .. group.downstream_execution_id .. ' counts no running edge'
+    refusal.validation('corruption', detail)
+  end
+  group.running_count = group.running_count - 1
+  local count = outcome == 'success' and 'satisfied_count'
+    or outcome == 'skipped' and 'skipped_count'
+    or 'failed_count'
+  group[count] = group[count] + 1
+  return flow.fire(group)
+end
+
+-- Whether a member's dependencies let it run: the first that applies (DEP-032).
+local function status(partition, fields)
+  if not fields then
+    return 'not_found'
+  elseif fields.lifecycle_phase ~= 'runnable' then
+    return 'not_runnable'
+  elseif fields.ownership_state ~= 'unowned' then
+    return 'owned'
+  end
+  local group = fields.flow_id and partition:group(fields.flow_id, fields.execution_id)
+  if group and group.group_state == 'impossible' then
+    return 'impossible'
+  elseif fields.eligibility_state == 'blocked_by_dependencies'
+    or group and group.group_state == 'pending' and group.running_count > 0 then
+    return 'blocked_by_dependencies'
+  end
+  return 'eligible'
+end
+
+ff.read('evaluate_flow_eligibility', function(partition, args)
+  return { status = { status = status(partition, partition:execution(args.args.execution_id)) } }
+end)
+
 -- Says how many of a member's dependencies must succeed (DEP-001, DEP-002).
 ff.write('set_edge_group_policy', function(partition, args)
   flow.open(partition, args.flow_id)

@@ -43,5 +43,17 @@ CREATE TABLE ff_edge_group (
     skipped_count           bigint NOT NULL,
     running_count           bigint NOT NULL,
     group_state             text   NOT NULL,
+    pending_cancel          jsonb,
     PRIMARY KEY (flow_id, downstream_execution_id)
 );
+
+-- Members of cancelled flows that others are to cancel.
+CREATE TABLE ff_cancel_backlog (
+    flow_id       uuid    NOT NULL,
+    execution_id  text    COLLATE "C" NOT NULL,
+    partition_key integer NOT NULL,
+    due_at        bigint  NOT NULL,
+    PRIMARY KEY (flow_id, execution_id)
+);
+
+CREATE INDEX ff_cancel_backlog_due ON ff_cancel_backlog (partition_key, due_at);

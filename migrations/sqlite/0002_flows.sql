@@ -52,5 +52,18 @@ CREATE TABLE ff_edge_group (
     skipped_count           INTEGER NOT NULL,
     running_count           INTEGER NOT NULL,
     group_state             TEXT    NOT NULL,
+    -- As JSON.
+    pending_cancel          TEXT,
     PRIMARY KEY (flow_id, downstream_execution_id)
 ) WITHOUT ROWID;
+
+-- Members of cancelled flows that others are to cancel.
+CREATE TABLE ff_cancel_backlog (
+    partition_key INTEGER NOT NULL,
+    flow_id       BLOB    NOT NULL,
+    execution_id  BLOB    NOT NULL,
+    due_at        INTEGER NOT NULL,
+    PRIMARY KEY (flow_id, execution_id)
+) WITHOUT ROWID;
+
+CREATE INDEX ff_cancel_backlog_due ON ff_cancel_backlog (partition_key, due_at);

@@ -8,7 +8,7 @@ mod mock;
 mod script;
 mod snapshot;
 
-pub use ff_transactional::{Edge, EdgeState, Execution, Flow, Settings};
+pub use ff_transactional::{Edge, EdgeGroup, EdgeState, Execution, Flow, Settings};
 pub use memory::{MemoryStore, Tamper};
 pub use mock::{MockBackend, Model};
 pub use script::{Expectation, Unmet};

@@ -19,12 +19,19 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// Changes a record as it is written, given the one it replaces. This is how a deviant breaks a
 /// rule about what is stored.
-pub type Tamper = Arc<dyn Fn(Option<&Execution>, &mut Execution) + Send + Sync>;
+pub type Tamper<R> = Arc<dyn Fn(Option<&R>, &mut R) + Send + Sync>;
+
+/// What is done to records of each kind.
+#[derive(Clone, Default)]
+struct Tampers {
+    executions: Option<Tamper<Execution>>,
+    groups: Option<Tamper<EdgeGroup>>,
+}
 
 /// A store in memory. Transactions run one at a time.
 pub struct MemoryStore {
     clock: Clock,
-    tamper: Option<Tamper>,
+    tampers: Tampers,
     /// Where claims look; everywhere if not given.
     partition: Option<u16>,
     /// Whether the same calls lead to the same ids.
@@ -44,6 +51,8 @@ pub(crate) struct State {
     pub(crate) claimable: OrdMap<(LaneId, BTreeSet<String>), OrdSet<OrderKey>>,
     pub(crate) flows: OrdMap<FlowId, Flow>,
     pub(crate) members: OrdSet<(FlowId, ExecutionId)>,
+    /// Members of cancelled flows that others are to cancel.
+    pub(crate) backlog: OrdSet<(FlowId, ExecutionId)>,
     pub(crate) edges: OrdMap<(FlowId, EdgeId), Edge>,
     edges_from: OrdSet<(FlowId, ExecutionId, EdgeId)>,
     edges_to: OrdSet<(FlowId, ExecutionId, EdgeId)>,
@@ -57,7 +66,7 @@ impl MemoryStore {
     pub fn new(clock: impl Into<Clock>) -> Self {
         Self {
             clock: clock.into(),
-            tamper: None,
+            tampers: Tampers::default(),
             partition: None,
             repeatable: false,
             state: Arc::default(),
@@ -69,7 +78,7 @@ impl MemoryStore {
     pub(crate) fn holding(state: State, clock: Clock, partition: Option<u16>) -> Self {
         Self {
             clock,
-            tamper: None,
+            tampers: Tampers::default(),
             partition,
             repeatable: true,
             state: Arc::new(Mutex::new(state)),
@@ -83,8 +92,15 @@ impl MemoryStore {
 
     /// A store that changes executions as they are written.
     #[must_use]
-    pub fn tampered(mut self, tamper: Tamper) -> Self {
-        self.tamper = Some(tamper);
+    pub fn tampered(mut self, tamper: Tamper<Execution>) -> Self {
+        self.tampers.executions = Some(tamper);
+        self
+    }
+
+    /// A store that changes edge groups as they are written.
+    #[must_use]
+    pub fn tampered_groups(mut self, tamper: Tamper<EdgeGroup>) -> Self {
+        self.tampers.groups = Some(tamper);
         self
     }
 
@@ -120,7 +136,7 @@ impl Store for MemoryStore {
             draft: committed.clone(),
             committed,
             clock: self.clock.clone(),
-            tamper: self.tamper.clone(),
+            tampers: self.tampers.clone(),
             partition: self.partition,
             repeatable: self.repeatable,
         })
@@ -136,7 +152,7 @@ pub struct MemoryTx {
     committed: OwnedMutexGuard<State>,
     draft: State,
     clock: Clock,
-    tamper: Option<Tamper>,
+    tampers: Tampers,
     partition: Option<u16>,
     repeatable: bool,
 }
@@ -157,7 +173,7 @@ impl MemoryTx {
         let mut execution = execution.clone();
         let state = &mut self.draft;
         let before = state.executions.get(&execution.id).cloned();
-        if let Some(tamper) = &self.tamper {
+        if let Some(tamper) = &self.tampers.executions {
             tamper(before.as_ref(), &mut execution);
         }
         if let Some(before) = before.filter(Execution::is_claimable) {
@@ -195,6 +211,17 @@ impl MemoryTx {
             .filter_map(|(_, _, id)| self.draft.edges.get(&(*flow, *id)).cloned())
             .collect()
     }
+}
+
+/// The executions in a set that are of a flow, ascending.
+fn within<'a>(
+    set: &'a OrdSet<(FlowId, ExecutionId)>,
+    flow: &FlowId,
+) -> impl Iterator<Item = &'a ExecutionId> {
+    let flow = *flow;
+    let first = (flow, ExecutionId::from_parts(0, Uuid::nil()));
+    let of_flow = set.range(first..).take_while(move |(of, _)| *of == flow);
+    of_flow.map(|(_, id)| id)
 }
 
 impl Tx for MemoryTx {
@@ -242,12 +269,22 @@ impl Tx for MemoryTx {
         Ok(payload.map_or_else(Vec::new, |bytes| bytes.to_vec()))
     }
 
+    async fn put_payload(&mut self, id: &ExecutionId, payload: &[u8]) -> Result<()> {
+        self.draft.payloads.insert(id.clone(), payload.into());
+        Ok(())
+    }
+
     async fn result(&mut self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
         Ok(self.draft.results.get(id).map(|bytes| bytes.to_vec()))
     }
 
     async fn put_result(&mut self, id: &ExecutionId, result: &[u8]) -> Result<()> {
         self.draft.results.insert(id.clone(), result.into());
+        Ok(())
+    }
+
+    async fn remove_result(&mut self, id: &ExecutionId) -> Result<()> {
+        self.draft.results.remove(id);
         Ok(())
     }
 
@@ -380,13 +417,33 @@ impl Tx for MemoryTx {
             .collect())
     }
 
-    async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
-        let first = (*flow, ExecutionId::from_parts(0, Uuid::nil()));
-        let members = self.draft.members.range(first..);
-        Ok(members
-            .take_while(|(of, _)| of == flow)
-            .map(|(_, id)| id.clone())
+    async fn members(&mut self, flow: &FlowId) -> Result<Vec<Execution>> {
+        Ok(within(&self.draft.members, flow)
+            .filter_map(|id| self.draft.executions.get(id).cloned())
             .collect())
+    }
+
+    async fn put_backlog(
+        &mut self,
+        flow: &FlowId,
+        members: &[ExecutionId],
+        _: TimestampMs,
+    ) -> Result<()> {
+        for member in members {
+            self.draft.backlog.insert((*flow, member.clone()));
+        }
+        Ok(())
+    }
+
+    async fn strike_backlog(&mut self, flow: &FlowId, member: &ExecutionId) -> Result<()> {
+        self.draft.backlog.remove(&(*flow, member.clone()));
+        Ok(())
+    }
+
+    async fn has_backlog(&mut self, flow: &FlowId) -> Result<bool> {
+        let mut left =
+            within(&self.draft.backlog, flow).filter_map(|id| self.draft.executions.get(id));
+        Ok(left.any(|execution| !execution.is_terminal()))
     }
 
     async fn edge(&mut self, flow: &FlowId, id: &EdgeId) -> Result<Option<Edge>> {
@@ -420,7 +477,11 @@ impl Tx for MemoryTx {
 
     async fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
         let key = (group.flow, group.downstream.clone());
-        self.draft.groups.insert(key, group.clone());
+        let mut group = group.clone();
+        if let Some(tamper) = &self.tampers.groups {
+            tamper(self.draft.groups.get(&key), &mut group);
+        }
+        self.draft.groups.insert(key, group);
         Ok(())
     }
 

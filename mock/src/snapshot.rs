@@ -94,6 +94,7 @@ impl Snapshot {
             edges: state.edges.values().collect(),
             flow_tags: state.flow_tags.iter().collect(),
             groups: state.groups.values().collect(),
+            backlog: state.backlog.iter().collect(),
         };
         let bytes = postcard::to_allocvec(&shown).expect("plain data in memory always encodes");
         let mut hasher = DefaultHasher::new();
@@ -124,4 +125,5 @@ struct Shown<'a> {
     edges: Vec<&'a Edge>,
     flow_tags: Vec<(&'a FlowId, &'a BTreeMap<String, String>)>,
     groups: Vec<&'a EdgeGroup>,
+    backlog: Vec<&'a (FlowId, ExecutionId)>,
 }

@@ -6,4 +6,5 @@ ON CONFLICT (flow_id, downstream_execution_id) DO UPDATE SET
     failed_count = excluded.failed_count,
     skipped_count = excluded.skipped_count,
     running_count = excluded.running_count,
-    group_state = excluded.group_state
+    group_state = excluded.group_state,
+    pending_cancel = excluded.pending_cancel

@@ -13,12 +13,9 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::backend::PostgresBackend;
 use crate::statements::Statements;
-use crate::store::{PostgresStore, begin, failed};
+use crate::store::{PostgresStore, begin, failed, turn_of};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
-
-/// The key of the advisory lock under which schemas are migrated.
-const MIGRATION_LOCK: i64 = 0x666c_6f77_6661_6272;
 
 /// Why a backend cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -137,12 +134,7 @@ fn check_schema(schema: &str) -> Result<(), OpenError> {
 /// turns.
 pub(crate) async fn migrate(pool: &PgPool, schema: &str) -> Result<PrepareOutcome, StoreError> {
     // The lock goes with the transaction, also if this one is cut off.
-    let mut turn = begin(pool, None).await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)")
-        .bind(MIGRATION_LOCK)
-        .execute(&mut *turn)
-        .await
-        .map_err(failed)?;
+    let mut turn = begin(pool, Some(turn_of(schema, "migrations"))).await?;
     // `open` has checked the name.
     let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
     turn.execute(create).await.map_err(failed)?;

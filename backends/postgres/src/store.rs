@@ -139,6 +139,14 @@ impl PostgresTx {
         Ok(())
     }
 
+    /// Sends what was written, if that is one of the rows that a key stands for.
+    async fn flush_row(&mut self, part: Part, key: &str) -> Result<()> {
+        if self.writes.has(part, key) {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
     async fn flush_if(&mut self, parts: &[Part]) -> Result<()> {
         if self.writes.touches(parts) {
             self.flush().await?;
@@ -158,12 +166,16 @@ impl PostgresTx {
         let tags = decode("tags", record["tags"].take())?;
         let execution: Execution = decode("execution", record)?;
         self.tags = Some((execution.id.clone(), tags));
+        self.note_queued(&execution);
+        Ok(Some(execution))
+    }
+
+    fn note_queued(&mut self, execution: &Execution) {
         if execution.is_claimable() {
             self.queued.insert(execution.id.clone());
         } else {
             self.queued.remove(&execution.id);
         }
-        Ok(Some(execution))
     }
 
     /// The flow; its tags and groups are kept for later.
@@ -201,8 +213,9 @@ impl PostgresTx {
         rows.first().map(|row| get(row, "bytes")).transpose()
     }
 
-    async fn edges(&mut self, statement: Statement) -> Result<Vec<Edge>> {
-        self.flush_if(&[Part::Edges]).await?;
+    /// Edges by their own id, or by the end that a statement looks for.
+    async fn edges(&mut self, statement: Statement, named: &str) -> Result<Vec<Edge>> {
+        self.flush_row(Part::Edges, named).await?;
         records("edge", &self.read(statement).await?)
     }
 }
@@ -244,14 +257,22 @@ impl Tx for PostgresTx {
     }
 
     async fn execution(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
-        if self.writes.touches_execution(id) {
-            self.flush().await?;
-        }
+        self.flush_row(Part::Created, id.as_str()).await?;
+        self.flush_row(Part::Updated, id.as_str()).await?;
         let rows = match self.access {
             Access::Read => self.read(of(&self.sql.execution, id)).await?,
             Access::Write => self.locked(of(&self.sql.execution_locked, id)).await?,
         };
         self.execution_of(&rows)
+    }
+
+    async fn peek(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
+        self.flush_row(Part::Updated, id.as_str()).await?;
+        let rows = self.read(of(&self.sql.execution, id)).await?;
+        rows.first()
+            .and_then(|row| get(row, "record").transpose())
+            .map(|record| decode("execution", record?))
+            .transpose()
     }
 
     async fn insert_execution(
@@ -262,7 +283,7 @@ impl Tx for PostgresTx {
     ) -> Result<()> {
         if execution.is_claimable() {
             self.writes
-                .await_claims(turn_of(&self.schema, &execution.lane));
+                .await_claims(lane_turn(&self.schema, &execution.lane));
         }
         self.writes.create(execution, payload, tags)
     }
@@ -271,7 +292,7 @@ impl Tx for PostgresTx {
         let queued = self.queued.contains(&execution.id);
         if execution.is_claimable() && !queued {
             self.writes
-                .await_claims(turn_of(&self.schema, &execution.lane));
+                .await_claims(lane_turn(&self.schema, &execution.lane));
         }
         self.writes.update(execution, queued)
     }
@@ -285,6 +306,11 @@ impl Tx for PostgresTx {
         })
     }
 
+    async fn put_payload(&mut self, id: &ExecutionId, payload: &[u8]) -> Result<()> {
+        self.writes.put_payload(id, payload);
+        Ok(())
+    }
+
     async fn result(&mut self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
         let sql = self.sql.result.clone();
         self.bytes(&sql, id).await
@@ -292,6 +318,12 @@ impl Tx for PostgresTx {
 
     async fn put_result(&mut self, id: &ExecutionId, result: &[u8]) -> Result<()> {
         self.writes.put_result(id, result);
+        Ok(())
+    }
+
+    async fn remove_result(&mut self, id: &ExecutionId) -> Result<()> {
+        let sql = self.sql.remove_result.clone();
+        self.locked(of(&sql, id)).await?;
         Ok(())
     }
 
@@ -391,7 +423,7 @@ impl Tx for PostgresTx {
         sets: &[BTreeSet<String>],
     ) -> Result<Option<Execution>> {
         let wanted: Vec<String> = sets.iter().map(requirements::join).collect();
-        let turn = turn_of(&self.schema, lane);
+        let turn = lane_turn(&self.schema, lane);
         if self.tx.is_none() {
             self.tx = Some(begin(&self.pool, Some(turn)).await?);
         }
@@ -458,15 +490,48 @@ impl Tx for PostgresTx {
         records("flow", &self.read(statement).await?)
     }
 
-    async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
+    async fn members(&mut self, flow: &FlowId) -> Result<Vec<Execution>> {
         self.flush_if(&[Part::Created, Part::Updated]).await?;
         let statement = sqlx::query(self.sql.members.clone()).bind(flow.0);
-        self.execution_ids(statement).await
+        let rows = self.locked(statement).await?;
+        if let Some(last) = rows.last() {
+            self.now = Some(TimestampMs(get(last, "now")?));
+        }
+        let members: Vec<Execution> = records("execution", &rows)?;
+        for member in &members {
+            self.note_queued(member);
+        }
+        Ok(members)
+    }
+
+    async fn put_backlog(
+        &mut self,
+        flow: &FlowId,
+        members: &[ExecutionId],
+        due_at: TimestampMs,
+    ) -> Result<()> {
+        for member in members {
+            self.writes.put_backlog(flow, member, due_at.0);
+        }
+        Ok(())
+    }
+
+    async fn strike_backlog(&mut self, flow: &FlowId, member: &ExecutionId) -> Result<()> {
+        let statement = sqlx::query(self.sql.strike_backlog.clone()).bind(flow.0);
+        self.locked(statement.bind(member.to_string())).await?;
+        Ok(())
+    }
+
+    async fn has_backlog(&mut self, flow: &FlowId) -> Result<bool> {
+        let statement = sqlx::query(self.sql.has_backlog.clone()).bind(flow.0);
+        let rows = self.read(statement).await?;
+        rows.first().map_or(Ok(false), |row| get(row, "found"))
     }
 
     async fn edge(&mut self, flow: &FlowId, id: &EdgeId) -> Result<Option<Edge>> {
         let statement = sqlx::query(self.sql.edge.clone()).bind(flow.0).bind(id.0);
-        Ok(self.edges(statement).await?.pop())
+        let named = id.to_string();
+        Ok(self.edges(statement, &named).await?.pop())
     }
 
     async fn put_edge(&mut self, edge: &Edge) -> Result<()> {
@@ -475,12 +540,14 @@ impl Tx for PostgresTx {
 
     async fn edges_from(&mut self, flow: &FlowId, upstream: &ExecutionId) -> Result<Vec<Edge>> {
         let statement = sqlx::query(self.sql.edges_from.clone()).bind(flow.0);
-        self.edges(statement.bind(upstream.to_string())).await
+        let statement = statement.bind(upstream.to_string());
+        self.edges(statement, upstream.as_str()).await
     }
 
     async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
         let statement = sqlx::query(self.sql.edges_to.clone()).bind(flow.0);
-        self.edges(statement.bind(downstream.to_string())).await
+        let statement = statement.bind(downstream.to_string());
+        self.edges(statement, downstream.as_str()).await
     }
 
     async fn group(
@@ -488,10 +555,26 @@ impl Tx for PostgresTx {
         flow: &FlowId,
         downstream: &ExecutionId,
     ) -> Result<Option<EdgeGroup>> {
-        self.flush_if(&[Part::Groups]).await?;
+        self.flush_row(Part::Groups, downstream.as_str()).await?;
         let statement = sqlx::query(self.sql.group.clone()).bind(flow.0);
         let rows = self.read(statement.bind(downstream.to_string())).await?;
         Ok(records("edge group", &rows)?.pop())
+    }
+
+    async fn execution_and_group(
+        &mut self,
+        id: &ExecutionId,
+    ) -> Result<Option<(Execution, Option<EdgeGroup>)>> {
+        let sql = self.sql.execution_and_group.clone();
+        let rows = self.read(of(&sql, id)).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let execution = decode("execution", get(row, "record")?)?;
+        Ok(Some((
+            execution,
+            decode("edge group", get(row, "edge_group")?)?,
+        )))
     }
 
     async fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
@@ -537,8 +620,13 @@ fn idempotency_digest(partition: u16, namespace: &Namespace, key: &str) -> Strin
 /// The turn that claims of a lane take, so that none passes over what another is about to take and
 /// then leaves. Whoever adds to the lane takes it with others of its kind, so that nothing comes before
 /// what a claim has found (SYS-035).
-fn turn_of(schema: &str, lane: &LaneId) -> i64 {
-    let digest = Sha256::digest(format!("{}:{schema}:{lane}", schema.len()));
+fn lane_turn(schema: &str, lane: &LaneId) -> i64 {
+    turn_of(schema, &format!("lane {lane}"))
+}
+
+/// The key of an advisory lock of this schema.
+pub(crate) fn turn_of(schema: &str, what: &str) -> i64 {
+    let digest = Sha256::digest(format!("{}:{schema}:{what}", schema.len()));
     let (first, _) = digest.split_at(8);
     i64::from_be_bytes(first.try_into().expect("eight bytes"))
 }

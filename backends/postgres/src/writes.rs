@@ -1,6 +1,6 @@
 //! What a transaction has written so far, to be sent as one statement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use ff_core::types::{ExecutionId, FlowId, LaneId};
 use ff_transactional::{
@@ -33,30 +33,34 @@ pub(crate) enum Part {
     FlowsUpdated,
     Edges,
     Groups,
+    Backlog,
     Completions,
     LeaseEvents,
 }
 
 /// The rows of each part by key. A record that is written twice is sent once, as it was left.
 #[derive(Default)]
-pub(crate) struct Writes(BTreeMap<Part, BTreeMap<String, Value>>);
+pub(crate) struct Writes {
+    rows: BTreeMap<Part, BTreeMap<String, Value>>,
+    /// The members that written edges join.
+    ends: HashSet<String>,
+}
 
 impl Writes {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
     }
 
     /// Whether a read of these parts would miss something.
     pub(crate) fn touches(&self, parts: &[Part]) -> bool {
-        parts.iter().any(|part| self.0.contains_key(part))
+        parts.iter().any(|part| self.rows.contains_key(part))
     }
 
-    pub(crate) fn touches_execution(&self, id: &ExecutionId) -> bool {
-        [Part::Created, Part::Updated].iter().any(|part| {
-            self.0
-                .get(part)
-                .is_some_and(|r| r.contains_key(id.as_str()))
-        })
+    /// Whether a row with this key was written. An edge is known by its ends as well.
+    pub(crate) fn has(&self, part: Part, key: &str) -> bool {
+        let rows = self.rows.get(&part);
+        rows.is_some_and(|rows| rows.contains_key(key))
+            || (part == Part::Edges && self.ends.contains(key))
     }
 
     pub(crate) fn create(
@@ -67,8 +71,7 @@ impl Writes {
     ) -> Result<()> {
         let id = execution.id.as_str();
         self.put(Part::Created, id, with(execution, "tags", json!(tags))?);
-        let payload = json!({ "execution_id": id, "payload": hex(payload) });
-        self.put(Part::Payloads, id, payload);
+        self.put_payload(&execution.id, payload);
         self.place(execution);
         Ok(())
     }
@@ -77,7 +80,7 @@ impl Writes {
     pub(crate) fn update(&mut self, execution: &Execution, queued: bool) -> Result<()> {
         self.put(Part::Updated, execution.id.as_str(), value(execution)?);
         self.place(execution);
-        if queued && let Some(rows) = self.0.get_mut(&Part::Eligible) {
+        if queued && let Some(rows) = self.rows.get_mut(&Part::Eligible) {
             // It stands there already.
             rows.remove(execution.id.as_str());
         }
@@ -101,11 +104,16 @@ impl Writes {
     }
 
     fn tag_updated(&mut self, part: Part, id: &str, key: &str, tag: &str) -> Result<()> {
-        let updated = self.0.get_mut(&part);
+        let updated = self.rows.get_mut(&part);
         let row = updated.and_then(|rows| rows.get_mut(id));
         let row = row.ok_or_else(|| StoreError::Failed("a tag without an update".into()))?;
         row["tags"] = json!({ key: tag });
         Ok(())
+    }
+
+    pub(crate) fn put_payload(&mut self, id: &ExecutionId, payload: &[u8]) {
+        let row = json!({ "execution_id": id, "payload": hex(payload) });
+        self.put(Part::Payloads, id.as_str(), row);
     }
 
     pub(crate) fn put_result(&mut self, id: &ExecutionId, result: &[u8]) {
@@ -141,15 +149,26 @@ impl Writes {
     }
 
     pub(crate) fn put_edge(&mut self, edge: &Edge) -> Result<()> {
-        let key = format!("{} {}", edge.flow, edge.id);
-        self.put(Part::Edges, key, value(edge)?);
+        self.put(Part::Edges, edge.id.to_string(), value(edge)?);
+        for end in [&edge.upstream, &edge.downstream] {
+            self.ends.insert(end.to_string());
+        }
         Ok(())
     }
 
     pub(crate) fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
-        let key = format!("{} {}", group.flow, group.downstream);
-        self.put(Part::Groups, key, value(group)?);
+        self.put(Part::Groups, group.downstream.as_str(), value(group)?);
         Ok(())
+    }
+
+    pub(crate) fn put_backlog(&mut self, flow: &FlowId, member: &ExecutionId, due_at_ms: i64) {
+        let row = json!({
+            "flow_id": flow,
+            "execution_id": member,
+            "partition_key": member.partition(),
+            "due_at": due_at_ms,
+        });
+        self.put(Part::Backlog, member.as_str(), row);
     }
 
     pub(crate) fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {
@@ -166,13 +185,13 @@ impl Writes {
     pub(crate) fn statement(&self, sql: &Statements) -> (SqlStr, Value) {
         let mut steps = Vec::new();
         let mut argument = Map::new();
-        for (part, rows) in &self.0 {
+        for (part, rows) in &self.rows {
             let name: &'static str = part.into();
             steps.push(format!("{name} AS ({})", text(sql, *part).as_str()));
             argument.insert(name.to_owned(), rows.values().cloned().collect());
         }
         // Made of our own files only; everything else is in the argument.
-        let ending = if self.0.contains_key(&Part::Turns) {
+        let ending = if self.rows.contains_key(&Part::Turns) {
             // A read that nothing reads from is not done.
             "SELECT count(*) FROM turns"
         } else {
@@ -201,18 +220,18 @@ impl Writes {
             _ => json!(execution.id),
         };
         self.put(now, id, row);
-        if let Some(rows) = self.0.get_mut(&before) {
+        if let Some(rows) = self.rows.get_mut(&before) {
             rows.remove(id);
         }
     }
 
     fn put(&mut self, part: Part, key: impl Into<String>, row: Value) {
-        self.0.entry(part).or_default().insert(key.into(), row);
+        self.rows.entry(part).or_default().insert(key.into(), row);
     }
 
     /// Adds a row after those already there.
     fn append(&mut self, part: Part, row: Value) {
-        let place = self.0.get(&part).map_or(0, BTreeMap::len);
+        let place = self.rows.get(&part).map_or(0, BTreeMap::len);
         self.put(part, format!("{place:012}"), row);
     }
 }
@@ -233,6 +252,7 @@ fn text(sql: &Statements, part: Part) -> &SqlStr {
         Part::FlowsUpdated => &sql.write_flows_updated,
         Part::Edges => &sql.write_edges,
         Part::Groups => &sql.write_groups,
+        Part::Backlog => &sql.write_backlog,
         Part::Completions => &sql.write_completions,
         Part::LeaseEvents => &sql.write_lease_events,
     }

@@ -5,7 +5,7 @@ use ff_core::types::{EdgeId, ExecutionId, FlowId, TimestampMs};
 use ff_transactional::{Edge, EdgeGroup, Flow, StoreError};
 use sqlx::sqlite::SqliteRow;
 
-use crate::row::{get, json, literal, optional};
+use crate::row::{get, json, literal, optional, optional_json, text_of};
 use crate::store::{SqliteTx, Statement};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -54,18 +54,18 @@ impl SqliteTx {
     }
 
     pub(crate) async fn write_group(&mut self, group: &EdgeGroup) -> Result<()> {
-        let policy = serde_json::to_string(&group.policy);
-        let sql = "INSERT OR REPLACE INTO ff_edge_group VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT OR REPLACE INTO ff_edge_group VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let upsert = sqlx::query(sql)
             .bind(group.downstream.partition())
             .bind(group.flow.0)
             .bind(group.downstream.uuid())
-            .bind(policy.map_err(|error| StoreError::Failed(error.into()))?)
+            .bind(text_of(&group.policy)?)
             .bind(group.satisfied_count)
             .bind(group.failed_count)
             .bind(group.skipped_count)
             .bind(group.running_count)
-            .bind(group.group_state.as_str());
+            .bind(group.group_state.as_str())
+            .bind(group.pending_cancel.as_ref().map(text_of).transpose()?);
         self.run(upsert).await?;
         Ok(())
     }
@@ -100,6 +100,7 @@ pub(crate) fn decode_group(row: &SqliteRow) -> Result<EdgeGroup> {
         skipped_count: get(row, "skipped_count")?,
         running_count: get(row, "running_count")?,
         group_state: literal(row, "group_state")?,
+        pending_cancel: optional_json(row, "pending_cancel")?,
     })
 }
 

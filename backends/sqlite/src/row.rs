@@ -11,6 +11,7 @@ use ff_core::types::{
     WorkerId, WorkerInstanceId,
 };
 use ff_transactional::{Closing, CurrentAttempt, Execution, Lease, StoreError, requirements};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -90,10 +91,7 @@ type Statement = Query<'static, Sqlite, SqliteArguments>;
 
 /// Fills [`upsert`].
 pub(crate) fn bind(statement: Statement, record: &Execution) -> Result<Statement, StoreError> {
-    let policy = record.policy.as_ref().map(serde_json::to_string);
-    let policy = policy
-        .transpose()
-        .map_err(|error| StoreError::Failed(error.into()))?;
+    let policy = record.policy.as_ref().map(text_of).transpose()?;
     let lease = record.lease.as_ref();
     let closing = record.closing.as_ref();
     let at = |time: TimestampMs| time.0;
@@ -151,10 +149,7 @@ pub(crate) fn bind(statement: Statement, record: &Execution) -> Result<Statement
 pub(crate) fn decode(row: &SqliteRow) -> Result<Execution, StoreError> {
     let time = |name: &str| optional::<i64>(row, name).map(|at| at.map(TimestampMs));
     let (phase, outcome) = phase_and_outcome(&get::<String>(row, "lifecycle_phase")?)?;
-    let policy = optional::<String>(row, "policy")?
-        .map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|error| corrupt("policy", &error))?;
+    let policy = optional_json(row, "policy")?;
     let lease = match optional::<Uuid>(row, "lease_id")? {
         Some(id) => Some(Lease {
             id: LeaseId(id),
@@ -284,10 +279,26 @@ pub(crate) fn literal<T: FromStr>(row: &SqliteRow, name: &str) -> Result<T, Stor
     T::from_str(&text).map_err(|_| corrupt(name, &format!("{text:?} is not known")))
 }
 
+/// A value as it is stored as JSON.
+pub(crate) fn text_of(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Failed(error.into()))
+}
+
 /// A value that is stored as JSON.
 pub(crate) fn json<T: DeserializeOwned>(row: &SqliteRow, name: &str) -> Result<T, StoreError> {
-    let text: String = get(row, name)?;
-    serde_json::from_str(&text).map_err(|error| corrupt(name, &error))
+    from_json(name, &get::<String>(row, name)?)
+}
+
+pub(crate) fn optional_json<T: DeserializeOwned>(
+    row: &SqliteRow,
+    name: &str,
+) -> Result<Option<T>, StoreError> {
+    let text = optional::<String>(row, name)?;
+    text.map(|text| from_json(name, &text)).transpose()
+}
+
+fn from_json<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| corrupt(name, &error))
 }
 
 /// The tags in rows of keys and values.

@@ -155,8 +155,7 @@ impl Tx for SqliteTx {
     ) -> Result<()> {
         let id = &execution.id;
         self.update_execution(execution).await?;
-        let sql = "INSERT INTO ff_exec_payload VALUES (?, ?, ?)";
-        self.run(of(sql, id).bind(payload.to_vec())).await?;
+        self.put_payload(id, payload).await?;
         for capability in &execution.requirements {
             let sql = "INSERT INTO ff_execution_capabilities VALUES (?, ?)";
             let insert = sqlx::query(sql).bind(id.uuid()).bind(capability.clone());
@@ -185,6 +184,12 @@ impl Tx for SqliteTx {
         row::get(&found, "payload")
     }
 
+    async fn put_payload(&mut self, id: &ExecutionId, payload: &[u8]) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO ff_exec_payload VALUES (?, ?, ?)";
+        self.run(of(sql, id).bind(payload.to_vec())).await?;
+        Ok(())
+    }
+
     async fn result(&mut self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
         let sql = "SELECT result FROM ff_exec_result \
                    WHERE partition_key = ? AND execution_id = ?";
@@ -195,6 +200,12 @@ impl Tx for SqliteTx {
     async fn put_result(&mut self, id: &ExecutionId, result: &[u8]) -> Result<()> {
         let sql = "INSERT INTO ff_exec_result VALUES (?, ?, ?)";
         self.run(of(sql, id).bind(result.to_vec())).await?;
+        Ok(())
+    }
+
+    async fn remove_result(&mut self, id: &ExecutionId) -> Result<()> {
+        let sql = "DELETE FROM ff_exec_result WHERE partition_key = ? AND execution_id = ?";
+        self.run(of(sql, id)).await?;
         Ok(())
     }
 
@@ -410,11 +421,41 @@ impl Tx for SqliteTx {
         self.all(page).await?.iter().map(flow::decode).collect()
     }
 
-    async fn members(&mut self, flow: &FlowId) -> Result<Vec<ExecutionId>> {
-        let sql = "SELECT partition_key, execution_id FROM ff_exec_core \
-                   WHERE flow_id = ? ORDER BY execution_id";
+    async fn members(&mut self, flow: &FlowId) -> Result<Vec<Execution>> {
+        let sql = "SELECT * FROM ff_exec_core WHERE flow_id = ? ORDER BY execution_id";
         let rows = self.all(sqlx::query(sql).bind(flow.0)).await?;
-        rows.iter().map(row::execution_id).collect()
+        rows.iter().map(row::decode).collect()
+    }
+
+    async fn put_backlog(
+        &mut self,
+        flow: &FlowId,
+        members: &[ExecutionId],
+        due_at: TimestampMs,
+    ) -> Result<()> {
+        for member in members {
+            let sql = "INSERT INTO ff_cancel_backlog VALUES (?, ?, ?, ?)";
+            let insert = sqlx::query(sql).bind(member.partition()).bind(flow.0);
+            self.run(insert.bind(member.uuid()).bind(due_at.0)).await?;
+        }
+        Ok(())
+    }
+
+    async fn strike_backlog(&mut self, flow: &FlowId, member: &ExecutionId) -> Result<()> {
+        let sql = "DELETE FROM ff_cancel_backlog \
+                   WHERE flow_id = ? AND partition_key = ? AND execution_id = ?";
+        let delete = sqlx::query(sql).bind(flow.0);
+        self.run(delete.bind(member.partition()).bind(member.uuid()))
+            .await?;
+        Ok(())
+    }
+
+    async fn has_backlog(&mut self, flow: &FlowId) -> Result<bool> {
+        let sql = "SELECT 1 FROM ff_cancel_backlog \
+                   JOIN ff_exec_core USING (partition_key, execution_id) \
+                   WHERE ff_cancel_backlog.flow_id = ? AND completed_at IS NULL LIMIT 1";
+        let found = self.one(sqlx::query(sql).bind(flow.0)).await?;
+        Ok(found.is_some())
     }
 
     async fn edge(&mut self, flow: &FlowId, id: &EdgeId) -> Result<Option<Edge>> {
@@ -430,13 +471,15 @@ impl Tx for SqliteTx {
     }
 
     async fn edges_from(&mut self, flow: &FlowId, upstream: &ExecutionId) -> Result<Vec<Edge>> {
-        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND upstream_execution_id = ?";
+        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND upstream_execution_id = ? \
+                   ORDER BY edge_id";
         self.read_edges(sqlx::query(sql).bind(flow.0).bind(upstream.uuid()))
             .await
     }
 
     async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
-        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND downstream_execution_id = ?";
+        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND downstream_execution_id = ? \
+                   ORDER BY edge_id";
         self.read_edges(sqlx::query(sql).bind(flow.0).bind(downstream.uuid()))
             .await
     }

@@ -2,14 +2,19 @@
 //! two).
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use ff_core::backend::{Handle, HandleKind};
+use ff_core::backend::{CancelFlowPolicy, Handle, HandleKind};
 use ff_core::call::Call;
-use ff_core::contracts::{CreateExecutionArgs, EdgeDependencyPolicy, StageDependencyEdgeArgs};
+use ff_core::contracts::{
+    CancelFlowArgs, CreateExecutionArgs, EdgeDependencyPolicy, ResolveDependencyArgs,
+    StageDependencyEdgeArgs,
+};
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey, flow_partition};
 use ff_core::policy::{BackoffStrategy, CAPS_MAX_BYTES, CAPS_MAX_TOKENS, ExecutionPolicy};
+use ff_core::state::TerminalOutcome;
 use ff_core::types::{ExecutionId, FlowId, LaneId, MAX_INTEGER, TimestampMs};
 use serde_json::Value;
 
@@ -56,7 +61,7 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             }
             requirements(&capabilities.tokens.iter().cloned().collect())
         }
-        Call::Renew { handle } => open(settings, handle),
+        Call::Renew { handle } | Call::WaitChildren { handle } => open(settings, handle),
         Call::Progress {
             handle,
             percent,
@@ -86,6 +91,7 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             open(settings, handle)?;
             text("cancellation reason", reason)
         }
+        Call::ReplayExecution { args } => instant("now", args.now),
         Call::PromoteDelayed {
             partition,
             execution_id,
@@ -134,6 +140,33 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             instant("now", args.now)?;
             integer("graph_revision", args.graph_revision)
         }
+        Call::CancelFlowHeader { args } => {
+            cancellation_policy(args)?;
+            text("cancellation reason", &args.reason)?;
+            instant("now", args.now)
+        }
+        Call::ResolveDependency { args } => {
+            home_of(settings, args.partition, &args.flow_id)?;
+            upstream_outcome(args)?;
+            instant("now", args.now)
+        }
+        Call::CascadeCompletion {
+            payload: completion,
+        } => {
+            text("outcome", &completion.outcome)?;
+            payload("result", completion.payload_bytes.as_deref())?;
+            instant("produced_at_ms", completion.produced_at_ms)
+        }
+        Call::DrainSiblingCancelGroup {
+            flow_partition,
+            flow_id,
+            ..
+        }
+        | Call::ReconcileSiblingCancelGroup {
+            flow_partition,
+            flow_id,
+            ..
+        } => home_of(settings, *flow_partition, flow_id),
         _ => Ok(()),
     }
 }
@@ -308,6 +341,27 @@ fn list_flows(settings: &Settings, key: &PartitionKey, cursor: Option<&FlowId>) 
     }
 }
 
+/// The policy that a header names (CAN-001).
+pub(crate) fn cancellation_policy(args: &CancelFlowArgs) -> Result<CancelFlowPolicy, EngineError> {
+    let given = args.cancellation_policy.as_str();
+    given
+        .parse()
+        .map_err(|_| EngineError::invalid_input(format!("{given:?} is no cancellation policy")))
+}
+
+/// The outcome that an upstream's end is counted with (DEP-010).
+pub(crate) fn upstream_outcome(
+    args: &ResolveDependencyArgs,
+) -> Result<TerminalOutcome, EngineError> {
+    let given = args.upstream_outcome.as_str();
+    match given.parse() {
+        Ok(TerminalOutcome::None) | Err(_) => Err(EngineError::invalid_input(format!(
+            "{given:?} is no outcome of an execution"
+        ))),
+        Ok(outcome) => Ok(outcome),
+    }
+}
+
 /// DEP-001.
 fn group_policy(policy: EdgeDependencyPolicy) -> Check {
     match policy {
@@ -322,15 +376,25 @@ fn group_policy(policy: EdgeDependencyPolicy) -> Check {
 
 /// SYS-020.
 fn same_partition(partition: Partition, execution: &ExecutionId) -> Check {
+    lives_in(partition, execution.partition(), execution)
+}
+
+/// FLW-007.
+fn home_of(settings: &Settings, partition: Partition, flow: &FlowId) -> Check {
+    let home = flow_partition(flow, &settings.partitions).index;
+    lives_in(partition, home, flow)
+}
+
+fn lives_in(partition: Partition, home: u16, record: &impl Display) -> Check {
     let family = matches!(
         partition.family,
         PartitionFamily::Flow | PartitionFamily::Execution
     );
-    if family && partition.index == execution.partition() {
+    if family && partition.index == home {
         return Ok(());
     }
     Err(EngineError::invalid_input(format!(
-        "{execution} does not live in {}",
+        "{record} does not live in {}",
         partition.hash_tag()
     )))
 }

@@ -9,17 +9,21 @@ use ff_core::capability::{BackendIdentity, Capabilities, Supports, Version};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
 use ff_core::partition::PartitionConfig;
+use ff_core::types::FlowId;
 
 use crate::store::{Access, Store, StoreError, Tx};
-use crate::waiting::WaitingClaims;
+use crate::waiting::{WaitingClaims, until_cancelled};
 use crate::{arguments, executions, flows};
 
 /// The methods that have rules here.
 pub const IMPLEMENTED: &[Method] = &[
+    Method::AckCancelMember,
     Method::AddExecutionToFlow,
     Method::ApplyDependencyToChild,
     Method::Cancel,
     Method::CancelFlow,
+    Method::CancelFlowHeader,
+    Method::CascadeCompletion,
     Method::Claim,
     Method::Complete,
     Method::CreateExecution,
@@ -27,6 +31,8 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::DescribeEdge,
     Method::DescribeExecution,
     Method::DescribeFlow,
+    Method::DrainSiblingCancelGroup,
+    Method::EvaluateFlowEligibility,
     Method::Fail,
     Method::GetExecutionNamespace,
     Method::GetExecutionResult,
@@ -47,7 +53,10 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ReadExecutionInfo,
     Method::ReadExecutionState,
     Method::ReadTotalAttemptCount,
+    Method::ReconcileSiblingCancelGroup,
     Method::Renew,
+    Method::ReplayExecution,
+    Method::ResolveDependency,
     Method::ResolveExecutionFlowId,
     Method::ServerTimeMs,
     Method::SetEdgeGroupPolicy,
@@ -55,6 +64,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::SetFlowTag,
     Method::ShutdownPrepare,
     Method::StageDependencyEdge,
+    Method::WaitChildren,
 ];
 
 /// How often a call is tried when the storage reports conflicts.
@@ -87,24 +97,44 @@ impl<S: Store> Transactional<S> {
         &self.store
     }
 
-    /// Runs a call, again if the storage reports that it met another.
     async fn run(&self, call: &Call) -> Result<Reply, EngineError> {
+        self.tried(|| self.attempt(call)).await?
+    }
+
+    /// Does this, again if the storage reports that it met another.
+    async fn tried<T, F>(&self, attempt: impl Fn() -> F + Sync) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
         for _ in 0..TRIES {
-            match self.attempt(call).await {
-                Ok(answer) => return answer,
+            match attempt().await {
+                Ok(done) => return Ok(done),
                 Err(StoreError::Conflict) => {}
-                Err(StoreError::Corrupt { record, detail }) => {
-                    return Err(EngineError::validation(
-                        ValidationKind::Corruption,
-                        format!("{record}: {detail}"),
-                    ));
-                }
-                Err(StoreError::Failed(source)) => {
-                    return Err(EngineError::transport(self.settings.tag.as_str(), source));
-                }
+                Err(error) => return Err(self.error_of(error)),
             }
         }
-        Err(EngineError::Contention(ContentionKind::RetryExhausted))
+        Err(self.error_of(StoreError::Conflict))
+    }
+
+    /// Whether no member of a cancelled flow is left to others (CAN-013).
+    async fn backlog_is_done(&self, flow: &FlowId) -> Result<bool, EngineError> {
+        let look = || async {
+            let mut tx = self.store.begin(Access::Read).await?;
+            tx.has_backlog(flow).await
+        };
+        self.tried(look).await.map(|left| !left)
+    }
+
+    fn error_of(&self, error: StoreError) -> EngineError {
+        match error {
+            StoreError::Conflict => EngineError::Contention(ContentionKind::RetryExhausted),
+            StoreError::Corrupt { record, detail } => {
+                EngineError::validation(ValidationKind::Corruption, format!("{record}: {detail}"))
+            }
+            StoreError::Failed(source) => {
+                EngineError::transport(self.settings.tag.as_str(), source)
+            }
+        }
     }
 
     async fn attempt(&self, call: &Call) -> Result<Result<Reply, EngineError>, StoreError> {
@@ -161,6 +191,11 @@ impl<S: Store> Dispatch for Transactional<S> {
                     }
                 };
                 self.waiting.claim(policy, look).await.map(Reply::Claim)
+            }
+            Call::CancelFlow { id, wait, .. } => {
+                let reply = self.run(&call).await?;
+                let is_done = || async { self.backlog_is_done(id).await };
+                until_cancelled(*wait, is_done).await.map(|()| reply)
             }
             Call::Prepare {} => match self.store.prepare().await {
                 Ok(outcome) => Ok(Reply::Prepare(outcome)),
@@ -328,6 +363,12 @@ async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Repl
         Call::Cancel { handle, reason } => {
             Reply::Cancel(executions::cancel(tx, settings.tag, call, handle, reason).await?)
         }
+        Call::WaitChildren { handle } => {
+            Reply::WaitChildren(executions::wait_children(tx, settings.tag, call, handle).await?)
+        }
+        Call::ReplayExecution { args } => {
+            Reply::ReplayExecution(executions::replay(tx, &args.execution_id).await?)
+        }
         Call::CreateFlow { args } => {
             Reply::CreateFlow(flows::create(tx, &settings.partitions, args).await?)
         }
@@ -340,6 +381,34 @@ async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Repl
         Call::ApplyDependencyToChild { args } => {
             Reply::ApplyDependencyToChild(flows::apply_dependency(tx, args).await?)
         }
+        Call::ResolveDependency { args } => {
+            Reply::ResolveDependency(flows::resolve(tx, args).await?)
+        }
+        Call::CascadeCompletion { payload } => {
+            Reply::CascadeCompletion(flows::cascade(tx, payload).await?)
+        }
+        Call::EvaluateFlowEligibility { args } => Reply::EvaluateFlowEligibility(
+            flows::evaluate_eligibility(tx, &args.execution_id).await?,
+        ),
+        Call::DrainSiblingCancelGroup {
+            flow_id,
+            downstream_eid,
+            ..
+        } => Reply::DrainSiblingCancelGroup(flows::drain(tx, flow_id, downstream_eid).await?),
+        Call::ReconcileSiblingCancelGroup {
+            flow_id,
+            downstream_eid,
+            ..
+        } => {
+            Reply::ReconcileSiblingCancelGroup(flows::reconcile(tx, flow_id, downstream_eid).await?)
+        }
+        Call::CancelFlowHeader { args } => {
+            Reply::CancelFlowHeader(flows::cancel_header(tx, args).await?)
+        }
+        Call::AckCancelMember {
+            flow_id,
+            execution_id,
+        } => Reply::AckCancelMember(tx.strike_backlog(flow_id, execution_id).await?),
         Call::CancelFlow { id, policy, .. } => {
             Reply::CancelFlow(flows::cancel(tx, id, *policy).await?)
         }

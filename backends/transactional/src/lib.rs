@@ -22,4 +22,4 @@ pub use record::{
     Flow, Lease, LeaseEventKind, LeaseRecord, OrderKey,
 };
 pub use store::{Access, Minted, Store, StoreError, Tx};
-pub use waiting::WaitingClaims;
+pub use waiting::{WaitingClaims, until_cancelled};

@@ -256,6 +256,34 @@ impl Execution {
         self.lease.take()
     }
 
+    /// WAIT after the end, for another attempt (OPS-010).
+    pub(crate) fn replay(&mut self, now: TimestampMs) {
+        self.phase = LifecyclePhase::Runnable;
+        self.outcome = TerminalOutcome::None;
+        self.attempt_state = AttemptState::PendingReplayAttempt;
+        self.replay_count += 1;
+        self.retry_count = 0;
+        self.closing = None;
+        self.completed_at = None;
+        self.failure_reason = None;
+        self.failure_category = None;
+        self.cancellation_reason = None;
+        self.cancelled_by = None;
+        self.deadline_at = self.deadline_at.filter(|deadline| *deadline > now);
+        self.make_eligible(now);
+    }
+
+    /// Waits for dependencies, to go on with the same attempt then; or may go on at once.
+    pub(crate) fn wait_for_children(&mut self, satisfied: bool, now: TimestampMs) {
+        self.phase = LifecyclePhase::Runnable;
+        self.attempt_state = AttemptState::AttemptInterrupted;
+        if satisfied {
+            self.make_eligible(now);
+        } else {
+            self.block_by_dependencies(now);
+        }
+    }
+
     /// TERMINAL.
     pub(crate) fn end(&mut self, outcome: TerminalOutcome, now: TimestampMs) {
         self.phase = LifecyclePhase::Terminal;
@@ -375,6 +403,8 @@ pub struct EdgeGroup {
     /// Applied, not resolved.
     pub running_count: u32,
     pub group_state: EdgeGroupState,
+    /// What remains to be cancelled since the group was decided.
+    pub pending_cancel: Option<BTreeSet<ExecutionId>>,
 }
 
 impl EdgeGroup {
@@ -389,6 +419,7 @@ impl EdgeGroup {
             skipped_count: 0,
             running_count: 0,
             group_state: EdgeGroupState::Pending,
+            pending_cancel: None,
         }
     }
 

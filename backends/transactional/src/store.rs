@@ -76,6 +76,11 @@ pub trait Tx: Send {
         id: &ExecutionId,
     ) -> impl Future<Output = Result<Option<Execution>>> + Send;
 
+    /// The execution, for a rule that does not change it and can do with what was true a moment ago.
+    fn peek(&mut self, id: &ExecutionId) -> impl Future<Output = Result<Option<Execution>>> + Send {
+        self.execution(id)
+    }
+
     /// Stores a new execution with its payload and tags.
     fn insert_execution(
         &mut self,
@@ -92,6 +97,13 @@ pub trait Tx: Send {
 
     fn payload(&mut self, id: &ExecutionId) -> impl Future<Output = Result<Vec<u8>>> + Send;
 
+    /// Replaces the payload of a known execution.
+    fn put_payload(
+        &mut self,
+        id: &ExecutionId,
+        payload: &[u8],
+    ) -> impl Future<Output = Result<()>> + Send;
+
     fn result(&mut self, id: &ExecutionId) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
 
     fn put_result(
@@ -99,6 +111,8 @@ pub trait Tx: Send {
         id: &ExecutionId,
         result: &[u8],
     ) -> impl Future<Output = Result<()>> + Send;
+
+    fn remove_result(&mut self, id: &ExecutionId) -> impl Future<Output = Result<()>> + Send;
 
     fn tags(
         &mut self,
@@ -201,8 +215,26 @@ pub trait Tx: Send {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Flow>>> + Send;
 
-    /// The executions whose record names the flow, ascending by id.
-    fn members(&mut self, flow: &FlowId) -> impl Future<Output = Result<Vec<ExecutionId>>> + Send;
+    /// The executions whose record names the flow, ascending by id, locked as in [`Tx::execution`].
+    fn members(&mut self, flow: &FlowId) -> impl Future<Output = Result<Vec<Execution>>> + Send;
+
+    /// Adds to the members of a flow that others are to cancel, by this time.
+    fn put_backlog(
+        &mut self,
+        flow: &FlowId,
+        members: &[ExecutionId],
+        due_at: TimestampMs,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Removes a member from these, if it is one.
+    fn strike_backlog(
+        &mut self,
+        flow: &FlowId,
+        member: &ExecutionId,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Members of the flow that others are to cancel and that have not ended: whether there are any.
+    fn has_backlog(&mut self, flow: &FlowId) -> impl Future<Output = Result<bool>> + Send;
 
     fn edge(
         &mut self,
@@ -213,14 +245,14 @@ pub trait Tx: Send {
     /// Stores an edge, or replaces its record.
     fn put_edge(&mut self, edge: &Edge) -> impl Future<Output = Result<()>> + Send;
 
-    /// Edges that leave the member.
+    /// Edges that leave the member, ascending by id.
     fn edges_from(
         &mut self,
         flow: &FlowId,
         upstream: &ExecutionId,
     ) -> impl Future<Output = Result<Vec<Edge>>> + Send;
 
-    /// Edges that enter the member.
+    /// Edges that enter the member, ascending by id.
     fn edges_to(
         &mut self,
         flow: &FlowId,
@@ -232,6 +264,23 @@ pub trait Tx: Send {
         flow: &FlowId,
         downstream: &ExecutionId,
     ) -> impl Future<Output = Result<Option<EdgeGroup>>> + Send;
+
+    /// An execution and the group that it has as a member, as of one instant.
+    fn execution_and_group(
+        &mut self,
+        id: &ExecutionId,
+    ) -> impl Future<Output = Result<Option<(Execution, Option<EdgeGroup>)>>> + Send {
+        async move {
+            let Some(execution) = self.execution(id).await? else {
+                return Ok(None);
+            };
+            let group = match execution.flow {
+                Some(flow) => self.group(&flow, id).await?,
+                None => None,
+            };
+            Ok(Some((execution, group)))
+        }
+    }
 
     /// Stores a group, or replaces its record.
     fn put_group(&mut self, group: &EdgeGroup) -> impl Future<Output = Result<()>> + Send;

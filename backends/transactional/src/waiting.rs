@@ -1,9 +1,10 @@
-//! Claims that wait for work.
+//! Calls that wait: claims for work, cancellations for members.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use ff_core::backend::{ClaimPolicy, Handle};
+use ff_core::backend::{CancelFlowWait, ClaimPolicy, Handle};
+use ff_core::engine_backend::cancel_flow_wait_deadline;
 use ff_core::engine_error::EngineError;
 use tokio::sync::Notify;
 
@@ -49,4 +50,32 @@ impl WaitingClaims {
             }
         }
     }
+}
+
+/// How often a waiting cancellation looks.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Looks whether a cancellation is done until it is, or has waited for as long as it may (CAN-013).
+pub async fn until_cancelled<F>(
+    wait: CancelFlowWait,
+    is_done: impl Fn() -> F + Sync,
+) -> Result<(), EngineError>
+where
+    F: Future<Output = Result<bool, EngineError>> + Send,
+{
+    let Some(limit) = cancel_flow_wait_deadline(wait) else {
+        return Ok(());
+    };
+    let started = Instant::now();
+    while !is_done().await? {
+        let left = limit.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Err(EngineError::Timeout {
+                op: "cancel_flow",
+                elapsed: limit,
+            });
+        }
+        tokio::time::sleep(left.min(POLL)).await;
+    }
+    Ok(())
 }

@@ -9,8 +9,9 @@ use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::PartitionConfig;
-use ff_transactional::{Settings, WaitingClaims, admit, capabilities};
+use ff_core::partition::{PartitionConfig, flow_partition};
+use ff_core::types::FlowId;
+use ff_transactional::{Settings, WaitingClaims, admit, capabilities, until_cancelled};
 
 use crate::claims::Claims;
 use crate::lanes;
@@ -48,6 +49,18 @@ impl ValkeyBackend {
     /// Removes the function library from the server. Backends that still need it load it again.
     pub async fn unload(&self) -> Result<(), EngineError> {
         self.server.unload().await
+    }
+
+    /// Whether no member of a cancelled flow is left to others (CAN-013).
+    async fn backlog_is_done(&self, flow: &FlowId) -> Result<bool, EngineError> {
+        let home = flow_partition(flow, &self.settings.partitions).index;
+        let arguments = Wire::of(&flow).map_err(transport)?;
+        let arguments = Wire::map([("flow_id", arguments)]);
+        let fcall = self
+            .server
+            .fcall("has_backlog", true, home, &arguments, None)?;
+        let left: bool = self.server.call(&fcall).await?.into().map_err(transport)?;
+        Ok(!left)
     }
 
     /// Calls the function of the call's method in the partition that the call is about.
@@ -92,6 +105,11 @@ impl Dispatch for ValkeyBackend {
                         .claim(&self.server, partitions, &arguments, lane, capabilities)
                 };
                 self.waiting.claim(policy, look).await.map(Reply::Claim)
+            }
+            Call::CancelFlow { id, wait, .. } => {
+                let reply = self.run(&call).await?;
+                let is_done = || self.backlog_is_done(id);
+                until_cancelled(*wait, is_done).await.map(|()| reply)
             }
             Call::ListLanes { limit, .. } => {
                 let arguments = arguments(&call)?;

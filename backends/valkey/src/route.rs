@@ -25,7 +25,8 @@ impl Route {
             | Call::Progress { handle, .. }
             | Call::Complete { handle, .. }
             | Call::Fail { handle, .. }
-            | Call::Cancel { handle, .. } => Self::under_lease(handle)?,
+            | Call::Cancel { handle, .. }
+            | Call::WaitChildren { handle } => Self::under_lease(handle)?,
             Call::CreateExecution { args } => to(args.execution_id.partition()),
             Call::DescribeExecution { id }
             | Call::ReadExecutionInfo { id }
@@ -51,12 +52,24 @@ impl Route {
             Call::AddExecutionToFlow { args } => flow(&args.flow_id),
             Call::StageDependencyEdge { args } => flow(&args.flow_id),
             Call::ApplyDependencyToChild { args } => flow(&args.flow_id),
+            Call::CancelFlowHeader { args } => flow(&args.flow_id),
+            Call::ResolveDependency { args } => flow(&args.flow_id),
+            // Without a flow nothing depends on it; any partition can say so.
+            Call::CascadeCompletion { payload } => match &payload.flow_id {
+                Some(id) => flow(id),
+                None => to(payload.execution_id.partition()),
+            },
+            Call::ReplayExecution { args } => to(args.execution_id.partition()),
+            Call::EvaluateFlowEligibility { args } => to(args.execution_id.partition()),
             Call::CancelFlow { id, .. } | Call::DescribeFlow { id } => flow(id),
             Call::SetFlowTag { flow_id, .. }
             | Call::GetFlowTag { flow_id, .. }
             | Call::DescribeEdge { flow_id, .. }
             | Call::ListEdges { flow_id, .. }
-            | Call::SetEdgeGroupPolicy { flow_id, .. } => flow(flow_id),
+            | Call::SetEdgeGroupPolicy { flow_id, .. }
+            | Call::AckCancelMember { flow_id, .. }
+            | Call::DrainSiblingCancelGroup { flow_id, .. }
+            | Call::ReconcileSiblingCancelGroup { flow_id, .. } => flow(flow_id),
             _ => return Ok(None),
         }))
     }

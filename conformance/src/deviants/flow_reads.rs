@@ -403,7 +403,7 @@ fn described(change: fn(&mut FlowSnapshot)) -> Tampering {
     })
 }
 
-async fn described_by(subject: &Subject, id: &FlowId) -> Option<FlowSnapshot> {
+pub(super) async fn described_by(subject: &Subject, id: &FlowId) -> Option<FlowSnapshot> {
     match subject.model.dispatch(Call::DescribeFlow { id: *id }).await {
         Ok(Reply::DescribeFlow(flow)) => flow,
         _ => None,

@@ -8,11 +8,15 @@ mod claims;
 mod executions;
 mod flow_reads;
 mod flows;
+mod headers;
 mod leases;
 mod races;
 mod rare;
 mod reads;
 mod repeated;
+mod replay;
+mod resolution;
+mod siblings;
 mod system;
 mod tampering;
 
@@ -77,7 +81,11 @@ pub fn all() -> Vec<Deviant> {
         attempts::DEVIANTS,
         flows::DEVIANTS,
         cancellation::DEVIANTS,
+        headers::DEVIANTS,
         flow_reads::DEVIANTS,
+        resolution::DEVIANTS,
+        siblings::DEVIANTS,
+        replay::DEVIANTS,
         repeated::DEVIANTS,
         rare::DEVIANTS,
         races::DEVIANTS,
@@ -96,7 +104,7 @@ pub fn unbroken() -> Vec<&'static str> {
 }
 
 /// How many times as much is generated on the model as on other backends.
-const ON_THE_MODEL: usize = 5;
+const ON_THE_MODEL: usize = 8;
 
 /// Runs the cases that name the deviant's clause on it.
 pub async fn hunt(deviant: Deviant, options: Options) -> Fate {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ff_core::backend::{BackendTag, Handle, HandlePayload};
 use ff_core::call::{Call, Reply};
@@ -11,7 +11,7 @@ use ff_core::contracts::ExecutionSnapshot;
 use ff_core::dispatch::Dispatch;
 use ff_core::types::ExecutionId;
 
-use super::tampering::{Answer, Subject, Tampering, around, pause};
+use super::tampering::{Answer, Subject, Tampering, around, lock, pause};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -46,10 +46,6 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         busy_progress_comes_late()
     ),
 ];
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Long enough for several calls of other tasks to come between.
 async fn linger() {
@@ -129,7 +125,7 @@ fn cache_cleared_too_early() -> Tampering {
                 lock(&cache).clear();
                 let is_claim = matches!(call, Call::Claim { .. });
                 if !is_claim && !call.method().is_read() {
-                    pause().await;
+                    linger().await;
                 }
                 let answer = subject.model.dispatch(call).await;
                 if is_claim {

@@ -1,18 +1,18 @@
 //! What a deviant does to the model: to calls, to answers, to records, or around a whole call.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ff_core::backend::{BackendTag, HandlePayload};
-use ff_core::call::{Call, Reply};
+use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily};
 use ff_core::types::ExecutionId;
-use ff_mock::{Execution, MemoryStore, Model, Settings, Tamper};
+use ff_mock::{EdgeGroup, Execution, MemoryStore, Model, Settings, Tamper};
 
 pub(super) type Answer = Result<Reply, EngineError>;
 
@@ -26,7 +26,8 @@ type Around = Box<dyn for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sy
 pub(super) struct Tampering {
     on_call: Option<OnCall>,
     on_answer: Option<OnAnswer>,
-    on_write: Option<Tamper>,
+    on_write: Option<Tamper<Execution>>,
+    on_group: Option<Tamper<EdgeGroup>>,
     around: Option<Around>,
     on_capabilities: Option<fn(&mut Capabilities)>,
     label: Option<&'static str>,
@@ -47,6 +48,16 @@ pub(super) fn write(
     change: impl Fn(Option<&Execution>, &mut Execution) + Send + Sync + 'static,
 ) -> Tampering {
     Tampering::default().write(change)
+}
+
+/// Changes edge groups as they are written, given what they replace.
+pub(super) fn group(
+    change: impl Fn(Option<&EdgeGroup>, &mut EdgeGroup) + Send + Sync + 'static,
+) -> Tampering {
+    Tampering {
+        on_group: Some(Arc::new(change)),
+        ..Tampering::default()
+    }
 }
 
 /// Answers calls with the help of the model.
@@ -102,6 +113,9 @@ impl Tampering {
         let mut store = MemoryStore::new(clock.clone());
         if let Some(tamper) = self.on_write.take() {
             store = store.tampered(tamper);
+        }
+        if let Some(tamper) = self.on_group.take() {
+            store = store.tampered_groups(tamper);
         }
         let settings = Settings {
             tag: BackendTag::Mock,
@@ -195,6 +209,36 @@ pub(super) fn target_of(call: &Call) -> Option<ExecutionId> {
         | Call::MarkLeaseExpiredIfDue { execution_id, .. } => Some(execution_id.clone()),
         call => payload_of(call).map(|payload| payload.execution_id),
     }
+}
+
+/// Answers as one that succeeded was answered, where a call of this method overlapped it.
+pub(super) fn succeeds_for_all(method: Method, succeeds: fn(&Reply) -> bool) -> Tampering {
+    let done: Arc<Mutex<Vec<Reply>>> = Arc::default();
+    around(move |subject, call| {
+        let done = Arc::clone(&done);
+        Box::pin(async move {
+            if call.method() != method {
+                return subject.model.dispatch(call).await;
+            }
+            let before = lock(&done).len();
+            pause().await;
+            let answer = subject.model.dispatch(call).await;
+            let mut done = lock(&done);
+            match &answer {
+                Ok(reply) if succeeds(reply) => done.push(reply.clone()),
+                _ => {
+                    if let Some(success) = done.get(before) {
+                        return Ok(success.clone());
+                    }
+                }
+            }
+            answer
+        })
+    })
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Long enough for other tasks to come between.

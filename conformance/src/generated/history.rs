@@ -240,7 +240,10 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
             objects.insert(format!("partition {}", partition.as_str()));
         }
         Call::ListLanes { .. } => drop(objects.insert("lanes".to_owned() + " ")),
-        Call::CreateFlow { .. } | Call::CancelFlow { .. } | Call::ListFlows { .. } => {
+        Call::CreateFlow { .. }
+        | Call::CancelFlow { .. }
+        | Call::CancelFlowHeader { .. }
+        | Call::ListFlows { .. } => {
             objects.insert("flows ".to_owned());
         }
         _ => {}

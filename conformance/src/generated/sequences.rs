@@ -185,14 +185,14 @@ pub(crate) async fn compare(
     let mut shared = Arc::try_unwrap(shared).map_err(|_| Failure::new("all threads have ended"))?;
     let found = lock(&mut shared.found);
     let found = match found.take() {
-        Some((_, steps)) => ground.tell(steps, seed).await?.map_or_else(
-            || {
-                Err(Failure::new(
-                    "a sequence differed, but not when it was played again",
-                ))
-            },
-            |found| Ok(Some(found)),
-        )?,
+        Some((_, steps, how)) => {
+            let again = ground.tell(steps, seed).await?;
+            let once = || {
+                let lead = "a sequence differed, but not when it was played again";
+                Failure::new(format!("{lead}: {how}"))
+            };
+            Some(again.ok_or_else(once)?)
+        }
         None => None,
     };
     Ok(Compared {
@@ -208,8 +208,8 @@ struct Shared {
     played: AtomicUsize,
     stop: AtomicBool,
     reach: Mutex<Reach>,
-    /// The lowest number of a sequence that differed, and its steps.
-    found: Mutex<Option<(usize, Vec<Step>)>>,
+    /// The lowest number of a sequence that differed, its steps, and how it did.
+    found: Mutex<Option<(usize, Vec<Step>, String)>>,
 }
 
 fn lock<T>(mutex: &mut Mutex<T>) -> &mut T {
@@ -230,11 +230,11 @@ fn work(
         }
         let differing = sequence(ground, shared, runtime, seed, number)?;
         shared.played.fetch_add(1, Ordering::SeqCst);
-        if let Some(steps) = differing {
+        if let Some((steps, how)) = differing {
             shared.stop.store(true, Ordering::SeqCst);
             let mut found = shared.found.lock().unwrap_or_else(PoisonError::into_inner);
-            if found.as_ref().is_none_or(|(known, _)| number < *known) {
-                *found = Some((number, steps));
+            if found.as_ref().is_none_or(|(known, ..)| number < *known) {
+                *found = Some((number, steps, how));
             }
         }
     }
@@ -248,7 +248,7 @@ fn sequence(
     runtime: &Runtime,
     seed: u64,
     number: usize,
-) -> Result<Option<Vec<Step>>, Failure> {
+) -> Result<Option<(Vec<Step>, String)>, Failure> {
     let config = Config {
         failure_persistence: None,
         max_shrink_iters: SHORTENINGS,
@@ -284,7 +284,7 @@ fn sequence(
     }
     match tested {
         Ok(_) => Ok(None),
-        Err(TestError::Fail(_, (_, steps, _))) => Ok(Some(steps)),
+        Err(TestError::Fail(how, (_, steps, _))) => Ok(Some((steps, how.to_string()))),
         Err(TestError::Abort(reason)) => Err(Failure::new(format!("given up: {reason}"))),
     }
 }

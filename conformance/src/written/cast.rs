@@ -1,14 +1,18 @@
 //! Calls with nothing special about them, on executions, flows, dependencies and leases that have
 //! numbers or names: `e1` is the first execution, `w1` the lease that the instance `w1` claimed.
 
-use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass, FailureReason, Handle};
-use ff_core::backend::{HandleKind, Namespace};
+use ff_core::backend::{
+    CancelFlowPolicy, CancelFlowWait, CompletionPayload, FailureClass, FailureReason, Handle,
+    HandleKind, Namespace,
+};
 use ff_core::call::Call;
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, EdgeDependencyPolicy,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, CreateFlowArgs,
+    EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, ReplayExecutionArgs, ResolveDependencyArgs,
     StageDependencyEdgeArgs,
 };
-use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId};
+use ff_core::partition::{Partition, flow_partition};
+use ff_core::types::{AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 
 use super::{Line, call};
 use crate::builders::ExecutionBuilder;
@@ -126,6 +130,14 @@ impl Cast {
         Call::CreateFlow { args }
     }
 
+    /// A flow's creation, and that it is there.
+    pub(crate) fn flow_created(&self, number: usize) -> Line {
+        call(
+            self.create_flow(number),
+            format!("created.flow_id=f{number}"),
+        )
+    }
+
     pub(crate) fn join(&self, flow_number: usize, execution: usize) -> Call {
         let args = AddExecutionToFlowArgs {
             flow_id: flow(flow_number),
@@ -133,6 +145,12 @@ impl Cast {
             now: self.world.now(),
         };
         Call::AddExecutionToFlow { args }
+    }
+
+    /// An execution's joining, and that it is the flow's member with this number.
+    pub(crate) fn joined(&self, flow: usize, execution: usize, members: usize) -> Line {
+        let answer = format!("added.execution_id=e{execution} added.new_node_count={members}");
+        call(self.join(flow, execution), answer)
     }
 
     pub(crate) fn set_policy(&self, member: usize, policy: EdgeDependencyPolicy) -> Call {
@@ -149,9 +167,82 @@ impl Cast {
         Call::StageDependencyEdge { args }
     }
 
+    /// A dependency's staging at the revision that flow 1 is at, and that it has the next.
+    pub(crate) fn staged(&self, edge: usize, from: usize, to: usize, revision: u64) -> Line {
+        let next = revision + 1;
+        let answer = format!("staged.edge_id=d{edge} staged.new_graph_revision={next}");
+        call(self.stage(edge, from, to, revision), answer)
+    }
+
     pub(crate) fn apply(&self, edge: usize, from: usize, to: usize) -> Call {
         let args: ApplyDependencyToChildArgs = apply_args(&self.staging(edge, from, to, 0));
         Call::ApplyDependencyToChild { args }
+    }
+
+    pub(crate) fn resolve(&self, edge: usize, from: usize, to: usize, outcome: &str) -> Call {
+        let args = ResolveDependencyArgs::new(
+            self.home(),
+            flow(1),
+            self.execution(to),
+            self.execution(from),
+            EdgeId::from_uuid(Thing::Edge.uuid(edge)),
+            self.lane(),
+            AttemptIndex::new(0),
+            outcome.to_owned(),
+            self.world.now(),
+        );
+        Call::ResolveDependency { args }
+    }
+
+    pub(crate) fn cascade(&self, member: usize) -> Call {
+        let id = self.execution(member);
+        let payload = CompletionPayload::new(id, "success", None, self.world.now());
+        Call::CascadeCompletion {
+            payload: payload.with_flow_id(flow(1)),
+        }
+    }
+
+    pub(crate) fn eligibility(&self, member: usize) -> Call {
+        let execution_id = self.execution(member);
+        Call::EvaluateFlowEligibility {
+            args: EvaluateFlowEligibilityArgs { execution_id },
+        }
+    }
+
+    pub(crate) fn drain(&self, member: usize) -> Call {
+        Call::DrainSiblingCancelGroup {
+            flow_partition: self.home(),
+            flow_id: flow(1),
+            downstream_eid: self.execution(member),
+        }
+    }
+
+    pub(crate) fn reconcile(&self, member: usize) -> Call {
+        Call::ReconcileSiblingCancelGroup {
+            flow_partition: self.home(),
+            flow_id: flow(1),
+            downstream_eid: self.execution(member),
+        }
+    }
+
+    pub(crate) fn acknowledge(&self, member: usize) -> Call {
+        Call::AckCancelMember {
+            flow_id: flow(1),
+            execution_id: self.execution(member),
+        }
+    }
+
+    pub(crate) fn replay(&self, number: usize) -> Call {
+        let args = ReplayExecutionArgs {
+            execution_id: self.execution(number),
+            now: self.world.now(),
+        };
+        Call::ReplayExecution { args }
+    }
+
+    /// The partition of flow 1.
+    fn home(&self) -> Partition {
+        flow_partition(&flow(1), &self.world.partitions())
     }
 
     fn staging(
@@ -215,12 +306,28 @@ pub(crate) fn cancel(instance: &str, reason: &str) -> Call {
     }
 }
 
+pub(crate) fn wait_children(instance: &str) -> Call {
+    Call::WaitChildren {
+        handle: lease(instance),
+    }
+}
+
 pub(crate) fn cancel_flow(number: usize, policy: CancelFlowPolicy) -> Call {
     Call::CancelFlow {
         id: flow(number),
         policy,
         wait: CancelFlowWait::WaitIndefinite,
     }
+}
+
+pub(crate) fn cancel_header(number: usize, policy: &str, reason: &str) -> Call {
+    let args = CancelFlowArgs {
+        flow_id: flow(number),
+        cancellation_policy: policy.to_owned(),
+        reason: reason.to_owned(),
+        now: TimestampMs::now(),
+    };
+    Call::CancelFlowHeader { args }
 }
 
 pub(crate) fn describe_flow(number: usize) -> Call {

@@ -9,7 +9,16 @@ use crate::types::{ExecutionId, FlowId, TimestampMs};
 
 /// Which members of a flow a cancellation ends.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    Serialize,
+    Deserialize,
+    Arbitrary,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]

@@ -129,6 +129,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     async fn delay(&self, handle: &Handle, delay_until: TimestampMs) -> Result<()>;
 
     /// Gives up the lease until the dependencies are resolved; the same attempt continues then.
+    /// (ATT-022, DEP-034, DEP-035, LSE-002 to LSE-005, ATT-003, ATT-004)
     async fn wait_children(&self, handle: &Handle) -> Result<()>;
 
     /// The execution at one instant; `None` when there is none. (EXE-016 to EXE-019, EXE-028)
@@ -382,7 +383,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("stage_dependency_edge")
     }
 
-    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-014)
+    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-016)
     async fn apply_dependency_to_child(
         &self,
         args: ApplyDependencyToChildArgs,
@@ -390,7 +391,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("apply_dependency_to_child")
     }
 
-    /// Counts an upstream's end on one dependency.
+    /// Counts an upstream's end on one dependency; the caller says how it ended. (DEP-005 to DEP-019,
+    /// DEP-026, DEP-028, DEP-043 to DEP-045, FLW-007)
     async fn resolve_dependency(
         &self,
         args: ResolveDependencyArgs,
@@ -398,7 +400,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("resolve_dependency")
     }
 
-    /// Counts an execution's end on everything that depends on it.
+    /// Counts an execution's end on everything that depends on it, and goes on from each member that
+    /// this skips. (DEP-020 to DEP-024, and as `resolve_dependency`)
     async fn cascade_completion(&self, payload: &CompletionPayload) -> Result<CascadeOutcome> {
         unavailable("cascade_completion")
     }
@@ -413,7 +416,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("change_priority")
     }
 
-    /// Makes a terminal execution claimable again.
+    /// Makes a terminal execution claimable again. (OPS-008 to OPS-011, DEP-037 to DEP-041)
     async fn replay_execution(&self, args: ReplayExecutionArgs) -> Result<ReplayExecutionResult> {
         unavailable("replay_execution")
     }
@@ -480,7 +483,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_quota_policy_limits")
     }
 
-    /// Whether a member's dependencies let it run.
+    /// Whether a member's dependencies let it run. (DEP-032, DEP-033)
     async fn evaluate_flow_eligibility(
         &self,
         args: EvaluateFlowEligibilityArgs,
@@ -615,12 +618,13 @@ pub trait EngineBackend: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Closes a flow, leaving the members to be cancelled one by one.
+    /// Closes a flow, leaving the members to be cancelled one by one. (CAN-001, CAN-002, CAN-016 to
+    /// CAN-019)
     async fn cancel_flow_header(&self, args: CancelFlowArgs) -> Result<CancelFlowHeader> {
         unavailable("cancel_flow_header")
     }
 
-    /// Strikes a member off the list of those still to be cancelled.
+    /// Strikes a member off those that `cancel_flow_header` left to be cancelled. (CAN-020, CAN-021)
     async fn ack_cancel_member(&self, flow_id: &FlowId, execution_id: &ExecutionId) -> Result<()> {
         unavailable("ack_cancel_member")
     }
@@ -734,7 +738,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("unblock_execution")
     }
 
-    /// Cancels the upstreams that a satisfied group no longer needs.
+    /// Forgets which upstreams a decided group no longer needs, once they are cancelled. (DEP-029,
+    /// DEP-031, FLW-007)
     async fn drain_sibling_cancel_group(
         &self,
         flow_partition: Partition,
@@ -744,7 +749,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("drain_sibling_cancel_group")
     }
 
-    /// Repairs a group whose cancellation was interrupted.
+    /// As `drain_sibling_cancel_group`, if all of these upstreams have ended. (DEP-030, DEP-031,
+    /// FLW-007)
     async fn reconcile_sibling_cancel_group(
         &self,
         flow_partition: Partition,

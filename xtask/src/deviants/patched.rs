@@ -1,6 +1,7 @@
 //! Deviants in one line of Lua or SQL, each run on a real server.
 
 mod lua;
+mod lua_flows;
 mod sql;
 
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ const fn patched(
 
 /// Every deviant in Lua, then every one in SQL.
 pub(super) fn all() -> Vec<Patched> {
-    [lua::PATCHES, sql::PATCHES].concat()
+    [lua::PATCHES, lua_flows::PATCHES, sql::PATCHES].concat()
 }
 
 /// What became of the deviants on the servers that can be had, and which language has no server.

@@ -1,6 +1,8 @@
 //! How an attempt ends: success, failure with or without a retry, cancellation by its holder.
 
-use ff_core::backend::{BackendTag, FailOutcome, FailureClass, FailureReason, Handle};
+use ff_core::backend::{
+    BackendTag, FailOutcome, FailureClass, FailureReason, Handle, HandlePayload,
+};
 use ff_core::call::Call;
 use ff_core::policy::{BackoffStrategy, RetryPolicy};
 use ff_core::state::{AttemptLifecycle, AttemptState, BlockingReason, TerminalOutcome};
@@ -9,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::create::later;
 use super::lease::{Held, Standing, emit, not_active, standing};
 use crate::engine::Rule;
+use crate::flows;
 use crate::record::{Closing, Execution, LeaseEventKind};
 use crate::store::{StoreError, Tx};
 
@@ -109,6 +112,25 @@ fn outcome(closing: &Closing) -> FailOutcome {
     }
 }
 
+/// Gives up the lease until the dependencies are satisfied, or for now if they are (DEP-034).
+pub(crate) async fn wait_children<T: Tx>(
+    tx: &mut T,
+    tag: BackendTag,
+    call: &Call,
+    handle: &Handle,
+) -> Rule<()> {
+    let id = HandlePayload::open(tag, handle)?.execution_id;
+    let flow = flows::lock_flow_of(tx, &id).await?;
+    let Ending::First(mut held, closing) = ending(tx, tag, call, handle).await? else {
+        return Ok(());
+    };
+    flows::still_of(&held.execution, flow)?;
+    let satisfied = flows::is_satisfied(tx, &held.execution).await?;
+    release(tx, &mut held, closing, AttemptLifecycle::Suspended).await?;
+    held.execution.wait_for_children(satisfied, held.now);
+    Ok(tx.update_execution(&held.execution).await?)
+}
+
 /// Whether the call ends the lease, ended it before, or may not (ATT-003, ATT-004).
 async fn ending<T: Tx>(tx: &mut T, tag: BackendTag, call: &Call, handle: &Handle) -> Rule<Ending> {
     let digest = digest(call)?;
@@ -147,7 +169,7 @@ async fn release<T: Tx>(
     Ok(())
 }
 
-/// Closes the record of the current attempt.
+/// Closes the record of the current attempt, or sets it aside.
 pub(crate) async fn end_attempt<T: Tx>(
     tx: &mut T,
     execution: &Execution,
@@ -166,7 +188,7 @@ pub(crate) async fn end_attempt<T: Tx>(
         .into());
     };
     attempt.state = state;
-    attempt.ended_at = Some(now);
+    attempt.ended_at = Some(now).filter(|_| state.is_terminal());
     if state == AttemptLifecycle::EndedFailure {
         attempt.failure_reason.clone_from(&execution.failure_reason);
         attempt

@@ -128,7 +128,7 @@ fn deadline_ms(policy: &ExecutionPolicy) -> Option<u64> {
 }
 
 /// A time after `now`, at most the last one that can travel.
-pub(super) fn later(now: TimestampMs, by_ms: u64) -> TimestampMs {
+pub(crate) fn later(now: TimestampMs, by_ms: u64) -> TimestampMs {
     let at = now.0.unsigned_abs().saturating_add(by_ms).min(MAX_INTEGER);
     TimestampMs(at.cast_signed())
 }

@@ -7,11 +7,12 @@ mod fields;
 mod lease;
 mod list;
 mod read;
+mod replay;
 mod tags;
 
-pub(crate) use attempt::{cancel, complete, end_attempt, fail};
+pub(crate) use attempt::{cancel, complete, end_attempt, fail, wait_children};
 pub(crate) use claim::{claim, promote_delayed};
-pub(crate) use create::create;
+pub(crate) use create::{create, later};
 pub(crate) use fields::read_core_fields;
 pub(crate) use lease::{mark_lease_expired_if_due, progress, renew};
 pub(crate) use list::{list, list_lanes};
@@ -19,6 +20,7 @@ pub(crate) use read::{
     current_attempt, describe, get_namespace, get_result, read_context, read_info, read_state,
     total_attempts,
 };
+pub(crate) use replay::replay;
 pub(crate) use tags::{get_tag, set_tag};
 
 use ff_core::engine_error::EngineError;

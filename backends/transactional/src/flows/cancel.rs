@@ -1,44 +1,109 @@
 //! Cancelling flows.
 
 use ff_core::backend::CancelFlowPolicy;
-use ff_core::contracts::CancelFlowResult;
-use ff_core::state::{AttemptLifecycle, LifecyclePhase, OwnershipState, TerminalOutcome};
-use ff_core::types::{FlowId, TimestampMs};
+use ff_core::contracts::{CancelFlowArgs, CancelFlowHeader, CancelFlowResult};
+use ff_core::state::{LifecyclePhase, OwnershipState, TerminalOutcome};
+use ff_core::types::{ExecutionId, FlowId, TimestampMs};
 
+use super::interrupt::{interrupt, tell_revoked};
 use super::known_flow;
+use crate::arguments::cancellation_policy;
 use crate::engine::Rule;
-use crate::executions::{end, end_attempt, existing};
-use crate::record::{Execution, Flow, LeaseEventKind, LeaseRecord};
+use crate::executions::{end, later};
+use crate::record::{Execution, Flow};
 use crate::store::Tx;
 
+/// How long the members that a header leaves to others may stay before somebody else sees to them.
+const GRACE_MS: u64 = 30_000;
+
 /// Closes the flow and ends the members that the policy selects, in one step (CAN-003 to CAN-012).
-/// Nothing is left to wait for when it returns.
 pub(crate) async fn cancel<T: Tx>(
     tx: &mut T,
     id: &FlowId,
     policy: CancelFlowPolicy,
 ) -> Rule<CancelFlowResult> {
     let mut flow = known_flow(tx, id).await?;
-    let members = tx.members(id).await?;
+    let mut members = tx.members(id).await?;
     if flow.is_open() {
         let now = tx.now().await?;
-        let name: &'static str = policy.into();
-        Flow::CANCELLED.clone_into(&mut flow.public_flow_state);
-        flow.cancelled_at = Some(now);
-        flow.cancellation_policy = Some(name.to_owned());
-        flow.touch(now);
-        tx.put_flow(&flow).await?;
-        for member in &members {
-            let mut execution = existing(tx, member).await?;
-            if selects(policy, &execution) {
-                cancel_member(tx, &mut execution, now).await?;
-            }
-        }
+        close(tx, &mut flow, policy, None, now).await?;
+        cancel_members(tx, &mut members, policy, None, now).await?;
     }
     Ok(CancelFlowResult::Cancelled {
         cancellation_policy: flow.cancellation_policy.unwrap_or_default(),
-        member_execution_ids: members.iter().map(ToString::to_string).collect(),
+        member_execution_ids: ids(&members),
     })
+}
+
+/// Closes the flow. Its pending members end with it if only these are to; of all, others see to them
+/// (CAN-016 to CAN-019).
+pub(crate) async fn cancel_header<T: Tx>(
+    tx: &mut T,
+    args: &CancelFlowArgs,
+) -> Rule<CancelFlowHeader> {
+    let policy = cancellation_policy(args)?;
+    let mut flow = known_flow(tx, &args.flow_id).await?;
+    let mut members = tx.members(&flow.id).await?;
+    let member_execution_ids = ids(&members);
+    if !flow.is_open() {
+        return Ok(CancelFlowHeader::AlreadyTerminal {
+            member_execution_ids,
+            stored_cancel_reason: flow.cancel_reason,
+            stored_cancellation_policy: flow.cancellation_policy,
+        });
+    }
+    let now = tx.now().await?;
+    let reason = Some(args.reason.as_str()).filter(|reason| !reason.is_empty());
+    close(tx, &mut flow, policy, reason, now).await?;
+    match policy {
+        CancelFlowPolicy::CancelPending => {
+            cancel_members(tx, &mut members, policy, reason, now).await?;
+        }
+        CancelFlowPolicy::CancelAll => {
+            members.retain(|member| selects(policy, member));
+            let left: Vec<ExecutionId> = members.into_iter().map(|member| member.id).collect();
+            tx.put_backlog(&flow.id, &left, later(now, GRACE_MS))
+                .await?;
+        }
+        _ => {}
+    }
+    Ok(CancelFlowHeader::Cancelled {
+        cancellation_policy: args.cancellation_policy.clone(),
+        member_execution_ids,
+    })
+}
+
+async fn close<T: Tx>(
+    tx: &mut T,
+    flow: &mut Flow,
+    policy: CancelFlowPolicy,
+    reason: Option<&str>,
+    now: TimestampMs,
+) -> Rule<()> {
+    let name: &'static str = policy.into();
+    Flow::CANCELLED.clone_into(&mut flow.public_flow_state);
+    flow.cancelled_at = Some(now);
+    flow.cancellation_policy = Some(name.to_owned());
+    flow.cancel_reason = reason.map(str::to_owned);
+    flow.touch(now);
+    Ok(tx.put_flow(flow).await?)
+}
+
+fn ids(members: &[Execution]) -> Vec<String> {
+    members.iter().map(|member| member.id.to_string()).collect()
+}
+
+async fn cancel_members<T: Tx>(
+    tx: &mut T,
+    members: &mut [Execution],
+    policy: CancelFlowPolicy,
+    reason: Option<&str>,
+    now: TimestampMs,
+) -> Rule<()> {
+    for member in members.iter_mut().filter(|member| selects(policy, member)) {
+        cancel_member(tx, member, reason.unwrap_or("flow_cancelled"), now).await?;
+    }
+    Ok(())
 }
 
 fn selects(policy: CancelFlowPolicy, member: &Execution) -> bool {
@@ -52,23 +117,15 @@ fn selects(policy: CancelFlowPolicy, member: &Execution) -> bool {
 }
 
 /// Ends a member, whoever holds it; each tells both outboxes, leased or not.
-async fn cancel_member<T: Tx>(tx: &mut T, member: &mut Execution, now: TimestampMs) -> Rule<()> {
-    let lease = member.lease.take();
-    let event = LeaseRecord {
-        execution: member.id.clone(),
-        namespace: member.namespace.clone(),
-        kind: LeaseEventKind::Revoked,
-        lease: lease.as_ref().map(|lease| lease.id),
-        worker_instance: lease.map(|lease| lease.worker_instance),
-        revoked_by: Some("operator"),
-        at: now,
-    };
-    tx.append_lease_event(&event).await?;
-    if member.phase == LifecyclePhase::Active {
-        end_attempt(tx, member, AttemptLifecycle::EndedCancelled, now).await?;
-    }
-    member.closing = None;
-    member.cancellation_reason = Some("flow_cancelled".to_owned());
+async fn cancel_member<T: Tx>(
+    tx: &mut T,
+    member: &mut Execution,
+    reason: &str,
+    now: TimestampMs,
+) -> Rule<()> {
+    let lease = interrupt(tx, member, now).await?;
+    tell_revoked(tx, member, lease, "operator", now).await?;
+    member.cancellation_reason = Some(reason.to_owned());
     member.cancelled_by = Some("cancel_flow".to_owned());
     end(tx, member, TerminalOutcome::Cancelled, now).await
 }

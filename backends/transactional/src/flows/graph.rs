@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use ff_core::contracts::{
-    ApplyDependencyToChildArgs, ApplyDependencyToChildResult, StageDependencyEdgeArgs,
-    StageDependencyEdgeResult,
+    ApplyDependencyToChildArgs, ApplyDependencyToChildResult, EdgeGroupState,
+    StageDependencyEdgeArgs, StageDependencyEdgeResult,
 };
 use ff_core::engine_error::{ConflictKind, ContentionKind, EngineError, StateKind, ValidationKind};
 use ff_core::state::LifecyclePhase;
@@ -68,7 +68,7 @@ pub(crate) async fn stage_edge<T: Tx>(
     })
 }
 
-/// Lets a staged dependency take effect (GRA-010 to GRA-014).
+/// Lets a staged dependency take effect (GRA-010 to GRA-016).
 pub(crate) async fn apply_dependency<T: Tx>(
     tx: &mut T,
     args: &ApplyDependencyToChildArgs,
@@ -92,9 +92,9 @@ pub(crate) async fn apply_dependency<T: Tx>(
     let mut group = group_of(tx, &edge).await?;
     edge.state = EdgeState::Unsatisfied;
     tx.put_edge(&edge).await?;
-    group.running_count += 1;
+    group.apply(child.is_terminal());
     tx.put_group(&group).await?;
-    if child.phase == LifecyclePhase::Runnable {
+    if group.group_state == EdgeGroupState::Pending && child.phase == LifecyclePhase::Runnable {
         let now = tx.now().await?;
         child.block_by_dependencies(now);
         tx.update_execution(&child).await?;

@@ -1,12 +1,15 @@
 //! What a member's dependencies come to.
 
-use ff_core::contracts::{EdgeDependencyPolicy, SetEdgeGroupPolicyResult};
+use ff_core::contracts::{
+    EdgeDependencyPolicy, EdgeGroupState, EvaluateFlowEligibilityResult, SetEdgeGroupPolicyResult,
+};
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind};
+use ff_core::state::{EligibilityState, LifecyclePhase, OwnershipState, TerminalOutcome};
 use ff_core::types::{ExecutionId, FlowId};
 
 use super::{open_flow, snapshot};
 use crate::engine::Rule;
-use crate::record::{Edge, EdgeGroup};
+use crate::record::{Edge, EdgeGroup, EdgeState, Execution};
 use crate::store::{StoreError, Tx};
 
 /// Says how many of a member's dependencies must succeed (DEP-001, DEP-002).
@@ -22,7 +25,7 @@ pub(crate) async fn set_policy<T: Tx>(
         return Err(EngineError::State(StateKind::ExecutionNotInFlow).into());
     }
     let staged = tx.edges_to(&flow.id, downstream).await?;
-    if let Some(edge) = staged.iter().min_by_key(|edge| edge.id) {
+    if let Some(edge) = staged.first() {
         let existing = snapshot(edge);
         return Err(
             EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing }).into(),
@@ -41,6 +44,39 @@ pub(crate) async fn set_policy<T: Tx>(
     Ok(SetEdgeGroupPolicyResult::Set)
 }
 
+/// Lets a skipped member's group wait again for the upstreams that it lost (DEP-037). Whether the
+/// member has to.
+pub(crate) async fn reopen<T: Tx>(tx: &mut T, flow: &FlowId, member: &ExecutionId) -> Rule<bool> {
+    let Some(mut group) = tx.group(flow, member).await? else {
+        return Ok(false);
+    };
+    for mut edge in tx.edges_to(flow, member).await? {
+        if edge.state == EdgeState::Impossible {
+            edge.state = EdgeState::Unsatisfied;
+            tx.put_edge(&edge).await?;
+        }
+    }
+    group.running_count += group.failed_count + group.skipped_count;
+    group.failed_count = 0;
+    group.skipped_count = 0;
+    group.pending_cancel = None;
+    group.group_state = match group.decided() {
+        EdgeGroupState::Satisfied => EdgeGroupState::Satisfied,
+        _ => EdgeGroupState::Pending,
+    };
+    tx.put_group(&group).await?;
+    Ok(group.group_state == EdgeGroupState::Pending)
+}
+
+/// Whether an execution is a member with a satisfied group.
+pub(crate) async fn is_satisfied<T: Tx>(tx: &mut T, execution: &Execution) -> Rule<bool> {
+    let group = match execution.flow {
+        Some(flow) => tx.group(&flow, &execution.id).await?,
+        None => None,
+    };
+    Ok(group.is_some_and(|group| group.group_state == EdgeGroupState::Satisfied))
+}
+
 /// The group that a staged edge belongs to.
 pub(super) async fn group_of<T: Tx>(tx: &mut T, edge: &Edge) -> Rule<EdgeGroup> {
     let group = tx.group(&edge.flow, &edge.downstream).await?;
@@ -48,4 +84,104 @@ pub(super) async fn group_of<T: Tx>(tx: &mut T, edge: &Edge) -> Rule<EdgeGroup> 
         record: "edge group",
         detail: format!("there is none for edge {}", edge.id),
     })?)
+}
+
+impl EdgeGroup {
+    /// One more edge waits for its upstream; an all-of group waits for it as well, unless its member
+    /// has ended (GRA-016).
+    pub(super) fn apply(&mut self, ended: bool) {
+        self.running_count += 1;
+        let reopens = self.policy == EdgeDependencyPolicy::AllOf
+            && self.group_state == EdgeGroupState::Satisfied
+            && !ended;
+        if reopens {
+            self.group_state = EdgeGroupState::Pending;
+        }
+    }
+
+    /// Counts an upstream's end (DEP-006). The state it fires in, if this end decides it (DEP-007).
+    pub(super) fn count(
+        &mut self,
+        outcome: TerminalOutcome,
+    ) -> Result<Option<EdgeGroupState>, StoreError> {
+        self.running_count = self.running_count.checked_sub(1).ok_or_else(|| {
+            let detail = format!("the one of {} counts no running edge", self.downstream);
+            StoreError::Corrupt {
+                record: "edge group",
+                detail,
+            }
+        })?;
+        match outcome {
+            TerminalOutcome::Success => self.satisfied_count += 1,
+            TerminalOutcome::Skipped => self.skipped_count += 1,
+            _ => self.failed_count += 1,
+        }
+        Ok(self.fire())
+    }
+
+    /// Leaves the pending state, if the counts decide.
+    pub(super) fn fire(&mut self) -> Option<EdgeGroupState> {
+        let decided = self.decided();
+        if self.group_state != EdgeGroupState::Pending || decided == EdgeGroupState::Pending {
+            return None;
+        }
+        self.group_state = decided;
+        Some(decided)
+    }
+
+    /// What the counts say, satisfied before impossible (DEP-006).
+    fn decided(&self) -> EdgeGroupState {
+        let total = i64::from(self.total());
+        let satisfied = i64::from(self.satisfied_count);
+        let lost = i64::from(self.failed_count) + i64::from(self.skipped_count);
+        let (is_satisfied, is_impossible) = match self.policy {
+            EdgeDependencyPolicy::AnyOf { .. } => (satisfied >= 1, total > 0 && lost == total),
+            EdgeDependencyPolicy::Quorum { k, .. } => {
+                let needed = i64::from(k);
+                (satisfied >= needed, lost > total - needed)
+            }
+            _ => (total > 0 && satisfied == total, lost >= 1),
+        };
+        if is_satisfied {
+            EdgeGroupState::Satisfied
+        } else if is_impossible {
+            EdgeGroupState::Impossible
+        } else {
+            EdgeGroupState::Pending
+        }
+    }
+}
+
+/// Whether a member's dependencies let it run: the first that applies (DEP-032).
+pub(crate) async fn evaluate_eligibility<T: Tx>(
+    tx: &mut T,
+    id: &ExecutionId,
+) -> Rule<EvaluateFlowEligibilityResult> {
+    let status = |status: &str| {
+        Ok(EvaluateFlowEligibilityResult::Status {
+            status: status.to_owned(),
+        })
+    };
+    let Some((execution, group)) = tx.execution_and_group(id).await? else {
+        return status("not_found");
+    };
+    if execution.phase != LifecyclePhase::Runnable {
+        return status("not_runnable");
+    }
+    if execution.ownership != OwnershipState::Unowned {
+        return status("owned");
+    }
+    let in_state = |state| {
+        let found = group.as_ref();
+        found.is_some_and(|group| group.group_state == state)
+    };
+    let waits = group.as_ref().is_some_and(|group| group.running_count > 0);
+    let blocked = execution.eligibility == EligibilityState::BlockedByDependencies;
+    if in_state(EdgeGroupState::Impossible) {
+        status("impossible")
+    } else if blocked || (in_state(EdgeGroupState::Pending) && waits) {
+        status("blocked_by_dependencies")
+    } else {
+        status("eligible")
+    }
 }

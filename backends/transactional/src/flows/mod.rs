@@ -3,28 +3,52 @@
 mod cancel;
 mod graph;
 mod groups;
+mod interrupt;
 mod members;
 mod read;
+mod resolve;
+mod siblings;
 mod tags;
 
-pub(crate) use cancel::cancel;
+pub(crate) use cancel::{cancel, cancel_header};
 pub(crate) use graph::{apply_dependency, stage_edge};
-pub(crate) use groups::set_policy;
+pub(crate) use groups::{evaluate_eligibility, is_satisfied, reopen, set_policy};
 pub(crate) use members::{add_execution, create};
 pub(crate) use read::{describe, describe_edge, list, list_edges, resolve_flow};
+pub(crate) use resolve::{cascade, resolve};
+pub(crate) use siblings::{drain, forget_cancellation, reconcile};
 pub(crate) use tags::{get_tag, set_tag};
 
 use ff_core::contracts::EdgeSnapshot;
 use ff_core::engine_error::{EngineError, StateKind};
-use ff_core::types::{FlowId, TimestampMs};
+use ff_core::types::{ExecutionId, FlowId, TimestampMs};
 
 use crate::engine::Rule;
-use crate::record::{Edge, EdgeState, Flow};
+use crate::record::{Edge, EdgeState, Execution, Flow};
 use crate::store::{StoreError, Tx};
 
 async fn known_flow<T: Tx>(tx: &mut T, id: &FlowId) -> Rule<Flow> {
     let found = tx.flow(id).await?;
     Ok(found.ok_or(EngineError::NotFound { entity: "flow" })?)
+}
+
+/// Locks the flow of an execution, if it has one, as a rule must that changes both: flows come first.
+/// What is read of the execution afterwards is for [`still_of`] to confirm.
+pub(crate) async fn lock_flow_of<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Option<FlowId>> {
+    let seen = tx.peek(id).await?;
+    let flow = seen.and_then(|execution| execution.flow);
+    if let Some(flow) = flow {
+        tx.flow(&flow).await?;
+    }
+    Ok(flow)
+}
+
+/// Whether an execution is of the flow that was locked before it, and has joined none meanwhile.
+pub(crate) fn still_of(execution: &Execution, flow: Option<FlowId>) -> Result<(), StoreError> {
+    if execution.flow == flow {
+        return Ok(());
+    }
+    Err(StoreError::Conflict)
 }
 
 async fn open_flow<T: Tx>(tx: &mut T, id: &FlowId) -> Rule<Flow> {

@@ -81,6 +81,5 @@ pub(crate) async fn list_edges<T: Tx>(
     };
     // A store may look for the id without its partition.
     edges.retain(|edge| edge.upstream == *subject || edge.downstream == *subject);
-    edges.sort_by_key(|edge| edge.id);
     Ok(edges.iter().map(snapshot).collect())
 }

@@ -146,6 +146,7 @@ async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdi
         "fail"
     );
     expect_refused!(world.cancel(handle, "late").await, code, "cancel");
+    expect_refused!(world.wait_children(handle).await, code, "wait_children");
     Ok(())
 }
 
@@ -228,7 +229,14 @@ async fn not_active_detail(world: World) -> Verdict {
 }
 
 async fn lapse_on_contact(world: World) -> Verdict {
-    for call in ["renew", "progress", "complete", "fail", "cancel"] {
+    for call in [
+        "renew",
+        "progress",
+        "complete",
+        "fail",
+        "cancel",
+        "wait_children",
+    ] {
         let id = world.execution().create().await?;
         let handle = world.worker().ttl(100).claim().await?;
         world.advance_ms(150);
@@ -236,6 +244,7 @@ async fn lapse_on_contact(world: World) -> Verdict {
             "renew" => world.renew(&handle).await.map(|_| ()),
             "progress" => world.progress(&handle, Some(1), None).await,
             "complete" => world.complete(&handle, None).await,
+            "wait_children" => world.wait_children(&handle).await,
             "fail" => world
                 .fail_with(&handle, FailureClass::Transient)
                 .await
@@ -351,12 +360,13 @@ async fn no_takeover(world: World) -> Verdict {
 }
 
 async fn released(world: World) -> Verdict {
-    for end in ["complete", "fail", "cancel", "retry"] {
+    for end in ["complete", "fail", "cancel", "retry", "wait_children"] {
         let retries = u32::from(end == "retry");
         let (id, handle) = world.execution().retries(retries, 60_000).claimed().await?;
         match end {
             "complete" => world.complete(&handle, None).await?,
             "cancel" => world.cancel(&handle, "why").await?,
+            "wait_children" => world.wait_children(&handle).await?,
             _ => world
                 .fail_with(&handle, FailureClass::Transient)
                 .await

@@ -13,6 +13,7 @@ mod reads;
 mod refusals;
 mod repeated;
 mod repetition;
+mod replay;
 mod retries;
 mod scheduling;
 mod tags;
@@ -40,6 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
         attempts::CASES,
         repetition::CASES,
         retries::CASES,
+        replay::CASES,
         written::CASES,
     ]
     .concat()

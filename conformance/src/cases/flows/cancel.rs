@@ -84,18 +84,18 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 /// A flow with a member in each state.
-struct Mixed {
-    flow: FlowId,
-    waiting: ExecutionId,
-    delayed: ExecutionId,
-    blocked: ExecutionId,
-    held: ExecutionId,
-    lapsed: ExecutionId,
-    ended: ExecutionId,
+pub(super) struct Mixed {
+    pub(super) flow: FlowId,
+    pub(super) waiting: ExecutionId,
+    pub(super) delayed: ExecutionId,
+    pub(super) blocked: ExecutionId,
+    pub(super) held: ExecutionId,
+    pub(super) lapsed: ExecutionId,
+    pub(super) ended: ExecutionId,
 }
 
 impl Mixed {
-    async fn new(world: &World) -> Result<Self, Failure> {
+    pub(super) async fn new(world: &World) -> Result<Self, Failure> {
         let flow = world.flow().await?;
         let (ended, handle) = world.execution_for(&flow).claimed().await?;
         world.complete(&handle, None).await?;
@@ -130,7 +130,7 @@ impl Mixed {
         Ok(mixed)
     }
 
-    fn members(&self) -> [&ExecutionId; 6] {
+    pub(super) fn members(&self) -> [&ExecutionId; 6] {
         [
             &self.waiting,
             &self.delayed,

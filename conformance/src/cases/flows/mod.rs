@@ -2,13 +2,21 @@
 
 mod apply;
 mod cancel;
+mod cascade;
 mod describe;
 mod edges;
+mod eligibility;
+mod fates;
 mod graph;
+mod graphs;
+mod headers;
 mod lists;
 mod members;
 mod policies;
 mod repeated;
+mod replays;
+mod resolve;
+mod siblings;
 mod tags;
 mod written;
 
@@ -27,7 +35,15 @@ pub(super) fn cases() -> Vec<Case> {
         edges::CASES,
         policies::CASES,
         apply::CASES,
+        resolve::CASES,
+        fates::CASES,
+        cascade::CASES,
+        eligibility::CASES,
+        siblings::CASES,
+        replays::CASES,
+        graphs::CASES,
         cancel::CASES,
+        headers::CASES,
         written::CASES,
     ]
     .concat()

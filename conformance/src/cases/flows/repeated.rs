@@ -1,10 +1,10 @@
 //! Calls about flows, made again and again.
 
-use ff_core::backend::CancelFlowPolicy;
+use ff_core::backend::{CancelFlowPolicy, FailureClass};
 use ff_core::call::Method;
 use ff_core::contracts::{EdgeDependencyPolicy, OnSatisfied};
 
-use crate::written::cast::{cancel_flow, tag_flow};
+use crate::written::cast::{cancel_flow, cancel_header, fail, tag_flow, wait_children};
 use crate::written::{Cast, Line, Repetition, call, pass};
 
 pub(super) const REPETITIONS: &[Repetition] = &[
@@ -21,12 +21,7 @@ pub(super) const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::AddExecutionToFlow,
         clauses: &["FLW-022", "FLW-023", "FLW-025"],
-        before: |cast| {
-            vec![
-                cast.created(1),
-                call(cast.create_flow(1), "created.flow_id=f1"),
-            ]
-        },
+        before: |cast| vec![cast.created(1), cast.flow_created(1)],
         call: |cast| cast.join(1, 1),
         answers: &[
             (1, "added.execution_id=e1 added.new_node_count=1"),
@@ -39,7 +34,7 @@ pub(super) const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::SetFlowTag,
         clauses: &["FLW-014", "FLW-029", "FLW-030"],
-        before: |cast| vec![call(cast.create_flow(1), "created.flow_id=f1"), pass(5)],
+        before: |cast| vec![cast.flow_created(1), pass(5)],
         call: |_| tag_flow(1, "app.key", "value"),
         answers: &[(10, "ok, nothing")],
     },
@@ -68,14 +63,47 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         clauses: &["GRA-011", "GRA-012", "GRA-013"],
         before: |cast| {
             let mut lines = two_members(cast);
-            lines.push(call(
-                cast.stage(1, 1, 2, 2),
-                "staged.edge_id=d1 staged.new_graph_revision=3",
-            ));
+            lines.push(cast.staged(1, 1, 2, 2));
             lines
         },
         call: |cast| cast.apply(1, 1, 2),
         answers: &[(1, "applied.unsatisfied_count=1"), (9, "already_applied")],
+    },
+    Repetition {
+        method: Method::ResolveDependency,
+        clauses: &["DEP-011", "DEP-012", "DEP-015"],
+        before: |cast| dependent(cast, OnSatisfied::LetRun),
+        call: |cast| cast.resolve(1, 1, 2, "success"),
+        answers: &[(1, "satisfied"), (9, "already_resolved")],
+    },
+    Repetition {
+        method: Method::CascadeCompletion,
+        clauses: &["DEP-021", "DEP-022", "DEP-024"],
+        before: |cast| {
+            let mut lines = dependent(cast, OnSatisfied::LetRun);
+            lines.push(call(cast.claim("w1"), "handle=fresh"));
+            lines.push(call(fail("w1", FailureClass::Permanent), "terminal_failed"));
+            lines
+        },
+        call: |cast| cast.cascade(1),
+        answers: &[
+            (1, "cascaded_children=1 resolved=1 synchronous=true"),
+            (9, "cascaded_children=0 resolved=0 synchronous=true"),
+        ],
+    },
+    Repetition {
+        method: Method::DrainSiblingCancelGroup,
+        clauses: &["DEP-029", "DEP-031"],
+        before: noted,
+        call: |cast| cast.drain(2),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::ReconcileSiblingCancelGroup,
+        clauses: &["DEP-030", "DEP-031"],
+        before: noted,
+        call: |cast| cast.reconcile(2),
+        answers: &[(1, "completed_drain"), (9, "no_op")],
     },
     Repetition {
         method: Method::CancelFlow,
@@ -87,21 +115,91 @@ pub(super) const REPETITIONS: &[Repetition] = &[
             "cancelled.cancellation_policy=cancel_all cancelled.member_execution_ids=[\"e1\",\"e2\"]",
         )],
     },
+    Repetition {
+        method: Method::CancelFlowHeader,
+        clauses: &["CAN-016", "CAN-017", "CAN-018"],
+        before: two_members,
+        call: |_| cancel_header(1, "cancel_pending", "late"),
+        answers: &[
+            (
+                1,
+                "cancelled.cancellation_policy=cancel_pending \
+                 cancelled.member_execution_ids=[\"e1\",\"e2\"]",
+            ),
+            (
+                9,
+                "already_terminal.member_execution_ids=[\"e1\",\"e2\"] \
+                 already_terminal.stored_cancel_reason=late \
+                 already_terminal.stored_cancellation_policy=cancel_pending",
+            ),
+        ],
+    },
+    Repetition {
+        method: Method::AckCancelMember,
+        clauses: &["CAN-020", "CAN-021"],
+        before: |cast| {
+            let mut lines = two_members(cast);
+            lines.push(call(
+                cancel_header(1, "cancel_all", ""),
+                "cancelled.cancellation_policy=cancel_all \
+                 cancelled.member_execution_ids=[\"e1\",\"e2\"]",
+            ));
+            lines
+        },
+        call: |cast| cast.acknowledge(1),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::ReplayExecution,
+        clauses: &["OPS-008", "DEP-037", "DEP-038"],
+        before: |cast| {
+            let mut lines = dependent(cast, OnSatisfied::LetRun);
+            lines.push(call(cast.resolve(1, 1, 2, "failed"), "impossible"));
+            lines
+        },
+        call: |cast| cast.replay(2),
+        answers: &[
+            (1, "replayed.public_state=waiting_children"),
+            (9, "refused: state.execution_not_terminal"),
+        ],
+    },
+    Repetition {
+        method: Method::WaitChildren,
+        clauses: &["ATT-003", "ATT-022", "DEP-034"],
+        before: |cast| {
+            let mut lines = two_members(cast);
+            lines.push(call(cast.claim("w1"), "handle=fresh"));
+            lines
+        },
+        call: |_| wait_children("w1"),
+        answers: &[(10, "ok, nothing")],
+    },
 ];
+
+/// A flow of two executions, of which the second depends on the first.
+fn dependent(cast: &Cast, on_satisfied: OnSatisfied) -> Vec<Line> {
+    let mut lines = two_members(cast);
+    let any_of = EdgeDependencyPolicy::any_of(on_satisfied);
+    lines.push(call(cast.set_policy(2, any_of), "set"));
+    lines.push(cast.staged(1, 1, 2, 2));
+    lines.push(call(cast.apply(1, 1, 2), "applied.unsatisfied_count=1"));
+    lines
+}
+
+/// The same, with a note on what remains to be cancelled.
+fn noted(cast: &Cast) -> Vec<Line> {
+    let mut lines = dependent(cast, OnSatisfied::CancelRemaining);
+    lines.push(call(cast.resolve(1, 1, 2, "success"), "satisfied"));
+    lines
+}
 
 /// A flow of two executions, at revision 2.
 fn two_members(cast: &Cast) -> Vec<Line> {
     vec![
         cast.created(1),
         cast.created(2),
-        call(cast.create_flow(1), "created.flow_id=f1"),
-        call(
-            cast.join(1, 1),
-            "added.execution_id=e1 added.new_node_count=1",
-        ),
-        call(
-            cast.join(1, 2),
-            "added.execution_id=e2 added.new_node_count=2",
-        ),
+        cast.flow_created(1),
+        cast.joined(1, 1, 1),
+        cast.joined(1, 2, 2),
     ]
 }

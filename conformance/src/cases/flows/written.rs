@@ -1,11 +1,12 @@
 //! Short histories of flows, with every answer written by hand.
 
-use ff_core::backend::CancelFlowPolicy;
+use ff_core::backend::{CancelFlowPolicy, FailureClass};
+use ff_core::contracts::{EdgeDependencyPolicy, OnSatisfied};
 
 use crate::case::{Case, Verdict, case};
 use crate::world::World;
-use crate::written::cast::{cancel_flow, complete, describe_flow, renew, tag_flow};
-use crate::written::{Cast, call, play};
+use crate::written::cast::{cancel_flow, complete, describe_flow, fail, renew, tag_flow};
+use crate::written::{Cast, call, pass, play};
 
 pub(super) const CASES: &[Case] = &[
     case!(
@@ -25,6 +26,15 @@ pub(super) const CASES: &[Case] = &[
         Clock
     ),
     case!(
+        "flows.written.diamond",
+        [
+            "DEP-006", "DEP-015", "DEP-017", "DEP-021", "DEP-022", "DEP-032", "DEP-044", "GRA-015"
+        ],
+        "Four members in a diamond: one side fails, the other is enough.",
+        diamond,
+        Clock
+    ),
+    case!(
         "flows.written.cancellation",
         [
             "CAN-003", "CAN-005", "CAN-006", "CAN-010", "CAN-012", "CAN-015"
@@ -35,6 +45,72 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
+/// 1 is above 2 and 5, which are above 6, which needs one of them.
+async fn diamond(world: World) -> Verdict {
+    let cast = Cast::of(&world);
+    let any_of = EdgeDependencyPolicy::any_of(OnSatisfied::LetRun);
+    let lines = vec![
+        cast.created(1),
+        pass(1),
+        cast.created(2),
+        cast.created(5),
+        cast.created(6),
+        cast.flow_created(1),
+        cast.joined(1, 1, 1),
+        cast.joined(1, 2, 2),
+        cast.joined(1, 5, 3),
+        cast.joined(1, 6, 4),
+        call(cast.set_policy(6, any_of), "set"),
+        cast.staged(1, 1, 2, 4),
+        cast.staged(2, 1, 5, 5),
+        cast.staged(3, 2, 6, 6),
+        cast.staged(4, 5, 6, 7),
+        call(
+            cast.resolve(1, 1, 2, "success"),
+            "refused: validation.invalid_dependency",
+        ),
+        call(cast.apply(1, 1, 2), "applied.unsatisfied_count=1"),
+        call(cast.apply(3, 2, 6), "applied.unsatisfied_count=1"),
+        call(cast.apply(4, 5, 6), "applied.unsatisfied_count=2"),
+        call(cast.eligibility(5), "status.status=eligible"),
+        call(cast.eligibility(6), "status.status=blocked_by_dependencies"),
+        call(
+            cast.cascade(1),
+            "cascaded_children=0 resolved=0 synchronous=true",
+        ),
+        call(cast.claim("w1"), "handle=fresh"),
+        call(cast.eligibility(1), "status.status=not_runnable"),
+        call(fail("w1", FailureClass::Permanent), "terminal_failed"),
+        call(
+            cast.cascade(1),
+            "cascaded_children=1 resolved=2 synchronous=true",
+        ),
+        call(cast.state(2), "skipped"),
+        call(cast.state(5), "waiting"),
+        call(cast.state(6), "waiting_children"),
+        // The edge to 5 is applied after the end that decides it.
+        call(cast.apply(2, 1, 5), "applied.unsatisfied_count=1"),
+        call(cast.state(5), "waiting_children"),
+        call(cast.resolve(2, 1, 5, "success"), "satisfied"),
+        call(
+            cast.cascade(1),
+            "cascaded_children=0 resolved=0 synchronous=true",
+        ),
+        call(cast.claim("w2"), "handle=fresh"),
+        call(complete("w2", "five"), "ok, nothing"),
+        call(cast.state(6), "waiting_children"),
+        call(
+            cast.cascade(5),
+            "cascaded_children=0 resolved=1 synchronous=true",
+        ),
+        call(cast.state(6), "waiting"),
+        call(cast.resolve(4, 5, 6, "failed"), "already_resolved"),
+        call(cast.claim("w3"), "handle=fresh"),
+        call(cast.eligibility(4), "status.status=not_found"),
+    ];
+    play(&world, lines).await
+}
+
 async fn graph(world: World) -> Verdict {
     let cast = Cast::of(&world);
     let lines = vec![
@@ -42,13 +118,10 @@ async fn graph(world: World) -> Verdict {
         cast.created(2),
         cast.created(5),
         call(cast.join(1, 1), "refused: not_found.flow"),
-        call(cast.create_flow(1), "created.flow_id=f1"),
+        cast.flow_created(1),
         call(cast.create_flow(1), "already_satisfied.flow_id=f1"),
-        call(cast.create_flow(2), "created.flow_id=f2"),
-        call(
-            cast.join(1, 1),
-            "added.execution_id=e1 added.new_node_count=1",
-        ),
+        cast.flow_created(2),
+        cast.joined(1, 1, 1),
         call(
             cast.join(1, 1),
             "already_member.execution_id=e1 already_member.node_count=1",
@@ -58,10 +131,7 @@ async fn graph(world: World) -> Verdict {
             "refused: conflict.execution_already_in_flow",
         ),
         call(cast.join(1, 6), "refused: not_found.execution"),
-        call(
-            cast.join(1, 2),
-            "added.execution_id=e2 added.new_node_count=2",
-        ),
+        cast.joined(1, 2, 2),
         call(
             cast.stage(1, 1, 2, 1),
             "refused: contention.stale_graph_revision",
@@ -78,23 +148,11 @@ async fn graph(world: World) -> Verdict {
             cast.stage(1, 1, 5, 2),
             "refused: state.execution_not_in_flow",
         ),
-        call(
-            cast.stage(1, 1, 2, 2),
-            "staged.edge_id=d1 staged.new_graph_revision=3",
-        ),
+        cast.staged(1, 1, 2, 2),
         call(cast.stage(2, 2, 1, 3), "refused: conflict.cycle_detected"),
-        call(
-            cast.stage(2, 1, 2, 3),
-            "staged.edge_id=d2 staged.new_graph_revision=4",
-        ),
-        call(
-            cast.join(1, 5),
-            "added.execution_id=e5 added.new_node_count=3",
-        ),
-        call(
-            cast.stage(3, 2, 5, 5),
-            "staged.edge_id=d3 staged.new_graph_revision=6",
-        ),
+        cast.staged(2, 1, 2, 3),
+        cast.joined(1, 5, 3),
+        cast.staged(3, 2, 5, 5),
         call(cast.stage(4, 5, 1, 6), "refused: conflict.cycle_detected"),
         call(cast.state(5), "waiting"),
         call(tag_flow(1, "app.key", "value"), "ok, nothing"),
@@ -120,25 +178,13 @@ async fn dependencies(world: World) -> Verdict {
     let cast = Cast::of(&world);
     let lines = vec![
         cast.created(1),
-        call(cast.create_flow(1), "created.flow_id=f1"),
-        call(
-            cast.join(1, 1),
-            "added.execution_id=e1 added.new_node_count=1",
-        ),
+        cast.flow_created(1),
+        cast.joined(1, 1, 1),
         call(cast.claim("w1"), "handle=fresh"),
         cast.created(2),
-        call(
-            cast.join(1, 2),
-            "added.execution_id=e2 added.new_node_count=2",
-        ),
-        call(
-            cast.stage(1, 1, 2, 2),
-            "staged.edge_id=d1 staged.new_graph_revision=3",
-        ),
-        call(
-            cast.stage(2, 1, 2, 3),
-            "staged.edge_id=d2 staged.new_graph_revision=4",
-        ),
+        cast.joined(1, 2, 2),
+        cast.staged(1, 1, 2, 2),
+        cast.staged(2, 1, 2, 3),
         call(
             cast.apply(3, 1, 2),
             "refused: validation.invalid_dependency",
@@ -154,15 +200,9 @@ async fn dependencies(world: World) -> Verdict {
         call(cast.apply(2, 1, 2), "applied.unsatisfied_count=2"),
         call(cast.apply(1, 1, 2), "already_applied"),
         cast.created(5),
-        call(
-            cast.join(1, 5),
-            "added.execution_id=e5 added.new_node_count=3",
-        ),
+        cast.joined(1, 5, 3),
         call(cast.claim("w5"), "handle=fresh"),
-        call(
-            cast.stage(3, 1, 5, 5),
-            "staged.edge_id=d3 staged.new_graph_revision=6",
-        ),
+        cast.staged(3, 1, 5, 5),
         call(cast.apply(3, 1, 5), "applied.unsatisfied_count=1"),
         call(cast.state(5), "active"),
         call(complete("w5", "done"), "ok, nothing"),
@@ -184,19 +224,10 @@ async fn cancellation(world: World) -> Verdict {
             cancel_flow(1, CancelFlowPolicy::CancelAll),
             "refused: not_found.flow",
         ),
-        call(cast.create_flow(1), "created.flow_id=f1"),
-        call(
-            cast.join(1, 1),
-            "added.execution_id=e1 added.new_node_count=1",
-        ),
-        call(
-            cast.join(1, 2),
-            "added.execution_id=e2 added.new_node_count=2",
-        ),
-        call(
-            cast.stage(1, 1, 2, 2),
-            "staged.edge_id=d1 staged.new_graph_revision=3",
-        ),
+        cast.flow_created(1),
+        cast.joined(1, 1, 1),
+        cast.joined(1, 2, 2),
+        cast.staged(1, 1, 2, 2),
         call(cancel_flow(1, CancelFlowPolicy::CancelPending), &*pending),
         call(cast.state(1), "active"),
         call(cast.state(2), "cancelled"),
@@ -216,11 +247,8 @@ async fn cancellation(world: World) -> Verdict {
         call(complete("w1", "done"), "ok, nothing"),
         cast.created(5),
         call(cast.claim("w5"), "handle=fresh"),
-        call(cast.create_flow(2), "created.flow_id=f2"),
-        call(
-            cast.join(2, 5),
-            "added.execution_id=e5 added.new_node_count=1",
-        ),
+        cast.flow_created(2),
+        cast.joined(2, 5, 1),
         call(
             cancel_flow(2, CancelFlowPolicy::CancelAll),
             "cancelled.cancellation_policy=cancel_all cancelled.member_execution_ids=[\"e5\"]",

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ff_core::backend::{FailureClass, FailureReason, Handle, HandleKind, Namespace};
 use ff_core::call::{Call, Method};
-use ff_core::contracts::CreateExecutionArgs;
+use ff_core::contracts::{CreateExecutionArgs, ReplayExecutionArgs};
 use ff_core::policy::{
     BackoffStrategy, ExecutionPolicy, RetryPolicy, RoutingRequirements, StreamPolicy,
     SuspensionPolicy, TimeoutPolicy,
@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::{
-    CALLERS_NOW, NUL, Offer, TOO_LARGE, TOO_LATE, TOO_LONG, any_execution, execution, offer,
-    spoilt, tag, too_long,
+    CALLERS_NOW, NUL, Offer, TOO_LARGE, TOO_LATE, TOO_LONG, any_execution, execution, mostly,
+    offer, spoilt, tag, too_long,
 };
 use crate::builders::plain_execution;
 use crate::generated::reference::Reference;
@@ -29,6 +29,12 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::Complete, 6, complete),
     offer(Method::Fail, 14, fail),
     offer(Method::Cancel, 5, cancel),
+    offer(Method::WaitChildren, 4, |reference| {
+        lease(reference)
+            .prop_map(|handle| Call::WaitChildren { handle })
+            .boxed()
+    }),
+    offer(Method::ReplayExecution, 4, replay),
     offer(Method::SetExecutionTag, 7, set_tag),
 ];
 
@@ -97,20 +103,24 @@ fn policy() -> impl Strategy<Value = ExecutionPolicy> + Clone {
         weighted(0.2, required),
         weighted(0.2, select(vec![0, 1, 1_000])),
         weighted(0.2, select(vec![None, Some(7_000)])),
+        select(vec![10, 1, 0]),
     )
         .prop_map(
-            |(retry_policy, required, dedup_window_ms, deadline)| ExecutionPolicy {
-                retry_policy,
-                dedup_window_ms,
-                timeout_policy: deadline.map(|execution_deadline_ms| TimeoutPolicy {
-                    execution_deadline_ms,
-                    ..TimeoutPolicy::default()
-                }),
-                routing_requirements: required.map(|tokens| RoutingRequirements {
-                    required_capabilities: tokens.into_iter().map(str::to_owned).collect(),
-                    ..RoutingRequirements::default()
-                }),
-                ..ExecutionPolicy::default()
+            |(retry_policy, required, dedup_window_ms, deadline, max_replay_count)| {
+                ExecutionPolicy {
+                    max_replay_count,
+                    retry_policy,
+                    dedup_window_ms,
+                    timeout_policy: deadline.map(|execution_deadline_ms| TimeoutPolicy {
+                        execution_deadline_ms,
+                        ..TimeoutPolicy::default()
+                    }),
+                    routing_requirements: required.map(|tokens| RoutingRequirements {
+                        required_capabilities: tokens.into_iter().map(str::to_owned).collect(),
+                        ..RoutingRequirements::default()
+                    }),
+                    ..ExecutionPolicy::default()
+                }
             },
         )
 }
@@ -336,5 +346,19 @@ fn set_tag(reference: &Reference) -> BoxedStrategy<Call> {
             key,
             value,
         })
+        .boxed()
+}
+
+/// Mostly of an execution that has ended.
+fn replay(reference: &Reference) -> BoxedStrategy<Call> {
+    let executions = reference.snapshot.executions();
+    let ended = executions.filter(|known| known.is_terminal());
+    let ended = ended.map(|known| known.id.clone()).collect();
+    let good = mostly(reference, ended).prop_map(|execution_id| ReplayExecutionArgs {
+        execution_id,
+        now: CALLERS_NOW,
+    });
+    spoilt(good, 30, &[|args| args.now = TOO_LATE])
+        .prop_map(|args| Call::ReplayExecution { args })
         .boxed()
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, Namespace};
 use ff_core::call::{Call, Method};
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, EdgeDependencyPolicy,
-    OnSatisfied, StageDependencyEdgeArgs,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, CreateFlowArgs,
+    EdgeDependencyPolicy, OnSatisfied, StageDependencyEdgeArgs,
 };
 use ff_core::partition::flow_partition;
 use ff_core::types::{EdgeId, ExecutionId, FlowId};
@@ -27,6 +27,8 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::ApplyDependencyToChild, 10, apply),
     offer(Method::SetEdgeGroupPolicy, 6, set_policy),
     offer(Method::CancelFlow, 2, cancel),
+    offer(Method::CancelFlowHeader, 2, cancel_header),
+    offer(Method::AckCancelMember, 2, acknowledge),
 ];
 
 pub(super) fn any_flow(reference: &Reference) -> BoxedStrategy<FlowId> {
@@ -127,7 +129,8 @@ fn set_policy(reference: &Reference) -> BoxedStrategy<Call> {
         (select(vec![1, 2, 3, 0, u32::MAX]), on_satisfied)
             .prop_map(|(k, on_satisfied)| EdgeDependencyPolicy::quorum(k, on_satisfied)),
     ];
-    let member = flow_that(&reference, Flow::is_open).prop_flat_map(move |flow| {
+    let open = flow_that(&reference, Flow::is_open);
+    let member = prop_oneof![5 => open, 1 => any_flow(&reference)].prop_flat_map(move |flow| {
         let likely = members(&reference, flow);
         (Just(flow), super::mostly(&reference, likely))
     });
@@ -196,7 +199,7 @@ fn edge_id(reference: &Reference) -> BoxedStrategy<EdgeId> {
     if known.is_empty() {
         return next.boxed();
     }
-    prop_oneof![3 => next, 1 => select(known)].boxed()
+    prop_oneof![2 => next, 1 => select(known)].boxed()
 }
 
 fn apply(reference: &Reference) -> BoxedStrategy<Call> {
@@ -257,10 +260,10 @@ fn cancel(reference: &Reference) -> BoxedStrategy<Call> {
         CancelFlowPolicy::CancelPending,
         CancelFlowPolicy::FlowOnly,
     ];
+    // Whoever waits longer waits for calls that are never made.
     let waits = vec![
         CancelFlowWait::NoWait,
-        CancelFlowWait::WaitTimeout(Duration::from_secs(5)),
-        CancelFlowWait::WaitIndefinite,
+        CancelFlowWait::WaitTimeout(Duration::ZERO),
     ];
     (
         flow_that(reference, |_| true),
@@ -268,5 +271,43 @@ fn cancel(reference: &Reference) -> BoxedStrategy<Call> {
         select(waits),
     )
         .prop_map(|(id, policy, wait)| Call::CancelFlow { id, policy, wait })
+        .boxed()
+}
+
+fn cancel_header(reference: &Reference) -> BoxedStrategy<Call> {
+    let policies = vec!["cancel_all", "cancel_pending", "flow_only"];
+    let good = (
+        flow_that(reference, |_| true),
+        select(policies),
+        select(vec!["", "late"]),
+    )
+        .prop_map(|(flow_id, policy, reason)| CancelFlowArgs {
+            flow_id,
+            cancellation_policy: policy.to_owned(),
+            reason: reason.to_owned(),
+            now: CALLERS_NOW,
+        });
+    let bad: Ways<CancelFlowArgs> = &[
+        |args| args.cancellation_policy = "cancel_flow_only".to_owned(),
+        |args| args.reason = too_long(),
+        |args| args.reason = NUL.to_owned(),
+        |args| args.now = TOO_LATE,
+    ];
+    spoilt(good, 10, bad)
+        .prop_map(|args| Call::CancelFlowHeader { args })
+        .boxed()
+}
+
+fn acknowledge(reference: &Reference) -> BoxedStrategy<Call> {
+    let reference = reference.clone();
+    flow_that(&reference, |flow| !flow.is_open())
+        .prop_flat_map(move |flow| {
+            let likely = members(&reference, flow);
+            (Just(flow), super::mostly(&reference, likely))
+        })
+        .prop_map(|(flow_id, execution_id)| Call::AckCancelMember {
+            flow_id,
+            execution_id,
+        })
         .boxed()
 }

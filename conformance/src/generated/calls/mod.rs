@@ -1,6 +1,7 @@
 //! The calls that sequences and histories are made of, chapter by chapter, with how often each is
 //! made and what is wrong with some of them.
 
+mod dependencies;
 mod executions;
 mod flow_reads;
 mod flows;
@@ -49,6 +50,7 @@ const CHAPTERS: &[&[Offer]] = &[
     reads::OFFERS,
     flows::OFFERS,
     flow_reads::OFFERS,
+    dependencies::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {
@@ -97,11 +99,15 @@ struct Situation {
     /// Executions that should be alive.
     wanted: usize,
     known: bool,
+    has_ended: bool,
     has_flow: bool,
     has_open_flow: bool,
     has_pair: bool,
     has_edge: bool,
     has_staged_edge: bool,
+    has_applied_edge: bool,
+    /// An upstream has ended, and a dependent does not know.
+    has_untold_end: bool,
     is_held: bool,
     is_superseded: bool,
     is_due: bool,
@@ -115,11 +121,14 @@ impl Situation {
             alive: reference.alive().count(),
             wanted: reference.universe.alive,
             known: snapshot.executions().next().is_some(),
+            has_ended: snapshot.executions().any(Execution::is_terminal),
             has_flow: snapshot.flows().next().is_some(),
             has_open_flow: snapshot.flows().any(Flow::is_open),
             has_pair: snapshot.flows().any(|flow| flow.node_count > 1),
             has_edge: snapshot.edges().next().is_some(),
             has_staged_edge: snapshot.edges().any(|edge| edge.state == EdgeState::Staged),
+            has_applied_edge: dependencies::unresolved(reference).next().is_some(),
+            has_untold_end: dependencies::untold(reference).next().is_some(),
             is_held: !reference.live_holders().is_empty(),
             is_superseded: !reference.superseded_holders().is_empty(),
             is_due: reference.is_due(),
@@ -136,16 +145,32 @@ impl Situation {
             Method::CreateFlow => 30,
             Method::Claim if self.is_retry_waiting => 300,
             Method::PromoteDelayed if self.is_due => 300,
+            Method::ReplayExecution if self.has_ended => 250,
             Method::AddExecutionToFlow if !(self.known && self.has_flow) => 10,
+            Method::AddExecutionToFlow if self.has_open_flow && !self.has_pair => 300,
             Method::StageDependencyEdge if !self.has_pair => 10,
-            Method::ApplyDependencyToChild | Method::DescribeEdge | Method::ListEdges
+            Method::StageDependencyEdge if !self.has_edge => 500,
+            Method::StageDependencyEdge => 200,
+            Method::ApplyDependencyToChild
+            | Method::DescribeEdge
+            | Method::ListEdges
+            | Method::CascadeCompletion
+            | Method::DrainSiblingCancelGroup
+            | Method::ReconcileSiblingCancelGroup
                 if !self.has_edge =>
             {
                 10
             }
+            Method::ResolveDependency if !self.has_applied_edge => 10,
+            Method::CascadeCompletion if self.has_untold_end => 500,
             Method::SetEdgeGroupPolicy if !(self.known && self.has_open_flow) => 10,
             Method::CancelFlow | Method::ApplyDependencyToChild if self.has_staged_edge => 250,
-            Method::Renew | Method::Progress | Method::Complete | Method::Fail | Method::Cancel
+            Method::Renew
+            | Method::Progress
+            | Method::Complete
+            | Method::Fail
+            | Method::Cancel
+            | Method::WaitChildren
                 if !self.is_held =>
             {
                 25

@@ -1,0 +1,1 @@
+DELETE FROM ff_cancel_backlog WHERE flow_id = $1 AND execution_id = $2

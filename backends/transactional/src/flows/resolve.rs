@@ -1,0 +1,174 @@
+//! What the end of a member means for those that depend on it.
+
+use std::collections::VecDeque;
+
+use ff_core::backend::CompletionPayload;
+use ff_core::contracts::{
+    CascadeOutcome, EdgeDependencyPolicy, EdgeGroupState, ResolveDependencyArgs,
+    ResolveDependencyOutcome,
+};
+use ff_core::engine_error::{EngineError, ValidationKind};
+use ff_core::state::{BlockingReason, EligibilityState, TerminalOutcome};
+use ff_core::types::TimestampMs;
+
+use super::groups::group_of;
+use super::interrupt::{interrupt, tell_revoked};
+use super::siblings::note_remaining;
+use crate::arguments::upstream_outcome;
+use crate::engine::Rule;
+use crate::executions::end;
+use crate::record::{Edge, EdgeState, Execution};
+use crate::store::Tx;
+
+/// Counts an upstream's end on one dependency (DEP-010 to DEP-013).
+pub(crate) async fn resolve<T: Tx>(
+    tx: &mut T,
+    args: &ResolveDependencyArgs,
+) -> Rule<ResolveDependencyOutcome> {
+    let outcome = upstream_outcome(args)?;
+    tx.flow(&args.flow_id).await?;
+    let edge = match tx.edge(&args.flow_id, &args.edge_id).await? {
+        Some(edge) if is_applied_as(&edge, args) => edge,
+        _ => {
+            return Err(EngineError::validation(
+                ValidationKind::InvalidDependency,
+                format!("edge {} is not applied like that", args.edge_id),
+            )
+            .into());
+        }
+    };
+    if edge.state != EdgeState::Unsatisfied {
+        return Ok(ResolveDependencyOutcome::AlreadyResolved);
+    }
+    let now = tx.now().await?;
+    resolve_edge(tx, edge, outcome, now).await?;
+    Ok(if outcome == TerminalOutcome::Success {
+        ResolveDependencyOutcome::Satisfied
+    } else {
+        ResolveDependencyOutcome::Impossible
+    })
+}
+
+fn is_applied_as(edge: &Edge, args: &ResolveDependencyArgs) -> bool {
+    edge.state != EdgeState::Staged
+        && edge.upstream == args.upstream_execution_id
+        && edge.downstream == args.downstream_execution_id
+}
+
+/// Counts a member's end on everything that depends on it, and the ends that follow from it on what
+/// depends on these (DEP-020 to DEP-024).
+pub(crate) async fn cascade<T: Tx>(
+    tx: &mut T,
+    completion: &CompletionPayload,
+) -> Rule<CascadeOutcome> {
+    let nothing = Ok(CascadeOutcome::synchronous(0, 0));
+    let Some(flow) = completion.flow_id else {
+        return nothing;
+    };
+    tx.flow(&flow).await?;
+    let ended = match tx.execution(&completion.execution_id).await? {
+        Some(execution) if execution.flow == Some(flow) && execution.is_terminal() => execution,
+        _ => return nothing,
+    };
+    let now = tx.now().await?;
+    let (mut resolved, mut skipped) = (0, 0);
+    let mut ends = VecDeque::from([(ended.id, ended.outcome)]);
+    while let Some((upstream, outcome)) = ends.pop_front() {
+        for edge in tx.edges_from(&flow, &upstream).await? {
+            if edge.state != EdgeState::Unsatisfied {
+                continue;
+            }
+            resolved += 1;
+            if let Some(member) = resolve_edge(tx, edge, outcome, now).await? {
+                skipped += 1;
+                ends.push_back((member.id, member.outcome));
+            }
+        }
+    }
+    Ok(CascadeOutcome::synchronous(resolved, skipped))
+}
+
+/// Counts an outcome on an edge that waits for it. The downstream, if that has ended it.
+async fn resolve_edge<T: Tx>(
+    tx: &mut T,
+    mut edge: Edge,
+    outcome: TerminalOutcome,
+    now: TimestampMs,
+) -> Rule<Option<Execution>> {
+    let success = outcome == TerminalOutcome::Success;
+    edge.state = if success {
+        EdgeState::Satisfied
+    } else {
+        EdgeState::Impossible
+    };
+    tx.put_edge(&edge).await?;
+    let mut group = group_of(tx, &edge).await?;
+    let fired = group.count(outcome)?;
+    if fired.is_some() {
+        note_remaining(tx, &mut group, &edge.upstream).await?;
+    }
+    tx.put_group(&group).await?;
+    let decides =
+        group.policy == EdgeDependencyPolicy::AllOf || fired == Some(EdgeGroupState::Satisfied);
+    let passes_data = success && decides && edge.data_passing_ref.is_some();
+    if fired.is_none() && !passes_data {
+        return Ok(None);
+    }
+    let Some(mut member) = tx.execution(&edge.downstream).await? else {
+        return Ok(None);
+    };
+    if member.is_terminal() {
+        return Ok(None);
+    }
+    if passes_data {
+        pass_data(tx, &edge, &mut member, now).await?;
+    }
+    match fired {
+        Some(EdgeGroupState::Satisfied) => {
+            release(tx, &mut member, now).await?;
+            Ok(None)
+        }
+        Some(EdgeGroupState::Impossible) => {
+            skip(tx, &mut member, now).await?;
+            Ok(Some(member))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Hands the upstream's result to the downstream as its input, if there is one (DEP-019).
+async fn pass_data<T: Tx>(
+    tx: &mut T,
+    edge: &Edge,
+    member: &mut Execution,
+    now: TimestampMs,
+) -> Rule<()> {
+    let Some(result) = tx.result(&edge.upstream).await? else {
+        return Ok(());
+    };
+    tx.put_payload(&member.id, &result).await?;
+    member.touch(now);
+    Ok(tx.update_execution(member).await?)
+}
+
+/// Lets a member run that waited for its dependencies, once its delay is over (DEP-015, DEP-016).
+async fn release<T: Tx>(tx: &mut T, member: &mut Execution, now: TimestampMs) -> Rule<()> {
+    if member.eligibility != EligibilityState::BlockedByDependencies {
+        return Ok(());
+    }
+    match member.delay_until {
+        Some(until) if until > now => {
+            member.park_until(until, BlockingReason::WaitingForDelay, now);
+        }
+        _ => member.make_eligible(now),
+    }
+    Ok(tx.update_execution(member).await?)
+}
+
+/// Ends a member that cannot run any more, whoever holds it (DEP-017, DEP-018).
+async fn skip<T: Tx>(tx: &mut T, member: &mut Execution, now: TimestampMs) -> Rule<()> {
+    if let Some(lease) = interrupt(tx, member, now).await? {
+        tell_revoked(tx, member, Some(lease), "reconciler", now).await?;
+    }
+    end(tx, member, TerminalOutcome::Skipped, now).await
+}

@@ -1,0 +1,120 @@
+//! Whether a member's dependencies let it run.
+
+use ff_core::contracts::{
+    EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, EvaluateFlowEligibilityResult, OnSatisfied,
+};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::state::TerminalOutcome;
+use ff_core::types::ExecutionId;
+
+use crate::case::{Case, Verdict, case};
+use crate::graph::Graph;
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "flows.eligibility.states",
+        ["DEP-032", "DEP-033"],
+        "Every status that an execution passes through.",
+        states
+    ),
+    case!(
+        "flows.eligibility.groups",
+        ["DEP-032", "DEP-033"],
+        "Groups of every policy, pending and satisfied.",
+        groups
+    ),
+    case!(
+        "flows.eligibility.claimable",
+        ["DEP-032"],
+        "A member that can be claimed although its group is pending.",
+        claimable
+    ),
+    case!(
+        "flows.eligibility.other-blocks",
+        ["DEP-033"],
+        "A delay is no matter of dependencies.",
+        other_blocks,
+        Clock
+    ),
+];
+
+/// Demands a status, and that looking at it changes nothing.
+async fn expect_status(world: &World, id: &ExecutionId, status: &str) -> Verdict {
+    let before = world.observe(id).await?;
+    let args = EvaluateFlowEligibilityArgs {
+        execution_id: id.clone(),
+    };
+    let expected = EvaluateFlowEligibilityResult::Status {
+        status: status.to_owned(),
+    };
+    expect_eq!(world.evaluate_flow_eligibility(args).await?, expected);
+    expect_eq!(world.observe(id).await?, before, "nothing changes");
+    Ok(())
+}
+
+async fn states(world: World) -> Verdict {
+    expect_status(&world, &world.execution_id(), "not_found").await?;
+    let mut graph = Graph::new(&world).await?;
+    let alone = graph.execution().create().await?;
+    expect_status(&world, &alone, "eligible").await?;
+    let (up, down) = (graph.member().await?, graph.member().await?);
+    expect_status(&world, &down, "eligible").await?;
+    let staged = graph.stage(&up, &down).await?;
+    expect_status(&world, &down, "eligible").await?;
+    graph.apply(&staged).await?;
+    expect_status(&world, &down, "blocked_by_dependencies").await?;
+    let handle = graph.claim(&up).await?;
+    expect_status(&world, &up, "not_runnable").await?;
+    world.complete(&handle, None).await?;
+    expect_status(&world, &up, "not_runnable").await?;
+    expect_status(&world, &down, "blocked_by_dependencies").await?;
+    graph.cascade(&up).await?;
+    expect_status(&world, &down, "eligible").await?;
+    graph.end(&down, TerminalOutcome::Success).await?;
+    expect_status(&world, &down, "not_runnable").await
+}
+
+async fn groups(world: World) -> Verdict {
+    let let_run = OnSatisfied::LetRun;
+    for (policy, needed) in [
+        (EdgeDependencyPolicy::AllOf, 3),
+        (EdgeDependencyPolicy::any_of(let_run), 1),
+        (EdgeDependencyPolicy::quorum(2, let_run), 2),
+    ] {
+        let fan = Graph::fan_in(&world, 3, policy).await?;
+        for at in 0..3 {
+            let status = if at < needed {
+                "blocked_by_dependencies"
+            } else {
+                "eligible"
+            };
+            expect_status(&world, &fan.downstream, status).await?;
+            fan.resolve(at, "success").await?;
+        }
+        expect_status(&world, &fan.downstream, "eligible").await?;
+    }
+    Ok(())
+}
+
+async fn claimable(world: World) -> Verdict {
+    let mut graph = Graph::new(&world).await?;
+    let up = graph.member().await?;
+    let member = {
+        let builder = graph.execution().retries(1, 0);
+        graph.add(builder).await?
+    };
+    let handle = graph.claim(&member).await?;
+    graph.depend(&up, &member).await?;
+    world
+        .fail_with(&handle, ff_core::backend::FailureClass::Transient)
+        .await?;
+    expect_status(&world, &member, "blocked_by_dependencies").await
+}
+
+async fn other_blocks(world: World) -> Verdict {
+    let mut graph = Graph::new(&world).await?;
+    let builder = graph.execution().delay_until(world.in_ms(1_000));
+    let member = graph.add(builder).await?;
+    expect_status(&world, &member, "eligible").await
+}

@@ -1,0 +1,371 @@
+//! Flows that are closed first and emptied by others.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait};
+use ff_core::contracts::{CancelFlowArgs, CancelFlowHeader, CancelFlowResult};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
+use ff_core::types::{ExecutionId, FlowId, TimestampMs};
+use futures_util::future::join_all;
+
+use super::cancel::Mixed;
+use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "flows.headers.refused",
+        ["CAN-001", "CAN-002"],
+        "A policy that there is not, and a flow that there is not.",
+        refused
+    ),
+    case!(
+        "flows.headers.closes",
+        ["CAN-016", "CAN-015", "FLW-012"],
+        "The flow is closed, with its reason.",
+        closes,
+        Clock
+    ),
+    case!(
+        "flows.headers.members",
+        ["CAN-016", "CAN-017"],
+        "Which members a header ends, and how.",
+        members,
+        Clock
+    ),
+    case!(
+        "flows.headers.again",
+        ["CAN-018"],
+        "A cancelled flow, cancelled again.",
+        again,
+        Clock
+    ),
+    case!(
+        "flows.headers.left",
+        ["CAN-019", "CAN-013"],
+        "Members that a header left are waited for until they have ended.",
+        left,
+        Clock
+    ),
+    case!(
+        "flows.headers.none-left",
+        ["CAN-019", "CAN-013"],
+        "Policies, and flows, that leave nothing to others.",
+        none_left,
+        Clock
+    ),
+    case!(
+        "flows.headers.acknowledged",
+        ["CAN-020", "CAN-013"],
+        "Members that are acknowledged are not waited for.",
+        acknowledged,
+        Clock
+    ),
+    case!(
+        "flows.headers.concurrent-acknowledgements",
+        ["CAN-021"],
+        "All members are acknowledged at once.",
+        concurrent,
+        Concurrency
+    ),
+    case!(
+        "flows.headers.waited-for",
+        ["CAN-013"],
+        "A cancellation that waits returns once the last member has ended.",
+        waited_for,
+        Concurrency
+    ),
+];
+
+const POLICIES: [CancelFlowPolicy; 3] = [
+    CancelFlowPolicy::FlowOnly,
+    CancelFlowPolicy::CancelPending,
+    CancelFlowPolicy::CancelAll,
+];
+
+const AT_ONCE: CancelFlowWait = CancelFlowWait::WaitTimeout(Duration::ZERO);
+
+fn header(flow: FlowId, policy: &str, reason: &str) -> CancelFlowArgs {
+    CancelFlowArgs {
+        flow_id: flow,
+        cancellation_policy: policy.to_owned(),
+        reason: reason.to_owned(),
+        now: TimestampMs::now(),
+    }
+}
+
+impl World {
+    /// Closes a flow by this policy.
+    async fn close_by(&self, flow: &FlowId, policy: CancelFlowPolicy) -> Verdict {
+        let args = header(*flow, policy.into(), "");
+        self.cancel_flow_header(args).await?;
+        Ok(())
+    }
+
+    /// Waits for a cancelled flow no longer than it takes to look.
+    async fn look_at(&self, flow: &FlowId) -> Result<CancelFlowResult, EngineError> {
+        let policy = CancelFlowPolicy::FlowOnly;
+        self.cancel_flow(flow, policy, AT_ONCE).await
+    }
+}
+
+fn ascending(members: &[&ExecutionId]) -> Vec<String> {
+    let mut ids: Vec<String> = members.iter().map(ToString::to_string).collect();
+    ids.sort();
+    ids
+}
+
+async fn refused(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let unknown = world.flow_id();
+    for policy in ["cancel_flow_only", "CancelAll", "", "all"] {
+        for id in [flow, unknown] {
+            let answer = world.cancel_flow_header(header(id, policy, "r")).await;
+            expect_refused!(answer, "validation.invalid_input", "policy {policy:?}");
+        }
+    }
+    for policy in POLICIES {
+        let args = header(unknown, policy.into(), "r");
+        expect_refused!(world.cancel_flow_header(args).await, "not_found.flow");
+    }
+    let state = world.described_flow(&flow).await?.public_flow_state;
+    expect_eq!(state, "open", "nothing changes");
+    Ok(())
+}
+
+async fn closes(world: World) -> Verdict {
+    for policy in POLICIES {
+        for reason in ["too late", ""] {
+            let flow = world.flow().await?;
+            let member = world.execution_for(&flow).create().await?;
+            let mut expected = world.described_flow(&flow).await?;
+            world.advance_ms(7);
+            let args = header(flow, policy.into(), reason);
+            world.cancel_flow_header(args).await?;
+            "cancelled".clone_into(&mut expected.public_flow_state);
+            expected.cancelled_at = Some(world.now());
+            expected.last_mutation_at = world.now();
+            expected.cancellation_policy = Some(<&str>::from(policy).to_owned());
+            expected.cancel_reason = Some(reason.to_owned()).filter(|text| !text.is_empty());
+            expect_eq!(world.described_flow(&flow).await?, expected, "{policy:?}");
+            let answer = world.join(&flow, &member).await;
+            expect_refused!(answer, "state.flow_already_terminal");
+        }
+    }
+    Ok(())
+}
+
+async fn members(world: World) -> Verdict {
+    for (policy, reason) in [
+        (CancelFlowPolicy::FlowOnly, "r"),
+        (CancelFlowPolicy::CancelPending, "too late"),
+        (CancelFlowPolicy::CancelPending, ""),
+        (CancelFlowPolicy::CancelAll, "r"),
+    ] {
+        let mixed = Mixed::new(&world).await?;
+        let mut before = Vec::new();
+        for member in mixed.members() {
+            before.push(world.observe(member).await?);
+        }
+        let args = header(mixed.flow, policy.into(), reason);
+        let expected = CancelFlowHeader::Cancelled {
+            cancellation_policy: args.cancellation_policy.clone(),
+            member_execution_ids: ascending(&mixed.members()),
+        };
+        expect_eq!(world.cancel_flow_header(args).await?, expected);
+        let pending = [&mixed.waiting, &mixed.delayed, &mixed.blocked];
+        for (member, before) in mixed.members().into_iter().zip(before) {
+            if policy == CancelFlowPolicy::CancelPending && pending.contains(&member) {
+                let told = if reason.is_empty() {
+                    "flow_cancelled"
+                } else {
+                    reason
+                };
+                let expected = [
+                    ("public_state", "cancelled".to_owned()),
+                    ("cancellation_reason", told.to_owned()),
+                    ("cancelled_by", "cancel_flow".to_owned()),
+                    ("completed_at", world.now().0.to_string()),
+                ];
+                world.expect_fields(member, expected).await?;
+            } else {
+                expect_eq!(world.observe(member).await?, before, "{member} stays");
+            }
+        }
+        // Whatever is still claimable stays out of the next round's way.
+        while world.worker().try_claim().await?.is_some() {}
+    }
+    Ok(())
+}
+
+async fn again(world: World) -> Verdict {
+    for first in POLICIES {
+        let mixed = Mixed::new(&world).await?;
+        let args = header(mixed.flow, first.into(), "the first");
+        world.cancel_flow_header(args).await?;
+        let flow = world.described_flow(&mixed.flow).await?;
+        let held = world.observe(&mixed.held).await?;
+        world.advance_ms(50);
+        let expected = CancelFlowHeader::AlreadyTerminal {
+            member_execution_ids: ascending(&mixed.members()),
+            stored_cancel_reason: Some("the first".to_owned()),
+            stored_cancellation_policy: Some(<&str>::from(first).to_owned()),
+        };
+        for policy in POLICIES {
+            let args = header(mixed.flow, policy.into(), "another");
+            expect_eq!(world.cancel_flow_header(args).await?, expected);
+            world.ack_cancel_member(&mixed.flow, &mixed.held).await?;
+        }
+        expect_eq!(world.described_flow(&mixed.flow).await?, flow, "the flow");
+        expect_eq!(world.observe(&mixed.held).await?, held, "a member");
+        while world.worker().try_claim().await?.is_some() {}
+    }
+    let flow = world.flow().await?;
+    world.close(&flow).await?;
+    let expected = CancelFlowHeader::AlreadyTerminal {
+        member_execution_ids: Vec::new(),
+        stored_cancel_reason: None,
+        stored_cancellation_policy: Some("flow_only".to_owned()),
+    };
+    let args = header(flow, "cancel_all", "another");
+    expect_eq!(
+        world.cancel_flow_header(args).await?,
+        expected,
+        "closed by `cancel_flow`"
+    );
+    Ok(())
+}
+
+/// A flow of so many held members, closed for all to be cancelled.
+async fn closed(
+    world: &World,
+    members: usize,
+) -> Result<(FlowId, Vec<ff_core::backend::Handle>), Failure> {
+    let flow = world.flow().await?;
+    let mut handles = Vec::new();
+    for _ in 0..members {
+        let (id, handle) = world.execution_for(&flow).claimed().await?;
+        world.join(&flow, &id).await?;
+        handles.push(handle);
+    }
+    world.close_by(&flow, CancelFlowPolicy::CancelAll).await?;
+    Ok((flow, handles))
+}
+
+async fn left(world: World) -> Verdict {
+    let (flow, handles) = closed(&world, 3).await?;
+    for handle in &handles {
+        for limit in [Duration::ZERO, Duration::from_millis(30)] {
+            let policy = CancelFlowPolicy::CancelAll;
+            let wait = CancelFlowWait::WaitTimeout(limit);
+            match world.cancel_flow(&flow, policy, wait).await {
+                Err(EngineError::Timeout {
+                    op: "cancel_flow",
+                    elapsed,
+                }) => expect_eq!(elapsed, limit, "the limit"),
+                other => return Err(Failure::new(format!("it times out, not {other:?}"))),
+            }
+        }
+        let policy = CancelFlowPolicy::CancelAll;
+        let wait = CancelFlowWait::NoWait;
+        world.cancel_flow(&flow, policy, wait).await?;
+        let state = world.described_flow(&flow).await?.public_flow_state;
+        expect_eq!(state, "cancelled", "it stays cancelled");
+        world.cancel(handle, "with the flow").await?;
+    }
+    world.look_at(&flow).await?;
+    let policy = CancelFlowPolicy::CancelAll;
+    let wait = CancelFlowWait::WaitIndefinite;
+    world.cancel_flow(&flow, policy, wait).await?;
+    Ok(())
+}
+
+async fn none_left(world: World) -> Verdict {
+    for policy in [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending] {
+        let flow = world.flow().await?;
+        let (held, _) = world.execution_for(&flow).claimed().await?;
+        world.join(&flow, &held).await?;
+        world.close_by(&flow, policy).await?;
+        world.look_at(&flow).await?;
+    }
+    let flow = world.flow().await?;
+    let (ended, handle) = world.execution_for(&flow).claimed().await?;
+    world.complete(&handle, None).await?;
+    world.join(&flow, &ended).await?;
+    world.close_by(&flow, CancelFlowPolicy::CancelAll).await?;
+    world.look_at(&flow).await?;
+    Ok(())
+}
+
+async fn acknowledged(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let mut members = Vec::new();
+    for _ in 0..2 {
+        members.push(world.member(&flow).await?);
+    }
+    world.close_by(&flow, CancelFlowPolicy::CancelAll).await?;
+    let described = world.described_flow(&flow).await?;
+    for member in &members {
+        expect_refused!(world.look_at(&flow).await, "timeout", "{member} is left");
+        let before = world.observe(member).await?;
+        for _ in 0..2 {
+            world.ack_cancel_member(&flow, member).await?;
+        }
+        expect_eq!(world.observe(member).await?, before, "the member stays");
+    }
+    world.look_at(&flow).await?;
+    expect_eq!(world.described_flow(&flow).await?, described, "so does it");
+    let stranger = world.execution_id();
+    for (flow, member) in [
+        (flow, stranger.clone()),
+        (world.flow_id(), members[0].clone()),
+        (world.flow_id(), stranger),
+    ] {
+        world.ack_cancel_member(&flow, &member).await?;
+    }
+    Ok(())
+}
+
+async fn concurrent(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let mut members = Vec::new();
+    for _ in 0..16 {
+        members.push(world.member(&flow).await?);
+    }
+    world.close_by(&flow, CancelFlowPolicy::CancelAll).await?;
+    let acknowledgements = members.iter().flat_map(|member| {
+        let one = (world.clone(), member.clone());
+        [one.clone(), one]
+    });
+    let calls = acknowledgements.map(|(world, member)| {
+        tokio::spawn(async move { world.ack_cancel_member(&flow, &member).await })
+    });
+    for call in join_all(calls).await {
+        call.map_err(|error| Failure::new(error.to_string()))??;
+    }
+    world.look_at(&flow).await?;
+    Ok(())
+}
+
+async fn waited_for(world: World) -> Verdict {
+    let (flow, handles) = closed(&world, 4).await?;
+    let ended = AtomicUsize::new(0);
+    let waiting = async {
+        let (policy, wait) = (CancelFlowPolicy::CancelAll, CancelFlowWait::WaitIndefinite);
+        world.cancel_flow(&flow, policy, wait).await?;
+        expect_eq!(ended.load(Ordering::SeqCst), 4, "members that have ended");
+        Ok(())
+    };
+    let ending = async {
+        for handle in &handles {
+            ended.fetch_add(1, Ordering::SeqCst);
+            world.cancel(handle, "with the flow").await?;
+        }
+        Ok(())
+    };
+    let (waiting, ending): (Verdict, Verdict) = tokio::join!(waiting, ending);
+    ending.and(waiting)
+}

@@ -1,0 +1,32 @@
+-- Ending a member over its holder's head.
+
+local execution, flow = ff.execution, ff.flow
+
+-- Ends the attempt under way, if there is one, and forgets the lease; the live lease that was taken
+-- away, if there was one.
+function flow.interrupt(partition, fields, now)
+  if fields.lifecycle_phase == 'active' then
+    execution.end_attempt(partition, fields, 'ended_cancelled', now)
+  end
+  fields.closing_digest = nil
+  fields.closing_retry_at = nil
+  local lease
+  if fields.ownership_state == 'leased' then
+    lease = { id = fields.current_lease_id, holder = fields.current_worker_instance_id }
+  end
+  execution.drop_lease(fields)
+  return lease
+end
+
+-- Tells the outbox that a lease was taken away, or that there was none to take.
+function flow.tell_revoked(partition, fields, lease, revoked_by, now)
+  partition:append('lease_events', {
+    execution_id = fields.execution_id,
+    namespace = fields.namespace,
+    event_type = 'revoked',
+    lease_id = lease and lease.id,
+    worker_instance = lease and lease.holder,
+    revoked_by = revoked_by,
+    occurred_at = now,
+  })
+end
