@@ -9,6 +9,7 @@ mod container;
 mod image;
 mod keep;
 mod probe;
+mod proxy;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 pub use keep::{Keeper, Kept};
+pub use proxy::{Loss, Proxy};
 
 /// What kind of server.
 #[derive(

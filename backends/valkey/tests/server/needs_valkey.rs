@@ -9,11 +9,9 @@ use ff_core::contracts::CreateExecutionArgs;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::PartitionConfig;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
-use ff_provision::{Kind, Server, Servers};
+use ff_provision::{Kind, Proxy, Server, Servers};
 use ff_transactional::Patch;
 use uuid::Uuid;
-
-use crate::proxy::Proxy;
 
 /// A server, and a prefix that nobody else uses; its keys go at the end.
 struct Ground {
@@ -71,7 +69,7 @@ async fn claim(backend: &ValkeyBackend) -> Option<ff_core::backend::Handle> {
 #[tokio::test]
 async fn a_claim_costs_few_round_trips_with_256_partitions() {
     let ground = Ground::new().await;
-    let proxy = Proxy::before(&ground.server.url).await;
+    let proxy = Proxy::before(&ground.server).await.unwrap();
     // A library of its own, so that no other test unloads it in between.
     let patch = Patch {
         file: "executions/tags.lua",

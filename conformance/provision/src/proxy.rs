@@ -1,0 +1,214 @@
+//! A proxy in front of a server. It counts round trips, and loses connections when it is told to.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::{Kind, Server};
+
+/// In front of a server until it is dropped.
+pub struct Proxy {
+    url: String,
+    line: Arc<Line>,
+    accepting: JoinHandle<()>,
+}
+
+/// When connections are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Before the server sees the request.
+    OfRequest,
+    /// Before the client sees the answer.
+    OfAnswer,
+}
+
+/// What all connections share.
+struct Line {
+    kind: Kind,
+    requests: AtomicUsize,
+    /// The number of the request with which all connections are lost, and how.
+    fate: std::sync::Mutex<Option<(usize, Loss)>>,
+    /// How often all connections have been lost.
+    losses: watch::Sender<usize>,
+}
+
+/// What becomes of a request.
+enum Fate {
+    Passes,
+    IsLost,
+    GoesUnanswered,
+}
+
+impl Proxy {
+    /// In front of this server, on a port of its own.
+    ///
+    /// # Errors
+    ///
+    /// No port can be had.
+    pub async fn before(server: &Server) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        let address = address(&server.url).to_owned();
+        let line = Arc::new(Line {
+            kind: server.kind,
+            requests: AtomicUsize::new(0),
+            fate: std::sync::Mutex::default(),
+            losses: watch::channel(0).0,
+        });
+        let url = server.url.replace(&address, &format!("127.0.0.1:{port}"));
+        let shared = Arc::clone(&line);
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(connect(client, address.clone(), Arc::clone(&shared)));
+            }
+        });
+        Ok(Self {
+            url,
+            line,
+            accepting,
+        })
+    }
+
+    /// The server's URL, by way of the proxy.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the work comes to, and how many round trips it takes: how often a client, having been
+    /// answered, asks again.
+    pub async fn counted<T>(&self, work: impl Future<Output = T>) -> (T, usize) {
+        let before = self.line.requests.load(Ordering::SeqCst);
+        let outcome = work.await;
+        (outcome, self.line.requests.load(Ordering::SeqCst) - before)
+    }
+
+    /// All connections are lost with the request that follows after this many. Others can be made at
+    /// once.
+    pub fn lose(&self, after: usize, loss: Loss) {
+        let now = self.line.requests.load(Ordering::SeqCst);
+        *self.line.fate() = Some((now + after, loss));
+    }
+
+    /// Whether the loss that was asked for last is still to come; it is called off.
+    pub fn spare(&self) -> bool {
+        self.line.fate().take().is_some()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.line.lose_all();
+    }
+}
+
+impl Line {
+    fn fate(&self) -> std::sync::MutexGuard<'_, Option<(usize, Loss)>> {
+        self.fate
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Counts a request.
+    fn request(&self) -> Fate {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst);
+        let mut fate = self.fate();
+        match *fate {
+            Some((last, loss)) if number >= last => {
+                *fate = None;
+                match loss {
+                    Loss::OfRequest => Fate::IsLost,
+                    Loss::OfAnswer => Fate::GoesUnanswered,
+                }
+            }
+            _ => Fate::Passes,
+        }
+    }
+
+    fn lose_all(&self) {
+        self.losses.send_modify(|losses| *losses += 1);
+    }
+}
+
+/// Passes on what client and server say to each other until one of them is gone or all is lost.
+async fn connect(client: TcpStream, address: String, line: Arc<Line>) {
+    let mut losses = line.losses.subscribe();
+    let Ok(server) = TcpStream::connect(address).await else {
+        return;
+    };
+    // Without it both sides wait for each other's acknowledgements.
+    if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
+        return;
+    }
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    tokio::select! {
+        () = converse(from_client, to_server, from_server, to_client, &line) => {}
+        _ = losses.changed() => {}
+    }
+}
+
+async fn converse(
+    mut from_client: OwnedReadHalf,
+    mut to_server: OwnedWriteHalf,
+    mut from_server: OwnedReadHalf,
+    mut to_client: OwnedWriteHalf,
+    line: &Line,
+) {
+    let (mut said, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
+    let (mut asking, mut unanswered) = (false, false);
+    loop {
+        tokio::select! {
+            length = from_client.read(&mut said) => {
+                let Ok(length @ 1..) = length else { return };
+                if !asking && line.kind.is_request(&said[..length]) {
+                    asking = true;
+                    match line.request() {
+                        Fate::Passes => {}
+                        Fate::IsLost => return line.lose_all(),
+                        Fate::GoesUnanswered => unanswered = true,
+                    }
+                }
+                if to_server.write_all(&said[..length]).await.is_err() {
+                    return;
+                }
+            }
+            length = from_server.read(&mut answered) => {
+                let Ok(length @ 1..) = length else { return };
+                if unanswered {
+                    return line.lose_all();
+                }
+                asking = false;
+                if to_client.write_all(&answered[..length]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Where the server of a URL listens.
+fn address(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split(['/', '?']).next().unwrap_or(rest);
+    rest.rsplit_once('@').map_or(rest, |(_, address)| address)
+}
+
+impl Kind {
+    /// Whether these bytes ask for something on a call's behalf. A client of Valkey also asks for its
+    /// own sake, once a second.
+    fn is_request(self, bytes: &[u8]) -> bool {
+        let holds = |command: &[u8]| bytes.windows(command.len()).any(|part| part == command);
+        match self {
+            Self::Valkey => holds(b"FCALL") || holds(b"SMEMBERS"),
+            Self::Postgres => true,
+        }
+    }
+}
