@@ -50,7 +50,7 @@ pub enum Need {
     Clock,
     /// Several calls at once.
     Concurrency,
-    /// Means to cut off or restart the server.
+    /// Means to cut off the server.
     Nemesis,
     /// A second deployment, apart from the first.
     Elsewhere,

@@ -103,7 +103,7 @@ impl Deployment {
         self
     }
 
-    /// Means to cut off or restart the server.
+    /// Means to cut off the server.
     #[must_use]
     pub fn with_nemesis(mut self, nemesis: Arc<dyn Nemesis>) -> Self {
         self.nemesis = Some(nemesis);
@@ -126,9 +126,15 @@ impl Deployment {
     }
 }
 
-/// Does to the server what happens to servers.
-#[async_trait]
+/// Does to a server's clients what happens to clients. A loss is of every connection; others can be
+/// made at once. One loss is to come at a time.
 pub trait Nemesis: Send + Sync + 'static {
-    /// Stops the server and starts it again on the same data.
-    async fn restart(&self) -> Result<(), HarnessError>;
+    /// The request that follows after so many does not reach the server.
+    fn lose_request(&self, after: usize);
+
+    /// The request that follows after so many is answered, and the answer does not reach the client.
+    fn lose_answer(&self, after: usize);
+
+    /// Calls the loss off. Whether it was still to come.
+    fn spare(&self) -> bool;
 }

@@ -24,6 +24,7 @@ mod registry;
 mod report;
 mod runner;
 mod terminal;
+mod unreliable;
 mod witness;
 mod world;
 mod written;
@@ -44,6 +45,7 @@ pub use report::{
 };
 pub use runner::{Options, Progress, run_backend, skip_backend};
 pub use terminal::{closing_line, failure_text, summary_text};
+pub use unreliable::Unreliable;
 pub use world::World;
 
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.

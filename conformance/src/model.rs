@@ -8,6 +8,7 @@ use ff_core::clock::ManualClock;
 use ff_mock::MockBackend;
 
 use crate::harness::{CaseInfo, Deployment, Harness, HarnessError};
+use crate::unreliable::Unreliable;
 
 /// Deploys the in-memory model.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,7 +23,10 @@ impl Harness for ModelHarness {
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
         let backend = MockBackend::conforming_with(clock.clone());
-        Ok(Deployment::new(Arc::new(backend)).with_clock(clock))
+        let backend = Unreliable::new(Arc::new(backend));
+        Ok(Deployment::new(backend.clone())
+            .with_nemesis(backend)
+            .with_clock(clock))
     }
 
     fn regressions(&self) -> Option<PathBuf> {

@@ -26,8 +26,11 @@ use uuid::Uuid;
 use crate::builders::{ExecutionBuilder, Worker, plain_execution};
 use crate::case::Verdict;
 use crate::failure::Failure;
-use crate::harness::Deployment;
+use crate::harness::{Deployment, Nemesis};
 use crate::witness::{Unclaimed, Witness};
+
+/// More connections than a backend opens for one case.
+const CONNECTIONS: usize = 32;
 
 /// What a case plays with. Clones share everything, so that tasks can be spawned with one.
 #[derive(Clone)]
@@ -36,6 +39,7 @@ pub struct World(Arc<Inner>);
 struct Inner {
     witness: Witness,
     clock: Option<ManualClock>,
+    nemesis: Option<Arc<dyn Nemesis>>,
     partitions: PartitionConfig,
     elsewhere: Option<World>,
     rng: Mutex<StdRng>,
@@ -56,6 +60,7 @@ impl World {
         Self(Arc::new(Inner {
             witness: Witness::new(Arc::clone(&deployment.backend)),
             clock: deployment.clock.clone(),
+            nemesis: deployment.nemesis.clone(),
             partitions: deployment.partitions,
             elsewhere,
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
@@ -82,6 +87,23 @@ impl World {
     /// Lets time pass, for cases that need a clock.
     pub fn advance_ms(&self, millis: u64) {
         self.clock().advance(Duration::from_millis(millis));
+    }
+
+    /// What can cut off the server, for cases that need it.
+    pub(crate) fn nemesis(&self) -> &dyn Nemesis {
+        let nemesis = self.0.nemesis.as_deref();
+        nemesis.expect("the runner skips cases that need a nemesis where there is none")
+    }
+
+    /// Lets every connection that was lost be found to be, by a ping that fails.
+    pub(crate) async fn reconnect(&self) -> Verdict {
+        for _ in 0..CONNECTIONS {
+            match EngineBackend::ping(&**self).await {
+                Ok(()) | Err(EngineError::Transport { .. }) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(())
     }
 
     /// A second deployment, for cases that need one.

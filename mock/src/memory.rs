@@ -230,6 +230,10 @@ impl Tx for MemoryTx {
         Ok(())
     }
 
+    async fn ping(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     async fn now(&mut self) -> Result<TimestampMs> {
         Ok(self.clock.now())
     }

@@ -103,6 +103,13 @@ struct SeenFlow {
 }
 
 impl PostgresTx {
+    async fn server_time(&mut self) -> Result<TimestampMs> {
+        let rows = self.read(sqlx::query(self.sql.clock.clone())).await?;
+        let row = rows.first();
+        let row = row.ok_or_else(|| StoreError::Failed("the server has no clock".into()))?;
+        Ok(TimestampMs(get(row, "now")?))
+    }
+
     /// Rows of a statement that needs no lock.
     async fn read(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
         let rows = match &mut self.tx {
@@ -244,14 +251,15 @@ impl Tx for PostgresTx {
         self.release().await
     }
 
+    async fn ping(&mut self) -> Result<()> {
+        self.server_time().await.map(|_| ())
+    }
+
     async fn now(&mut self) -> Result<TimestampMs> {
         if let Some(now) = self.clock.manual().or(self.now) {
             return Ok(now);
         }
-        let rows = self.read(sqlx::query(self.sql.clock.clone())).await?;
-        let row = rows.first();
-        let row = row.ok_or_else(|| StoreError::Failed("the server has no clock".into()))?;
-        let now = TimestampMs(get(row, "now")?);
+        let now = self.server_time().await?;
         self.now = Some(now);
         Ok(now)
     }

@@ -98,6 +98,14 @@ pub(crate) struct SqliteTx {
 pub(crate) type Statement = Query<'static, Sqlite, SqliteArguments>;
 
 impl SqliteTx {
+    /// The host's time, as the database tells it.
+    async fn database_time(&mut self) -> Result<TimestampMs> {
+        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now";
+        let row = self.one(sqlx::query(sql)).await?;
+        let row = row.ok_or_else(|| StoreError::Failed("the database has no clock".into()))?;
+        Ok(TimestampMs(row::get(&row, "now")?))
+    }
+
     pub(crate) async fn run(&mut self, statement: Statement) -> Result<i64> {
         let done = statement.execute(&mut *self.tx).await.map_err(failed)?;
         Ok(done.last_insert_rowid())
@@ -130,15 +138,15 @@ impl Tx for SqliteTx {
         Ok(())
     }
 
+    async fn ping(&mut self) -> Result<()> {
+        self.database_time().await.map(|_| ())
+    }
+
     async fn now(&mut self) -> Result<TimestampMs> {
-        if let Some(now) = self.clock.manual() {
-            return Ok(now);
+        match self.clock.manual() {
+            Some(now) => Ok(now),
+            None => self.database_time().await,
         }
-        // SQLite's clock is the host's; asking it shows that the database answers.
-        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now";
-        let row = self.one(sqlx::query(sql)).await?;
-        let row = row.ok_or_else(|| StoreError::Failed("the database has no clock".into()))?;
-        Ok(TimestampMs(row::get(&row, "now")?))
     }
 
     async fn execution(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {

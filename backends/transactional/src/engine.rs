@@ -443,7 +443,7 @@ async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Repl
             flows::set_policy(tx, flow_id, downstream_execution_id, *policy).await?,
         ),
         Call::ServerTimeMs {} => Reply::ServerTimeMs(tx.now().await?.0.unsigned_abs()),
-        Call::Ping {} => Reply::Ping(tx.now().await.map(|_| ())?),
+        Call::Ping {} => Reply::Ping(tx.ping().await?),
         other => {
             return Err(EngineError::Unavailable {
                 op: other.method().as_str(),

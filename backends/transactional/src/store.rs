@@ -61,6 +61,9 @@ pub trait Store: Send + Sync + 'static {
 pub trait Tx: Send {
     fn commit(self) -> impl Future<Output = Result<()>> + Send;
 
+    /// Asks the storage for something, whatever clock is in use.
+    fn ping(&mut self) -> impl Future<Output = Result<()>> + Send;
+
     /// The storage's clock, now.
     fn now(&mut self) -> impl Future<Output = Result<TimestampMs>> + Send;
 

@@ -118,7 +118,7 @@ impl Dispatch for ValkeyBackend {
                     .map(Reply::ListLanes)
             }
             Call::Prepare {} => self.server.prepare().await.map(Reply::Prepare),
-            Call::Ping {} => self.server.ping().await.map(Reply::Ping),
+            Call::Ping {} => self.server.now().await.map(|_| Reply::Ping(())),
             Call::ServerTimeMs {} => {
                 let now = self.server.now().await?;
                 Ok(Reply::ServerTimeMs(now.0.unsigned_abs()))

@@ -182,11 +182,6 @@ impl Server {
         let (seconds, micros) = (number(time.0)?, number(time.1)?);
         Ok(TimestampMs(seconds * 1_000 + micros / 1_000))
     }
-
-    pub(crate) async fn ping(&self) -> Result<()> {
-        let pong = self.client.cmd("PING").execute::<Value>().await;
-        pong.map(drop).map_err(transport)
-    }
 }
 
 /// What a function says: `{ok = …}` or `{err = …}`.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 pub use keep::{Keeper, Kept};
-pub use proxy::{Loss, Proxy};
+pub use proxy::Proxy;
 
 /// What kind of server.
 #[derive(

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,26 +20,18 @@ pub struct Proxy {
     accepting: JoinHandle<()>,
 }
 
-/// When connections are lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// Before the server sees the request.
-    OfRequest,
-    /// Before the client sees the answer.
-    OfAnswer,
-}
-
 /// What all connections share.
 struct Line {
     kind: Kind,
     requests: AtomicUsize,
-    /// The number of the request with which all connections are lost, and how.
-    fate: std::sync::Mutex<Option<(usize, Loss)>>,
+    /// The number of the request with which all connections are lost, and what becomes of it.
+    loss: Mutex<Option<(usize, Fate)>>,
     /// How often all connections have been lost.
     losses: watch::Sender<usize>,
 }
 
 /// What becomes of a request.
+#[derive(Clone, Copy)]
 enum Fate {
     Passes,
     IsLost,
@@ -59,7 +51,7 @@ impl Proxy {
         let line = Arc::new(Line {
             kind: server.kind,
             requests: AtomicUsize::new(0),
-            fate: std::sync::Mutex::default(),
+            loss: Mutex::default(),
             losses: watch::channel(0).0,
         });
         let url = server.url.replace(&address, &format!("127.0.0.1:{port}"));
@@ -89,16 +81,20 @@ impl Proxy {
         (outcome, self.line.requests.load(Ordering::SeqCst) - before)
     }
 
-    /// All connections are lost with the request that follows after this many. Others can be made at
-    /// once.
-    pub fn lose(&self, after: usize, loss: Loss) {
-        let now = self.line.requests.load(Ordering::SeqCst);
-        *self.line.fate() = Some((now + after, loss));
+    /// All connections are lost with the request that follows after this many, before the server has
+    /// seen it. Others can be made at once.
+    pub fn lose_request(&self, after: usize) {
+        self.line.lose(after, Fate::IsLost);
     }
 
-    /// Whether the loss that was asked for last is still to come; it is called off.
+    /// The same, when the server has answered the request and the client has not seen it.
+    pub fn lose_answer(&self, after: usize) {
+        self.line.lose(after, Fate::GoesUnanswered);
+    }
+
+    /// Calls the loss off. Whether it was still to come.
     pub fn spare(&self) -> bool {
-        self.line.fate().take().is_some()
+        self.line.loss().take().is_some()
     }
 }
 
@@ -110,23 +106,23 @@ impl Drop for Proxy {
 }
 
 impl Line {
-    fn fate(&self) -> std::sync::MutexGuard<'_, Option<(usize, Loss)>> {
-        self.fate
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn loss(&self) -> MutexGuard<'_, Option<(usize, Fate)>> {
+        self.loss.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lose(&self, after: usize, fate: Fate) {
+        let now = self.requests.load(Ordering::SeqCst);
+        *self.loss() = Some((now + after, fate));
     }
 
     /// Counts a request.
     fn request(&self) -> Fate {
         let number = self.requests.fetch_add(1, Ordering::SeqCst);
-        let mut fate = self.fate();
-        match *fate {
-            Some((last, loss)) if number >= last => {
-                *fate = None;
-                match loss {
-                    Loss::OfRequest => Fate::IsLost,
-                    Loss::OfAnswer => Fate::GoesUnanswered,
-                }
+        let mut loss = self.loss();
+        match *loss {
+            Some((last, fate)) if number >= last => {
+                *loss = None;
+                fate
             }
             _ => Fate::Passes,
         }
@@ -207,7 +203,7 @@ impl Kind {
     fn is_request(self, bytes: &[u8]) -> bool {
         let holds = |command: &[u8]| bytes.windows(command.len()).any(|part| part == command);
         match self {
-            Self::Valkey => holds(b"FCALL") || holds(b"SMEMBERS"),
+            Self::Valkey => holds(b"FCALL") || holds(b"SMEMBERS") || holds(b"TIME"),
             Self::Postgres => true,
         }
     }

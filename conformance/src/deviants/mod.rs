@@ -32,6 +32,7 @@ use crate::harness::{CaseInfo, Deployment, Harness, HarnessError};
 use crate::registry::registry;
 use crate::report::{CaseReport, Status};
 use crate::runner::{Options, Progress, run_backend};
+use crate::unreliable::Unreliable;
 use tampering::Tampering;
 
 /// A backend that is wrong in one respect.
@@ -166,7 +167,10 @@ impl Harness for DeviantHarness {
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
         let backend = (self.0.make)().deploy(&clock);
-        Ok(Deployment::new(Arc::new(backend)).with_clock(clock))
+        let backend = Unreliable::new(Arc::new(backend));
+        Ok(Deployment::new(backend.clone())
+            .with_nemesis(backend)
+            .with_clock(clock))
     }
 
     /// What is wrong on purpose is not kept.

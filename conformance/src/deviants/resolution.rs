@@ -17,7 +17,9 @@ use ff_core::state::{BlockingReason, EligibilityState, LifecyclePhase, TerminalO
 use ff_core::types::{AttemptIndex, ExecutionId, FlowId, LaneId, TimestampMs};
 
 use super::flow_reads::described_by;
-use super::tampering::{Answer, Subject, Tampering, answer, around, call, group, lock, write};
+use super::tampering::{
+    Answer, Subject, Tampering, answer, around, call, group, lock, pause, write,
+};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -391,6 +393,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         cascades_once(|| Err(EngineError::invalid_input("it has been told")))
     ),
     deviant!(
+        "told-before-done",
+        "DEP-024",
+        "Notes that an end has been told before it has been, and tells nobody twice.",
+        told_before_done()
+    ),
+    deviant!(
         "missing-is-an-error",
         "DEP-032",
         "Does not evaluate what is not there.",
@@ -526,6 +534,27 @@ pub(super) fn cascades_once(again: fn() -> Answer) -> Tampering {
             {
                 lock(&told).insert(id);
             }
+            answer
+        })
+    })
+}
+
+/// Does nothing where a cascade has begun before and has not ended.
+fn told_before_done() -> Tampering {
+    let begun: Arc<Mutex<HashSet<ExecutionId>>> = Arc::default();
+    around(move |subject, call| {
+        let begun = Arc::clone(&begun);
+        Box::pin(async move {
+            let Call::CascadeCompletion { payload } = &call else {
+                return subject.model.dispatch(call).await;
+            };
+            let id = payload.execution_id.clone();
+            if !lock(&begun).insert(id.clone()) {
+                return Ok(nothing());
+            }
+            pause().await;
+            let answer = subject.model.dispatch(call).await;
+            lock(&begun).remove(&id);
             answer
         })
     })

@@ -397,7 +397,7 @@ impl EdgeGroupState {
 
 impl CascadeOutcome {
     /// Everything that the completion decided has happened.
-    pub fn synchronous(resolved: usize, cascaded_children: usize) -> Self {
+    pub const fn synchronous(resolved: usize, cascaded_children: usize) -> Self {
         Self {
             resolved,
             cascaded_children,

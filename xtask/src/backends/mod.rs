@@ -8,14 +8,42 @@ mod postgres;
 mod sqlite;
 mod valkey;
 
+use std::io;
 use std::sync::Arc;
 
-use ff_conformance::{Harness, ModelHarness};
-use ff_provision::{Kind, Servers};
+use ff_conformance::{CaseInfo, Harness, ModelHarness, Need, Nemesis};
+use ff_provision::{Kind, Proxy, Server, Servers};
 
 pub(crate) use postgres::PostgresHarness;
 use sqlite::SqliteHarness;
 pub(crate) use valkey::ValkeyHarness;
+
+/// Cuts a server off.
+struct CutOff(Proxy);
+
+impl CutOff {
+    /// Something that can, if the case needs it.
+    async fn of(server: &Server, case: &CaseInfo) -> io::Result<Option<Self>> {
+        if !case.needs.contains(&Need::Nemesis) {
+            return Ok(None);
+        }
+        Ok(Some(Self(Proxy::before(server).await?)))
+    }
+}
+
+impl Nemesis for CutOff {
+    fn lose_request(&self, after: usize) {
+        self.0.lose_request(after);
+    }
+
+    fn lose_answer(&self, after: usize) {
+        self.0.lose_answer(after);
+    }
+
+    fn spare(&self) -> bool {
+        self.0.spare()
+    }
+}
 
 /// A backend that can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
-use super::Backend;
+use super::{Backend, CutOff};
 
 /// Connections of one case at most; a server usually allows a hundred in all.
 const CONNECTIONS: u32 = 4;
@@ -103,25 +103,30 @@ impl Harness for PostgresHarness {
         Backend::Postgres.name()
     }
 
-    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+    async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
         let slot = self.slot().await?;
         let clock = ManualClock::new();
-        let mut options = PostgresOptions::new(&self.server.url)
+        let cut_off = CutOff::of(&self.server, case).await?;
+        let url = cut_off.as_ref().map_or(&*self.server.url, |it| it.0.url());
+        let mut options = PostgresOptions::new(url)
             .schema(&slot.schema)
             .clock(clock.clone());
         if let Some(patch) = self.patch {
             options = options.patch(patch);
         }
-        let backend = options.clone().over(slot.pool.clone())?;
-        let peer = options.over(slot.pool.clone())?;
+        let deployment = if let Some(cut_off) = cut_off {
+            let backend = options.connections(CONNECTIONS).open().await?;
+            Deployment::new(backend).with_nemesis(Arc::new(cut_off))
+        } else {
+            let backend = options.clone().over(slot.pool.clone())?;
+            let peer = options.over(slot.pool.clone())?;
+            Deployment::new(backend).with_peers(vec![peer])
+        };
         let returned = Returned {
             slot: Some(slot),
             to: Arc::clone(&self.warm),
         };
-        Ok(Deployment::new(backend)
-            .with_peers(vec![peer])
-            .with_clock(clock)
-            .with_guard(returned))
+        Ok(deployment.with_clock(clock).with_guard(returned))
     }
 
     async fn finish(&self) -> Result<(), HarnessError> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use ff_backend_sqlite::SqliteOptions;
 use ff_conformance::{
-    CaseInfo, Deployment, Harness, HarnessError, Need, kept_by_xtask, replay_by_xtask,
+    CaseInfo, Deployment, Harness, HarnessError, Need, Unreliable, kept_by_xtask, replay_by_xtask,
     rerun_by_xtask,
 };
 use ff_core::clock::ManualClock;
@@ -46,11 +46,16 @@ impl Harness for SqliteHarness {
             .partitions(partitions)
             .dev_mode();
         let backend = options.clone().open().await?;
-        let mut deployment = Deployment::new(backend).with_partitions(partitions);
+        let mut deployment = if case.needs.contains(&Need::Nemesis) {
+            let backend = Unreliable::new(backend);
+            Deployment::new(backend.clone()).with_nemesis(backend)
+        } else {
+            Deployment::new(backend)
+        };
         if case.needs.contains(&Need::Concurrency) {
             deployment = deployment.with_peers(vec![options.open().await?]);
         }
-        Ok(deployment.with_clock(clock))
+        Ok(deployment.with_partitions(partitions).with_clock(clock))
     }
 
     fn rerun(&self, slug: &str, seed: u64) -> String {

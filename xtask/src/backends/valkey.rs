@@ -17,7 +17,7 @@ use ff_provision::Server;
 use ff_transactional::Patch;
 use uuid::Uuid;
 
-use super::Backend;
+use super::{Backend, CutOff};
 
 /// What the keys of every run begin with.
 const FAMILY: &str = "ff-case:";
@@ -93,20 +93,26 @@ impl Harness for ValkeyHarness {
         Backend::Valkey.name()
     }
 
-    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+    async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
         let number = self.deployments.fetch_add(1, Ordering::Relaxed);
         let clock = ManualClock::new();
-        let mut options = ValkeyOptions::new(&self.server.url)
+        let cut_off = CutOff::of(&self.server, case).await?;
+        let url = cut_off.as_ref().map_or(&*self.server.url, |it| it.0.url());
+        let mut options = ValkeyOptions::new(url)
             .prefix(format!("{FAMILY}{}:{number}:", self.run))
             .clock(clock.clone());
         if let Some(patch) = self.patch {
             options = options.patch(patch);
         }
-        let backend = options.clone().over(self.first.client_for_test().clone())?;
-        let peer = options.over(self.second.client_for_test().clone())?;
-        Ok(Deployment::new(backend)
-            .with_peers(vec![peer])
-            .with_clock(clock))
+        let deployment = if let Some(cut_off) = cut_off {
+            let backend = options.open().await?;
+            Deployment::new(backend).with_nemesis(Arc::new(cut_off))
+        } else {
+            let backend = options.clone().over(self.first.client_for_test().clone())?;
+            let peer = options.over(self.second.client_for_test().clone())?;
+            Deployment::new(backend).with_peers(vec![peer])
+        };
+        Ok(deployment.with_clock(clock))
     }
 
     async fn finish(&self) -> Result<(), HarnessError> {

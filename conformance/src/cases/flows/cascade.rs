@@ -1,5 +1,6 @@
 //! An end counted on everything that depends on it.
 
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait};
 use ff_core::contracts::{CascadeOutcome, EdgeDependencyPolicy, EdgeGroupState, OnSatisfied};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::state::TerminalOutcome;
@@ -304,7 +305,6 @@ async fn late_edge(world: World) -> Verdict {
 }
 
 async fn cancelled(world: World) -> Verdict {
-    use ff_core::backend::{CancelFlowPolicy, CancelFlowWait};
     let mut graph = Graph::new(&world).await?;
     let up = graph.member().await?;
     let (held, waiting) = (graph.member().await?, graph.member().await?);

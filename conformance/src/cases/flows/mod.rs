@@ -7,6 +7,7 @@ mod describe;
 mod edges;
 mod eligibility;
 mod fates;
+mod given_up;
 mod graph;
 mod graphs;
 mod headers;
@@ -38,6 +39,7 @@ pub(super) fn cases() -> Vec<Case> {
         resolve::CASES,
         fates::CASES,
         cascade::CASES,
+        given_up::CASES,
         eligibility::CASES,
         siblings::CASES,
         replays::CASES,

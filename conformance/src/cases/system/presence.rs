@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::case::{Case, Verdict, case};
 use crate::failure::Failure;
+use crate::harness::Nemesis;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -35,6 +36,13 @@ pub(super) const CASES: &[Case] = &[
         ["SYS-008"],
         "Empty or full, the storage answers.",
         ping
+    ),
+    case!(
+        "system.ping.cut-off",
+        ["SYS-008"],
+        "A ping that does not arrive fails, and the storage answers again afterwards.",
+        ping_cut_off,
+        Nemesis
     ),
     case!(
         "system.prepare.repeated",
@@ -144,6 +152,18 @@ async fn ping(world: World) -> Verdict {
     let before = world.observe(&id).await?;
     EngineBackend::ping(&*world).await?;
     expect_eq!(world.observe(&id).await?, before, "a ping changes nothing");
+    Ok(())
+}
+
+async fn ping_cut_off(world: World) -> Verdict {
+    let nemesis = world.nemesis();
+    for lose in [Nemesis::lose_request, Nemesis::lose_answer] {
+        lose(nemesis, 0);
+        expect_refused!(EngineBackend::ping(&*world).await, "transport");
+        expect!(!nemesis.spare(), "the storage was asked");
+        world.reconnect().await?;
+        EngineBackend::ping(&*world).await?;
+    }
     Ok(())
 }
 
