@@ -89,6 +89,14 @@ impl Deployment {
         }
     }
 
+    pub fn backend(&self) -> &Arc<dyn EngineBackend> {
+        &self.backend
+    }
+
+    pub fn nemesis(&self) -> Option<&dyn Nemesis> {
+        self.nemesis.as_deref()
+    }
+
     /// The clock that the backend was built with. Without it, cases about time are skipped.
     #[must_use]
     pub fn with_clock(mut self, clock: ManualClock) -> Self {
@@ -137,4 +145,7 @@ pub trait Nemesis: Send + Sync + 'static {
 
     /// Calls the loss off. Whether it was still to come.
     fn spare(&self) -> bool;
+
+    /// Requests so far.
+    fn requests(&self) -> usize;
 }

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ use crate::harness::Nemesis;
 pub struct Unreliable {
     backend: Arc<dyn EngineBackend>,
     loss: Mutex<Option<Loss>>,
+    calls: AtomicUsize,
 }
 
 struct Loss {
@@ -28,8 +30,11 @@ struct Loss {
 
 impl Unreliable {
     pub fn new(backend: Arc<dyn EngineBackend>) -> Arc<Self> {
-        let loss = Mutex::default();
-        Arc::new(Self { backend, loss })
+        Arc::new(Self {
+            backend,
+            loss: Mutex::default(),
+            calls: AtomicUsize::new(0),
+        })
     }
 
     fn loss(&self) -> MutexGuard<'_, Option<Loss>> {
@@ -63,11 +68,16 @@ impl Nemesis for Unreliable {
     fn spare(&self) -> bool {
         self.loss().take().is_some()
     }
+
+    fn requests(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
 }
 
 #[async_trait]
 impl Dispatch for Unreliable {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         let Some(loss) = self.fate() else {
             return call.send(self.backend.as_ref()).await;
         };

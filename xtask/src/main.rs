@@ -1,6 +1,7 @@
 //! `cargo xtask …`: the one door to everything the project can do.
 
 mod backends;
+mod bench;
 mod conformance;
 mod deviants;
 mod matrix;
@@ -43,6 +44,8 @@ enum Command {
     Deviants(deviants::Arguments),
     /// Tries small mistakes in the rules, and shows which the suite does not notice
     Mutants(mutants::Arguments),
+    /// Measures what calls cost, and how that grows
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Deviants(arguments) => deviants::run(&arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

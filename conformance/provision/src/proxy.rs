@@ -73,12 +73,16 @@ impl Proxy {
         &self.url
     }
 
-    /// What the work comes to, and how many round trips it takes: how often a client, having been
-    /// answered, asks again.
+    /// Round trips so far: how often a client, having been answered, has asked again.
+    pub fn requests(&self) -> usize {
+        self.line.requests.load(Ordering::SeqCst)
+    }
+
+    /// What the work comes to, and how many round trips it takes.
     pub async fn counted<T>(&self, work: impl Future<Output = T>) -> (T, usize) {
-        let before = self.line.requests.load(Ordering::SeqCst);
+        let before = self.requests();
         let outcome = work.await;
-        (outcome, self.line.requests.load(Ordering::SeqCst) - before)
+        (outcome, self.requests() - before)
     }
 
     /// All connections are lost with the request that follows after this many, before the server has

@@ -43,6 +43,10 @@ impl Nemesis for CutOff {
     fn spare(&self) -> bool {
         self.0.spare()
     }
+
+    fn requests(&self) -> usize {
+        self.0.requests()
+    }
 }
 
 /// A backend that can be asked for by name.
