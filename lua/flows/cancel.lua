@@ -26,15 +26,6 @@ local function cancel_member(partition, fields, reason, now)
   execution.finish(partition, fields, 'cancelled', now)
 end
 
--- The flow's members, ascending.
-local function members_of(partition, flow_id)
-  local members = redis.call('ZRANGE', partition:key('members', flow_id), 0, -1)
-  for place, short in ipairs(members) do
-    members[place] = partition:long(short)
-  end
-  return members
-end
-
 local function close(fields, policy, reason, now)
   fields.public_flow_state = 'cancelled'
   fields.cancelled_at = now
@@ -55,7 +46,7 @@ end
 -- Closes the flow and ends the members that the policy selects, in one step (CAN-003 to CAN-012).
 ff.write('cancel_flow', function(partition, args)
   local closed = flow.known(partition, args.id)
-  local members = members_of(partition, args.id)
+  local members = flow.members_of(partition, args.id)
   if closed.public_flow_state == 'open' then
     local now = partition:now()
     close(closed, args.policy, nil, now)
@@ -85,7 +76,7 @@ end
 ff.write('cancel_flow_header', function(partition, args)
   args = args.args
   local closed = flow.known(partition, args.flow_id)
-  local members = members_of(partition, args.flow_id)
+  local members = flow.members_of(partition, args.flow_id)
   if closed.public_flow_state ~= 'open' then
     return {
       already_terminal = {

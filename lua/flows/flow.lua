@@ -30,6 +30,15 @@ function flow.grow(fields, now)
   flow.touch(fields, now)
 end
 
+-- The flow's members, ascending.
+function flow.members_of(partition, flow_id)
+  local members = redis.call('ZRANGE', partition:key('members', flow_id), 0, -1)
+  for place, short in ipairs(members) do
+    members[place] = partition:long(short)
+  end
+  return members
+end
+
 -- Takes a member off those that others are to cancel.
 function flow.strike_backlog(partition, flow_id, member)
   local key = partition:key('cancel_backlog', flow_id)

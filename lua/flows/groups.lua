@@ -73,7 +73,7 @@ local function decided(group)
 end
 
 -- One more edge waits for its upstream; an all-of group waits for it as well, unless its member has
--- ended (GRA-016).
+-- ended (GRA-016, GRA-022).
 function flow.apply(group, ended)
   group.running_count = group.running_count + 1
   if group.policy == 'all_of' and group.group_state == 'satisfied' and not ended then

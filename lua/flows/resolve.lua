@@ -2,7 +2,8 @@
 
 local execution, flow, refusal = ff.execution, ff.flow, ff.refusal
 
--- Hands the upstream's result to the downstream as its input, if there is one (DEP-019).
+-- Hands the upstream's result to the downstream as its input, if there is one (DEP-019,
+-- DEP-046).
 local function pass_data(partition, edge, fields, now)
   local key = partition:key('result', partition.short(edge.upstream_execution_id))
   local result = redis.call('GET', key)

@@ -14,6 +14,7 @@ CREATE TABLE ff_flow_core (
     cancelled_at        bigint,
     cancel_reason       text,
     cancellation_policy text,
+    projection          jsonb,
     tags                jsonb   NOT NULL DEFAULT '{}'
 );
 

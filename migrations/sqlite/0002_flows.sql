@@ -13,7 +13,8 @@ CREATE TABLE ff_flow_core (
     last_mutation_at    INTEGER NOT NULL,
     cancelled_at        INTEGER,
     cancel_reason       TEXT,
-    cancellation_policy TEXT
+    cancellation_policy TEXT,
+    projection          TEXT
 ) WITHOUT ROWID;
 
 CREATE INDEX ff_flow_listed ON ff_flow_core (partition_key, flow_id);

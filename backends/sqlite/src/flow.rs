@@ -13,7 +13,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 impl SqliteTx {
     pub(crate) async fn write_flow(&mut self, flow: &Flow) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO ff_flow_core \
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let upsert = sqlx::query(sql)
             .bind(flow.partition)
             .bind(flow.id.0)
@@ -27,7 +27,8 @@ impl SqliteTx {
             .bind(flow.last_mutation_at.0)
             .bind(flow.cancelled_at.map(|at| at.0))
             .bind(flow.cancel_reason.clone())
-            .bind(flow.cancellation_policy.clone());
+            .bind(flow.cancellation_policy.clone())
+            .bind(flow.projection.as_ref().map(text_of).transpose()?);
         self.run(upsert).await?;
         Ok(())
     }
@@ -86,6 +87,7 @@ pub(crate) fn decode(row: &SqliteRow) -> Result<Flow> {
         cancelled_at: optional(row, "cancelled_at")?.map(TimestampMs),
         cancel_reason: optional(row, "cancel_reason")?,
         cancellation_policy: optional(row, "cancellation_policy")?,
+        projection: optional_json(row, "projection")?,
     })
 }
 

@@ -167,6 +167,14 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             flow_id,
             ..
         } => home_of(settings, *flow_partition, flow_id),
+        Call::ProjectFlowSummary {
+            partition,
+            flow_id,
+            now_ms,
+        } => {
+            home_of(settings, *partition, flow_id)?;
+            instant("now_ms", *now_ms)
+        }
         _ => Ok(()),
     }
 }

@@ -46,6 +46,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::Ping,
     Method::Prepare,
     Method::Progress,
+    Method::ProjectFlowSummary,
     Method::PromoteDelayed,
     Method::ReadCurrentAttemptIndex,
     Method::ReadExecCoreFields,
@@ -404,6 +405,9 @@ async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Repl
         }
         Call::CancelFlowHeader { args } => {
             Reply::CancelFlowHeader(flows::cancel_header(tx, args).await?)
+        }
+        Call::ProjectFlowSummary { flow_id, .. } => {
+            Reply::ProjectFlowSummary(flows::project(tx, flow_id).await?)
         }
         Call::AckCancelMember {
             flow_id,

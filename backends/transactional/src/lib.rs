@@ -19,7 +19,7 @@ pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};
 pub use record::{
     Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeGroup, EdgeState, Execution,
-    Flow, Lease, LeaseEventKind, LeaseRecord, OrderKey,
+    Flow, Lease, LeaseEventKind, LeaseRecord, OrderKey, Projection,
 };
 pub use store::{Access, Minted, Store, StoreError, Tx};
 pub use waiting::{WaitingClaims, until_cancelled};

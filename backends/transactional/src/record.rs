@@ -2,7 +2,7 @@
 //! name that `read_exec_core_fields` and the schemas know it by.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ff_core::backend::Namespace;
 use ff_core::contracts::{EdgeDependencyPolicy, EdgeGroupSnapshot, EdgeGroupState, FlowStatus};
@@ -323,6 +323,18 @@ pub struct Flow {
     pub cancelled_at: Option<TimestampMs>,
     pub cancel_reason: Option<String>,
     pub cancellation_policy: Option<String>,
+    pub projection: Option<Projection>,
+}
+
+/// What a flow's members came to when somebody asked for it to be written down. No call shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Projection {
+    pub projected_at: TimestampMs,
+    /// Members by public state, without the states that none is in.
+    pub counts: BTreeMap<String, u32>,
+    pub total: u32,
+    /// `running`, `blocked`, `open`, `failed` or `completed`.
+    pub state: String,
 }
 
 impl Flow {

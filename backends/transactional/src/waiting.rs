@@ -55,7 +55,8 @@ impl WaitingClaims {
 /// How often a waiting cancellation looks.
 const POLL: Duration = Duration::from_millis(100);
 
-/// Looks whether a cancellation is done until it is, or has waited for as long as it may (CAN-013).
+/// Looks whether a cancellation is done until it is, or has waited for as long as it may (CAN-013,
+/// CAN-033).
 pub async fn until_cancelled<F>(
     wait: CancelFlowWait,
     is_done: impl Fn() -> F + Sync,

@@ -36,6 +36,7 @@ files! {
     "flows/resolve.lua",
     "flows/replay.lua",
     "flows/cancel.lua",
+    "flows/projection.lua",
     "flows/read.lua",
     "flows/tags.lua",
 }

@@ -69,7 +69,8 @@ impl Route {
             | Call::SetEdgeGroupPolicy { flow_id, .. }
             | Call::AckCancelMember { flow_id, .. }
             | Call::DrainSiblingCancelGroup { flow_id, .. }
-            | Call::ReconcileSiblingCancelGroup { flow_id, .. } => flow(flow_id),
+            | Call::ReconcileSiblingCancelGroup { flow_id, .. }
+            | Call::ProjectFlowSummary { flow_id, .. } => flow(flow_id),
             _ => return Ok(None),
         }))
     }

@@ -150,7 +150,9 @@ pub(super) const DEVIANTS: &[Deviant] = &[
 ];
 
 /// Changes what the result of a cancellation says.
-fn cancelling(change: impl Fn(&mut String, &mut Vec<String>) + Send + Sync + 'static) -> Tampering {
+pub(super) fn cancelling(
+    change: impl Fn(&mut String, &mut Vec<String>) + Send + Sync + 'static,
+) -> Tampering {
     answer(move |_, answer: &mut Answer| {
         if let Ok(Reply::CancelFlow(CancelFlowResult::Cancelled {
             cancellation_policy,

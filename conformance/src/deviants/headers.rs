@@ -9,9 +9,10 @@ use ff_core::call::{Call, Reply};
 use ff_core::contracts::CancelFlowHeader;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
-use ff_core::types::{ExecutionId, FlowId};
+use ff_core::types::ExecutionId;
 
-use super::tampering::{Subject, Tampering, answer, around, call, lock, pause};
+use super::closing::named_in;
+use super::tampering::{Tampering, answer, around, call, lock, pause};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -54,7 +55,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "header-spares-the-pending",
-        "CAN-016",
+        "CAN-034",
         "Ends no member.",
         call(|call| {
             if let Call::CancelFlowHeader { args } = call
@@ -98,10 +99,14 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Forgets at once what it leaves to others.",
         around(|subject, call| Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;
-            if let Call::CancelFlowHeader { args } = &call
-                && let Ok(Reply::CancelFlowHeader(header)) = &answer
-            {
-                acknowledge_all(subject, args.flow_id, header).await;
+            if let Call::CancelFlowHeader { args } = &call {
+                for member in named_in(&answer) {
+                    let call = Call::AckCancelMember {
+                        flow_id: args.flow_id,
+                        execution_id: member,
+                    };
+                    subject.model.dispatch(call).await?;
+                }
             }
             answer
         }))
@@ -142,27 +147,6 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         one_at_a_time()
     ),
 ];
-
-async fn acknowledge_all(subject: &Subject, flow_id: FlowId, header: &CancelFlowHeader) {
-    let CancelFlowHeader::Cancelled {
-        member_execution_ids,
-        ..
-    } = header
-    else {
-        return;
-    };
-    for member in member_execution_ids {
-        let Ok(execution_id) = ExecutionId::parse(member) else {
-            continue;
-        };
-        let call = Call::AckCancelMember {
-            flow_id,
-            execution_id,
-        };
-        // The model acknowledges anything.
-        let _: Result<Reply, EngineError> = subject.model.dispatch(call).await;
-    }
-}
 
 fn acknowledges_once() -> Tampering {
     let known: Mutex<HashSet<ExecutionId>> = Mutex::default();

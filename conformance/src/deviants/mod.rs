@@ -4,8 +4,12 @@
 mod arguments;
 mod attempts;
 mod cancellation;
+mod cascades;
 mod claims;
+mod closing;
+mod eligibility;
 mod executions;
+mod flow_lists;
 mod flow_reads;
 mod flows;
 mod headers;
@@ -83,8 +87,12 @@ pub fn all() -> Vec<Deviant> {
         flows::DEVIANTS,
         cancellation::DEVIANTS,
         headers::DEVIANTS,
+        closing::DEVIANTS,
         flow_reads::DEVIANTS,
+        flow_lists::DEVIANTS,
         resolution::DEVIANTS,
+        cascades::DEVIANTS,
+        eligibility::DEVIANTS,
         siblings::DEVIANTS,
         replay::DEVIANTS,
         repeated::DEVIANTS,

@@ -10,7 +10,7 @@ use ff_core::state::{
 use ff_core::types::LeaseEpoch;
 use ff_mock::Execution;
 
-use super::resolution::{cascades_once, nothing, outgoing};
+use super::cascades::{cascades_once, nothing, outgoing};
 use super::siblings::waits_for_all_above;
 use super::tampering::{answer, around, group, succeeds_for_all, write};
 use super::{Deviant, deviant};

@@ -1,25 +1,20 @@
 //! Deviants of how dependencies are resolved.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Mutex;
 
-use ff_core::backend::CompletionPayload;
 use ff_core::call::{Call, Reply};
 use ff_core::contracts::{
-    ApplyDependencyToChildArgs, CascadeOutcome, EdgeDependencyPolicy, EdgeDirection,
-    EdgeGroupSnapshot, EdgeGroupState, EdgeSnapshot, EvaluateFlowEligibilityResult, OnSatisfied,
-    ResolveDependencyArgs, ResolveDependencyOutcome,
+    EdgeDependencyPolicy, EdgeGroupState, OnSatisfied, ResolveDependencyOutcome,
 };
 use ff_core::dispatch::Dispatch;
-use ff_core::engine_error::{EngineError, StateKind, ValidationKind};
+use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::partition::{PartitionConfig, flow_partition};
 use ff_core::state::{BlockingReason, EligibilityState, LifecyclePhase, TerminalOutcome};
-use ff_core::types::{AttemptIndex, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_core::types::{AttemptIndex, EdgeId, ExecutionId, TimestampMs};
 
 use super::flow_reads::described_by;
-use super::tampering::{
-    Answer, Subject, Tampering, answer, around, call, group, lock, pause, write,
-};
+use super::tampering::{Tampering, answer, around, call, group, lock, write};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -34,14 +29,18 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
     deviant!(
-        "cascades-once",
-        "GRA-015",
-        "Cascades from an execution once.",
-        cascades_once(|| Ok(nothing()))
+        "satisfied-for-good",
+        "GRA-016",
+        "Does not let a late edge reopen a satisfied group.",
+        group(|before, group| {
+            if before.is_some_and(|before| before.group_state == EdgeGroupState::Satisfied) {
+                group.group_state = EdgeGroupState::Satisfied;
+            }
+        })
     ),
     deviant!(
         "reopens-everything",
-        "GRA-016",
+        "GRA-022",
         "Lets a late edge reopen any group.",
         group(|before, group| {
             if before.is_some_and(|before| before.running_count < group.running_count) {
@@ -79,33 +78,6 @@ pub(super) const DEVIANTS: &[Deviant] = &[
                 group.group_state = EdgeGroupState::Satisfied;
             }
         })
-    ),
-    deviant!(
-        "staged-is-enough",
-        "DEP-008",
-        "Lets a cascade apply what is only staged.",
-        around(|subject, call| Box::pin(async move {
-            if let Call::CascadeCompletion { payload } = &call
-                && let Some(flow) = payload.flow_id
-            {
-                for edge in outgoing(subject, flow, &payload.execution_id).await {
-                    let args = ApplyDependencyToChildArgs {
-                        flow_id: edge.flow_id,
-                        edge_id: edge.edge_id,
-                        upstream_execution_id: edge.upstream_execution_id,
-                        downstream_execution_id: edge.downstream_execution_id,
-                        dependency_kind: edge.dependency_kind,
-                        data_passing_ref: edge.data_passing_ref,
-                        graph_revision: 0,
-                        now: TimestampMs::now(),
-                    };
-                    let call = Call::ApplyDependencyToChild { args };
-                    // An edge of a cancelled flow stays staged.
-                    let _ = subject.model.dispatch(call).await;
-                }
-            }
-            subject.model.dispatch(call).await
-        }))
     ),
     deviant!(
         "cancelled-flows-rest",
@@ -270,6 +242,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
     deviant!(
+        "one-edge-feeds",
+        "DEP-046",
+        "Lets only the first edge with a reference pass data to a member.",
+        one_edge_feeds()
+    ),
+    deviant!(
         "skipped-without-input",
         "DEP-019",
         "Shows no payload of what was skipped.",
@@ -317,7 +295,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
     deviant!(
         "quorum-cut-down",
-        "DEP-045",
+        "DEP-047",
         "Asks for two at most.",
         policies(|policy| match policy {
             EdgeDependencyPolicy::Quorum { k, on_satisfied } if k > 2 && k < 1 << 31 =>
@@ -325,178 +303,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             other => other,
         })
     ),
-    deviant!(
-        "believes-the-completion",
-        "DEP-020",
-        "Cascades the outcome that the completion tells.",
-        around(|subject, call| Box::pin(async move {
-            match &call {
-                Call::CascadeCompletion { payload } => by_hand(subject, payload).await,
-                _ => subject.model.dispatch(call).await,
-            }
-        }))
-    ),
-    deviant!(
-        "counts-repetitions",
-        "DEP-021",
-        "Counts every edge, also those that were resolved before.",
-        around(|subject, call| Box::pin(async move {
-            let mut answer = subject.model.dispatch(call.clone()).await;
-            if let Call::CascadeCompletion { payload } = &call
-                && let Some(flow) = payload.flow_id
-                && let Ok(Reply::CascadeCompletion(outcome)) = &mut answer
-            {
-                outcome.resolved = outgoing(subject, flow, &payload.execution_id).await.len();
-            }
-            answer
-        }))
-    ),
-    deviant!(
-        "one-hop",
-        "DEP-022",
-        "Resolves the next edges and goes no further.",
-        around(|subject, call| Box::pin(async move {
-            let Call::CascadeCompletion { payload } = &call else {
-                return subject.model.dispatch(call).await;
-            };
-            let id = &payload.execution_id;
-            let Some(stored) = subject.field(id, "terminal_outcome").await else {
-                return subject.model.dispatch(call).await;
-            };
-            let mut completion = payload.clone();
-            completion.outcome = stored;
-            by_hand(subject, &completion).await
-        }))
-    ),
-    deviant!(
-        "tells-everyone",
-        "DEP-022",
-        "Goes on from members that have yet to run.",
-        around(|subject, call| Box::pin(async move {
-            let answer = subject.model.dispatch(call.clone()).await?;
-            if let Call::CascadeCompletion { payload } = &call
-                && let Some(flow) = payload.flow_id
-            {
-                for edge in outgoing(subject, flow, &payload.execution_id).await {
-                    let mut next = payload.clone();
-                    next.execution_id = edge.downstream_execution_id;
-                    by_hand(subject, &next).await?;
-                }
-            }
-            Ok(answer)
-        }))
-    ),
-    deviant!(
-        "cascades-no-more",
-        "DEP-024",
-        "Refuses to cascade from an execution again.",
-        cascades_once(|| Err(EngineError::invalid_input("it has been told")))
-    ),
-    deviant!(
-        "told-before-done",
-        "DEP-024",
-        "Notes that an end has been told before it has been, and tells nobody twice.",
-        told_before_done()
-    ),
-    deviant!(
-        "missing-is-an-error",
-        "DEP-032",
-        "Does not evaluate what is not there.",
-        answer(|_, answer| {
-            if status_of(answer) == Some("not_found") {
-                *answer = Err(EngineError::NotFound {
-                    entity: "execution",
-                });
-            }
-        })
-    ),
-    deviant!(
-        "asks-the-record-only",
-        "DEP-032",
-        "Does not look at the group of a member that can be claimed.",
-        around(|subject, call| Box::pin(async move {
-            let answer = subject.model.dispatch(call.clone()).await;
-            if let Call::EvaluateFlowEligibility { args } = &call
-                && status_of(&answer) == Some("blocked_by_dependencies")
-                && subject
-                    .field(&args.execution_id, "public_state")
-                    .await
-                    .is_some_and(|state| state != "waiting_children")
-            {
-                return Ok(status("eligible"));
-            }
-            answer
-        }))
-    ),
-    deviant!(
-        "all-must-be-resolved",
-        "DEP-032",
-        "Finds a member blocked while any upstream runs.",
-        around(|subject, call| Box::pin(async move {
-            let answer = subject.model.dispatch(call.clone()).await;
-            if let Call::EvaluateFlowEligibility { args } = &call
-                && status_of(&answer) == Some("eligible")
-                && upstreams_run(subject, &args.execution_id).await
-            {
-                return Ok(status("blocked_by_dependencies"));
-            }
-            answer
-        }))
-    ),
-    deviant!(
-        "delays-count",
-        "DEP-033",
-        "Finds a delayed member not eligible.",
-        around(|subject, call| Box::pin(async move {
-            let answer = subject.model.dispatch(call.clone()).await;
-            if let Call::EvaluateFlowEligibility { args } = &call
-                && subject
-                    .field(&args.execution_id, "delay_until")
-                    .await
-                    .is_some()
-                && status_of(&answer) == Some("eligible")
-            {
-                return Ok(status("not_runnable"));
-            }
-            answer
-        }))
-    ),
 ];
-
-pub(super) fn nothing() -> Reply {
-    Reply::CascadeCompletion(CascadeOutcome::synchronous(0, 0))
-}
-
-fn status(status: &str) -> Reply {
-    Reply::EvaluateFlowEligibility(EvaluateFlowEligibilityResult::Status {
-        status: status.to_owned(),
-    })
-}
-
-/// Whether a member's group counts running edges.
-async fn upstreams_run(subject: &Subject, member: &ExecutionId) -> bool {
-    let call = Call::ResolveExecutionFlowId {
-        execution_id: member.clone(),
-    };
-    let Ok(Reply::ResolveExecutionFlowId(Some(flow))) = subject.model.dispatch(call).await else {
-        return false;
-    };
-    let flow = described_by(subject, &flow).await;
-    let groups = flow.map(|flow| flow.edge_groups).unwrap_or_default();
-    let of = |group: &EdgeGroupSnapshot| group.downstream_execution_id == *member;
-    groups
-        .iter()
-        .any(|group| of(group) && group.running_count > 0)
-}
-
-fn status_of(answer: &Answer) -> Option<&str> {
-    match answer {
-        Ok(Reply::EvaluateFlowEligibility(EvaluateFlowEligibilityResult::Status { status })) => {
-            Some(status)
-        }
-        _ => None,
-    }
-}
 
 fn was_blocked(before: Option<&ff_mock::Execution>) -> bool {
     before.is_some_and(|before| before.eligibility == EligibilityState::BlockedByDependencies)
@@ -514,101 +321,25 @@ fn policies(change: fn(EdgeDependencyPolicy) -> EdgeDependencyPolicy) -> Tamperi
     })
 }
 
-/// Answers like this, and does nothing, where an execution's end was cascaded before.
-pub(super) fn cascades_once(again: fn() -> Answer) -> Tampering {
-    let told: Arc<Mutex<HashSet<ExecutionId>>> = Arc::default();
-    around(move |subject, call| {
-        let told = Arc::clone(&told);
-        Box::pin(async move {
-            let Call::CascadeCompletion { payload } = &call else {
-                return subject.model.dispatch(call).await;
-            };
-            let id = payload.execution_id.clone();
-            let known = |id| lock(&told).contains(id);
-            if known(&id) {
-                return again();
-            }
-            let answer = subject.model.dispatch(call).await;
-            if let Ok(Reply::CascadeCompletion(outcome)) = &answer
-                && outcome.resolved > 0
-            {
-                lock(&told).insert(id);
-            }
-            answer
-        })
-    })
-}
-
-/// Does nothing where a cascade has begun before and has not ended.
-fn told_before_done() -> Tampering {
-    let begun: Arc<Mutex<HashSet<ExecutionId>>> = Arc::default();
-    around(move |subject, call| {
-        let begun = Arc::clone(&begun);
-        Box::pin(async move {
-            let Call::CascadeCompletion { payload } = &call else {
-                return subject.model.dispatch(call).await;
-            };
-            let id = payload.execution_id.clone();
-            if !lock(&begun).insert(id.clone()) {
-                return Ok(nothing());
-            }
-            pause().await;
-            let answer = subject.model.dispatch(call).await;
-            lock(&begun).remove(&id);
-            answer
-        })
-    })
-}
-
-pub(super) async fn outgoing(
-    subject: &Subject,
-    flow: FlowId,
-    member: &ExecutionId,
-) -> Vec<EdgeSnapshot> {
-    let call = Call::ListEdges {
-        flow_id: flow,
-        direction: EdgeDirection::Outgoing {
-            from_node: member.clone(),
-        },
-    };
-    match subject.model.dispatch(call).await {
-        Ok(Reply::ListEdges(edges)) => edges,
-        _ => Vec::new(),
-    }
-}
-
-/// Resolves the edges that leave a member one by one.
-async fn by_hand(subject: &Subject, completion: &CompletionPayload) -> Answer {
-    let Some(flow) = completion.flow_id else {
-        return Ok(nothing());
-    };
-    let mut resolved = 0;
-    for edge in outgoing(subject, flow, &completion.execution_id).await {
-        let args = ResolveDependencyArgs::new(
-            flow_partition(&flow, &PartitionConfig::default()),
-            flow,
-            edge.downstream_execution_id,
-            edge.upstream_execution_id,
-            edge.edge_id,
-            LaneId::new("default"),
-            AttemptIndex::new(0),
-            completion.outcome.clone(),
-            TimestampMs::now(),
-        );
-        match subject
-            .model
-            .dispatch(Call::ResolveDependency { args })
-            .await
-        {
-            Ok(Reply::ResolveDependency(ResolveDependencyOutcome::AlreadyResolved))
-            | Err(EngineError::Validation {
-                kind: ValidationKind::InvalidDependency,
-                ..
-            }) => {}
-            Ok(_) => resolved += 1,
-            Err(other) => return Err(other),
+/// Forgets the reference of every edge but the first that has one and enters a member.
+fn one_edge_feeds() -> Tampering {
+    let feeding: Mutex<HashMap<ExecutionId, EdgeId>> = Mutex::default();
+    call(move |call| {
+        let (member, edge, reference) = match call {
+            Call::StageDependencyEdge { args } => (
+                &args.downstream_execution_id,
+                args.edge_id,
+                &mut args.data_passing_ref,
+            ),
+            Call::ApplyDependencyToChild { args } => (
+                &args.downstream_execution_id,
+                args.edge_id,
+                &mut args.data_passing_ref,
+            ),
+            _ => return,
+        };
+        if reference.is_some() && *lock(&feeding).entry(member.clone()).or_insert(edge) != edge {
+            *reference = None;
         }
-    }
-    let outcome = CascadeOutcome::synchronous(resolved, 0);
-    Ok(Reply::CascadeCompletion(outcome))
+    })
 }

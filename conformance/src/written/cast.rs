@@ -232,6 +232,15 @@ impl Cast {
         }
     }
 
+    pub(crate) fn project(&self, number: usize) -> Call {
+        let flow_id = flow(number);
+        Call::ProjectFlowSummary {
+            partition: flow_partition(&flow_id, &self.world.partitions()),
+            flow_id,
+            now_ms: self.world.now(),
+        }
+    }
+
     pub(crate) fn replay(&self, number: usize) -> Call {
         let args = ReplayExecutionArgs {
             execution_id: self.execution(number),

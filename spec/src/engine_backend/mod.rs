@@ -148,7 +148,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_total_attempt_count")
     }
 
-    /// The flow at one instant; `None` when there is none. (FLW-011 to FLW-014, DEP-003)
+    /// The flow at one instant; `None` when there is none. (FLW-011 to FLW-016, DEP-003,
+    /// CAN-004, CAN-031)
     async fn describe_flow(&self, id: &FlowId) -> Result<Option<FlowSnapshot>>;
 
     /// Sets one tag, in any state. (EXE-029, EXE-031, EXE-032)
@@ -185,7 +186,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("get_flow_tag")
     }
 
-    /// Every dependency that leaves or enters a member, ascending by id. (GRA-017, GRA-021)
+    /// Every dependency that leaves or enters a member, ascending by id. (GRA-017, GRA-018,
+    /// GRA-021)
     async fn list_edges(
         &self,
         flow_id: &FlowId,
@@ -211,7 +213,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("resolve_execution_flow_id")
     }
 
-    /// Flows of a partition, ascending by id, at most 1 000 a page. (FLW-017 to FLW-020)
+    /// Flows of a partition, ascending by id, at most 1 000 a page. (FLW-006, FLW-016 to
+    /// FLW-020, FLW-034)
     async fn list_flows(
         &self,
         partition: PartitionKey,
@@ -280,7 +283,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     }
 
     /// Closes a flow and cancels the members that the policy selects. (CAN-002 to CAN-006, CAN-010
-    /// to CAN-014)
+    /// to CAN-014, CAN-031 to CAN-033)
     async fn cancel_flow(
         &self,
         id: &FlowId,
@@ -362,12 +365,12 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("create_execution")
     }
 
-    /// Stores a new, empty flow. (FLW-008 to FLW-010)
+    /// Stores a new, empty flow. (FLW-006, FLW-008 to FLW-010)
     async fn create_flow(&self, args: CreateFlowArgs) -> Result<CreateFlowResult> {
         unavailable("create_flow")
     }
 
-    /// Makes an execution a member. (FLW-021 to FLW-025)
+    /// Makes an execution a member. (FLW-006, FLW-016, FLW-021 to FLW-025)
     async fn add_execution_to_flow(
         &self,
         args: AddExecutionToFlowArgs,
@@ -383,7 +386,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("stage_dependency_edge")
     }
 
-    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-016)
+    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-016,
+    /// GRA-022)
     async fn apply_dependency_to_child(
         &self,
         args: ApplyDependencyToChildArgs,
@@ -392,7 +396,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     }
 
     /// Counts an upstream's end on one dependency; the caller says how it ended. (DEP-005 to DEP-019,
-    /// DEP-026, DEP-028, DEP-043 to DEP-045, FLW-007)
+    /// DEP-026, DEP-028, DEP-043 to DEP-047, FLW-007)
     async fn resolve_dependency(
         &self,
         args: ResolveDependencyArgs,
@@ -401,7 +405,8 @@ pub trait EngineBackend: Send + Sync + 'static {
     }
 
     /// Counts an execution's end on everything that depends on it, and goes on from each member that
-    /// this skips. (DEP-020 to DEP-024, and as `resolve_dependency`)
+    /// this skips. (DEP-020 to DEP-024, CAN-011, and as
+    /// `resolve_dependency`)
     async fn cascade_completion(&self, payload: &CompletionPayload) -> Result<CascadeOutcome> {
         unavailable("cascade_completion")
     }
@@ -483,7 +488,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_quota_policy_limits")
     }
 
-    /// Whether a member's dependencies let it run. (DEP-032, DEP-033)
+    /// Whether a member's dependencies let it run. (DEP-032, DEP-033, DEP-048)
     async fn evaluate_flow_eligibility(
         &self,
         args: EvaluateFlowEligibilityArgs,
@@ -618,8 +623,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Closes a flow, leaving the members to be cancelled one by one. (CAN-001, CAN-002, CAN-016 to
-    /// CAN-019)
+    /// Closes a flow, leaving the members to be cancelled one by one. (CAN-001, CAN-002, CAN-004,
+    /// CAN-011, CAN-016 to CAN-019, CAN-031, CAN-032, CAN-034)
     async fn cancel_flow_header(&self, args: CancelFlowArgs) -> Result<CancelFlowHeader> {
         unavailable("cancel_flow_header")
     }
@@ -788,7 +793,9 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("reconcile_quota_counters")
     }
 
-    /// Writes a flow's summary; whether there was anything to write.
+    /// Writes down what a flow's members come to, for whoever reads the storage: how many there are in
+    /// each public state, and `running`, `blocked`, `open`, `failed` or `completed`, the first that
+    /// applies. Whether there was anything to write. (FLW-007, FLW-031, FLW-033)
     async fn project_flow_summary(
         &self,
         partition: Partition,

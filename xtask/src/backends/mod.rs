@@ -5,6 +5,8 @@ mod contention;
 #[cfg(test)]
 mod deployments;
 mod postgres;
+#[cfg(test)]
+mod projections;
 mod sqlite;
 mod valkey;
 

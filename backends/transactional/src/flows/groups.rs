@@ -88,7 +88,7 @@ pub(super) async fn group_of<T: Tx>(tx: &mut T, edge: &Edge) -> Rule<EdgeGroup> 
 
 impl EdgeGroup {
     /// One more edge waits for its upstream; an all-of group waits for it as well, unless its member
-    /// has ended (GRA-016).
+    /// has ended (GRA-016, GRA-022).
     pub(super) fn apply(&mut self, ended: bool) {
         self.running_count += 1;
         let reopens = self.policy == EdgeDependencyPolicy::AllOf

@@ -37,6 +37,7 @@ pub(crate) async fn create<T: Tx>(
         cancelled_at: None,
         cancel_reason: None,
         cancellation_policy: None,
+        projection: None,
     };
     tx.put_flow(&flow).await?;
     Ok(CreateFlowResult::Created { flow_id })

@@ -136,7 +136,8 @@ async fn resolve_edge<T: Tx>(
     }
 }
 
-/// Hands the upstream's result to the downstream as its input, if there is one (DEP-019).
+/// Hands the upstream's result to the downstream as its input, if there is one (DEP-019,
+/// DEP-046).
 async fn pass_data<T: Tx>(
     tx: &mut T,
     edge: &Edge,

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, Namespace};
 use ff_core::contracts::{
-    EdgeDependencyPolicy, EdgeGroupSnapshot, EdgeGroupState, FlowSnapshot, OnSatisfied,
+    EdgeDependencyPolicy, EdgeGroupSnapshot, EdgeGroupState, FlowSnapshot, FlowStatus, OnSatisfied,
 };
 use ff_core::engine_backend::EngineBackend;
+use ff_core::state::TerminalOutcome;
 use ff_core::types::{ExecutionId, TimestampMs};
 
 use crate::case::{Case, Verdict, case};
+use crate::graph::Graph;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -35,10 +37,16 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.describe.cancelled",
-        ["FLW-012", "FLW-014"],
+        ["FLW-012", "FLW-014", "CAN-004"],
         "A cancelled flow says when and by which policy, and the first stays.",
         cancelled,
         Clock
+    ),
+    case!(
+        "flows.describe.ended-members",
+        ["FLW-016", "FLW-017"],
+        "A flow whose members have all ended.",
+        ended_members
     ),
     case!(
         "flows.describe.modified",
@@ -144,6 +152,29 @@ async fn cancelled(world: World) -> Verdict {
         expected,
         "the first cancellation stays"
     );
+    Ok(())
+}
+
+async fn ended_members(world: World) -> Verdict {
+    let mut graph = Graph::new(&world).await?;
+    let mut members = Vec::new();
+    for outcome in [
+        TerminalOutcome::Success,
+        TerminalOutcome::Failed,
+        TerminalOutcome::Cancelled,
+    ] {
+        let member = graph.member().await?;
+        graph.end_and_cascade(&member, outcome).await?;
+        members.push(member);
+        let state = world.described_flow(&graph.flow).await?.public_flow_state;
+        expect_eq!(state, "open", "after {outcome:?}");
+    }
+    let key = world.partition_key_of_flow(&graph.flow);
+    let listed = world.list_flows(key, None, 10).await?.flows;
+    let status = listed.iter().find(|flow| flow.flow_id == graph.flow);
+    expect_eq!(status.map(|flow| flow.status), Some(FlowStatus::Active));
+    graph.stage(&members[0], &members[1]).await?;
+    graph.member().await?;
     Ok(())
 }
 

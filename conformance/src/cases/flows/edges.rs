@@ -2,10 +2,12 @@
 
 use ff_core::contracts::{EdgeDirection, EdgeSnapshot, StageDependencyEdgeArgs};
 use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
 use ff_core::types::{EdgeId, ExecutionId, FlowId, TimestampMs};
 
 use crate::case::{Case, Verdict, case};
 use crate::failure::Failure;
+use crate::graph::Graph;
 use crate::world::{World, apply_args};
 
 pub(super) const CASES: &[Case] = &[
@@ -33,6 +35,19 @@ pub(super) const CASES: &[Case] = &[
         ["GRA-017"],
         "Members without edges, and executions that are no members.",
         nobody
+    ),
+    case!(
+        "flows.edges.many",
+        ["GRA-018"],
+        "1 001 edges between two members.",
+        many
+    ),
+    case!(
+        "flows.edges.one-instant",
+        ["GRA-018"],
+        "A list made while edges are staged ends with one of them.",
+        one_instant,
+        Concurrency
     ),
     case!(
         "flows.edges.kept",
@@ -188,6 +203,56 @@ async fn nobody(world: World) -> Verdict {
         expect_eq!(ids(&world, &flow, outgoing(&one)).await?, none);
         expect_eq!(ids(&world, &flow, incoming(&two)).await?, none);
     }
+    Ok(())
+}
+
+async fn many(world: World) -> Verdict {
+    const EDGES: usize = 1_001;
+    let mut graph = Graph::new(&world).await?;
+    let (one, two) = (graph.member().await?, graph.member().await?);
+    let mut staged = Vec::new();
+    for _ in 0..EDGES {
+        staged.push(graph.stage(&one, &two).await?.edge_id);
+    }
+    staged.sort();
+    for direction in [outgoing(&one), incoming(&two)] {
+        let listed = ids(&world, &graph.flow, direction).await?;
+        expect_eq!(listed.len(), EDGES, "none is left out");
+        expect_eq!(listed, staged);
+    }
+    Ok(())
+}
+
+async fn one_instant(world: World) -> Verdict {
+    const EDGES: u64 = 40;
+    let id = world.flow().await?;
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    let edges = (0..EDGES).map(|number| world.edge_args(&id, &one, &two, 2 + number));
+    let edges: Vec<StageDependencyEdgeArgs> = edges.collect();
+    let order: Vec<EdgeId> = edges.iter().map(|edge| edge.edge_id).collect();
+    let staging = {
+        let world = world.clone();
+        tokio::spawn(async move {
+            for edge in edges {
+                world.stage_dependency_edge(edge).await?;
+            }
+            Ok::<_, EngineError>(())
+        })
+    };
+    let mut is_over = false;
+    while !is_over {
+        is_over = staging.is_finished();
+        let listed = ids(&world, &id, outgoing(&one)).await?;
+        let mut expected = order[..listed.len()].to_vec();
+        expected.sort();
+        expect_eq!(listed, expected, "the first {} edges", listed.len());
+        tokio::task::yield_now().await;
+    }
+    staging
+        .await
+        .map_err(|error| Failure::new(error.to_string()))??;
+    let listed = ids(&world, &id, outgoing(&one)).await?;
+    expect_eq!(listed.len(), order.len(), "all in the end");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use ff_core::state::TerminalOutcome;
 use ff_core::types::ExecutionId;
 
 use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
 use crate::graph::Graph;
 use crate::world::World;
 
@@ -29,6 +30,13 @@ pub(super) const CASES: &[Case] = &[
         ["DEP-032"],
         "A member that can be claimed although its group is pending.",
         claimable
+    ),
+    case!(
+        "flows.eligibility.one-instant",
+        ["DEP-048"],
+        "A member is looked at while it is skipped.",
+        one_instant,
+        Concurrency
     ),
     case!(
         "flows.eligibility.other-blocks",
@@ -117,4 +125,37 @@ async fn other_blocks(world: World) -> Verdict {
     let builder = graph.execution().delay_until(world.in_ms(1_000));
     let member = graph.add(builder).await?;
     expect_status(&world, &member, "eligible").await
+}
+
+async fn one_instant(world: World) -> Verdict {
+    for _ in 0..10 {
+        let fan = Graph::fan_in(&world, 1, EdgeDependencyPolicy::AllOf).await?;
+        fan.graph
+            .end(fan.upstream(0), TerminalOutcome::Failed)
+            .await?;
+        let completion = fan.graph.completion(fan.upstream(0));
+        let cascading = {
+            let world = world.clone();
+            tokio::spawn(async move { world.cascade_completion(&completion).await })
+        };
+        let mut is_over = false;
+        while !is_over {
+            is_over = cascading.is_finished();
+            let args = EvaluateFlowEligibilityArgs {
+                execution_id: fan.downstream.clone(),
+            };
+            let EvaluateFlowEligibilityResult::Status { status } =
+                world.evaluate_flow_eligibility(args).await?;
+            let before_or_after = ["blocked_by_dependencies", "not_runnable"];
+            expect!(
+                before_or_after.contains(&&*status),
+                "before or after, not {status}"
+            );
+            tokio::task::yield_now().await;
+        }
+        cascading
+            .await
+            .map_err(|error| Failure::new(error.to_string()))??;
+    }
+    Ok(())
 }

@@ -54,7 +54,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.fates.data",
-        ["DEP-019"],
+        ["DEP-019", "DEP-046"],
         "A result becomes an input.",
         data
     ),
@@ -66,7 +66,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.fates.first-data",
-        ["DEP-019"],
+        ["DEP-046"],
         "Of an any-of group, the edge that decides passes its result on.",
         first_data
     ),

@@ -27,6 +27,12 @@ pub(super) const CASES: &[Case] = &[
         stale_revision
     ),
     case!(
+        "flows.stage.again",
+        ["GRA-004"],
+        "The same call again, and again at the present revision.",
+        again
+    ),
+    case!(
         "flows.stage.race",
         ["GRA-003"],
         "Many callers at one revision.",
@@ -139,6 +145,23 @@ async fn stale_revision(world: World) -> Verdict {
         );
     }
     world.staged(&flow, &members[0], &members[1], 2).await?;
+    Ok(())
+}
+
+async fn again(world: World) -> Verdict {
+    let id = world.flow().await?;
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    let mut args = world.edge_args(&id, &one, &two, 2);
+    world.stage_dependency_edge(args.clone()).await?;
+    let before = world.described_flow(&id).await?;
+    for (revision, code) in [
+        (2, "contention.stale_graph_revision"),
+        (3, "conflict.dependency_already_exists"),
+    ] {
+        args.expected_graph_revision = revision;
+        expect_refused!(world.stage_dependency_edge(args.clone()).await, code);
+    }
+    expect_eq!(world.described_flow(&id).await?, before, "nothing changes");
     Ok(())
 }
 

@@ -24,14 +24,14 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.headers.closes",
-        ["CAN-016", "CAN-015", "FLW-012"],
+        ["CAN-016", "CAN-004", "CAN-015", "FLW-012"],
         "The flow is closed, with its reason.",
         closes,
         Clock
     ),
     case!(
         "flows.headers.members",
-        ["CAN-016", "CAN-017"],
+        ["CAN-016", "CAN-017", "CAN-034"],
         "Which members a header ends, and how.",
         members,
         Clock
@@ -45,7 +45,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.headers.left",
-        ["CAN-019", "CAN-013"],
+        ["CAN-019", "CAN-013", "CAN-033"],
         "Members that a header left are waited for until they have ended.",
         left,
         Clock

@@ -6,6 +6,7 @@ use ff_core::contracts::{FlowStatus, FlowSummary};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 use ff_core::types::FlowId;
+use uuid::Uuid;
 
 use crate::case::{Case, Verdict, case};
 use crate::failure::Failure;
@@ -23,6 +24,18 @@ pub(super) const CASES: &[Case] = &[
         ["FLW-018"],
         "A cursor need not be a flow; a page that ends with the list has none.",
         cursor
+    ),
+    case!(
+        "flows.lists.growing",
+        ["FLW-034"],
+        "Flows are created before and behind the cursor, between any two pages.",
+        growing
+    ),
+    case!(
+        "flows.lists.partition",
+        ["FLW-006"],
+        "Flows whose partitions were worked out by hand.",
+        partition
     ),
     case!(
         "flows.lists.summaries",
@@ -105,6 +118,63 @@ async fn cursor(world: World) -> Verdict {
         (Vec::new(), None),
         "the end"
     );
+    Ok(())
+}
+
+async fn growing(world: World) -> Verdict {
+    let expected = created(&world, 9).await?;
+    let key = world.partition_key_of_flow(&expected[0]);
+    for size in [1, 2, 4] {
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        let mut new = (0..15).map(|_| world.flow_id_in(0));
+        loop {
+            let page = world.list_flows(key.clone(), cursor, size).await?;
+            seen.extend(ids(&page.flows));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+            // Of several new ones some come before the cursor and some after it.
+            for id in new.by_ref().take(3) {
+                world.create_flow(world.flow_args(id)).await?;
+            }
+            expect!(seen.len() < 100, "a list comes to an end");
+        }
+        let distinct: BTreeSet<&FlowId> = seen.iter().collect();
+        expect_eq!(distinct.len(), seen.len(), "pages of {size}: none twice");
+        for id in &expected {
+            expect!(distinct.contains(id), "pages of {size}: {id} is listed");
+        }
+    }
+    Ok(())
+}
+
+/// Ids of flows, and the CRC-16/XMODEM of their bytes.
+const CHECKSUMS: [(u128, u16); 5] = [
+    (0, 0),
+    (u128::MAX, 0x0041),
+    (0x1111_1111_1111_4111_8111_1111_1111_1111, 0x76bf),
+    (0x6ba7_b810_9dad_41d1_80b4_00c0_4fd4_30c8, 0x15c1),
+    (0x0011_2233_4455_4677_8899_aabb_ccdd_eeff, 0x2b45),
+];
+
+async fn partition(world: World) -> Verdict {
+    let count = world.partitions().num_flow_partitions;
+    for (id, checksum) in CHECKSUMS {
+        let id = FlowId::from_uuid(Uuid::from_u128(id));
+        world.create_flow(world.flow_args(id)).await?;
+        let own = checksum % count;
+        for index in [own, (own + 1) % count] {
+            let family = PartitionFamily::Flow;
+            let key = PartitionKey::from(&Partition { family, index });
+            let listed = ids(&world.list_flows(key, None, 10).await?.flows);
+            expect_eq!(listed.contains(&id), index == own, "{id} in {index}");
+            let execution = world.execution_id_in(index);
+            let execution = world.execution().id(&execution).create().await?;
+            let joined = world.join(&id, &execution).await;
+            expect_eq!(joined.is_ok(), index == own, "{execution} joins {id}");
+        }
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod apply;
 mod cancel;
 mod cascade;
+mod closing;
 mod describe;
 mod edges;
 mod eligibility;
@@ -18,6 +19,7 @@ mod repeated;
 mod replays;
 mod resolve;
 mod siblings;
+mod summaries;
 mod tags;
 mod written;
 
@@ -46,6 +48,8 @@ pub(super) fn cases() -> Vec<Case> {
         graphs::CASES,
         cancel::CASES,
         headers::CASES,
+        closing::CASES,
+        summaries::CASES,
         written::CASES,
     ]
     .concat()

@@ -150,6 +150,13 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         answers: &[(10, "ok, nothing")],
     },
     Repetition {
+        method: Method::ProjectFlowSummary,
+        clauses: &["FLW-031", "FLW-033"],
+        before: two_members,
+        call: |cast| cast.project(1),
+        answers: &[(10, "true")],
+    },
+    Repetition {
         method: Method::ReplayExecution,
         clauses: &["OPS-008", "DEP-037", "DEP-038"],
         before: |cast| {

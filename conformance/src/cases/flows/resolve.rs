@@ -60,7 +60,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.resolve.oversized-quorum",
-        ["DEP-045", "DEP-003"],
+        ["DEP-047", "DEP-003"],
         "A quorum that the edges cannot reach.",
         oversized_quorum
     ),
@@ -91,7 +91,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.resolve.decided",
-        ["GRA-016"],
+        ["GRA-022"],
         "An edge applied to a group that stays decided.",
         decided
     ),

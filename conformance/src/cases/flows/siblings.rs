@@ -84,7 +84,7 @@ impl Graph {
 }
 
 impl FanIn {
-    async fn reconcile(&self) -> Result<Action, Failure> {
+    pub(super) async fn reconcile(&self) -> Result<Action, Failure> {
         self.graph.reconcile(&self.downstream).await
     }
 }

@@ -8,8 +8,8 @@ use ff_core::contracts::{
     AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, CreateFlowArgs,
     EdgeDependencyPolicy, OnSatisfied, StageDependencyEdgeArgs,
 };
-use ff_core::partition::flow_partition;
-use ff_core::types::{EdgeId, ExecutionId, FlowId};
+use ff_core::partition::{Partition, PartitionFamily, flow_partition};
+use ff_core::types::{EdgeId, ExecutionId, FlowId, TimestampMs};
 use ff_mock::{Edge, EdgeState, Flow};
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -29,6 +29,7 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::CancelFlow, 2, cancel),
     offer(Method::CancelFlowHeader, 2, cancel_header),
     offer(Method::AckCancelMember, 2, acknowledge),
+    offer(Method::ProjectFlowSummary, 3, project),
 ];
 
 pub(super) fn any_flow(reference: &Reference) -> BoxedStrategy<FlowId> {
@@ -308,6 +309,24 @@ fn acknowledge(reference: &Reference) -> BoxedStrategy<Call> {
         .prop_map(|(flow_id, execution_id)| Call::AckCancelMember {
             flow_id,
             execution_id,
+        })
+        .boxed()
+}
+
+fn project(reference: &Reference) -> BoxedStrategy<Call> {
+    let partitions = reference.universe.partitions;
+    let good = flow_that(reference, |flow| flow.node_count > 0)
+        .prop_map(move |flow_id| (flow_partition(&flow_id, &partitions), flow_id, CALLERS_NOW));
+    let bad: Ways<(Partition, FlowId, TimestampMs)> = &[
+        |(partition, ..)| partition.family = PartitionFamily::Quota,
+        |(partition, ..)| partition.index += 1,
+        |(.., now)| *now = TOO_LATE,
+    ];
+    spoilt(good, 8, bad)
+        .prop_map(|(partition, flow_id, now_ms)| Call::ProjectFlowSummary {
+            partition,
+            flow_id,
+            now_ms,
         })
         .boxed()
 }

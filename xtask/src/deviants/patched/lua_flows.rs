@@ -250,7 +250,7 @@ pub(super) const PATCHES: &[Patched] = &[
     patched(
         Language::Lua,
         "every-edge-feeds",
-        "DEP-019",
+        "DEP-046",
         "An any-of group takes the data of every edge.",
         "flows/resolve.lua",
         "group.policy == 'all_of' or fired == 'satisfied'",
