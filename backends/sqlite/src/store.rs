@@ -1,5 +1,6 @@
 //! The store: transactions on one writer and several readers.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ff_core::backend::{Namespace, PrepareOutcome};
@@ -13,6 +14,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
 use crate::open::MIGRATIONS;
 use crate::{flow, row};
@@ -96,6 +98,14 @@ pub(crate) struct SqliteTx {
 }
 
 pub(crate) type Statement = Query<'static, Sqlite, SqliteArguments>;
+
+/// An execution's place in the index that claims walk: partitions are numbers there, while ids compare
+/// as text.
+fn place(execution: &Execution) -> (Reverse<i32>, TimestampMs, u16, Uuid) {
+    let id = &execution.id;
+    let age = execution.created_at;
+    (Reverse(execution.priority), age, id.partition(), id.uuid())
+}
 
 impl SqliteTx {
     /// The host's time, as the database tells it.
@@ -383,10 +393,7 @@ impl Tx for SqliteTx {
                 .bind(requirements::join(set));
             let found = self.one(lookup).await?;
             let found = found.as_ref().map(row::decode).transpose()?;
-            first = [first, found]
-                .into_iter()
-                .flatten()
-                .min_by_key(Execution::order_key);
+            first = [first, found].into_iter().flatten().min_by_key(place);
         }
         Ok(first)
     }

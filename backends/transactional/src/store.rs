@@ -181,8 +181,9 @@ pub trait Tx: Send {
         lane: &LaneId,
     ) -> impl Future<Output = Result<Vec<BTreeSet<String>>>> + Send;
 
-    /// The first execution of the lane, in the order of [`Execution::order_key`], that is claimable
-    /// and whose requirements are one of these sets; locked. Partitions need not be told apart.
+    /// An execution of the lane that is claimable and whose requirements are one of these sets: of its
+    /// partition the first in the order of [`Execution::order_key`]; locked. The partitions' order is the
+    /// store's, the same for every set.
     ///
     /// It may be `None` although [`Tx::claimable_requirements`] has named one of the sets, when
     /// another transaction took the last of it meanwhile.

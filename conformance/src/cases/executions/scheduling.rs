@@ -40,6 +40,13 @@ pub(super) const CASES: &[Case] = &[
         Clock
     ),
     case!(
+        "executions.claims.each-partition",
+        ["SCH-002"],
+        "The smaller id of each of several partitions, whatever it requires.",
+        each_partition,
+        Clock
+    ),
+    case!(
         "executions.claims.promoted-place",
         ["SCH-002", "SCH-015"],
         "Promoted work takes the place of its age.",
@@ -151,6 +158,27 @@ async fn by_id(world: World) -> Verdict {
         ids.into_iter().collect::<Vec<_>>(),
         "by id"
     );
+    Ok(())
+}
+
+async fn each_partition(world: World) -> Verdict {
+    let count = world.partitions().num_flow_partitions;
+    let partitions: BTreeSet<u16> = [2, 10, 20, 100, 135].map(|index| index % count).into();
+    for index in &partitions {
+        for tokens in [&[][..], &["gpu"], &[], &["cpu"]] {
+            let id = world.execution_id_in(*index);
+            world.execution().id(&id).requires(tokens).create().await?;
+        }
+    }
+    let order = drain(&world).await?;
+    expect_eq!(order.len(), 4 * partitions.len(), "all are claimed");
+    for index in partitions {
+        let claimed = order.iter().filter(|id| id.partition() == index);
+        let claimed: Vec<&ExecutionId> = claimed.collect();
+        let mut expected = claimed.clone();
+        expected.sort();
+        expect_eq!(claimed, expected, "partition {index}");
+    }
     Ok(())
 }
 
