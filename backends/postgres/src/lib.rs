@@ -8,8 +8,10 @@
 
 mod backend;
 mod open;
+mod row;
 mod statements;
 mod store;
+mod transaction;
 mod writes;
 
 pub use backend::PostgresBackend;

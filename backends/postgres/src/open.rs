@@ -13,7 +13,8 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use crate::backend::PostgresBackend;
 use crate::statements::Statements;
-use crate::store::{PostgresStore, begin, failed, turn_of};
+use crate::store::PostgresStore;
+use crate::transaction::{begin, failed, turn_of};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 

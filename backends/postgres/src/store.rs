@@ -1,4 +1,4 @@
-//! The store: transactions that begin with the first lock and write in one statement.
+//! The store: how each kind of record is read and written.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -10,19 +10,17 @@ use ff_transactional::{
     Access, Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord, Store,
     StoreError, Tx, requirements,
 };
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::postgres::{PgArguments, PgPool, PgRow};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Postgres, Row, SqlStr, Transaction};
+use sqlx::postgres::PgPool;
 
 use crate::open;
+use crate::row::{decode, get, records};
 use crate::statements::Statements;
+use crate::transaction::{PostgresTx, begin, lane_turn, of};
 use crate::writes::{Part, Writes};
 
 type Result<T> = std::result::Result<T, StoreError>;
-type Statement = Query<'static, Postgres, PgArguments>;
 
 /// Records in tables.
 pub(crate) struct PostgresStore {
@@ -70,179 +68,6 @@ impl Store for PostgresStore {
     async fn prepare(&self) -> Result<PrepareOutcome> {
         open::migrate(&self.pool, &self.schema).await
     }
-}
-
-/// A transaction. Reads that lock nothing run by themselves; each is one statement, and what a rule
-/// reads in several never changes between them.
-pub(crate) struct PostgresTx {
-    pool: PgPool,
-    schema: String,
-    sql: Arc<Statements>,
-    clock: Clock,
-    access: Access,
-    /// Begun by the first lock.
-    tx: Option<Transaction<'static, Postgres>>,
-    /// The server's clock, once something was read with it.
-    now: Option<TimestampMs>,
-    /// Executions that were claimable when they were last read.
-    queued: HashSet<ExecutionId>,
-    /// Tags that were read along with their execution.
-    tags: Option<(ExecutionId, BTreeMap<String, String>)>,
-    /// What was read along with a flow.
-    seen_flow: Option<SeenFlow>,
-    /// Flows that are known to exist.
-    flows: HashSet<FlowId>,
-    writes: Writes,
-}
-
-/// What is shown with a flow, as of the same instant.
-struct SeenFlow {
-    id: FlowId,
-    tags: BTreeMap<String, String>,
-    groups: Vec<EdgeGroup>,
-}
-
-impl PostgresTx {
-    async fn server_time(&mut self) -> Result<TimestampMs> {
-        let rows = self.read(sqlx::query(self.sql.clock.clone())).await?;
-        let row = rows.first();
-        let row = row.ok_or_else(|| StoreError::Failed("the server has no clock".into()))?;
-        Ok(TimestampMs(get(row, "now")?))
-    }
-
-    /// Rows of a statement that needs no lock.
-    async fn read(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
-        let rows = match &mut self.tx {
-            Some(tx) => statement.fetch_all(&mut **tx).await,
-            None => statement.fetch_all(&self.pool).await,
-        };
-        rows.map_err(failed)
-    }
-
-    /// Rows of a statement whose locks and changes last until the end of the transaction.
-    async fn locked(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
-        let tx = match &mut self.tx {
-            Some(tx) => tx,
-            none => none.insert(begin(&self.pool, None).await?),
-        };
-        statement.fetch_all(&mut **tx).await.map_err(failed)
-    }
-
-    /// Gives up all locks, keeping what was done under them.
-    async fn release(&mut self) -> Result<()> {
-        match self.tx.take() {
-            Some(tx) => tx.commit().await.map_err(failed),
-            None => Ok(()),
-        }
-    }
-
-    /// Sends what was written, for a read that would miss it or because the end has come.
-    async fn flush(&mut self) -> Result<()> {
-        if self.writes.is_empty() {
-            return Ok(());
-        }
-        let (sql, argument) = std::mem::take(&mut self.writes).statement(&self.sql);
-        self.locked(sqlx::query(sql).bind(argument)).await?;
-        Ok(())
-    }
-
-    /// Sends what was written, if that is one of the rows that a key stands for.
-    async fn flush_row(&mut self, part: Part, key: &str) -> Result<()> {
-        if self.writes.has(part, key) {
-            self.flush().await?;
-        }
-        Ok(())
-    }
-
-    async fn flush_if(&mut self, parts: &[Part]) -> Result<()> {
-        if self.writes.touches(parts) {
-            self.flush().await?;
-        }
-        Ok(())
-    }
-
-    /// The execution in a row of `record` and `now`, and the clock for later.
-    fn execution_of(&mut self, rows: &[PgRow]) -> Result<Option<Execution>> {
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        self.now = Some(TimestampMs(get(row, "now")?));
-        let Some(mut record) = get::<Option<Value>>(row, "record")? else {
-            return Ok(None);
-        };
-        let tags = decode("tags", record["tags"].take())?;
-        let execution: Execution = decode("execution", record)?;
-        self.tags = Some((execution.id.clone(), tags));
-        self.note_queued(&execution);
-        Ok(Some(execution))
-    }
-
-    fn note_queued(&mut self, execution: &Execution) {
-        if execution.is_claimable() {
-            self.queued.insert(execution.id.clone());
-        } else {
-            self.queued.remove(&execution.id);
-        }
-    }
-
-    /// The flow; its tags and groups are kept for later.
-    async fn flow_and_groups(&mut self, id: &FlowId) -> Result<Option<Flow>> {
-        let statement = sqlx::query(self.sql.flow.clone()).bind(id.0);
-        let rows = self.read(statement).await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let mut record: Value = get(row, "record")?;
-        self.seen_flow = Some(SeenFlow {
-            id: *id,
-            tags: decode("tags", record["tags"].take())?,
-            groups: decode("edge group", get(row, "groups")?)?,
-        });
-        decode("flow", record).map(Some)
-    }
-
-    async fn ids<T: From<String>>(&mut self, statement: Statement) -> Result<Vec<T>> {
-        let rows = self.read(statement).await?;
-        rows.iter()
-            .map(|row| get::<String>(row, "id").map(T::from))
-            .collect()
-    }
-
-    async fn execution_ids(&mut self, statement: Statement) -> Result<Vec<ExecutionId>> {
-        let ids: Vec<String> = self.ids(statement).await?;
-        ids.into_iter()
-            .map(|id| decode("execution id", id.into()))
-            .collect()
-    }
-
-    async fn bytes(&mut self, sql: &SqlStr, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
-        let rows = self.read(of(sql, id)).await?;
-        rows.first().map(|row| get(row, "bytes")).transpose()
-    }
-
-    /// Edges by their own id, or by the end that a statement looks for.
-    async fn edges(&mut self, statement: Statement, named: &str) -> Result<Vec<Edge>> {
-        self.flush_row(Part::Edges, named).await?;
-        records("edge", &self.read(statement).await?)
-    }
-}
-
-/// Begins a transaction in a task that nobody can give up half-way: the client library would take
-/// the connection for free while the server has it in a transaction. With a `turn` it begins when
-/// no other transaction has that turn; the turn goes with the transaction.
-pub(crate) async fn begin(
-    pool: &PgPool,
-    turn: Option<i64>,
-) -> Result<Transaction<'static, Postgres>> {
-    let begin = match turn {
-        Some(turn) => format!("BEGIN; SELECT pg_advisory_xact_lock({turn})"),
-        None => "BEGIN".to_owned(),
-    };
-    let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
-    begun
-        .map_err(|stopped| StoreError::Failed(stopped.into()))?
-        .map_err(failed)
 }
 
 impl Tx for PostgresTx {
@@ -609,11 +434,6 @@ impl Tx for PostgresTx {
     }
 }
 
-/// `sql` of one execution.
-fn of(sql: &SqlStr, id: &ExecutionId) -> Statement {
-    sqlx::query(sql.clone()).bind(id.to_string())
-}
-
 fn page(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
@@ -623,56 +443,4 @@ fn idempotency_digest(partition: u16, namespace: &Namespace, key: &str) -> Strin
     let namespace = namespace.as_str();
     let text = format!("{partition}:{}:{namespace}:{key}", namespace.len());
     format!("{:x}", Sha256::digest(text))
-}
-
-/// The turn that claims of a lane take, so that none passes over what another is about to take and
-/// then leaves. Whoever adds to the lane takes it with others of its kind, so that nothing comes before
-/// what a claim has found (SYS-035).
-fn lane_turn(schema: &str, lane: &LaneId) -> i64 {
-    turn_of(schema, &format!("lane {lane}"))
-}
-
-/// The key of an advisory lock of this schema.
-pub(crate) fn turn_of(schema: &str, what: &str) -> i64 {
-    let digest = Sha256::digest(format!("{}:{schema}:{what}", schema.len()));
-    let (first, _) = digest.split_at(8);
-    i64::from_be_bytes(first.try_into().expect("eight bytes"))
-}
-
-fn get<'r, T>(row: &'r PgRow, name: &str) -> Result<T>
-where
-    T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
-{
-    row.try_get(name).map_err(|error| StoreError::Corrupt {
-        record: "row",
-        detail: format!("{name}: {error}"),
-    })
-}
-
-/// The records in rows of `record`.
-fn records<T: DeserializeOwned>(record: &'static str, rows: &[PgRow]) -> Result<Vec<T>> {
-    rows.iter()
-        .map(|row| decode(record, get(row, "record")?))
-        .collect()
-}
-
-/// Whatever does not decode is corruption, never a default.
-fn decode<T: DeserializeOwned>(record: &'static str, value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| StoreError::Corrupt {
-        record,
-        detail: error.to_string(),
-    })
-}
-
-/// Transactions that met, by SQLSTATE: a serialization failure, a deadlock, a lock that could not
-/// be had, and two that inserted the same key.
-pub(crate) fn failed(error: sqlx::Error) -> StoreError {
-    const CONFLICTS: [&str; 4] = ["40001", "40P01", "55P03", "23505"];
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    match code {
-        Some(code) if CONFLICTS.contains(&&*code) => StoreError::Conflict,
-        _ => StoreError::Failed(error.into()),
-    }
 }

@@ -9,7 +9,8 @@ use sqlx::SqlitePool;
 use tokio::sync::broadcast;
 
 use crate::open::{OpenError, SqliteOptions};
-use crate::store::{OutboxEvent, SqliteStore};
+use crate::store::SqliteStore;
+use crate::transaction::OutboxEvent;
 
 /// A durable-execution engine in one SQLite database.
 pub struct SqliteBackend {

@@ -6,7 +6,7 @@ use ff_transactional::{Edge, EdgeGroup, Flow, StoreError};
 use sqlx::sqlite::SqliteRow;
 
 use crate::row::{get, json, literal, optional, optional_json, text_of};
-use crate::store::{SqliteTx, Statement};
+use crate::transaction::{SqliteTx, Statement};
 
 type Result<T> = std::result::Result<T, StoreError>;
 

@@ -2,11 +2,13 @@
 //! where `FF_DEV_MODE=1` says that this is meant.
 
 mod backend;
+mod claims;
 mod flow;
 mod open;
 mod row;
 mod store;
+mod transaction;
 
 pub use backend::SqliteBackend;
 pub use open::{OpenError, SqliteOptions};
-pub use store::OutboxEvent;
+pub use transaction::OutboxEvent;

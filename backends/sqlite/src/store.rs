@@ -1,6 +1,5 @@
-//! The store: transactions on one writer and several readers.
+//! The store: one writer and several readers, and how each kind of record is read and written.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ff_core::backend::{Namespace, PrepareOutcome};
@@ -8,29 +7,19 @@ use ff_core::clock::Clock;
 use ff_core::types::{AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use ff_transactional::{
     Access, Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord, Store,
-    StoreError, Tx, requirements,
+    StoreError, Tx,
 };
-use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::SqlitePool;
 use tokio::sync::broadcast;
-use uuid::Uuid;
 
 use crate::open::MIGRATIONS;
+use crate::transaction::{OutboxEvent, SqliteTx, failed, of};
 use crate::{flow, row};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// How many completions a slow subscriber may fall behind.
 const WAKE_UPS: usize = 1_024;
-
-/// A completion that has committed; the outbox has the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutboxEvent {
-    /// The row in `ff_completion_event`.
-    pub event_id: i64,
-    pub partition_key: i64,
-}
 
 /// Records in tables.
 pub(crate) struct SqliteStore {
@@ -86,56 +75,6 @@ impl Store for SqliteStore {
         // Opening has brought the schema up to date already.
         Ok(PrepareOutcome::NoOp)
     }
-}
-
-/// A transaction.
-pub(crate) struct SqliteTx {
-    tx: Transaction<'static, Sqlite>,
-    clock: Clock,
-    completions: broadcast::Sender<OutboxEvent>,
-    /// Completions to tell of once they have committed.
-    appended: Vec<OutboxEvent>,
-}
-
-pub(crate) type Statement = Query<'static, Sqlite, SqliteArguments>;
-
-/// An execution's place in the index that claims walk: partitions are numbers there, while ids compare
-/// as text.
-fn place(execution: &Execution) -> (Reverse<i32>, TimestampMs, u16, Uuid) {
-    let id = &execution.id;
-    let age = execution.created_at;
-    (Reverse(execution.priority), age, id.partition(), id.uuid())
-}
-
-impl SqliteTx {
-    /// The host's time, as the database tells it.
-    async fn database_time(&mut self) -> Result<TimestampMs> {
-        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now";
-        let row = self.one(sqlx::query(sql)).await?;
-        let row = row.ok_or_else(|| StoreError::Failed("the database has no clock".into()))?;
-        Ok(TimestampMs(row::get(&row, "now")?))
-    }
-
-    pub(crate) async fn run(&mut self, statement: Statement) -> Result<i64> {
-        let done = statement.execute(&mut *self.tx).await.map_err(failed)?;
-        Ok(done.last_insert_rowid())
-    }
-
-    pub(crate) async fn one(&mut self, statement: Statement) -> Result<Option<SqliteRow>> {
-        statement
-            .fetch_optional(&mut *self.tx)
-            .await
-            .map_err(failed)
-    }
-
-    pub(crate) async fn all(&mut self, statement: Statement) -> Result<Vec<SqliteRow>> {
-        statement.fetch_all(&mut *self.tx).await.map_err(failed)
-    }
-}
-
-/// `sql` with the two columns of an execution's id.
-pub(crate) fn of(sql: &'static str, id: &ExecutionId) -> Statement {
-    sqlx::query(sql).bind(id.partition()).bind(id.uuid())
 }
 
 impl Tx for SqliteTx {
@@ -350,30 +289,7 @@ impl Tx for SqliteTx {
     }
 
     async fn claimable_requirements(&mut self, lane: &LaneId) -> Result<Vec<BTreeSet<String>>> {
-        // Jumps from one set to the next in the index, so that the backlog's length costs nothing.
-        let sql = "WITH RECURSIVE sets (requirements) AS ( \
-                     SELECT min(requirements) FROM ff_exec_core \
-                     WHERE lane_id = ?1 AND lifecycle_phase = 'runnable' \
-                       AND ownership_state = 'unowned' AND eligibility_state = 'eligible_now' \
-                       AND attempt_state <> 'attempt_interrupted' \
-                     UNION ALL \
-                     SELECT (SELECT min(e.requirements) FROM ff_exec_core e \
-                       WHERE e.lane_id = ?1 AND e.lifecycle_phase = 'runnable' \
-                         AND e.ownership_state = 'unowned' \
-                         AND e.eligibility_state = 'eligible_now' \
-                         AND e.attempt_state <> 'attempt_interrupted' \
-                         AND e.requirements > sets.requirements) \
-                     FROM sets WHERE sets.requirements IS NOT NULL) \
-                   SELECT requirements FROM sets WHERE requirements IS NOT NULL";
-        let rows = self.all(sqlx::query(sql).bind(lane.0.clone())).await?;
-        rows.iter()
-            .map(|found| {
-                Ok(requirements::split(&row::get::<String>(
-                    found,
-                    "requirements",
-                )?))
-            })
-            .collect()
+        self.read_requirements(lane).await
     }
 
     async fn first_claimable(
@@ -381,21 +297,7 @@ impl Tx for SqliteTx {
         lane: &LaneId,
         sets: &[BTreeSet<String>],
     ) -> Result<Option<Execution>> {
-        let sql = "SELECT * FROM ff_exec_core \
-                   WHERE lane_id = ? AND requirements = ? AND lifecycle_phase = 'runnable' \
-                     AND ownership_state = 'unowned' AND eligibility_state = 'eligible_now' \
-                     AND attempt_state <> 'attempt_interrupted' \
-                   ORDER BY priority DESC, created_at, partition_key, execution_id LIMIT 1";
-        let mut first: Option<Execution> = None;
-        for set in sets {
-            let lookup = sqlx::query(sql)
-                .bind(lane.0.clone())
-                .bind(requirements::join(set));
-            let found = self.one(lookup).await?;
-            let found = found.as_ref().map(row::decode).transpose()?;
-            first = [first, found].into_iter().flatten().min_by_key(place);
-        }
-        Ok(first)
+        self.read_first_claimable(lane, sets).await
     }
 
     async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
@@ -558,19 +460,5 @@ impl Tx for SqliteTx {
             .bind(event.at.0);
         self.run(insert).await?;
         Ok(())
-    }
-}
-
-/// SQLite reports a lock that it could not get as busy or locked.
-pub(crate) fn failed(error: sqlx::Error) -> StoreError {
-    const BUSY: i32 = 5;
-    const LOCKED: i32 = 6;
-    let code = error
-        .as_database_error()
-        .and_then(|error| error.code()?.parse::<i32>().ok());
-    match code {
-        // The upper bytes refine the code.
-        Some(code) if [BUSY, LOCKED].contains(&(code & 0xff)) => StoreError::Conflict,
-        _ => StoreError::Failed(error.into()),
     }
 }

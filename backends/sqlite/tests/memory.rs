@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use ff_backend_sqlite::SqliteOptions;
-use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError};
+use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, Unreliable};
 use ff_core::clock::ManualClock;
 use ff_core::partition::PartitionConfig;
 
@@ -17,8 +17,9 @@ impl Harness for InMemory {
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
         let options = SqliteOptions::new(":memory:").clock(clock.clone());
-        let backend = options.dev_mode().open().await?;
-        Ok(Deployment::new(backend)
+        let backend = Unreliable::new(options.dev_mode().open().await?);
+        Ok(Deployment::new(backend.clone())
+            .with_nemesis(backend)
             .with_clock(clock)
             .with_partitions(PartitionConfig::single()))
     }

@@ -10,6 +10,7 @@ mod image;
 mod keep;
 mod probe;
 mod proxy;
+mod scratch;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,7 @@ use tokio::sync::Mutex;
 
 pub use keep::{Keeper, Kept};
 pub use proxy::Proxy;
+pub use scratch::{Scratch, keys, remove_keys};
 
 /// What kind of server.
 #[derive(

@@ -44,14 +44,19 @@ pub(crate) async fn version(kind: Kind, url: &str) -> Result<String, String> {
     }
 }
 
-async fn valkey(url: &str) -> Result<String, String> {
-    let text = |error: ferriskey::Error| error.to_string();
+/// A connection to a Valkey.
+pub(crate) async fn connect(url: &str) -> Result<ferriskey::Client, ferriskey::Error> {
     // The client reads a URL by its older names only.
     let url = match url.strip_prefix("valkey") {
         Some(rest) => format!("redis{rest}"),
         None => url.to_owned(),
     };
-    let client = ferriskey::connect(&url).await.map_err(text)?;
+    ferriskey::connect(&url).await
+}
+
+async fn valkey(url: &str) -> Result<String, String> {
+    let text = |error: ferriskey::Error| error.to_string();
+    let client = connect(url).await.map_err(text)?;
     let info = client.cmd("INFO").arg("server");
     let info: String = info.execute().await.map_err(text)?;
     let field = |name: &str| {

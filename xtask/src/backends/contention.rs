@@ -16,9 +16,8 @@ use ff_core::partition::PartitionConfig;
 use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_mock::{MemoryStore, Settings};
-use ff_provision::{Kind, Servers};
+use ff_provision::{Kind, Scratch};
 use ff_transactional::Transactional;
-use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 const WORKERS: usize = 16;
@@ -146,12 +145,10 @@ async fn on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn needs_postgres() {
-    let servers = Servers::default();
-    let server = servers.get(Kind::Postgres).await.unwrap();
-    let schema = format!("ff_test_{}", Uuid::new_v4().simple());
+    let scratch = Scratch::on(Kind::Postgres).await.unwrap();
     let mut backends = Vec::new();
     for _ in 0..4 {
-        let options = PostgresOptions::new(&server.url).schema(&schema);
+        let options = PostgresOptions::new(&scratch.server.url).schema(&scratch.name);
         backends.push(options.connections(4).open().await.unwrap());
     }
     backends[0].prepare().await.unwrap();
@@ -163,19 +160,16 @@ async fn needs_postgres() {
         .await
         .unwrap();
     expect_once(told, ids);
-    let drop = AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"));
-    pool.execute(drop).await.unwrap();
-    servers.down().await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn needs_valkey() {
-    let servers = Servers::default();
-    let server = servers.get(Kind::Valkey).await.unwrap();
-    let prefix = format!("ff-test:{}:", Uuid::new_v4().simple());
+    let scratch = Scratch::on(Kind::Valkey).await.unwrap();
+    let prefix = &scratch.name;
     let mut backends = Vec::new();
     for _ in 0..4 {
-        let options = ValkeyOptions::new(&server.url).prefix(&prefix);
+        let options = ValkeyOptions::new(&scratch.server.url).prefix(prefix);
         backends.push(options.open().await.unwrap());
     }
     let instances: Instances = backends.iter().map(|b| b.clone() as _).collect();
@@ -191,10 +185,7 @@ async fn needs_valkey() {
         told.extend(pairs.map(|pair| pair[1].clone()));
     }
     expect_once(told, ids);
-    super::valkey::remove(client, &format!("{prefix}*"))
-        .await
-        .unwrap();
-    servers.down().await;
+    scratch.leave().await.unwrap();
 }
 
 /// The texts in a reply, in order, however they are nested.

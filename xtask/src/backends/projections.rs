@@ -15,10 +15,9 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::{PartitionConfig, flow_partition};
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use ff_mock::{MemoryStore, Settings};
-use ff_provision::{Kind, Servers};
+use ff_provision::{Kind, Scratch};
 use ff_transactional::{Access, Store, Transactional, Tx};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 /// A time that has more digits than Lua writes by itself.
@@ -128,10 +127,8 @@ async fn on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn needs_postgres() {
-    let servers = Servers::default();
-    let server = servers.get(Kind::Postgres).await.unwrap();
-    let schema = format!("ff_test_{}", Uuid::new_v4().simple());
-    let options = PostgresOptions::new(&server.url).schema(&schema);
+    let scratch = Scratch::on(Kind::Postgres).await.unwrap();
+    let options = PostgresOptions::new(&scratch.server.url).schema(&scratch.name);
     let clock = ManualClock::starting_at(NOW);
     let backend = options.clock(clock).open().await.unwrap();
     backend.prepare().await.unwrap();
@@ -143,17 +140,14 @@ async fn needs_postgres() {
         serde_json::from_str(&text).unwrap()
     };
     expect_stages(backend.clone(), read).await;
-    let drop = AssertSqlSafe(format!("DROP SCHEMA {schema} CASCADE"));
-    pool.execute(drop).await.unwrap();
-    servers.down().await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn needs_valkey() {
-    let servers = Servers::default();
-    let server = servers.get(Kind::Valkey).await.unwrap();
-    let prefix = format!("ff-test:{}:", Uuid::new_v4().simple());
-    let options = ValkeyOptions::new(&server.url).prefix(&prefix);
+    let scratch = Scratch::on(Kind::Valkey).await.unwrap();
+    let prefix = &scratch.name;
+    let options = ValkeyOptions::new(&scratch.server.url).prefix(prefix);
     let clock = ManualClock::starting_at(NOW);
     let backend = options.clock(clock).open().await.unwrap();
     let client = backend.client_for_test();
@@ -165,8 +159,5 @@ async fn needs_valkey() {
         serde_json::from_str(&text).unwrap()
     };
     expect_stages(backend.clone(), read).await;
-    super::valkey::remove(client, &format!("{prefix}*"))
-        .await
-        .unwrap();
-    servers.down().await;
+    scratch.leave().await.unwrap();
 }

@@ -13,7 +13,7 @@ use ff_conformance::{
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
-use ff_provision::Server;
+use ff_provision::{Server, keys, remove_keys};
 use ff_transactional::Patch;
 use uuid::Uuid;
 
@@ -117,7 +117,7 @@ impl Harness for ValkeyHarness {
 
     async fn finish(&self) -> Result<(), HarnessError> {
         let client = self.first.client_for_test();
-        remove(client, &format!("{FAMILY}{}:*", self.run)).await?;
+        remove_keys(client, &format!("{FAMILY}{}:*", self.run)).await?;
         client.del(&[alive(&self.run)]).await?;
         let last = keys(client, &alive("*")).await?.is_empty();
         if last && client.exists(LIBRARY).await? {
@@ -163,28 +163,6 @@ async fn remove_abandoned(client: &Client) -> Result<(), HarnessError> {
         }
     }
     Ok(())
-}
-
-pub(super) async fn remove(client: &Client, pattern: &str) -> Result<(), HarnessError> {
-    for some in keys(client, pattern).await?.chunks(1_000) {
-        client.del(some).await?;
-    }
-    Ok(())
-}
-
-async fn keys(client: &Client, pattern: &str) -> Result<Vec<String>, HarnessError> {
-    let mut found = Vec::new();
-    let mut cursor = "0".to_owned();
-    loop {
-        let scan = client.cmd("SCAN").arg(&cursor);
-        let scan = scan.arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
-        let (next, some): (String, Vec<String>) = scan.execute().await?;
-        found.extend(some);
-        if next == "0" {
-            return Ok(found);
-        }
-        cursor = next;
-    }
 }
 
 #[cfg(test)]

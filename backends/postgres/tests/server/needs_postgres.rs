@@ -10,40 +10,21 @@ use ff_core::contracts::CreateExecutionArgs;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
-use ff_provision::{Kind, Server, Servers};
-use sqlx::{AssertSqlSafe, Executor};
+use ff_provision::{Kind, Scratch};
+use sqlx::Executor;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// A server, and the name of a schema that nobody else uses; it goes at the end.
-struct Ground {
-    servers: Servers,
-    server: Arc<Server>,
-    schema: String,
+async fn scratch() -> Scratch {
+    Scratch::on(Kind::Postgres).await.unwrap()
 }
 
-impl Ground {
-    async fn new() -> Self {
-        let servers = Servers::default();
-        let server = servers.get(Kind::Postgres).await.unwrap();
-        let schema = format!("ff_test_{}", Uuid::new_v4().simple());
-        Self {
-            servers,
-            server,
-            schema,
-        }
-    }
+fn options(scratch: &Scratch) -> PostgresOptions {
+    PostgresOptions::new(&scratch.server.url).schema(&scratch.name)
+}
 
-    async fn open(&self) -> Arc<PostgresBackend> {
-        let options = PostgresOptions::new(&self.server.url).schema(&self.schema);
-        options.open().await.unwrap()
-    }
-
-    async fn leave(self, backend: &PostgresBackend) {
-        let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.schema));
-        backend.pool_for_test().execute(drop).await.unwrap();
-        self.servers.down().await;
-    }
+async fn open(scratch: &Scratch) -> Arc<PostgresBackend> {
+    options(scratch).open().await.unwrap()
 }
 
 fn execution() -> CreateExecutionArgs {
@@ -62,8 +43,8 @@ async fn claim(backend: &PostgresBackend) -> Option<Handle> {
 
 #[tokio::test]
 async fn preparing_an_empty_database_takes_less_than_a_second() {
-    let ground = Ground::new().await;
-    let backend = ground.open().await;
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
     let begun = Instant::now();
     let outcome = backend.prepare().await.unwrap();
     let took = begun.elapsed();
@@ -77,15 +58,15 @@ async fn preparing_an_empty_database_takes_less_than_a_second() {
             .unwrap();
     println!("{tables} tables, prepared in {took:?}");
     assert!(tables < 20, "{tables} tables");
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn of_several_instances_that_prepare_at_once_one_applies() {
-    let ground = Ground::new().await;
+    let scratch = scratch().await;
     let mut instances = Vec::new();
     for _ in 0..8 {
-        instances.push(ground.open().await);
+        instances.push(open(&scratch).await);
     }
     let preparing: Vec<_> = instances
         .iter()
@@ -98,12 +79,12 @@ async fn of_several_instances_that_prepare_at_once_one_applies() {
         applied += usize::from(matches!(outcome, PrepareOutcome::Applied { .. }));
     }
     assert_eq!(applied, 1);
-    ground.leave(&instances[0]).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_name_that_is_no_schema_is_refused() {
-    let ground = Ground::new().await;
+    let scratch = scratch().await;
     for name in [
         "",
         "1st",
@@ -112,19 +93,19 @@ async fn a_name_that_is_no_schema_is_refused() {
         "a\"; DROP SCHEMA public",
         &"x".repeat(64),
     ] {
-        let opened = PostgresOptions::new(&ground.server.url)
+        let opened = PostgresOptions::new(&scratch.server.url)
             .schema(name)
             .open()
             .await;
         assert!(matches!(opened, Err(OpenError::Schema(_))), "{name:?}");
     }
-    ground.servers.down().await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_record_that_does_not_decode_is_corruption() {
-    let ground = Ground::new().await;
-    let backend = ground.open().await;
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
     backend.prepare().await.unwrap();
     let args = execution();
     let id = args.execution_id.clone();
@@ -142,13 +123,13 @@ async fn a_record_that_does_not_decode_is_corruption() {
             .unwrap_err();
         assert_eq!(error.code(), "validation.corruption", "{error}");
     }
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_claim_waits_for_a_change_of_what_it_takes() {
-    let ground = Ground::new().await;
-    let backend = ground.open().await;
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
     backend.prepare().await.unwrap();
     backend.create_execution(execution()).await.unwrap();
     // As a tag does while it is being set.
@@ -160,13 +141,13 @@ async fn a_claim_waits_for_a_change_of_what_it_takes() {
     let claiming = waiting_claim(&backend).await;
     change.commit().await.unwrap();
     assert!(claiming.await.unwrap().is_some(), "the change hid nothing");
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_claim_waits_for_the_claim_of_the_last() {
-    let ground = Ground::new().await;
-    let backend = ground.open().await;
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
     backend.prepare().await.unwrap();
     backend.create_execution(execution()).await.unwrap();
     for taken in [true, false] {
@@ -185,13 +166,13 @@ async fn a_claim_waits_for_the_claim_of_the_last() {
             assert!(claiming.await.unwrap().is_some(), "it was left");
         }
     }
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_claim_that_is_given_up_hides_nothing() {
-    let ground = Ground::new().await;
-    let backend = ground.open().await;
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
     backend.prepare().await.unwrap();
     let (mut first, second) = (execution(), execution());
     first.priority = 5;
@@ -216,13 +197,13 @@ async fn a_claim_that_is_given_up_hides_nothing() {
         Some(PublicState::Active),
         "the first goes first"
     );
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn nothing_comes_before_what_a_claim_has_found() {
-    let ground = Ground::new().await;
-    let backend = ground.open().await;
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
     backend.prepare().await.unwrap();
     let (found, mut later) = (execution(), execution());
     later.priority = 5;
@@ -243,7 +224,7 @@ async fn nothing_comes_before_what_a_claim_has_found() {
     creating.await.unwrap().unwrap();
     let state = backend.read_execution_state(&found.execution_id).await;
     assert_eq!(state.unwrap(), Some(PublicState::Active), "what it found");
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
 
 /// A claim that has come to where it waits.
@@ -278,9 +259,8 @@ async fn until_someone_waits(backend: &PostgresBackend, lock: &str, query: &str)
 /// Wherever a call is given up, its connection serves the next as if nothing had happened.
 #[tokio::test]
 async fn a_call_that_is_given_up_leaves_no_transaction_open() {
-    let ground = Ground::new().await;
-    let options = PostgresOptions::new(&ground.server.url).schema(&ground.schema);
-    let backend = options.connections(1).open().await.unwrap();
+    let scratch = scratch().await;
+    let backend = options(&scratch).connections(1).open().await.unwrap();
     backend.prepare().await.unwrap();
     let args = execution();
     backend.create_execution(args.clone()).await.unwrap();
@@ -301,5 +281,5 @@ async fn a_call_that_is_given_up_leaves_no_transaction_open() {
         let (first, second) = (now().await.unwrap(), now().await.unwrap());
         assert!(first < second, "a transaction is open after {polls} polls");
     }
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }

@@ -9,46 +9,16 @@ use ff_core::contracts::CreateExecutionArgs;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::PartitionConfig;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
-use ff_provision::{Kind, Proxy, Server, Servers};
+use ff_provision::{Kind, Proxy, Scratch, keys};
 use ff_transactional::Patch;
 use uuid::Uuid;
 
-/// A server, and a prefix that nobody else uses; its keys go at the end.
-struct Ground {
-    servers: Servers,
-    server: Arc<Server>,
-    prefix: String,
+async fn scratch() -> Scratch {
+    Scratch::on(Kind::Valkey).await.unwrap()
 }
 
-impl Ground {
-    async fn new() -> Self {
-        let servers = Servers::default();
-        let server = servers.get(Kind::Valkey).await.unwrap();
-        let prefix = format!("ff-test:{}:", Uuid::new_v4().simple());
-        Self {
-            servers,
-            server,
-            prefix,
-        }
-    }
-
-    fn options(&self) -> ValkeyOptions {
-        ValkeyOptions::new(&self.server.url).prefix(&self.prefix)
-    }
-
-    async fn keys(&self, backend: &ValkeyBackend) -> Vec<String> {
-        let client = backend.client_for_test();
-        let keys = client.cmd("KEYS").arg(format!("{}*", self.prefix));
-        keys.execute().await.unwrap()
-    }
-
-    async fn leave(self, backend: &ValkeyBackend) {
-        let keys = self.keys(backend).await;
-        if !keys.is_empty() {
-            backend.client_for_test().del(&keys).await.unwrap();
-        }
-        self.servers.down().await;
-    }
+fn options(scratch: &Scratch) -> ValkeyOptions {
+    ValkeyOptions::new(&scratch.server.url).prefix(&scratch.name)
 }
 
 fn execution(partition: u16) -> CreateExecutionArgs {
@@ -68,8 +38,8 @@ async fn claim(backend: &ValkeyBackend) -> Option<ff_core::backend::Handle> {
 
 #[tokio::test]
 async fn a_claim_costs_few_round_trips_with_256_partitions() {
-    let ground = Ground::new().await;
-    let proxy = Proxy::before(&ground.server).await.unwrap();
+    let scratch = scratch().await;
+    let proxy = Proxy::before(&scratch.server).await.unwrap();
     // A library of its own, so that no other test unloads it in between.
     let patch = Patch {
         file: "executions/tags.lua",
@@ -77,7 +47,7 @@ async fn a_claim_costs_few_round_trips_with_256_partitions() {
         instead: "-- Executions' tags.",
     };
     let backend = ValkeyOptions::new(proxy.url())
-        .prefix(&ground.prefix)
+        .prefix(&scratch.name)
         .patch(patch)
         .open()
         .await
@@ -106,19 +76,19 @@ async fn a_claim_costs_few_round_trips_with_256_partitions() {
         );
     }
     backend.unload().await.unwrap();
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_library_is_healed_by_whoever_calls_next() {
-    let ground = Ground::new().await;
+    let scratch = scratch().await;
     // A library of its own, so that no other test loses it.
     let patch = Patch {
         file: "executions/list.lua",
         what: "-- Listing executions and lanes",
         instead: "-- Listing lanes and executions",
     };
-    let backend = ground.options().patch(patch).open().await.unwrap();
+    let backend = options(&scratch).patch(patch).open().await.unwrap();
     assert!(matches!(
         backend.prepare().await.unwrap(),
         PrepareOutcome::Applied { .. }
@@ -149,19 +119,19 @@ async fn a_lost_library_is_healed_by_whoever_calls_next() {
         }
     }
     backend.unload().await.unwrap();
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn two_versions_of_the_library_stand_side_by_side() {
-    let ground = Ground::new().await;
+    let scratch = scratch().await;
     let patch = Patch {
         file: "executions/create.lua",
         what: "math.min(math.max(args.priority, 0), 9000)",
         instead: "5",
     };
-    let one = ground.options().open().await.unwrap();
-    let other = ground.options().patch(patch).open().await.unwrap();
+    let one = options(&scratch).open().await.unwrap();
+    let other = options(&scratch).patch(patch).open().await.unwrap();
     one.prepare().await.unwrap();
     other.prepare().await.unwrap();
     for (backend, expected) in [(&one, 0), (&other, 5), (&one, 0)] {
@@ -174,13 +144,13 @@ async fn two_versions_of_the_library_stand_side_by_side() {
     other.unload().await.unwrap();
     let id = execution(2);
     one.create_execution(id).await.unwrap();
-    ground.leave(&one).await;
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
 async fn every_key_of_a_call_is_in_the_partition_s_slot() {
-    let ground = Ground::new().await;
-    let backend = ground.options().open().await.unwrap();
+    let scratch = scratch().await;
+    let backend = options(&scratch).open().await.unwrap();
     let mut args = execution(200);
     args.idempotency_key = Some("a {key} of braces".to_owned());
     args.tags.insert("app.tag".to_owned(), "value".to_owned());
@@ -190,9 +160,10 @@ async fn every_key_of_a_call_is_in_the_partition_s_slot() {
         .complete(&handle, Some(b"result".to_vec()))
         .await
         .unwrap();
-    let keys = ground.keys(&backend).await;
-    let begins = format!("{}{{fp:200}}:", ground.prefix);
+    let all = format!("{}*", scratch.name);
+    let keys = keys(backend.client_for_test(), &all).await.unwrap();
+    let begins = format!("{}{{fp:200}}:", scratch.name);
     assert!(keys.len() >= 8, "{keys:?}");
     assert!(keys.iter().all(|key| key.starts_with(&begins)), "{keys:?}");
-    ground.leave(&backend).await;
+    scratch.leave().await.unwrap();
 }
