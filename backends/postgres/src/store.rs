@@ -60,6 +60,7 @@ impl Store for PostgresStore {
             queued: HashSet::new(),
             tags: None,
             seen_flow: None,
+            known_sets: Vec::new(),
             flows: HashSet::new(),
             writes: Writes::default(),
         })
@@ -245,9 +246,10 @@ impl Tx for PostgresTx {
     async fn claimable_requirements(&mut self, lane: &LaneId) -> Result<Vec<BTreeSet<String>>> {
         let statement = sqlx::query(self.sql.claimable_requirements.clone());
         let rows = self.read(statement.bind(lane.0.clone())).await?;
-        rows.iter()
-            .map(|row| Ok(requirements::split(&get::<String>(row, "requirements")?)))
-            .collect()
+        let sets: Result<Vec<String>> = rows.iter().map(|row| get(row, "requirements")).collect();
+        self.known_sets = sets?;
+        let known = self.known_sets.iter();
+        Ok(known.map(|set| requirements::split(set)).collect())
     }
 
     async fn first_claimable(
@@ -261,11 +263,14 @@ impl Tx for PostgresTx {
             self.tx = Some(begin(&self.pool, Some(turn)).await?);
         }
         let first = sqlx::query(self.sql.first_claimable.clone());
-        let rows = self.locked(first.bind(lane.0.clone()).bind(wanted)).await?;
+        let first = first.bind(lane.0.clone()).bind(wanted);
+        let first = first.bind(self.known_sets.clone());
+        let rows = self.locked(first).await?;
         match self.execution_of(&rows)? {
             Some(execution) if execution.is_claimable() => return Ok(Some(execution)),
             Some(stale) => drop(self.locked(of(&self.sql.drop_stale, &stale.id)).await?),
-            None => {}
+            // There are other sets, or none: they are read again under the turn.
+            None => return Ok(None),
         }
         self.release().await?;
         Ok(None)

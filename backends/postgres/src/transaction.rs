@@ -35,6 +35,8 @@ pub(crate) struct PostgresTx {
     pub(crate) queued: HashSet<ExecutionId>,
     /// Tags that were read along with their execution.
     pub(crate) tags: Option<(ExecutionId, BTreeMap<String, String>)>,
+    /// The requirement sets of the lane that is claimed from, when they were last read.
+    pub(crate) known_sets: Vec<String>,
     /// What was read along with a flow.
     pub(crate) seen_flow: Option<SeenFlow>,
     /// Flows that are known to exist.

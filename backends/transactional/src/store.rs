@@ -186,7 +186,8 @@ pub trait Tx: Send {
     /// store's, the same for every set.
     ///
     /// It may be `None` although [`Tx::claimable_requirements`] has named one of the sets, when
-    /// another transaction took the last of it meanwhile.
+    /// another transaction took the last of it meanwhile, or has added another set. That one must not
+    /// be passed over: its first may come before all others (SYS-035).
     fn first_claimable(
         &mut self,
         lane: &LaneId,

@@ -11,6 +11,7 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Scratch};
+use sha2::{Digest, Sha256};
 use sqlx::Executor;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -32,11 +33,12 @@ fn execution() -> CreateExecutionArgs {
     plain_execution(id, LaneId::new("lane"))
 }
 
+/// A claim by a worker that offers `gpu`.
 async fn claim(backend: &PostgresBackend) -> Option<Handle> {
     let (worker, instance) = (WorkerId::new("worker"), WorkerInstanceId::new("worker-1"));
     let policy = ClaimPolicy::new(worker, instance, 30_000, None);
     backend
-        .claim(&LaneId::new("lane"), &CapabilitySet::default(), policy)
+        .claim(&LaneId::new("lane"), &CapabilitySet::new(["gpu"]), policy)
         .await
         .unwrap()
 }
@@ -225,6 +227,53 @@ async fn nothing_comes_before_what_a_claim_has_found() {
     let state = backend.read_execution_state(&found.execution_id).await;
     assert_eq!(state.unwrap(), Some(PublicState::Active), "what it found");
     scratch.leave().await.unwrap();
+}
+
+#[tokio::test]
+async fn requirements_that_are_new_when_a_claim_s_turn_comes_are_looked_at() {
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
+    backend.prepare().await.unwrap();
+    let (plain, mut urgent) = (execution(), execution());
+    urgent.priority = 5;
+    let policy = urgent.policy.get_or_insert_default();
+    let required = policy.routing_requirements.get_or_insert_default();
+    required.required_capabilities.insert("gpu".to_owned());
+    for args in [plain, urgent.clone()] {
+        backend.create_execution(args).await.unwrap();
+    }
+    let pool = backend.pool_for_test();
+    let set_aside = "CREATE TABLE aside AS \
+                     SELECT execution_id, lane_id, requirements, priority, created_at \
+                     FROM ff_eligible WHERE priority = 5; \
+                     DELETE FROM ff_eligible WHERE priority = 5";
+    pool.execute(sqlx::raw_sql(set_aside)).await.unwrap();
+    // As a creation does while it adds to the lane.
+    let mut adding = pool.begin().await.unwrap();
+    let turn = "SELECT pg_advisory_xact_lock_shared($1)";
+    let turn = sqlx::query(turn).bind(lane_turn(&scratch.name));
+    turn.execute(&mut *adding).await.unwrap();
+    let claiming = tokio::spawn({
+        let backend = Arc::clone(&backend);
+        async move { claim(&backend).await }
+    });
+    until_someone_waits(&backend, "advisory", "%pg_advisory_xact_lock(%").await;
+    let put_back = "INSERT INTO ff_eligible \
+                    (execution_id, lane_id, requirements, priority, created_at) \
+                    SELECT * FROM aside";
+    adding.execute(put_back).await.unwrap();
+    adding.commit().await.unwrap();
+    assert!(claiming.await.unwrap().is_some());
+    let state = backend.read_execution_state(&urgent.execution_id).await;
+    assert_eq!(state.unwrap(), Some(PublicState::Active), "it goes first");
+    scratch.leave().await.unwrap();
+}
+
+/// The key of the lock by which claims of the lane take turns.
+fn lane_turn(schema: &str) -> i64 {
+    let digest = Sha256::digest(format!("{}:{schema}:lane lane", schema.len()));
+    let (first, _) = digest.split_at(8);
+    i64::from_be_bytes(first.try_into().unwrap())
 }
 
 /// A claim that has come to where it waits.

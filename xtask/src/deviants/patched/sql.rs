@@ -45,9 +45,9 @@ pub(super) const PATCHES: &[Patched] = &[
         "one-queue-seen",
         "CLM-002",
         "Only one requirement set of a lane is looked at.",
-        "claimable_requirements.sql",
-        "q.requirements_md5 > sets.requirements_md5",
-        "false",
+        "first_claimable.sql",
+        "FROM unnest($2::text[])",
+        "FROM unnest(($2::text[])[1:1])",
     ),
     patched(
         Language::Sql,
