@@ -30,7 +30,7 @@ use crate::harness::{Deployment, Nemesis};
 use crate::witness::{Unclaimed, Witness};
 
 /// More connections than a backend opens for one case.
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 16;
 
 /// What a case plays with. Clones share everything, so that tasks can be spawned with one.
 #[derive(Clone)]

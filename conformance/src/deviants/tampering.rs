@@ -243,7 +243,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Long enough for other tasks to come between.
 pub(super) async fn pause() {
-    for _ in 0..3 {
+    for _ in 0..8 {
         tokio::task::yield_now().await;
     }
 }
