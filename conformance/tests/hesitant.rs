@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,14 +9,12 @@ use ff_conformance::{
     CaseInfo, CaseReport, Deployment, Harness, HarnessError, Options, Progress, Selection, Status,
     run_backend,
 };
-use ff_core::backend::{BackendTag, Namespace, PrepareOutcome};
+use ff_core::backend::{BackendTag, PrepareOutcome};
 use ff_core::clock::ManualClock;
 use ff_core::partition::PartitionConfig;
-use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
-use ff_mock::{Edge, EdgeGroup, Execution, MemoryStore, Settings};
-use ff_transactional::{
-    Access, Attempt, CompletionRecord, Flow, LeaseRecord, Store, StoreError, Transactional, Tx,
-};
+use ff_core::types::TimestampMs;
+use ff_mock::{MemoryStore, Record, Settings};
+use ff_transactional::{Access, Changes, Query, Store, StoreError, Transactional, Tx};
 use tokio::task::yield_now;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -40,77 +37,31 @@ impl Store for Hesitant {
     }
 }
 
-macro_rules! hesitant {
-    ($(fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty;)*) => {
-        impl Tx for HesitantTx {
-            async fn commit(self) -> Result<()> {
-                yield_now().await;
-                self.0.commit().await
-            }
+impl Tx for HesitantTx {
+    async fn get(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
+        yield_now().await;
+        self.0.get(queries).await
+    }
 
-            $(
-                async fn $name(&mut self, $($arg: $ty),*) -> Result<$ret> {
-                    yield_now().await;
-                    self.0.$name($($arg),*).await
-                }
-            )*
-        }
-    };
-}
+    async fn lock(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
+        yield_now().await;
+        self.0.lock(queries).await
+    }
 
-hesitant! {
-    fn ping() -> ();
-    fn now() -> TimestampMs;
-    fn execution(id: &ExecutionId) -> Option<Execution>;
-    fn insert_execution(execution: &Execution, payload: &[u8], tags: &BTreeMap<String, String>) -> ();
-    fn update_execution(execution: &Execution) -> ();
-    fn payload(id: &ExecutionId) -> Vec<u8>;
-    fn put_payload(id: &ExecutionId, payload: &[u8]) -> ();
-    fn result(id: &ExecutionId) -> Option<Vec<u8>>;
-    fn put_result(id: &ExecutionId, result: &[u8]) -> ();
-    fn remove_result(id: &ExecutionId) -> ();
-    fn tags(id: &ExecutionId) -> BTreeMap<String, String>;
-    fn put_tag(id: &ExecutionId, key: &str, value: &str) -> ();
-    fn put_attempt(id: &ExecutionId, attempt: &Attempt) -> ();
-    fn attempt(id: &ExecutionId, index: u32) -> Option<Attempt>;
-    fn idempotency(
-        partition: u16,
-        namespace: &Namespace,
-        key: &str
-    ) -> Option<(ExecutionId, TimestampMs)>;
-    fn put_idempotency(
-        namespace: &Namespace,
-        key: &str,
-        id: &ExecutionId,
-        until: TimestampMs
-    ) -> ();
-    fn executions_after(
-        partition: u16,
-        cursor: Option<&ExecutionId>,
-        limit: usize
-    ) -> Vec<ExecutionId>;
-    fn put_lane(lane: &LaneId) -> ();
-    fn lanes_after(cursor: Option<&LaneId>, limit: usize) -> Vec<LaneId>;
-    fn claimable_requirements(lane: &LaneId) -> Vec<BTreeSet<String>>;
-    fn first_claimable(lane: &LaneId, sets: &[BTreeSet<String>]) -> Option<Execution>;
-    fn flow(id: &FlowId) -> Option<Flow>;
-    fn put_flow(flow: &Flow) -> ();
-    fn flow_tags(id: &FlowId) -> BTreeMap<String, String>;
-    fn put_flow_tag(id: &FlowId, key: &str, value: &str) -> ();
-    fn flows_after(partition: u16, cursor: Option<&FlowId>, limit: usize) -> Vec<Flow>;
-    fn members(flow: &FlowId) -> Vec<Execution>;
-    fn put_backlog(flow: &FlowId, members: &[ExecutionId], due_at: TimestampMs) -> ();
-    fn strike_backlog(flow: &FlowId, member: &ExecutionId) -> ();
-    fn has_backlog(flow: &FlowId) -> bool;
-    fn edge(flow: &FlowId, id: &EdgeId) -> Option<Edge>;
-    fn put_edge(edge: &Edge) -> ();
-    fn edges_from(flow: &FlowId, upstream: &ExecutionId) -> Vec<Edge>;
-    fn edges_to(flow: &FlowId, downstream: &ExecutionId) -> Vec<Edge>;
-    fn group(flow: &FlowId, downstream: &ExecutionId) -> Option<EdgeGroup>;
-    fn put_group(group: &EdgeGroup) -> ();
-    fn groups(flow: &FlowId) -> Vec<EdgeGroup>;
-    fn append_completion(completion: &CompletionRecord) -> ();
-    fn append_lease_event(event: &LeaseRecord) -> ();
+    async fn now(&mut self) -> Result<TimestampMs> {
+        yield_now().await;
+        self.0.now().await
+    }
+
+    async fn ping(&mut self) -> Result<()> {
+        yield_now().await;
+        self.0.ping().await
+    }
+
+    async fn commit(self, changes: Changes) -> Result<()> {
+        yield_now().await;
+        self.0.commit(changes).await
+    }
 }
 
 struct HesitantHarness;

@@ -8,7 +8,8 @@ mod mock;
 mod script;
 mod snapshot;
 
-pub use ff_transactional::{Edge, EdgeGroup, EdgeState, Execution, Flow, Settings};
+pub use ff_transactional::Settings;
+pub use ff_transactional::records::{Edge, EdgeGroup, EdgeState, Execution, Flow, Record, Stored};
 pub use memory::{MemoryStore, Tamper};
 pub use mock::{MockBackend, Model};
 pub use script::{Expectation, Unmet};

@@ -1,20 +1,18 @@
 //! The model as a value.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
-use ff_core::backend::{CapabilitySet, Namespace};
+use ff_core::backend::CapabilitySet;
 use ff_core::call::{Call, Reply};
 use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
-use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs};
-use ff_transactional::{Edge, EdgeGroup, Execution, Flow, Settings, Transactional};
+use ff_core::types::{ExecutionId, LaneId, TimestampMs};
+use ff_transactional::records::{Edge, Execution, Flow, Kind, Stored};
+use ff_transactional::{Settings, Transactional};
 use futures_util::FutureExt;
-use imbl::OrdMap;
-use serde::Serialize;
 
 use crate::memory::{MemoryStore, State};
 
@@ -55,75 +53,46 @@ impl Snapshot {
     /// The partitions in which a claim would find work.
     pub fn claimable_in(&self, lane: &LaneId, offered: &CapabilitySet) -> BTreeSet<u16> {
         let offered: BTreeSet<String> = offered.tokens.iter().cloned().collect();
-        let sets = self.0.claimable.iter();
-        sets.filter(|((of, required), _)| of == lane && required.is_subset(&offered))
-            .flat_map(|(_, keys)| keys.iter().map(|(_, _, id)| id.partition()))
+        let queue = Execution::QUEUE.of(lane);
+        let waiting = self.0.range(queue.range());
+        let waiting = waiting.filter_map(|record| Execution::of(record));
+        waiting
+            .filter(|execution| execution.requirements.is_subset(&offered))
+            .map(|execution| execution.id.partition())
             .collect()
     }
 
-    /// All executions, in the order of their ids.
+    /// All records of a type, in the order of their keys.
+    pub fn all<R: Stored>(&self) -> impl Iterator<Item = &R> {
+        self.0.all()
+    }
+
     pub fn executions(&self) -> impl Iterator<Item = &Execution> {
-        self.0.executions.values()
+        self.all()
+    }
+
+    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
+        self.all()
+    }
+
+    pub fn edges(&self) -> impl Iterator<Item = &Edge> {
+        self.all()
     }
 
     pub fn execution(&self, id: &ExecutionId) -> Option<&Execution> {
-        self.0.executions.get(id)
-    }
-
-    /// All flows, in the order of their ids.
-    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
-        self.0.flows.values()
-    }
-
-    /// All edges, in the order of their flows and ids.
-    pub fn edges(&self) -> impl Iterator<Item = &Edge> {
-        self.0.edges.values()
+        self.0
+            .record(Execution::at(id).key())
+            .and_then(Execution::of)
+            .map(AsRef::as_ref)
     }
 
     /// The same for snapshots that no call of the trait can tell apart.
     pub fn fingerprint(&self) -> u64 {
-        let state = &self.0;
-        let shown = Shown {
-            executions: state.executions.values().collect(),
-            payloads: bytes_of(&state.payloads),
-            results: bytes_of(&state.results),
-            tags: state.tags.iter().collect(),
-            idempotency: state.idempotency.iter().collect(),
-            lanes: state.lanes.iter().collect(),
-            flows: state.flows.values().collect(),
-            edges: state.edges.values().collect(),
-            flow_tags: state.flow_tags.iter().collect(),
-            groups: state.groups.values().collect(),
-            backlog: state.backlog.iter().collect(),
-        };
-        let bytes = postcard::to_allocvec(&shown).expect("plain data in memory always encodes");
         let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
+        // No call shows past attempts.
+        for record in self.0.records(|kind| kind != Kind::Attempt) {
+            record.pack().joined().hash(&mut hasher);
+        }
         hasher.finish()
     }
-}
-
-/// Partition, namespace and text of an idempotency key.
-type Key = (u16, Namespace, String);
-
-type Bytes<'a> = Vec<(&'a ExecutionId, &'a [u8])>;
-
-fn bytes_of(map: &OrdMap<ExecutionId, Arc<[u8]>>) -> Bytes<'_> {
-    map.iter().map(|(id, bytes)| (id, bytes.as_ref())).collect()
-}
-
-/// What the trait can show of a state.
-#[derive(Serialize)]
-struct Shown<'a> {
-    executions: Vec<&'a Execution>,
-    payloads: Bytes<'a>,
-    results: Bytes<'a>,
-    tags: Vec<(&'a ExecutionId, &'a BTreeMap<String, String>)>,
-    idempotency: Vec<(&'a Key, &'a (ExecutionId, TimestampMs))>,
-    lanes: Vec<&'a LaneId>,
-    flows: Vec<&'a Flow>,
-    edges: Vec<&'a Edge>,
-    flow_tags: Vec<(&'a FlowId, &'a BTreeMap<String, String>)>,
-    groups: Vec<&'a EdgeGroup>,
-    backlog: Vec<&'a (FlowId, ExecutionId)>,
 }

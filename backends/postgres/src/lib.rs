@@ -8,11 +8,9 @@
 
 mod backend;
 mod open;
-mod row;
 mod statements;
 mod store;
 mod transaction;
-mod writes;
 
 pub use backend::PostgresBackend;
 pub use open::{OpenError, PostgresOptions};

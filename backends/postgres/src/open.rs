@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use crate::backend::PostgresBackend;
 use crate::statements::Statements;
 use crate::store::PostgresStore;
-use crate::transaction::{begin, failed, turn_of};
+use crate::transaction::{Begin, begin, failed, turn_of};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
@@ -135,7 +135,7 @@ fn check_schema(schema: &str) -> Result<(), OpenError> {
 /// turns.
 pub(crate) async fn migrate(pool: &PgPool, schema: &str) -> Result<PrepareOutcome, StoreError> {
     // The lock goes with the transaction, also if this one is cut off.
-    let mut turn = begin(pool, Some(turn_of(schema, "migrations"))).await?;
+    let mut turn = begin(pool, Begin::InTurn(turn_of(schema, "migrations"))).await?;
     // `open` has checked the name.
     let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
     turn.execute(create).await.map_err(failed)?;

@@ -1,78 +1,424 @@
-//! The SQL, one file a statement.
+//! The SQL: that of claims in files, that for records of any kind made here.
 
-use ff_transactional::{Patch, PatchError};
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use ff_transactional::records::{
+    Column, Event, Key, Kind, Outbox, Packed, Part, Record, Schema, Type,
+};
+use ff_transactional::sql::{Arguments, names};
+use ff_transactional::{Before, Changes, Patch, PatchError, Query, StoreError, Write};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query as SqlQuery;
+use sqlx::{AssertSqlSafe, Postgres, Row, SqlSafeStr, SqlStr};
+use uuid::Uuid;
 
-macro_rules! statements {
-    ($($name:ident,)*) => {
-        /// The text of every statement.
-        pub(crate) struct Statements {
-            $(pub(crate) $name: SqlStr,)*
-        }
+pub(crate) type Statement = SqlQuery<'static, Postgres, PgArguments>;
 
-        impl Statements {
-            /// The files, with one line changed if a patch says so.
-            pub(crate) fn load(patch: Option<&Patch>) -> Result<Self, PatchError> {
-                let load = |file: &'static str, text: &'static str| match patch {
-                    Some(patch) => {
-                        // What a patch says comes from this repository, not from a caller.
-                        patch.apply(file, text).map(|text| AssertSqlSafe(text).into_sql_str())
-                    }
-                    None => Ok(text.into_sql_str()),
-                };
-                Ok(Self {
-                    $($name: load(
-                        concat!(stringify!($name), ".sql"),
-                        include_str!(concat!("../sql/", stringify!($name), ".sql")),
-                    )?,)*
-                })
-            }
-        }
-    };
+/// The statements of claims, and a line that is to be another in these or in those made here.
+pub(crate) struct Statements {
+    pub(crate) claimable_requirements: SqlStr,
+    pub(crate) clock: SqlStr,
+    pub(crate) first_claimable: SqlStr,
+    patch: Option<Patch>,
 }
 
-statements! {
-    attempt,
-    claimable_requirements,
-    clock,
-    drop_stale,
-    edge,
-    edges_from,
-    edges_to,
-    execution,
-    execution_and_group,
-    execution_locked,
-    executions_after,
-    first_claimable,
-    flow,
-    flow_locked,
-    flow_tags,
-    flows_after,
-    group,
-    groups,
-    has_backlog,
-    idempotency,
-    lanes_after,
-    members,
-    payload,
-    remove_result,
-    result,
-    strike_backlog,
-    write_attempts,
-    write_backlog,
-    write_completions,
-    write_created,
-    write_edges,
-    write_eligible,
-    write_flows_created,
-    write_flows_updated,
-    write_groups,
-    write_idempotency,
-    write_ineligible,
-    write_lanes,
-    write_lease_events,
-    write_payloads,
-    write_results,
-    write_turns,
-    write_updated,
+impl Statements {
+    pub(crate) fn load(patch: Option<&Patch>) -> Result<Self, PatchError> {
+        let load = |file: &str, text: &'static str| match patch {
+            Some(patch) => patch.apply(file, text).map(safe),
+            None => Ok(text.into_sql_str()),
+        };
+        Ok(Self {
+            claimable_requirements: load(
+                "claimable_requirements.sql",
+                include_str!("../sql/claimable_requirements.sql"),
+            )?,
+            clock: load("clock.sql", include_str!("../sql/clock.sql"))?,
+            first_claimable: load(
+                "first_claimable.sql",
+                include_str!("../sql/first_claimable.sql"),
+            )?,
+            patch: patch.copied(),
+        })
+    }
+
+    /// Finds what is asked for; rows are for [`Found::of`].
+    pub(crate) fn read(&self, queries: &[Query], lock: Lock) -> Statement {
+        let mut read = Reading::default();
+        let mut place = 0;
+        while place < queries.len() {
+            let alike = queries[place..]
+                .iter()
+                .take_while(|query| is_key_of(query, &queries[place]));
+            let count = alike.count().max(1);
+            read.branch(&queries[place..place + count], place, lock);
+            place += count;
+        }
+        // Branches are run in order, so that the clock is read after all locks have been granted.
+        let clock =
+            "SELECT -1, NULL, NULL, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        read.branches.push(clock.to_owned());
+        let name = match lock {
+            Lock::None => "read",
+            Lock::ForUpdate => "lock",
+        };
+        let statement = self.made(name, read.branches.join(" UNION ALL "));
+        read.bound.fill(statement)
+    }
+
+    /// Writes all changes, after taking the turns that these keys stand for.
+    pub(crate) fn write(&self, changes: &Changes, turns: Vec<i64>) -> Statement {
+        let mut writing = Writing::default();
+        if !turns.is_empty() {
+            let turns = Values::Integers(turns.into_iter().map(Some).collect());
+            let turns = writing.bound.add(turns);
+            writing.steps.push(format!(
+                "turns AS (SELECT pg_advisory_xact_lock_shared(turn) FROM unnest({turns}) AS t (turn))"
+            ));
+        }
+        let waits = !writing.steps.is_empty();
+        writing.records(changes);
+        writing.events(changes);
+        // A read that nothing reads from is not done.
+        let ending = if waits {
+            "SELECT count(*) FROM turns"
+        } else {
+            "SELECT 1"
+        };
+        let sql = format!("WITH {} {ending}", writing.steps.join(", "));
+        writing.bound.fill(self.made("write", sql))
+    }
+
+    /// A statement of names from the declaration and numbers; everything else is bound.
+    fn made(&self, name: &str, sql: String) -> Statement {
+        sqlx::query(safe(match &self.patch {
+            Some(patch) if patch.file == name => sql.replace(patch.what, patch.instead),
+            _ => sql,
+        }))
+    }
+}
+
+fn safe(sql: String) -> SqlStr {
+    AssertSqlSafe(sql).into_sql_str()
+}
+
+/// Whether records stay as they are until the end of the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lock {
+    None,
+    ForUpdate,
+}
+
+fn is_key_of(query: &Query, first: &Query) -> bool {
+    match (query, first) {
+        (Query::Key(key), Query::Key(first)) => key.kind == first.kind,
+        _ => false,
+    }
+}
+
+/// What a statement takes as one argument.
+enum Values {
+    One(Part),
+    Integers(Vec<Option<i64>>),
+    Uuids(Vec<Option<Uuid>>),
+    Texts(Vec<Option<String>>),
+    Bytes(Vec<Vec<u8>>),
+}
+
+impl Values {
+    /// The values of a column.
+    fn of(column: &Column, parts: impl Iterator<Item = Option<Part>>) -> Self {
+        let integer = |part| match part {
+            Some(Part::Integer(number)) => Some(number),
+            _ => None,
+        };
+        let uuid = |part| match part {
+            Some(Part::Uuid(uuid)) => Some(uuid),
+            _ => None,
+        };
+        let text = |part| match part {
+            Some(Part::Text(text)) => Some(text),
+            _ => None,
+        };
+        match column.kind {
+            Type::Integer => Self::Integers(parts.map(integer).collect()),
+            Type::Uuid => Self::Uuids(parts.map(uuid).collect()),
+            Type::Text => Self::Texts(parts.map(text).collect()),
+        }
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self {
+            Self::One(Part::Integer(_)) => "bigint",
+            Self::One(Part::Uuid(_)) => "uuid",
+            Self::One(Part::Text(_)) => "text",
+            Self::Integers(_) => "bigint[]",
+            Self::Uuids(_) => "uuid[]",
+            Self::Texts(_) => "text[]",
+            Self::Bytes(_) => "bytea[]",
+        }
+    }
+}
+
+/// The arguments of a statement under construction.
+#[derive(Default)]
+struct Bound(Vec<Values>);
+
+impl Bound {
+    fn add(&mut self, values: Values) -> String {
+        let kind = values.type_name();
+        self.0.push(values);
+        format!("${}::{kind}", self.0.len())
+    }
+
+    fn fill(self, statement: Statement) -> Statement {
+        self.0
+            .into_iter()
+            .fold(statement, |statement, values| match values {
+                Values::One(Part::Integer(it)) => statement.bind(it),
+                Values::One(Part::Uuid(it)) => statement.bind(it),
+                Values::One(Part::Text(it)) => statement.bind(it),
+                Values::Integers(them) => statement.bind(them),
+                Values::Uuids(them) => statement.bind(them),
+                Values::Texts(them) => statement.bind(them),
+                Values::Bytes(them) => statement.bind(them),
+            })
+    }
+}
+
+/// A statement that reads, under construction.
+#[derive(Default)]
+struct Reading {
+    branches: Vec<String>,
+    bound: Bound,
+}
+
+impl Reading {
+    /// One range, or keys of one kind; `place` is that of the first of them.
+    fn branch(&mut self, queries: &[Query], place: usize, lock: Lock) {
+        let lock = match lock {
+            Lock::None => "",
+            Lock::ForUpdate => " FOR UPDATE OF t",
+        };
+        let found = match queries {
+            [Query::Range(range)] => {
+                let mut arguments = Arguments::after(self.bound.0.len());
+                let rows = arguments.in_range(range);
+                self.bound
+                    .0
+                    .extend(arguments.parts.into_iter().map(Values::One));
+                format!("SELECT {place} AS place, fixed, changing {rows}{lock}")
+            }
+            [Query::Key(key)] => {
+                let mut arguments = Arguments::after(self.bound.0.len());
+                let row = arguments.with_key(key);
+                self.bound
+                    .0
+                    .extend(arguments.parts.into_iter().map(Values::One));
+                format!("SELECT {place} AS place, fixed, changing {row}{lock}")
+            }
+            keys => {
+                let (asked, schema) = self.keys(keys);
+                let key = names(&schema.key);
+                let table = schema.table;
+                format!(
+                    "SELECT {place} + at::int - 1 AS place, fixed, changing \
+                     FROM unnest({asked}) WITH ORDINALITY AS asked ({key}, at) \
+                     JOIN {table} t USING ({key}) ORDER BY at{lock}"
+                )
+            }
+        };
+        let branch = self.branches.len();
+        self.branches.push(format!(
+            "SELECT place, fixed, changing, NULL::bigint AS now FROM ({found}) AS b{branch}"
+        ));
+    }
+
+    /// The columns of some keys of one kind, as arrays.
+    fn keys(&mut self, queries: &[Query]) -> (String, &'static Schema) {
+        let keys = queries.iter().filter_map(|query| match query {
+            Query::Key(key) => Some(key),
+            Query::Range(_) => None,
+        });
+        let keys: Vec<&Key> = keys.collect();
+        let schema = keys[0].kind.schema();
+        let columns = schema.key.iter().enumerate().map(|(at, column)| {
+            let parts = keys.iter().map(|key| key.parts.get(at).cloned());
+            self.bound.add(Values::of(column, parts))
+        });
+        (columns.collect::<Vec<_>>().join(", "), schema)
+    }
+}
+
+/// What a row of [`Statements::read`] says.
+pub(crate) enum Found {
+    /// A record that was found for the query at this place.
+    Record(usize, Packed),
+    /// The clock.
+    Now(i64),
+}
+
+impl Found {
+    pub(crate) fn of(row: &PgRow) -> Result<Self, StoreError> {
+        let place: i32 = get(row, "place")?;
+        match usize::try_from(place) {
+            Ok(place) => Ok(Self::Record(place, packed(row)?)),
+            Err(_) => Ok(Self::Now(get(row, "now")?)),
+        }
+    }
+}
+
+pub(crate) fn packed(row: &PgRow) -> Result<Packed, StoreError> {
+    Ok(Packed {
+        fixed: get(row, "fixed")?,
+        changing: get(row, "changing")?,
+    })
+}
+
+pub(crate) fn get<'r, T>(row: &'r PgRow, name: &str) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
+{
+    row.try_get(name).map_err(|error| StoreError::Corrupt {
+        record: "row",
+        detail: format!("{name}: {error}"),
+    })
+}
+
+/// A statement that writes, under construction.
+#[derive(Default)]
+struct Writing {
+    steps: Vec<String>,
+    bound: Bound,
+}
+
+/// What is done to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Fails if somebody else was faster.
+    Insert,
+    Upsert,
+    Update,
+    Delete,
+}
+
+impl Step {
+    const ALL: [Self; 4] = [Self::Insert, Self::Upsert, Self::Update, Self::Delete];
+
+    fn of(write: &Write) -> Self {
+        match (&write.after, &write.before) {
+            (None, _) => Self::Delete,
+            (Some(_), Before::Absent) => Self::Insert,
+            (Some(_), Before::Unknown) => Self::Upsert,
+            (Some(_), Before::Present(_)) => Self::Update,
+        }
+    }
+}
+
+impl Writing {
+    /// One step for all records of a kind to which the same is done.
+    fn records(&mut self, changes: &Changes) {
+        for kind in Kind::ALL {
+            for step in Step::ALL {
+                let of_kind = changes.records.iter().filter(|(key, _)| key.kind == *kind);
+                let rows: Vec<_> = of_kind
+                    .filter(|(_, write)| Step::of(write) == step)
+                    .collect();
+                if !rows.is_empty() {
+                    let name = format!("{step:?}_{}", kind.schema().name).to_lowercase();
+                    let sql = self.step(kind.schema(), step, &rows);
+                    self.steps.push(format!("{name} AS ({sql})"));
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, schema: &Schema, step: Step, rows: &[(&Key, &Write)]) -> String {
+        let (table, key) = (schema.table, names(&schema.key));
+        let mut arrays = Vec::new();
+        for (at, column) in schema.key.iter().enumerate() {
+            let parts = rows.iter().map(|(key, _)| key.parts.get(at).cloned());
+            arrays.push(self.bound.add(Values::of(column, parts)));
+        }
+        let same_key = schema
+            .key
+            .iter()
+            .map(|column| format!("t.{0} = u.{0}", column.name));
+        let same_key = same_key.collect::<Vec<_>>().join(" AND ");
+        if step == Step::Delete {
+            let keys = arrays.join(", ");
+            return format!(
+                "DELETE FROM {table} t USING unnest({keys}) AS u ({key}) WHERE {same_key}"
+            );
+        }
+        let after: Vec<&Record> = rows
+            .iter()
+            .filter_map(|(_, write)| write.after.as_ref())
+            .collect();
+        let values: Vec<_> = after.iter().map(|record| record.columns()).collect();
+        for (at, column) in schema.columns.iter().enumerate() {
+            let parts = values.iter().map(|values| values[at].clone());
+            arrays.push(self.bound.add(Values::of(column, parts)));
+        }
+        let (fixed, changing) = after.iter().map(|record| record.pack().split()).unzip();
+        if step != Step::Update {
+            arrays.push(self.bound.add(Values::Bytes(fixed)));
+        }
+        arrays.push(self.bound.add(Values::Bytes(changing)));
+        let arrays = arrays.join(", ");
+        let columns: Vec<&str> = schema.columns.iter().map(|column| &*column.name).collect();
+        let changing = [&*columns, &["changing"]].concat();
+        let set = |from: &str| {
+            let set = changing
+                .iter()
+                .map(|name| format!("{name} = {from}.{name}"));
+            set.collect::<Vec<_>>().join(", ")
+        };
+        if step == Step::Update {
+            let set = set("u");
+            let columns = changing.join(", ");
+            return format!(
+                "UPDATE {table} t SET {set} FROM unnest({arrays}) AS u ({key}, {columns}) \
+                 WHERE {same_key}"
+            );
+        }
+        let columns = [&*columns, &["fixed", "changing"]].concat().join(", ");
+        let insert =
+            format!("INSERT INTO {table} ({key}, {columns}) SELECT * FROM unnest({arrays})");
+        match step {
+            Step::Upsert if schema.is_fixed() => format!("{insert} ON CONFLICT DO NOTHING"),
+            Step::Upsert => format!(
+                "{insert} ON CONFLICT ({key}) DO UPDATE SET {}",
+                set("excluded")
+            ),
+            _ => insert,
+        }
+    }
+
+    fn events(&mut self, changes: &Changes) {
+        for outbox in Outbox::ALL {
+            let schema = outbox.schema();
+            let events = changes
+                .events
+                .iter()
+                .filter(|event| event.outbox() == *outbox);
+            let events: Vec<&Event> = events.collect();
+            if events.is_empty() {
+                continue;
+            }
+            let values: Vec<_> = events.iter().map(|event| event.columns()).collect();
+            let mut arrays = Vec::new();
+            for (at, column) in schema.columns.iter().enumerate() {
+                let parts = values.iter().map(|values| values[at].clone());
+                arrays.push(self.bound.add(Values::of(column, parts)));
+            }
+            let packed = events.iter().map(|event| event.pack()).collect();
+            arrays.push(self.bound.add(Values::Bytes(packed)));
+            self.steps.push(format!(
+                "{} AS (INSERT INTO {} ({}, event) SELECT * FROM unnest({}))",
+                schema.name,
+                schema.table,
+                names(&schema.columns),
+                arrays.join(", ")
+            ));
+        }
+    }
 }

@@ -1,24 +1,21 @@
-//! The store: how each kind of record is read and written.
+//! The store: what a transaction reads, locks and writes.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ff_core::backend::{Namespace, PrepareOutcome};
+use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
-use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_core::types::{LaneId, TimestampMs};
+use ff_transactional::records::{Execution, Kind, Record, Stored};
 use ff_transactional::{
-    Access, Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord, Store,
-    StoreError, Tx, requirements,
+    Access, Before, Changes, Query, Store, StoreError, Tx, Write, requirements,
 };
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgPool, PgRow};
+use sqlx::{Postgres, Transaction};
 
 use crate::open;
-use crate::row::{decode, get, records};
-use crate::statements::Statements;
-use crate::transaction::{PostgresTx, begin, lane_turn, of};
-use crate::writes::{Part, Writes};
+use crate::statements::{Found, Lock, Statement, Statements, get, packed};
+use crate::transaction::{Begin, begin, failed, lane_turn};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -54,15 +51,12 @@ impl Store for PostgresStore {
             schema: self.schema.clone(),
             sql: Arc::clone(&self.sql),
             clock: self.clock.clone(),
-            access,
-            tx: None,
+            tx: match access {
+                Access::Read => Some(begin(&self.pool, Begin::Snapshot).await?),
+                Access::Look | Access::Write => None,
+            },
             now: None,
-            queued: HashSet::new(),
-            tags: None,
-            seen_flow: None,
             known_sets: Vec::new(),
-            flows: HashSet::new(),
-            writes: Writes::default(),
         })
     }
 
@@ -71,181 +65,116 @@ impl Store for PostgresStore {
     }
 }
 
+/// A transaction. What needs no lock and no other reads beside it runs by itself.
+pub(crate) struct PostgresTx {
+    pool: PgPool,
+    schema: String,
+    sql: Arc<Statements>,
+    clock: Clock,
+    /// Begun by the first lock, or for several reads at one instant.
+    tx: Option<Transaction<'static, Postgres>>,
+    /// The server's clock, once something was read with it.
+    now: Option<TimestampMs>,
+    /// The requirement sets of the lane that is claimed from, when they were last read.
+    known_sets: Vec<String>,
+}
+
+impl PostgresTx {
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
+        let rows = match &mut self.tx {
+            Some(tx) => statement.fetch_all(&mut **tx).await,
+            None => statement.fetch_all(&self.pool).await,
+        };
+        rows.map_err(failed)
+    }
+
+    async fn find(&mut self, queries: &[Query], lock: Lock) -> Result<Vec<Vec<Record>>> {
+        let rows = self.rows(self.sql.read(queries, lock)).await?;
+        let mut found = vec![Vec::new(); queries.len()];
+        for row in &rows {
+            match Found::of(row)? {
+                Found::Record(place, packed) => {
+                    let kind = match &queries[place] {
+                        Query::Key(key) => key.kind,
+                        Query::Range(range) => range.kind,
+                    };
+                    found[place].push(kind.unpack(&packed)?);
+                }
+                Found::Now(now) => self.now = Some(TimestampMs(now)),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn server_time(&mut self) -> Result<TimestampMs> {
+        let rows = self.rows(sqlx::query(self.sql.clock.clone())).await?;
+        let row = rows.first();
+        let row = row.ok_or_else(|| StoreError::Failed("the server has no clock".into()))?;
+        Ok(TimestampMs(get(row, "now")?))
+    }
+
+    /// The turns of the lanes in which something becomes claimable: what a claim takes is still the
+    /// first when it has taken it.
+    fn turns(&self, changes: &Changes) -> Vec<i64> {
+        let lanes = changes.records.values().filter_map(newly_queued);
+        let lanes: BTreeSet<&LaneId> = lanes.collect();
+        lanes
+            .into_iter()
+            .map(|lane| lane_turn(&self.schema, lane))
+            .collect()
+    }
+}
+
+fn newly_queued(write: &Write) -> Option<&LaneId> {
+    let claimable = |record: &Record| Execution::of(record).is_some_and(|it| it.is_claimable());
+    let was_there = match &write.before {
+        Before::Present(before) => claimable(before),
+        Before::Absent | Before::Unknown => false,
+    };
+    let after = write
+        .after
+        .as_ref()
+        .filter(|after| !was_there && claimable(after))?;
+    Execution::of(after).map(|execution| &execution.lane)
+}
+
 impl Tx for PostgresTx {
-    async fn commit(mut self) -> Result<()> {
-        self.flush().await?;
-        self.release().await
+    async fn get(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
+        self.find(queries, Lock::None).await
+    }
+
+    async fn lock(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
+        if self.tx.is_none() {
+            self.tx = Some(begin(&self.pool, Begin::Plain).await?);
+        }
+        self.find(queries, Lock::ForUpdate).await
+    }
+
+    async fn now(&mut self) -> Result<TimestampMs> {
+        match self.clock.manual().or(self.now) {
+            Some(now) => Ok(now),
+            None => self.server_time().await,
+        }
+    }
+
+    async fn commit(mut self, changes: Changes) -> Result<()> {
+        if !changes.is_empty() {
+            let statement = self.sql.write(&changes, self.turns(&changes));
+            self.rows(statement).await?;
+        }
+        match self.tx {
+            Some(tx) => tx.commit().await.map_err(failed),
+            None => Ok(()),
+        }
     }
 
     async fn ping(&mut self) -> Result<()> {
         self.server_time().await.map(|_| ())
     }
 
-    async fn now(&mut self) -> Result<TimestampMs> {
-        if let Some(now) = self.clock.manual().or(self.now) {
-            return Ok(now);
-        }
-        let now = self.server_time().await?;
-        self.now = Some(now);
-        Ok(now)
-    }
-
-    async fn execution(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
-        self.flush_row(Part::Created, id.as_str()).await?;
-        self.flush_row(Part::Updated, id.as_str()).await?;
-        let rows = match self.access {
-            Access::Read => self.read(of(&self.sql.execution, id)).await?,
-            Access::Write => self.locked(of(&self.sql.execution_locked, id)).await?,
-        };
-        self.execution_of(&rows)
-    }
-
-    async fn peek(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
-        self.flush_row(Part::Updated, id.as_str()).await?;
-        let rows = self.read(of(&self.sql.execution, id)).await?;
-        rows.first()
-            .and_then(|row| get(row, "record").transpose())
-            .map(|record| decode("execution", record?))
-            .transpose()
-    }
-
-    async fn insert_execution(
-        &mut self,
-        execution: &Execution,
-        payload: &[u8],
-        tags: &BTreeMap<String, String>,
-    ) -> Result<()> {
-        if execution.is_claimable() {
-            self.writes
-                .await_claims(lane_turn(&self.schema, &execution.lane));
-        }
-        self.writes.create(execution, payload, tags)
-    }
-
-    async fn update_execution(&mut self, execution: &Execution) -> Result<()> {
-        let queued = self.queued.contains(&execution.id);
-        if execution.is_claimable() && !queued {
-            self.writes
-                .await_claims(lane_turn(&self.schema, &execution.lane));
-        }
-        self.writes.update(execution, queued)
-    }
-
-    async fn payload(&mut self, id: &ExecutionId) -> Result<Vec<u8>> {
-        let sql = self.sql.payload.clone();
-        let found = self.bytes(&sql, id).await?;
-        found.ok_or_else(|| StoreError::Corrupt {
-            record: "payload",
-            detail: format!("{id} has none"),
-        })
-    }
-
-    async fn put_payload(&mut self, id: &ExecutionId, payload: &[u8]) -> Result<()> {
-        self.writes.put_payload(id, payload);
-        Ok(())
-    }
-
-    async fn result(&mut self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
-        let sql = self.sql.result.clone();
-        self.bytes(&sql, id).await
-    }
-
-    async fn put_result(&mut self, id: &ExecutionId, result: &[u8]) -> Result<()> {
-        self.writes.put_result(id, result);
-        Ok(())
-    }
-
-    async fn remove_result(&mut self, id: &ExecutionId) -> Result<()> {
-        let sql = self.sql.remove_result.clone();
-        self.locked(of(&sql, id)).await?;
-        Ok(())
-    }
-
-    async fn tags(&mut self, id: &ExecutionId) -> Result<BTreeMap<String, String>> {
-        if self.tags.as_ref().is_none_or(|(of, _)| of != id) {
-            self.execution(id).await?;
-        }
-        Ok(self.tags.take().map(|(_, tags)| tags).unwrap_or_default())
-    }
-
-    async fn put_tag(&mut self, id: &ExecutionId, key: &str, value: &str) -> Result<()> {
-        self.writes.tag(id, key, value)
-    }
-
-    async fn put_attempt(&mut self, id: &ExecutionId, attempt: &Attempt) -> Result<()> {
-        self.writes.put_attempt(id, attempt)
-    }
-
-    async fn attempt(&mut self, id: &ExecutionId, index: u32) -> Result<Option<Attempt>> {
-        self.flush_if(&[Part::Attempts]).await?;
-        let statement = of(&self.sql.attempt, id).bind(i64::from(index));
-        let rows = self.read(statement).await?;
-        Ok(records("attempt", &rows)?.pop())
-    }
-
-    async fn idempotency(
-        &mut self,
-        partition: u16,
-        namespace: &Namespace,
-        key: &str,
-    ) -> Result<Option<(ExecutionId, TimestampMs)>> {
-        let statement = sqlx::query(self.sql.idempotency.clone())
-            .bind(idempotency_digest(partition, namespace, key));
-        let rows = self.locked(statement).await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let id: String = get(row, "execution_id")?;
-        if id.is_empty() {
-            return Ok(None);
-        }
-        let until = TimestampMs(get(row, "expires_at")?);
-        Ok(Some((decode("execution id", id.into())?, until)))
-    }
-
-    async fn put_idempotency(
-        &mut self,
-        namespace: &Namespace,
-        key: &str,
-        id: &ExecutionId,
-        until: TimestampMs,
-    ) -> Result<()> {
-        let digest = idempotency_digest(id.partition(), namespace, key);
-        self.writes.put_idempotency(&digest, id, until.0);
-        Ok(())
-    }
-
-    async fn executions_after(
-        &mut self,
-        partition: u16,
-        cursor: Option<&ExecutionId>,
-        limit: usize,
-    ) -> Result<Vec<ExecutionId>> {
-        let prefix = format!("{{fp:{partition}}}:");
-        let after = cursor.map_or(prefix, ToString::to_string);
-        // A semicolon follows the colon.
-        let end = format!("{{fp:{partition}}};");
-        let statement = sqlx::query(self.sql.executions_after.clone())
-            .bind(after)
-            .bind(end)
-            .bind(page(limit));
-        self.execution_ids(statement).await
-    }
-
-    async fn put_lane(&mut self, lane: &LaneId) -> Result<()> {
-        self.writes.put_lane(lane);
-        Ok(())
-    }
-
-    async fn lanes_after(&mut self, cursor: Option<&LaneId>, limit: usize) -> Result<Vec<LaneId>> {
-        let after = cursor.map_or_else(String::new, |cursor| cursor.0.clone());
-        let statement = sqlx::query(self.sql.lanes_after.clone());
-        self.ids(statement.bind(after).bind(page(limit))).await
-    }
-
     async fn claimable_requirements(&mut self, lane: &LaneId) -> Result<Vec<BTreeSet<String>>> {
         let statement = sqlx::query(self.sql.claimable_requirements.clone());
-        let rows = self.read(statement.bind(lane.0.clone())).await?;
+        let rows = self.rows(statement.bind(lane.0.clone())).await?;
         let sets: Result<Vec<String>> = rows.iter().map(|row| get(row, "requirements")).collect();
         self.known_sets = sets?;
         let known = self.known_sets.iter();
@@ -256,196 +185,23 @@ impl Tx for PostgresTx {
         &mut self,
         lane: &LaneId,
         sets: &[BTreeSet<String>],
-    ) -> Result<Option<Execution>> {
+    ) -> Result<Option<Record>> {
         let wanted: Vec<String> = sets.iter().map(requirements::join).collect();
-        let turn = lane_turn(&self.schema, lane);
-        if self.tx.is_none() {
-            self.tx = Some(begin(&self.pool, Some(turn)).await?);
-        }
+        self.tx = Some(begin(&self.pool, Begin::InTurn(lane_turn(&self.schema, lane))).await?);
         let first = sqlx::query(self.sql.first_claimable.clone());
         let first = first.bind(lane.0.clone()).bind(wanted);
-        let first = first.bind(self.known_sets.clone());
-        let rows = self.locked(first).await?;
-        match self.execution_of(&rows)? {
-            Some(execution) if execution.is_claimable() => return Ok(Some(execution)),
-            Some(stale) => drop(self.locked(of(&self.sql.drop_stale, &stale.id)).await?),
-            // There are other sets, or none: they are read again under the turn.
-            None => return Ok(None),
+        let rows = self.rows(first.bind(self.known_sets.clone())).await?;
+        if let Some(row) = rows.first() {
+            self.now = Some(TimestampMs(get(row, "now")?));
+            let first = Kind::Execution.unpack(&packed(row)?)?;
+            if Execution::of(&first).is_some_and(|execution| execution.is_claimable()) {
+                return Ok(Some(first));
+            }
         }
-        self.release().await?;
+        // Somebody has changed it, or there are other sets: they are read again without the turn.
+        if let Some(tx) = self.tx.take() {
+            tx.rollback().await.map_err(failed)?;
+        }
         Ok(None)
     }
-
-    async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
-        if self.access == Access::Read {
-            return self.flow_and_groups(id).await;
-        }
-        self.flush_if(&[Part::FlowsCreated, Part::FlowsUpdated])
-            .await?;
-        let statement = sqlx::query(self.sql.flow_locked.clone()).bind(id.0);
-        let rows = self.locked(statement).await?;
-        let flow = records("flow", &rows)?.pop();
-        if flow.is_some() {
-            self.flows.insert(*id);
-        }
-        Ok(flow)
-    }
-
-    async fn put_flow(&mut self, flow: &Flow) -> Result<()> {
-        if self.flows.insert(flow.id) {
-            self.writes.create_flow(flow)
-        } else {
-            self.writes.update_flow(flow)
-        }
-    }
-
-    async fn flow_tags(&mut self, id: &FlowId) -> Result<BTreeMap<String, String>> {
-        if let Some(seen) = &mut self.seen_flow
-            && seen.id == *id
-        {
-            return Ok(std::mem::take(&mut seen.tags));
-        }
-        let statement = sqlx::query(self.sql.flow_tags.clone()).bind(id.0);
-        let rows = self.read(statement).await?;
-        let tags = rows.first().map(|row| get::<Value>(row, "tags"));
-        tags.map_or_else(|| Ok(BTreeMap::new()), |tags| decode("tags", tags?))
-    }
-
-    async fn put_flow_tag(&mut self, id: &FlowId, key: &str, value: &str) -> Result<()> {
-        self.writes.tag_flow(id, key, value)
-    }
-
-    async fn flows_after(
-        &mut self,
-        partition: u16,
-        cursor: Option<&FlowId>,
-        limit: usize,
-    ) -> Result<Vec<Flow>> {
-        let statement = sqlx::query(self.sql.flows_after.clone())
-            .bind(i32::from(partition))
-            .bind(cursor.map(|cursor| cursor.0))
-            .bind(page(limit));
-        records("flow", &self.read(statement).await?)
-    }
-
-    async fn members(&mut self, flow: &FlowId) -> Result<Vec<Execution>> {
-        self.flush_if(&[Part::Created, Part::Updated]).await?;
-        let statement = sqlx::query(self.sql.members.clone()).bind(flow.0);
-        let rows = self.locked(statement).await?;
-        if let Some(last) = rows.last() {
-            self.now = Some(TimestampMs(get(last, "now")?));
-        }
-        let members: Vec<Execution> = records("execution", &rows)?;
-        for member in &members {
-            self.note_queued(member);
-        }
-        Ok(members)
-    }
-
-    async fn put_backlog(
-        &mut self,
-        flow: &FlowId,
-        members: &[ExecutionId],
-        due_at: TimestampMs,
-    ) -> Result<()> {
-        for member in members {
-            self.writes.put_backlog(flow, member, due_at.0);
-        }
-        Ok(())
-    }
-
-    async fn strike_backlog(&mut self, flow: &FlowId, member: &ExecutionId) -> Result<()> {
-        let statement = sqlx::query(self.sql.strike_backlog.clone()).bind(flow.0);
-        self.locked(statement.bind(member.to_string())).await?;
-        Ok(())
-    }
-
-    async fn has_backlog(&mut self, flow: &FlowId) -> Result<bool> {
-        let statement = sqlx::query(self.sql.has_backlog.clone()).bind(flow.0);
-        let rows = self.read(statement).await?;
-        rows.first().map_or(Ok(false), |row| get(row, "found"))
-    }
-
-    async fn edge(&mut self, flow: &FlowId, id: &EdgeId) -> Result<Option<Edge>> {
-        let statement = sqlx::query(self.sql.edge.clone()).bind(flow.0).bind(id.0);
-        let named = id.to_string();
-        Ok(self.edges(statement, &named).await?.pop())
-    }
-
-    async fn put_edge(&mut self, edge: &Edge) -> Result<()> {
-        self.writes.put_edge(edge)
-    }
-
-    async fn edges_from(&mut self, flow: &FlowId, upstream: &ExecutionId) -> Result<Vec<Edge>> {
-        let statement = sqlx::query(self.sql.edges_from.clone()).bind(flow.0);
-        let statement = statement.bind(upstream.to_string());
-        self.edges(statement, upstream.as_str()).await
-    }
-
-    async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
-        let statement = sqlx::query(self.sql.edges_to.clone()).bind(flow.0);
-        let statement = statement.bind(downstream.to_string());
-        self.edges(statement, downstream.as_str()).await
-    }
-
-    async fn group(
-        &mut self,
-        flow: &FlowId,
-        downstream: &ExecutionId,
-    ) -> Result<Option<EdgeGroup>> {
-        self.flush_row(Part::Groups, downstream.as_str()).await?;
-        let statement = sqlx::query(self.sql.group.clone()).bind(flow.0);
-        let rows = self.read(statement.bind(downstream.to_string())).await?;
-        Ok(records("edge group", &rows)?.pop())
-    }
-
-    async fn execution_and_group(
-        &mut self,
-        id: &ExecutionId,
-    ) -> Result<Option<(Execution, Option<EdgeGroup>)>> {
-        let sql = self.sql.execution_and_group.clone();
-        let rows = self.read(of(&sql, id)).await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let execution = decode("execution", get(row, "record")?)?;
-        Ok(Some((
-            execution,
-            decode("edge group", get(row, "edge_group")?)?,
-        )))
-    }
-
-    async fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
-        self.writes.put_group(group)
-    }
-
-    async fn groups(&mut self, flow: &FlowId) -> Result<Vec<EdgeGroup>> {
-        if let Some(seen) = &mut self.seen_flow
-            && seen.id == *flow
-        {
-            return Ok(std::mem::take(&mut seen.groups));
-        }
-        self.flush_if(&[Part::Groups]).await?;
-        let statement = sqlx::query(self.sql.groups.clone()).bind(flow.0);
-        records("edge group", &self.read(statement).await?)
-    }
-
-    async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {
-        self.writes.append_completion(completion)
-    }
-
-    async fn append_lease_event(&mut self, event: &LeaseRecord) -> Result<()> {
-        self.writes.append_lease_event(event)
-    }
-}
-
-fn page(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// What a key is found by; lengths keep the parts apart.
-fn idempotency_digest(partition: u16, namespace: &Namespace, key: &str) -> String {
-    let namespace = namespace.as_str();
-    let text = format!("{partition}:{}:{namespace}:{key}", namespace.len());
-    format!("{:x}", Sha256::digest(text))
 }

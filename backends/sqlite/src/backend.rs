@@ -9,8 +9,7 @@ use sqlx::SqlitePool;
 use tokio::sync::broadcast;
 
 use crate::open::{OpenError, SqliteOptions};
-use crate::store::SqliteStore;
-use crate::transaction::OutboxEvent;
+use crate::store::{OutboxEvent, SqliteStore};
 
 /// A durable-execution engine in one SQLite database.
 pub struct SqliteBackend {

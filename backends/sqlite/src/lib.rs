@@ -2,13 +2,10 @@
 //! where `FF_DEV_MODE=1` says that this is meant.
 
 mod backend;
-mod claims;
-mod flow;
 mod open;
-mod row;
+mod statements;
 mod store;
-mod transaction;
 
 pub use backend::SqliteBackend;
 pub use open::{OpenError, SqliteOptions};
-pub use transaction::OutboxEvent;
+pub use store::OutboxEvent;

@@ -1,20 +1,16 @@
-//! The store: one writer and several readers, and how each kind of record is read and written.
+//! The store: one writer and several readers.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use ff_core::backend::{Namespace, PrepareOutcome};
+use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
-use ff_core::types::{AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
-use ff_transactional::{
-    Access, Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord, Store,
-    StoreError, Tx,
-};
+use ff_core::types::TimestampMs;
+use ff_transactional::records::{Outbox, Record};
+use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx};
 use sqlx::SqlitePool;
+use sqlx::{Sqlite, Transaction};
 use tokio::sync::broadcast;
 
 use crate::open::MIGRATIONS;
-use crate::transaction::{OutboxEvent, SqliteTx, failed, of};
-use crate::{flow, row};
+use crate::statements::{self, Statement, get};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -27,6 +23,14 @@ pub(crate) struct SqliteStore {
     reader: SqlitePool,
     clock: Clock,
     completions: broadcast::Sender<OutboxEvent>,
+}
+
+/// A completion that has committed; the outbox has the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboxEvent {
+    /// The row in `ff_completion_event`.
+    pub event_id: i64,
+    pub partition_key: i64,
 }
 
 impl SqliteStore {
@@ -53,7 +57,7 @@ impl Store for SqliteStore {
 
     async fn begin(&self, access: Access) -> Result<SqliteTx> {
         let (pool, begin) = match access {
-            Access::Read => (self.reader.clone(), "BEGIN"),
+            Access::Look | Access::Read => (self.reader.clone(), "BEGIN"),
             // A write lock from the start, so that what is read stays true until the commit.
             Access::Write => (self.writer.clone(), "BEGIN IMMEDIATE"),
         };
@@ -65,7 +69,6 @@ impl Store for SqliteStore {
             tx: begun.map_err(failed)?,
             clock: self.clock.clone(),
             completions: self.completions.clone(),
-            appended: Vec::new(),
         })
     }
 
@@ -77,18 +80,48 @@ impl Store for SqliteStore {
     }
 }
 
-impl Tx for SqliteTx {
-    async fn commit(self) -> Result<()> {
-        self.tx.commit().await.map_err(failed)?;
-        for event in self.appended {
-            // That nobody listens is fine: the outbox has it.
-            let _ = self.completions.send(event);
-        }
-        Ok(())
+/// A transaction.
+pub(crate) struct SqliteTx {
+    tx: Transaction<'static, Sqlite>,
+    clock: Clock,
+    completions: broadcast::Sender<OutboxEvent>,
+}
+
+impl SqliteTx {
+    /// The host's time, as the database tells it.
+    async fn database_time(&mut self) -> Result<TimestampMs> {
+        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now";
+        let row = sqlx::query(sql)
+            .fetch_one(&mut *self.tx)
+            .await
+            .map_err(failed)?;
+        Ok(TimestampMs(get(&row, "now")?))
     }
 
-    async fn ping(&mut self) -> Result<()> {
-        self.database_time().await.map(|_| ())
+    async fn run(&mut self, statement: Statement) -> Result<i64> {
+        let done = statement.execute(&mut *self.tx).await.map_err(failed)?;
+        Ok(done.last_insert_rowid())
+    }
+}
+
+impl Tx for SqliteTx {
+    async fn get(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
+        let mut found = Vec::new();
+        for query in queries {
+            let (kind, select) = statements::select(query);
+            let rows = select.fetch_all(&mut *self.tx).await.map_err(failed)?;
+            let records: Result<_> = rows
+                .iter()
+                .map(|row| statements::decode(kind, row))
+                .collect();
+            found.push(records?);
+        }
+        Ok(found)
+    }
+
+    async fn lock(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
+        // There is one writer at a time.
+        self.get(queries).await
     }
 
     async fn now(&mut self) -> Result<TimestampMs> {
@@ -98,367 +131,44 @@ impl Tx for SqliteTx {
         }
     }
 
-    async fn execution(&mut self, id: &ExecutionId) -> Result<Option<Execution>> {
-        let sql = "SELECT * FROM ff_exec_core WHERE partition_key = ? AND execution_id = ?";
-        let found = self.one(of(sql, id)).await?;
-        found.as_ref().map(row::decode).transpose()
-    }
-
-    async fn insert_execution(
-        &mut self,
-        execution: &Execution,
-        payload: &[u8],
-        tags: &BTreeMap<String, String>,
-    ) -> Result<()> {
-        let id = &execution.id;
-        self.update_execution(execution).await?;
-        self.put_payload(id, payload).await?;
-        for capability in &execution.requirements {
-            let sql = "INSERT INTO ff_execution_capabilities VALUES (?, ?)";
-            let insert = sqlx::query(sql).bind(id.uuid()).bind(capability.clone());
-            self.run(insert).await?;
+    async fn commit(mut self, changes: Changes) -> Result<()> {
+        for (key, write) in &changes.records {
+            self.run(statements::write(key, write)).await?;
         }
-        for (key, value) in tags {
-            self.put_tag(id, key, value).await?;
+        let mut told = Vec::new();
+        for event in &changes.events {
+            let event_id = self.run(statements::append(event)).await?;
+            if event.outbox() == Outbox::CompletionRecord {
+                let partition_key = event.partition().into();
+                told.push(OutboxEvent {
+                    event_id,
+                    partition_key,
+                });
+            }
+        }
+        self.tx.commit().await.map_err(failed)?;
+        for event in told {
+            // That nobody listens is fine: the outbox has it.
+            let _ = self.completions.send(event);
         }
         Ok(())
     }
 
-    async fn update_execution(&mut self, execution: &Execution) -> Result<()> {
-        let upsert = row::bind(sqlx::query(row::upsert()), execution)?;
-        self.run(upsert).await?;
-        Ok(())
+    async fn ping(&mut self) -> Result<()> {
+        self.database_time().await.map(|_| ())
     }
+}
 
-    async fn payload(&mut self, id: &ExecutionId) -> Result<Vec<u8>> {
-        let sql = "SELECT payload FROM ff_exec_payload \
-                   WHERE partition_key = ? AND execution_id = ?";
-        let found = self.one(of(sql, id)).await?;
-        let found = found.ok_or_else(|| StoreError::Corrupt {
-            record: "ff_exec_payload",
-            detail: format!("{id} has no payload"),
-        })?;
-        row::get(&found, "payload")
-    }
-
-    async fn put_payload(&mut self, id: &ExecutionId, payload: &[u8]) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO ff_exec_payload VALUES (?, ?, ?)";
-        self.run(of(sql, id).bind(payload.to_vec())).await?;
-        Ok(())
-    }
-
-    async fn result(&mut self, id: &ExecutionId) -> Result<Option<Vec<u8>>> {
-        let sql = "SELECT result FROM ff_exec_result \
-                   WHERE partition_key = ? AND execution_id = ?";
-        let found = self.one(of(sql, id)).await?;
-        found.map(|found| row::get(&found, "result")).transpose()
-    }
-
-    async fn put_result(&mut self, id: &ExecutionId, result: &[u8]) -> Result<()> {
-        let sql = "INSERT INTO ff_exec_result VALUES (?, ?, ?)";
-        self.run(of(sql, id).bind(result.to_vec())).await?;
-        Ok(())
-    }
-
-    async fn remove_result(&mut self, id: &ExecutionId) -> Result<()> {
-        let sql = "DELETE FROM ff_exec_result WHERE partition_key = ? AND execution_id = ?";
-        self.run(of(sql, id)).await?;
-        Ok(())
-    }
-
-    async fn tags(&mut self, id: &ExecutionId) -> Result<BTreeMap<String, String>> {
-        let sql = "SELECT tag_key, tag_value FROM ff_exec_tag \
-                   WHERE partition_key = ? AND execution_id = ?";
-        row::tags(&self.all(of(sql, id)).await?)
-    }
-
-    async fn put_tag(&mut self, id: &ExecutionId, key: &str, value: &str) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO ff_exec_tag VALUES (?, ?, ?, ?)";
-        let upsert = of(sql, id).bind(key.to_owned()).bind(value.to_owned());
-        self.run(upsert).await?;
-        Ok(())
-    }
-
-    async fn put_attempt(&mut self, id: &ExecutionId, attempt: &Attempt) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO ff_attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let upsert = of(sql, id)
-            .bind(attempt.index.0)
-            .bind(attempt.id.0)
-            .bind(attempt.kind.as_str())
-            .bind(attempt.state.as_str())
-            .bind(attempt.started_at.0)
-            .bind(attempt.ended_at.map(|at| at.0))
-            .bind(attempt.failure_reason.clone())
-            .bind(attempt.failure_category.clone());
-        self.run(upsert).await?;
-        Ok(())
-    }
-
-    async fn attempt(&mut self, id: &ExecutionId, index: u32) -> Result<Option<Attempt>> {
-        let sql = "SELECT * FROM ff_attempt \
-                   WHERE partition_key = ? AND execution_id = ? AND attempt_index = ?";
-        let Some(found) = self.one(of(sql, id).bind(index)).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Attempt {
-            index: AttemptIndex(index),
-            id: AttemptId(row::get(&found, "attempt_id")?),
-            kind: row::literal(&found, "attempt_type")?,
-            state: row::literal(&found, "state")?,
-            started_at: TimestampMs(row::get(&found, "started_at")?),
-            ended_at: row::optional(&found, "ended_at")?.map(TimestampMs),
-            failure_reason: row::optional(&found, "failure_reason")?,
-            failure_category: row::optional(&found, "failure_category")?,
-        }))
-    }
-
-    async fn idempotency(
-        &mut self,
-        partition: u16,
-        namespace: &Namespace,
-        key: &str,
-    ) -> Result<Option<(ExecutionId, TimestampMs)>> {
-        let sql = "SELECT partition_key, execution_id, expires_at FROM ff_idempotency \
-                   WHERE partition_key = ? AND namespace = ? AND idem_key = ?";
-        let lookup = sqlx::query(sql)
-            .bind(partition)
-            .bind(namespace.0.clone())
-            .bind(key.to_owned());
-        let found = self.one(lookup).await?;
-        found
-            .map(|found| {
-                let until = row::get(&found, "expires_at")?;
-                Ok((row::execution_id(&found)?, TimestampMs(until)))
-            })
-            .transpose()
-    }
-
-    async fn put_idempotency(
-        &mut self,
-        namespace: &Namespace,
-        key: &str,
-        id: &ExecutionId,
-        until: TimestampMs,
-    ) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO ff_idempotency VALUES (?, ?, ?, ?, ?)";
-        let upsert = sqlx::query(sql)
-            .bind(id.partition())
-            .bind(namespace.0.clone())
-            .bind(key.to_owned())
-            .bind(id.uuid())
-            .bind(until.0);
-        self.run(upsert).await?;
-        Ok(())
-    }
-
-    async fn executions_after(
-        &mut self,
-        partition: u16,
-        cursor: Option<&ExecutionId>,
-        limit: usize,
-    ) -> Result<Vec<ExecutionId>> {
-        // Byte order of the UUIDs is byte order of the ids of one partition.
-        let sql = "SELECT partition_key, execution_id FROM ff_exec_core \
-                   WHERE partition_key = ? AND execution_id > ? \
-                   ORDER BY execution_id LIMIT ?";
-        let page = sqlx::query(sql)
-            .bind(partition)
-            .bind(cursor.map_or_else(Vec::new, |cursor| cursor.uuid().as_bytes().to_vec()))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows = self.all(page).await?;
-        rows.iter().map(row::execution_id).collect()
-    }
-
-    async fn put_lane(&mut self, lane: &LaneId) -> Result<()> {
-        let sql = "INSERT OR IGNORE INTO ff_lane_registry VALUES (?)";
-        self.run(sqlx::query(sql).bind(lane.0.clone())).await?;
-        Ok(())
-    }
-
-    async fn lanes_after(&mut self, cursor: Option<&LaneId>, limit: usize) -> Result<Vec<LaneId>> {
-        let sql = "SELECT lane_id FROM ff_lane_registry WHERE lane_id > ? \
-                   ORDER BY lane_id LIMIT ?";
-        let after = cursor.map_or_else(String::new, |cursor| cursor.0.clone());
-        let page = sqlx::query(sql)
-            .bind(after)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows = self.all(page).await?;
-        rows.iter()
-            .map(|found| Ok(LaneId(row::get(found, "lane_id")?)))
-            .collect()
-    }
-
-    async fn claimable_requirements(&mut self, lane: &LaneId) -> Result<Vec<BTreeSet<String>>> {
-        self.read_requirements(lane).await
-    }
-
-    async fn first_claimable(
-        &mut self,
-        lane: &LaneId,
-        sets: &[BTreeSet<String>],
-    ) -> Result<Option<Execution>> {
-        self.read_first_claimable(lane, sets).await
-    }
-
-    async fn flow(&mut self, id: &FlowId) -> Result<Option<Flow>> {
-        let sql = "SELECT * FROM ff_flow_core WHERE flow_id = ?";
-        let found = self.one(sqlx::query(sql).bind(id.0)).await?;
-        found.as_ref().map(flow::decode).transpose()
-    }
-
-    async fn put_flow(&mut self, flow: &Flow) -> Result<()> {
-        self.write_flow(flow).await
-    }
-
-    async fn flow_tags(&mut self, id: &FlowId) -> Result<BTreeMap<String, String>> {
-        let sql = "SELECT tag_key, tag_value FROM ff_flow_tag WHERE flow_id = ?";
-        row::tags(&self.all(sqlx::query(sql).bind(id.0)).await?)
-    }
-
-    async fn put_flow_tag(&mut self, id: &FlowId, key: &str, value: &str) -> Result<()> {
-        let sql = "INSERT OR REPLACE INTO ff_flow_tag VALUES (?, ?, ?)";
-        let upsert = sqlx::query(sql).bind(id.0);
-        self.run(upsert.bind(key.to_owned()).bind(value.to_owned()))
-            .await?;
-        Ok(())
-    }
-
-    async fn flows_after(
-        &mut self,
-        partition: u16,
-        cursor: Option<&FlowId>,
-        limit: usize,
-    ) -> Result<Vec<Flow>> {
-        let sql = "SELECT * FROM ff_flow_core WHERE partition_key = ? AND flow_id > ? \
-                   ORDER BY flow_id LIMIT ?";
-        let page = sqlx::query(sql)
-            .bind(partition)
-            .bind(cursor.map_or_else(Vec::new, |cursor| cursor.0.as_bytes().to_vec()))
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        self.all(page).await?.iter().map(flow::decode).collect()
-    }
-
-    async fn members(&mut self, flow: &FlowId) -> Result<Vec<Execution>> {
-        let sql = "SELECT * FROM ff_exec_core WHERE flow_id = ? ORDER BY execution_id";
-        let rows = self.all(sqlx::query(sql).bind(flow.0)).await?;
-        rows.iter().map(row::decode).collect()
-    }
-
-    async fn put_backlog(
-        &mut self,
-        flow: &FlowId,
-        members: &[ExecutionId],
-        due_at: TimestampMs,
-    ) -> Result<()> {
-        for member in members {
-            let sql = "INSERT INTO ff_cancel_backlog VALUES (?, ?, ?, ?)";
-            let insert = sqlx::query(sql).bind(member.partition()).bind(flow.0);
-            self.run(insert.bind(member.uuid()).bind(due_at.0)).await?;
-        }
-        Ok(())
-    }
-
-    async fn strike_backlog(&mut self, flow: &FlowId, member: &ExecutionId) -> Result<()> {
-        let sql = "DELETE FROM ff_cancel_backlog \
-                   WHERE flow_id = ? AND partition_key = ? AND execution_id = ?";
-        let delete = sqlx::query(sql).bind(flow.0);
-        self.run(delete.bind(member.partition()).bind(member.uuid()))
-            .await?;
-        Ok(())
-    }
-
-    async fn has_backlog(&mut self, flow: &FlowId) -> Result<bool> {
-        let sql = "SELECT 1 FROM ff_cancel_backlog \
-                   JOIN ff_exec_core USING (partition_key, execution_id) \
-                   WHERE ff_cancel_backlog.flow_id = ? AND completed_at IS NULL LIMIT 1";
-        let found = self.one(sqlx::query(sql).bind(flow.0)).await?;
-        Ok(found.is_some())
-    }
-
-    async fn edge(&mut self, flow: &FlowId, id: &EdgeId) -> Result<Option<Edge>> {
-        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND edge_id = ?";
-        let edges = self
-            .read_edges(sqlx::query(sql).bind(flow.0).bind(id.0))
-            .await?;
-        Ok(edges.into_iter().next())
-    }
-
-    async fn put_edge(&mut self, edge: &Edge) -> Result<()> {
-        self.write_edge(edge).await
-    }
-
-    async fn edges_from(&mut self, flow: &FlowId, upstream: &ExecutionId) -> Result<Vec<Edge>> {
-        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND upstream_execution_id = ? \
-                   ORDER BY edge_id";
-        self.read_edges(sqlx::query(sql).bind(flow.0).bind(upstream.uuid()))
-            .await
-    }
-
-    async fn edges_to(&mut self, flow: &FlowId, downstream: &ExecutionId) -> Result<Vec<Edge>> {
-        let sql = "SELECT * FROM ff_edge WHERE flow_id = ? AND downstream_execution_id = ? \
-                   ORDER BY edge_id";
-        self.read_edges(sqlx::query(sql).bind(flow.0).bind(downstream.uuid()))
-            .await
-    }
-
-    async fn group(
-        &mut self,
-        flow: &FlowId,
-        downstream: &ExecutionId,
-    ) -> Result<Option<EdgeGroup>> {
-        let sql = "SELECT * FROM ff_edge_group WHERE flow_id = ? AND downstream_execution_id = ?";
-        let lookup = sqlx::query(sql).bind(flow.0).bind(downstream.uuid());
-        let found = self.one(lookup).await?;
-        found.as_ref().map(flow::decode_group).transpose()
-    }
-
-    async fn put_group(&mut self, group: &EdgeGroup) -> Result<()> {
-        self.write_group(group).await
-    }
-
-    async fn groups(&mut self, flow: &FlowId) -> Result<Vec<EdgeGroup>> {
-        // Byte order of the UUIDs is byte order of the ids of one partition.
-        let sql = "SELECT * FROM ff_edge_group WHERE flow_id = ? ORDER BY downstream_execution_id";
-        let rows = self.all(sqlx::query(sql).bind(flow.0)).await?;
-        rows.iter().map(flow::decode_group).collect()
-    }
-
-    async fn append_completion(&mut self, completion: &CompletionRecord) -> Result<()> {
-        let sql = "INSERT INTO ff_completion_event \
-                   (partition_key, execution_id, flow_id, namespace, outcome, occurred_at) \
-                   VALUES (?, ?, ?, ?, ?, ?)";
-        let insert = of(sql, &completion.execution)
-            .bind(completion.flow.map(|flow| flow.0))
-            .bind(completion.namespace.0.clone())
-            .bind(completion.outcome.as_str())
-            .bind(completion.at.0);
-        let event_id = self.run(insert).await?;
-        self.appended.push(OutboxEvent {
-            event_id,
-            partition_key: completion.execution.partition().into(),
-        });
-        Ok(())
-    }
-
-    async fn append_lease_event(&mut self, event: &LeaseRecord) -> Result<()> {
-        let sql = "INSERT INTO ff_lease_event \
-                   (partition_key, execution_id, namespace, event_type, lease_id, \
-                    worker_instance_id, revoked_by, occurred_at) \
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-        let kind: &'static str = event.kind.into();
-        let insert = of(sql, &event.execution)
-            .bind(event.namespace.0.clone())
-            .bind(kind)
-            .bind(event.lease.map(|lease| lease.0))
-            .bind(
-                event
-                    .worker_instance
-                    .as_ref()
-                    .map(|worker| worker.0.clone()),
-            )
-            .bind(event.revoked_by)
-            .bind(event.at.0);
-        self.run(insert).await?;
-        Ok(())
+/// SQLite reports a lock that it could not get as busy or locked.
+fn failed(error: sqlx::Error) -> StoreError {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<i32>().ok());
+    match code {
+        // The upper bytes refine the code.
+        Some(code) if [BUSY, LOCKED].contains(&(code & 0xff)) => StoreError::Conflict,
+        _ => StoreError::Failed(error.into()),
     }
 }

@@ -227,12 +227,11 @@ async fn a_cancelled_flow_tells_of_every_member() {
 #[tokio::test]
 async fn rows_that_do_not_decode_are_corrupt() {
     for damage in [
-        "UPDATE ff_exec_core SET ownership_state = 'mine'",
-        "UPDATE ff_exec_core SET lifecycle_phase = 'gone'",
-        "UPDATE ff_exec_core SET lifecycle_phase = 'terminal'",
-        "UPDATE ff_exec_core SET lifecycle_phase = 'none'",
-        "UPDATE ff_exec_core SET policy = '{'",
-        "UPDATE ff_exec_core SET lease_id = x'00'",
+        "UPDATE ff_exec_core SET fixed = x''",
+        "UPDATE ff_exec_core SET changing = x''",
+        "UPDATE ff_exec_core SET changing = fixed",
+        "UPDATE ff_exec_core SET changing = substr(changing, 1, length(changing) - 1)",
+        "UPDATE ff_exec_core SET changing = CAST(replace(changing, 'runnable', 'dreaming') AS BLOB)",
     ] {
         let backend = memory().await;
         let args = execution(&[]);

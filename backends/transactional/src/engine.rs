@@ -11,6 +11,8 @@ use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKi
 use ff_core::partition::PartitionConfig;
 use ff_core::types::FlowId;
 
+use crate::records::Backlog;
+use crate::session::Session;
 use crate::store::{Access, Store, StoreError, Tx};
 use crate::waiting::{WaitingClaims, until_cancelled};
 use crate::{arguments, executions, flows};
@@ -120,8 +122,8 @@ impl<S: Store> Transactional<S> {
     /// Whether no member of a cancelled flow is left to others (CAN-013).
     async fn backlog_is_done(&self, flow: &FlowId) -> Result<bool, EngineError> {
         let look = || async {
-            let mut tx = self.store.begin(Access::Read).await?;
-            tx.has_backlog(flow).await
+            let mut tx = Session::new(self.store.begin(Access::Read).await?, Access::Read);
+            flows::has_backlog(&mut tx, flow).await
         };
         self.tried(look).await.map(|left| !left)
     }
@@ -140,7 +142,7 @@ impl<S: Store> Transactional<S> {
 
     async fn attempt(&self, call: &Call) -> Result<Result<Reply, EngineError>, StoreError> {
         let access = access(call.method());
-        let mut tx = self.store.begin(access).await?;
+        let mut tx = Session::new(self.store.begin(access).await?, access);
         let answer = match answer(&mut tx, self.settings, call).await {
             Ok(reply) => Ok(reply),
             Err(Stop::Refused(error)) => return Ok(Err(error)),
@@ -271,16 +273,17 @@ macro_rules! dispatch_through {
 }
 
 fn access(method: Method) -> Access {
-    if method.is_read() {
-        Access::Read
-    } else {
-        Access::Write
+    match method {
+        // The execution tells which group to look at.
+        Method::EvaluateFlowEligibility => Access::Read,
+        method if method.is_read() => Access::Look,
+        _ => Access::Write,
     }
 }
 
 /// The rule for each call, on arguments that `arguments::check` let through.
 #[allow(clippy::too_many_lines)] // One arm a method.
-async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Reply> {
+async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> Rule<Reply> {
     Ok(match call {
         Call::CreateExecution { args } => {
             Reply::CreateExecution(executions::create(tx, args).await?)
@@ -412,7 +415,10 @@ async fn answer<T: Tx>(tx: &mut T, settings: Settings, call: &Call) -> Rule<Repl
         Call::AckCancelMember {
             flow_id,
             execution_id,
-        } => Reply::AckCancelMember(tx.strike_backlog(flow_id, execution_id).await?),
+        } => {
+            tx.remove(Backlog::at(flow_id, execution_id));
+            Reply::AckCancelMember(())
+        }
         Call::CancelFlow { id, policy, .. } => {
             Reply::CancelFlow(flows::cancel(tx, id, *policy).await?)
         }

@@ -9,17 +9,15 @@ mod executions;
 mod flows;
 mod page;
 mod patch;
-mod record;
+pub mod records;
 pub mod requirements;
+mod session;
+pub mod sql;
 mod store;
 mod waiting;
 
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
 pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};
-pub use record::{
-    Attempt, Closing, CompletionRecord, CurrentAttempt, Edge, EdgeGroup, EdgeState, Execution,
-    Flow, Lease, LeaseEventKind, LeaseRecord, OrderKey, Projection,
-};
-pub use store::{Access, Minted, Store, StoreError, Tx};
+pub use store::{Access, Before, Changes, Minted, Query, Store, StoreError, Tx, Write};
 pub use waiting::{WaitingClaims, until_cancelled};

@@ -1,18 +1,24 @@
-//! What the rules ask of a storage: typed records, a few ordered reads, and transactions.
+//! What the rules ask of a storage: to read records at one instant, to lock them, and to write all
+//! that a call changes at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
-use ff_core::backend::{Namespace, PrepareOutcome};
-use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_core::backend::PrepareOutcome;
+use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use uuid::Uuid;
 
-use crate::record::{Attempt, CompletionRecord, Edge, EdgeGroup, Execution, Flow, LeaseRecord};
+use crate::records::{Event, Execution, Key, Part, Range, Record, Stored};
+use crate::requirements;
 
-/// Whether a transaction may write.
+/// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
+    /// It reads once, several things at one instant.
+    Look,
+    /// It reads more than once, all of it as of one instant.
     Read,
+    /// It may lock and write. What it reads without a lock is true when it is read.
     Write,
 }
 
@@ -43,11 +49,19 @@ pub enum StoreError {
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+/// What is asked for: the record with a key, if it is there, or those in a range of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    Key(Key),
+    Range(Range),
+}
+
 /// A storage with real transactions.
 pub trait Store: Send + Sync + 'static {
     type Tx: Tx;
 
-    /// Begins a transaction. Write transactions see each other as if they ran one by one.
+    /// Begins a transaction. Those that write see each other as if they ran one by one, as far as
+    /// they lock what they read.
     fn begin(&self, access: Access) -> impl Future<Output = Result<Self::Tx>> + Send;
 
     /// Brings the storage to where the records fit; safe to repeat and to race.
@@ -55,17 +69,23 @@ pub trait Store: Send + Sync + 'static {
 }
 
 /// A transaction: all of it happens at `commit`, or none if it is dropped.
-///
-/// Records are replaced as a whole, and the ordered reads follow from them; a store keeps
-/// whatever indexes that takes.
 pub trait Tx: Send {
-    fn commit(self) -> impl Future<Output = Result<()>> + Send;
+    /// What is found for each query, at one instant for all; ranges in the order of their index.
+    fn get(&mut self, queries: &[Query]) -> impl Future<Output = Result<Vec<Vec<Record>>>> + Send;
+
+    /// The same, each record locked until the end of the transaction, in the order of the queries. Of
+    /// two transactions that lock the same record one waits for the other, or meets
+    /// [`StoreError::Conflict`]; what is read is what the other has left.
+    fn lock(&mut self, queries: &[Query]) -> impl Future<Output = Result<Vec<Vec<Record>>>> + Send;
+
+    /// The storage's clock.
+    fn now(&mut self) -> impl Future<Output = Result<TimestampMs>> + Send;
+
+    /// Writes all of this and ends the transaction.
+    fn commit(self, changes: Changes) -> impl Future<Output = Result<()>> + Send;
 
     /// Asks the storage for something, whatever clock is in use.
     fn ping(&mut self) -> impl Future<Output = Result<()>> + Send;
-
-    /// The storage's clock, now.
-    fn now(&mut self) -> impl Future<Output = Result<TimestampMs>> + Send;
 
     /// The id of the execution's lease or attempt with this number. Numbers are not used again, so
     /// ids need not be random where no two deployments can meet.
@@ -73,116 +93,32 @@ pub trait Tx: Send {
         Uuid::new_v4()
     }
 
-    /// The execution, locked against other writers if this transaction may write.
-    fn execution(
-        &mut self,
-        id: &ExecutionId,
-    ) -> impl Future<Output = Result<Option<Execution>>> + Send;
-
-    /// The execution, for a rule that does not change it and can do with what was true a moment ago.
-    fn peek(&mut self, id: &ExecutionId) -> impl Future<Output = Result<Option<Execution>>> + Send {
-        self.execution(id)
-    }
-
-    /// Stores a new execution with its payload and tags.
-    fn insert_execution(
-        &mut self,
-        execution: &Execution,
-        payload: &[u8],
-        tags: &BTreeMap<String, String>,
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    /// Replaces the record of a known execution.
-    fn update_execution(
-        &mut self,
-        execution: &Execution,
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    fn payload(&mut self, id: &ExecutionId) -> impl Future<Output = Result<Vec<u8>>> + Send;
-
-    /// Replaces the payload of a known execution.
-    fn put_payload(
-        &mut self,
-        id: &ExecutionId,
-        payload: &[u8],
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    fn result(&mut self, id: &ExecutionId) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
-
-    fn put_result(
-        &mut self,
-        id: &ExecutionId,
-        result: &[u8],
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    fn remove_result(&mut self, id: &ExecutionId) -> impl Future<Output = Result<()>> + Send;
-
-    fn tags(
-        &mut self,
-        id: &ExecutionId,
-    ) -> impl Future<Output = Result<BTreeMap<String, String>>> + Send;
-
-    fn put_tag(
-        &mut self,
-        id: &ExecutionId,
-        key: &str,
-        value: &str,
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    /// Stores an attempt, or replaces the one with its index.
-    fn put_attempt(
-        &mut self,
-        id: &ExecutionId,
-        attempt: &Attempt,
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    fn attempt(
-        &mut self,
-        id: &ExecutionId,
-        index: u32,
-    ) -> impl Future<Output = Result<Option<Attempt>>> + Send;
-
-    /// The execution that an idempotency key stands for, and until when.
-    fn idempotency(
-        &mut self,
-        partition: u16,
-        namespace: &Namespace,
-        key: &str,
-    ) -> impl Future<Output = Result<Option<(ExecutionId, TimestampMs)>>> + Send;
-
-    fn put_idempotency(
-        &mut self,
-        namespace: &Namespace,
-        key: &str,
-        id: &ExecutionId,
-        until: TimestampMs,
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    /// Executions of a partition, ascending by id, strictly after the cursor.
-    fn executions_after(
-        &mut self,
-        partition: u16,
-        cursor: Option<&ExecutionId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<ExecutionId>>> + Send;
-
-    fn put_lane(&mut self, lane: &LaneId) -> impl Future<Output = Result<()>> + Send;
-
-    /// Lanes, ascending, strictly after the cursor.
-    fn lanes_after(
-        &mut self,
-        cursor: Option<&LaneId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<LaneId>>> + Send;
-
     /// The distinct requirement sets among the lane's claimable executions.
     fn claimable_requirements(
         &mut self,
         lane: &LaneId,
-    ) -> impl Future<Output = Result<Vec<BTreeSet<String>>>> + Send;
+    ) -> impl Future<Output = Result<Vec<BTreeSet<String>>>> + Send {
+        async move {
+            let mut sets = Vec::new();
+            let mut seen: Option<String> = None;
+            loop {
+                // Jumps from one set to the next, so that the backlog's length costs nothing.
+                let next = Execution::QUEUE.of(lane).after(seen.as_ref()).limit(1);
+                let found = self.get(&[Query::Range(next.range().clone())]).await?;
+                let Some(next) = found
+                    .first()
+                    .and_then(|found| Execution::of(found.first()?))
+                else {
+                    return Ok(sets);
+                };
+                seen = Some(requirements::join(&next.requirements));
+                sets.push(next.requirements.clone());
+            }
+        }
+    }
 
     /// An execution of the lane that is claimable and whose requirements are one of these sets: of its
-    /// partition the first in the order of [`Execution::order_key`]; locked. The partitions' order is the
+    /// partition the first in the order of [`Execution::QUEUE`]; locked. The partitions' order is the
     /// store's, the same for every set.
     ///
     /// It may be `None` although [`Tx::claimable_requirements`] has named one of the sets, when
@@ -192,116 +128,57 @@ pub trait Tx: Send {
         &mut self,
         lane: &LaneId,
         sets: &[BTreeSet<String>],
-    ) -> impl Future<Output = Result<Option<Execution>>> + Send;
-
-    fn flow(&mut self, id: &FlowId) -> impl Future<Output = Result<Option<Flow>>> + Send;
-
-    /// Stores a flow, or replaces its record.
-    fn put_flow(&mut self, flow: &Flow) -> impl Future<Output = Result<()>> + Send;
-
-    fn flow_tags(
-        &mut self,
-        id: &FlowId,
-    ) -> impl Future<Output = Result<BTreeMap<String, String>>> + Send;
-
-    /// Sets a tag of a flow that is stored in the same transaction.
-    fn put_flow_tag(
-        &mut self,
-        id: &FlowId,
-        key: &str,
-        value: &str,
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    /// Flows of a partition, ascending by id, strictly after the cursor.
-    fn flows_after(
-        &mut self,
-        partition: u16,
-        cursor: Option<&FlowId>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<Flow>>> + Send;
-
-    /// The executions whose record names the flow, ascending by id, locked as in [`Tx::execution`].
-    fn members(&mut self, flow: &FlowId) -> impl Future<Output = Result<Vec<Execution>>> + Send;
-
-    /// Adds to the members of a flow that others are to cancel, by this time.
-    fn put_backlog(
-        &mut self,
-        flow: &FlowId,
-        members: &[ExecutionId],
-        due_at: TimestampMs,
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    /// Removes a member from these, if it is one.
-    fn strike_backlog(
-        &mut self,
-        flow: &FlowId,
-        member: &ExecutionId,
-    ) -> impl Future<Output = Result<()>> + Send;
-
-    /// Members of the flow that others are to cancel and that have not ended: whether there are any.
-    fn has_backlog(&mut self, flow: &FlowId) -> impl Future<Output = Result<bool>> + Send;
-
-    fn edge(
-        &mut self,
-        flow: &FlowId,
-        id: &EdgeId,
-    ) -> impl Future<Output = Result<Option<Edge>>> + Send;
-
-    /// Stores an edge, or replaces its record.
-    fn put_edge(&mut self, edge: &Edge) -> impl Future<Output = Result<()>> + Send;
-
-    /// Edges that leave the member, ascending by id.
-    fn edges_from(
-        &mut self,
-        flow: &FlowId,
-        upstream: &ExecutionId,
-    ) -> impl Future<Output = Result<Vec<Edge>>> + Send;
-
-    /// Edges that enter the member, ascending by id.
-    fn edges_to(
-        &mut self,
-        flow: &FlowId,
-        downstream: &ExecutionId,
-    ) -> impl Future<Output = Result<Vec<Edge>>> + Send;
-
-    fn group(
-        &mut self,
-        flow: &FlowId,
-        downstream: &ExecutionId,
-    ) -> impl Future<Output = Result<Option<EdgeGroup>>> + Send;
-
-    /// An execution and the group that it has as a member, as of one instant.
-    fn execution_and_group(
-        &mut self,
-        id: &ExecutionId,
-    ) -> impl Future<Output = Result<Option<(Execution, Option<EdgeGroup>)>>> + Send {
+    ) -> impl Future<Output = Result<Option<Record>>> + Send {
         async move {
-            let Some(execution) = self.execution(id).await? else {
-                return Ok(None);
-            };
-            let group = match execution.flow {
-                Some(flow) => self.group(&flow, id).await?,
-                None => None,
-            };
-            Ok(Some((execution, group)))
+            let firsts: Vec<Query> = sets
+                .iter()
+                .map(|set| {
+                    let queue = Execution::QUEUE.of(lane).and(&requirements::join(set));
+                    Query::Range(queue.limit(1).range().clone())
+                })
+                .collect();
+            let found = self.lock(&firsts).await?;
+            Ok(found.into_iter().flatten().min_by_key(place_in_queue))
         }
     }
+}
 
-    /// Stores a group, or replaces its record.
-    fn put_group(&mut self, group: &EdgeGroup) -> impl Future<Output = Result<()>> + Send;
+/// What decides between the firsts of several sets.
+fn place_in_queue(record: &Record) -> Option<Vec<Part>> {
+    let mut entry = record.entry(Execution::QUEUE.place())?;
+    // The lane is the same for all, and the sets say nothing about the order.
+    Some(entry.split_off(2))
+}
 
-    /// The flow's groups, ascending by member.
-    fn groups(&mut self, flow: &FlowId) -> impl Future<Output = Result<Vec<EdgeGroup>>> + Send;
+/// What a transaction knew of a record before it wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Before {
+    /// It has not looked.
+    Unknown,
+    /// There was none.
+    Absent,
+    Present(Record),
+}
 
-    /// Adds to the outbox of completions; readers are woken once it has committed.
-    fn append_completion(
-        &mut self,
-        completion: &CompletionRecord,
-    ) -> impl Future<Output = Result<()>> + Send;
+/// A record that is stored, or removed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    pub before: Before,
+    /// `None` removes it.
+    pub after: Option<Record>,
+}
 
-    /// Adds to the outbox of lease events.
-    fn append_lease_event(
-        &mut self,
-        event: &LeaseRecord,
-    ) -> impl Future<Output = Result<()>> + Send;
+/// Everything that a call changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// By key, so that transactions write in one order.
+    pub records: BTreeMap<Key, Write>,
+    /// For the outboxes, oldest first. Readers are woken once they have committed.
+    pub events: Vec<Event>,
+}
+
+impl Changes {
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.events.is_empty()
+    }
 }

@@ -12,7 +12,7 @@ use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily};
 use ff_core::types::ExecutionId;
-use ff_mock::{EdgeGroup, Execution, MemoryStore, Model, Settings, Tamper};
+use ff_mock::{EdgeGroup, Execution, MemoryStore, Model, Settings, Stored, Tamper};
 
 pub(super) type Answer = Result<Reply, EngineError>;
 
@@ -26,8 +26,7 @@ type Around = Box<dyn for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sy
 pub(super) struct Tampering {
     on_call: Option<OnCall>,
     on_answer: Option<OnAnswer>,
-    on_write: Option<Tamper<Execution>>,
-    on_group: Option<Tamper<EdgeGroup>>,
+    on_write: Option<Tamper>,
     around: Option<Around>,
     on_capabilities: Option<fn(&mut Capabilities)>,
     label: Option<&'static str>,
@@ -54,10 +53,7 @@ pub(super) fn write(
 pub(super) fn group(
     change: impl Fn(Option<&EdgeGroup>, &mut EdgeGroup) + Send + Sync + 'static,
 ) -> Tampering {
-    Tampering {
-        on_group: Some(Arc::new(change)),
-        ..Tampering::default()
-    }
+    Tampering::default().damage(change)
 }
 
 /// Answers calls with the help of the model.
@@ -101,10 +97,22 @@ impl Tampering {
     }
 
     pub(super) fn write(
-        mut self,
+        self,
         change: impl Fn(Option<&Execution>, &mut Execution) + Send + Sync + 'static,
     ) -> Self {
-        self.on_write = Some(Arc::new(change));
+        self.damage(change)
+    }
+
+    /// Changes records of one type as they are written, given what they replace.
+    pub(super) fn damage<R: Stored>(
+        mut self,
+        change: impl Fn(Option<&R>, &mut R) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_write = Some(Arc::new(move |before, after| {
+            if let Some(after) = R::of_mut(after) {
+                change(before.and_then(R::of).map(AsRef::as_ref), after);
+            }
+        }));
         self
     }
 
@@ -113,9 +121,6 @@ impl Tampering {
         let mut store = MemoryStore::new(clock.clone());
         if let Some(tamper) = self.on_write.take() {
             store = store.tampered(tamper);
-        }
-        if let Some(tamper) = self.on_group.take() {
-            store = store.tampered_groups(tamper);
         }
         let settings = Settings {
             tag: BackendTag::Mock,

@@ -155,11 +155,13 @@ async fn needs_postgres() {
     let instances: Instances = backends.iter().map(|b| b.clone() as _).collect();
     let ids = drained(&instances, BackendTag::Postgres).await;
     let pool = backends[0].pool_for_test();
-    let told: Vec<String> = sqlx::query_scalar("SELECT execution_id FROM ff_completion_event")
-        .fetch_all(pool)
-        .await
-        .unwrap();
-    expect_once(told, ids);
+    let told: Vec<(i64, Uuid)> =
+        sqlx::query_as("SELECT partition_key, execution_id FROM ff_completion_event")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    let id = |(partition, uuid)| format!("{{fp:{partition}}}:{uuid}");
+    expect_once(told.into_iter().map(id), ids);
     scratch.leave().await.unwrap();
 }
 

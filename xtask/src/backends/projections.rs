@@ -16,7 +16,8 @@ use ff_core::partition::{PartitionConfig, flow_partition};
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use ff_mock::{MemoryStore, Settings};
 use ff_provision::{Kind, Scratch};
-use ff_transactional::{Access, Store, Transactional, Tx};
+use ff_transactional::records::{self, Flow, Packed, Record, Stored};
+use ff_transactional::{Access, Query, Store, Transactional, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -64,6 +65,11 @@ async fn expect_stages(backend: Arc<dyn EngineBackend>, read: impl AsyncFn(FlowI
     expect("failed", json!({ "cancelled": 1, "completed": 1 })).await;
 }
 
+fn projection_in(record: &Record) -> Value {
+    let flow = Flow::of(record).expect("a flow");
+    serde_json::to_value(&flow.projection).unwrap()
+}
+
 async fn add_member(backend: &Arc<dyn EngineBackend>, flow: &FlowId) {
     let home = flow_partition(flow, &PartitionConfig::default()).index;
     let id = ExecutionId::from_parts(home, Uuid::new_v4());
@@ -95,9 +101,10 @@ async fn on_the_model() {
     let store = MemoryStore::new(ManualClock::starting_at(NOW));
     let backend = Arc::new(Transactional::new(store, settings));
     let read = async |flow| {
-        let mut tx = backend.store().begin(Access::Read).await.unwrap();
-        let stored = tx.flow(&flow).await.unwrap().unwrap();
-        serde_json::to_value(stored.projection).unwrap()
+        let mut tx = backend.store().begin(Access::Look).await.unwrap();
+        let asked = Query::Key(Flow::at(&flow).key().clone());
+        let found = tx.get(&[asked]).await.unwrap();
+        projection_in(&found[0][0])
     };
     expect_stages(backend.clone(), read).await;
 }
@@ -114,13 +121,14 @@ async fn on_sqlite() {
         .await
         .unwrap();
     let read = async |flow: FlowId| {
-        let select = sqlx::query_scalar("SELECT projection FROM ff_flow_core WHERE flow_id = ?");
-        let text: String = select
-            .bind(flow.0)
-            .fetch_one(backend.pool_for_test())
-            .await
-            .unwrap();
-        serde_json::from_str(&text).unwrap()
+        let select = "SELECT fixed, changing FROM ff_flow_core WHERE flow_id = ?";
+        let select = sqlx::query_as(select).bind(flow.0);
+        let (fixed, changing) = select.fetch_one(backend.pool_for_test()).await.unwrap();
+        projection_in(
+            &records::Kind::Flow
+                .unpack(&Packed { fixed, changing })
+                .unwrap(),
+        )
     };
     expect_stages(backend.clone(), read).await;
 }
@@ -134,10 +142,14 @@ async fn needs_postgres() {
     backend.prepare().await.unwrap();
     let pool = backend.pool_for_test();
     let read = async |flow: FlowId| {
-        let sql = "SELECT projection::text FROM ff_flow_core WHERE flow_id = $1";
-        let select = sqlx::query_scalar(sql).bind(flow.0);
-        let text: String = select.fetch_one(pool).await.unwrap();
-        serde_json::from_str(&text).unwrap()
+        let select = "SELECT fixed, changing FROM ff_flow_core WHERE flow_id = $1";
+        let select = sqlx::query_as(select).bind(flow.0);
+        let (fixed, changing) = select.fetch_one(pool).await.unwrap();
+        projection_in(
+            &records::Kind::Flow
+                .unpack(&Packed { fixed, changing })
+                .unwrap(),
+        )
     };
     expect_stages(backend.clone(), read).await;
     scratch.leave().await.unwrap();

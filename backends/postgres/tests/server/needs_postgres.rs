@@ -113,8 +113,9 @@ async fn a_record_that_does_not_decode_is_corruption() {
     let id = args.execution_id.clone();
     backend.create_execution(args).await.unwrap();
     for damage in [
-        "UPDATE ff_exec_core SET lifecycle_phase = 'dreaming'",
-        "UPDATE ff_exec_core SET lifecycle_phase = 'runnable', lease = '{}'",
+        "UPDATE ff_exec_core SET fixed = ''",
+        "UPDATE ff_exec_core SET changing = ''",
+        "UPDATE ff_exec_core SET changing = fixed",
     ] {
         backend.pool_for_test().execute(damage).await.unwrap();
         let error = backend.describe_execution(&id).await.unwrap_err();
@@ -155,9 +156,8 @@ async fn a_claim_waits_for_the_claim_of_the_last() {
     for taken in [true, false] {
         // As a claim does until it is decided.
         let mut other = backend.pool_for_test().begin().await.unwrap();
-        let take = "UPDATE ff_exec_core SET eligibility_state = 'blocked_by_dependencies'; \
-                    DELETE FROM ff_eligible";
-        other.execute(sqlx::raw_sql(take)).await.unwrap();
+        let take = "DELETE FROM ff_exec_core";
+        other.execute(take).await.unwrap();
         let claiming = waiting_claim(&backend).await;
         if taken {
             other.commit().await.unwrap();
@@ -183,7 +183,7 @@ async fn a_claim_that_is_given_up_hides_nothing() {
     }
     // As a tag does while it is being set.
     let mut change = backend.pool_for_test().begin().await.unwrap();
-    let hold = "SELECT 1 FROM ff_exec_core WHERE priority = 5 FOR UPDATE";
+    let hold = "SELECT 1 FROM ff_exec_core WHERE queue_rank = 8995 FOR UPDATE";
     change.execute(hold).await.unwrap();
     let given_up = waiting_claim(&backend).await;
     let claiming = tokio::spawn({
@@ -220,7 +220,7 @@ async fn nothing_comes_before_what_a_claim_has_found() {
         async move { backend.create_execution(later).await }
     });
     // Had it returned, the claim would have to take it.
-    until_someone_waits(&backend, "advisory", "%INSERT INTO ff_eligible%").await;
+    until_someone_waits(&backend, "advisory", "%INSERT INTO ff_exec_core%").await;
     change.commit().await.unwrap();
     assert!(claiming.await.unwrap().is_some());
     creating.await.unwrap().unwrap();
@@ -243,10 +243,8 @@ async fn requirements_that_are_new_when_a_claim_s_turn_comes_are_looked_at() {
         backend.create_execution(args).await.unwrap();
     }
     let pool = backend.pool_for_test();
-    let set_aside = "CREATE TABLE aside AS \
-                     SELECT execution_id, lane_id, requirements, priority, created_at \
-                     FROM ff_eligible WHERE priority = 5; \
-                     DELETE FROM ff_eligible WHERE priority = 5";
+    let set_aside = "CREATE TABLE aside AS SELECT * FROM ff_exec_core WHERE queue_rank = 8995; \
+                     DELETE FROM ff_exec_core WHERE queue_rank = 8995";
     pool.execute(sqlx::raw_sql(set_aside)).await.unwrap();
     // As a creation does while it adds to the lane.
     let mut adding = pool.begin().await.unwrap();
@@ -258,9 +256,7 @@ async fn requirements_that_are_new_when_a_claim_s_turn_comes_are_looked_at() {
         async move { claim(&backend).await }
     });
     until_someone_waits(&backend, "advisory", "%pg_advisory_xact_lock(%").await;
-    let put_back = "INSERT INTO ff_eligible \
-                    (execution_id, lane_id, requirements, priority, created_at) \
-                    SELECT * FROM aside";
+    let put_back = "INSERT INTO ff_exec_core SELECT * FROM aside";
     adding.execute(put_back).await.unwrap();
     adding.commit().await.unwrap();
     assert!(claiming.await.unwrap().is_some());
@@ -282,7 +278,7 @@ async fn waiting_claim(backend: &Arc<PostgresBackend>) -> JoinHandle<Option<Hand
         let backend = Arc::clone(backend);
         async move { claim(&backend).await }
     });
-    until_someone_waits(backend, "transactionid", "%FROM ff_eligible%").await;
+    until_someone_waits(backend, "transactionid", "%FROM ff_exec_core%").await;
     claiming
 }
 

@@ -6,13 +6,15 @@ use ff_core::backend::{
 use ff_core::call::Call;
 use ff_core::policy::{BackoffStrategy, RetryPolicy};
 use ff_core::state::{AttemptLifecycle, AttemptState, BlockingReason, TerminalOutcome};
+use ff_core::types::TimestampMs;
 use sha2::{Digest, Sha256};
 
 use super::create::later;
 use super::lease::{Held, Standing, emit, not_active, standing};
 use crate::engine::Rule;
 use crate::flows;
-use crate::record::{Closing, Execution, LeaseEventKind};
+use crate::records::{Attempt, Closing, Execution, ExecutionResult, LeaseEventKind};
+use crate::session::Session;
 use crate::store::{StoreError, Tx};
 
 /// A call that may end the lease.
@@ -25,7 +27,7 @@ enum Ending {
 
 /// Ends the execution in success (ATT-007), with its result (ATT-008).
 pub(crate) async fn complete<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     call: &Call,
     handle: &Handle,
@@ -35,15 +37,19 @@ pub(crate) async fn complete<T: Tx>(
         return Ok(());
     };
     if let Some(result) = result {
-        tx.put_result(&held.execution.id, result).await?;
+        tx.put(&ExecutionResult {
+            execution: held.execution.id.clone(),
+            bytes: result.to_vec().into(),
+        });
     }
-    release(tx, &mut held, closing, AttemptLifecycle::EndedSuccess).await?;
-    super::end(tx, &mut held.execution, TerminalOutcome::Success, held.now).await
+    release(tx, &mut held, closing, AttemptLifecycle::EndedSuccess);
+    super::end(tx, &mut held.execution, TerminalOutcome::Success, held.now);
+    Ok(())
 }
 
 /// Ends the execution as cancelled by its holder (ATT-019).
 pub(crate) async fn cancel<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     call: &Call,
     handle: &Handle,
@@ -54,19 +60,19 @@ pub(crate) async fn cancel<T: Tx>(
     };
     held.execution.cancellation_reason = Some(reason.to_owned());
     held.execution.cancelled_by = Some("worker".to_owned());
-    release(tx, &mut held, closing, AttemptLifecycle::EndedCancelled).await?;
+    release(tx, &mut held, closing, AttemptLifecycle::EndedCancelled);
     super::end(
         tx,
         &mut held.execution,
         TerminalOutcome::Cancelled,
         held.now,
-    )
-    .await
+    );
+    Ok(())
 }
 
 /// Ends the attempt in failure: a retry follows if the policy and the class permit (ATT-009).
 pub(crate) async fn fail<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     call: &Call,
     handle: &Handle,
@@ -90,17 +96,16 @@ pub(crate) async fn fail<T: Tx>(
         &mut held,
         closing.clone(),
         AttemptLifecycle::EndedFailure,
-    )
-    .await?;
+    );
     match closing.retry_at {
         Some(until) => {
             let execution = &mut held.execution;
             execution.retry_count += 1;
             execution.attempt_state = AttemptState::PendingRetryAttempt;
             execution.park_until(until, BlockingReason::WaitingForRetryBackoff, held.now);
-            tx.update_execution(execution).await?;
+            tx.put(execution);
         }
-        None => super::end(tx, &mut held.execution, TerminalOutcome::Failed, held.now).await?,
+        None => super::end(tx, &mut held.execution, TerminalOutcome::Failed, held.now),
     }
     Ok(outcome)
 }
@@ -114,7 +119,7 @@ fn outcome(closing: &Closing) -> FailOutcome {
 
 /// Gives up the lease until the dependencies are satisfied, or for now if they are (DEP-034).
 pub(crate) async fn wait_children<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     call: &Call,
     handle: &Handle,
@@ -126,13 +131,19 @@ pub(crate) async fn wait_children<T: Tx>(
     };
     flows::still_of(&held.execution, flow)?;
     let satisfied = flows::is_satisfied(tx, &held.execution).await?;
-    release(tx, &mut held, closing, AttemptLifecycle::Suspended).await?;
+    release(tx, &mut held, closing, AttemptLifecycle::Suspended);
     held.execution.wait_for_children(satisfied, held.now);
-    Ok(tx.update_execution(&held.execution).await?)
+    tx.put(&held.execution);
+    Ok(())
 }
 
 /// Whether the call ends the lease, ended it before, or may not (ATT-003, ATT-004).
-async fn ending<T: Tx>(tx: &mut T, tag: BackendTag, call: &Call, handle: &Handle) -> Rule<Ending> {
+async fn ending<T: Tx>(
+    tx: &mut Session<T>,
+    tag: BackendTag,
+    call: &Call,
+    handle: &Handle,
+) -> Rule<Ending> {
     let digest = digest(call)?;
     match standing(tx, tag, handle).await? {
         Standing::Held(held) => Ok(Ending::First(
@@ -151,51 +162,37 @@ async fn ending<T: Tx>(tx: &mut T, tag: BackendTag, call: &Call, handle: &Handle
 
 /// The call with its handle and all its arguments, so that equal digests mean an exact repetition.
 fn digest(call: &Call) -> Result<String, StoreError> {
-    let bytes = serde_json::to_vec(call).map_err(|error| StoreError::Failed(error.into()))?;
+    let bytes = rmp_serde::to_vec(call).map_err(|error| StoreError::Failed(error.into()))?;
     Ok(format!("{:x}", Sha256::digest(bytes)))
 }
 
 /// Ends the attempt and gives up the lease (LSE-013).
-async fn release<T: Tx>(
-    tx: &mut T,
-    held: &mut Held,
-    closing: Closing,
-    state: AttemptLifecycle,
-) -> Rule<()> {
+fn release<T: Tx>(tx: &mut Session<T>, held: &mut Held, closing: Closing, state: AttemptLifecycle) {
     let execution = &mut held.execution;
-    emit(tx, execution, LeaseEventKind::Released, held.now).await?;
-    end_attempt(tx, execution, state, held.now).await?;
+    emit(tx, execution, LeaseEventKind::Released, held.now);
+    end_attempt(tx, execution, state, held.now);
     execution.release(closing);
-    Ok(())
 }
 
 /// Closes the record of the current attempt, or sets it aside.
-pub(crate) async fn end_attempt<T: Tx>(
-    tx: &mut T,
+pub(crate) fn end_attempt<T: Tx>(
+    tx: &mut Session<T>,
     execution: &Execution,
     state: AttemptLifecycle,
-    now: ff_core::types::TimestampMs,
-) -> Rule<()> {
+    now: TimestampMs,
+) {
     let Some(current) = execution.attempt else {
-        return Ok(());
+        return;
     };
-    let Some(mut attempt) = tx.attempt(&execution.id, current.index.0).await? else {
-        let detail = format!("attempt {} of {} is missing", current.index, execution.id);
-        return Err(StoreError::Corrupt {
-            record: "attempt",
-            detail,
-        }
-        .into());
-    };
-    attempt.state = state;
-    attempt.ended_at = Some(now).filter(|_| state.is_terminal());
-    if state == AttemptLifecycle::EndedFailure {
-        attempt.failure_reason.clone_from(&execution.failure_reason);
-        attempt
-            .failure_category
-            .clone_from(&execution.failure_category);
-    }
-    Ok(tx.put_attempt(&execution.id, &attempt).await?)
+    let failed = state == AttemptLifecycle::EndedFailure;
+    let told = |text: &Option<String>| text.clone().filter(|_| failed);
+    tx.put(&Attempt {
+        state,
+        ended_at: Some(now).filter(|_| state.is_terminal()),
+        failure_reason: told(&execution.failure_reason),
+        failure_category: told(&execution.failure_category),
+        ..Attempt::started(&execution.id, current)
+    });
 }
 
 /// The policy, if it grants one more retry (ATT-009 to ATT-011).

@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 
 use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, Handle, HandleKind, HandlePayload};
-use ff_core::state::{AttemptLifecycle, AttemptState, AttemptType, EligibilityState};
+use ff_core::state::{AttemptState, AttemptType, EligibilityState};
 use ff_core::types::{AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseFence, LeaseId};
 
 use super::create::later;
+use super::lease::emit;
 use crate::engine::Rule;
-use crate::record::{Attempt, CurrentAttempt, Execution, Lease, LeaseEventKind, LeaseRecord};
+use crate::records::{Attempt, CurrentAttempt, Execution, Lease, LeaseEventKind};
+use crate::session::Session;
 use crate::store::{Minted, Tx};
 
 /// Takes the first execution of the lane that the worker qualifies for (CLM-001, CLM-002). There is
 /// none only if at one instant nothing claimable had requirements that the worker meets.
 pub(crate) async fn claim<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     lane: &LaneId,
     capabilities: &CapabilitySet,
@@ -35,7 +37,7 @@ pub(crate) async fn claim<T: Tx>(
 
 /// Starts a new attempt under a new lease (CLM-005).
 async fn start<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     mut execution: Execution,
     policy: &ClaimPolicy,
@@ -50,6 +52,8 @@ async fn start<T: Tx>(
     let attempt = CurrentAttempt {
         id: AttemptId::from_uuid(tx.mint(&execution.id, Minted::Attempt, number.into())),
         index: AttemptIndex::new(number),
+        kind,
+        started_at: now,
     };
     let lease = Lease {
         id: LeaseId::from_uuid(tx.mint(&execution.id, Minted::Lease, epoch.0)),
@@ -60,28 +64,9 @@ async fn start<T: Tx>(
         expires_at: later(now, policy.lease_ttl_ms.into()),
     };
     execution.start_attempt(attempt, lease.clone());
-    tx.update_execution(&execution).await?;
-    let record = Attempt {
-        index: attempt.index,
-        id: attempt.id,
-        kind,
-        state: AttemptLifecycle::Started,
-        started_at: now,
-        ended_at: None,
-        failure_reason: None,
-        failure_category: None,
-    };
-    tx.put_attempt(&execution.id, &record).await?;
-    let event = LeaseRecord {
-        execution: execution.id.clone(),
-        namespace: execution.namespace.clone(),
-        kind: LeaseEventKind::Acquired,
-        lease: Some(lease.id),
-        worker_instance: Some(lease.worker_instance.clone()),
-        revoked_by: None,
-        at: now,
-    };
-    tx.append_lease_event(&event).await?;
+    tx.put(&execution);
+    tx.put(&Attempt::started(&execution.id, attempt));
+    emit(tx, &execution, LeaseEventKind::Acquired, now);
     let payload = HandlePayload {
         fence: LeaseFence {
             lease_id: lease.id,
@@ -99,15 +84,15 @@ async fn start<T: Tx>(
 
 /// Makes a delayed execution claimable once its time is due (SCH-015), else does nothing
 /// (SCH-016).
-pub(crate) async fn promote_delayed<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<()> {
-    let Some(mut execution) = tx.execution(id).await? else {
+pub(crate) async fn promote_delayed<T: Tx>(tx: &mut Session<T>, id: &ExecutionId) -> Rule<()> {
+    let Some(mut execution) = tx.lock(Execution::at(id)).await? else {
         return Ok(());
     };
     let now = tx.now().await?;
     let delayed = execution.eligibility == EligibilityState::NotEligibleUntilTime;
     if delayed && execution.delay_until.is_none_or(|until| until <= now) {
         execution.make_eligible(now);
-        tx.update_execution(&execution).await?;
+        tx.put(&execution);
     }
     Ok(())
 }

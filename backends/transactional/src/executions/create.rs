@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ff_core::backend::Namespace;
 use ff_core::contracts::{CreateExecutionArgs, CreateExecutionResult};
 use ff_core::policy::ExecutionPolicy;
 use ff_core::state::{
@@ -9,8 +10,11 @@ use ff_core::state::{
 };
 use ff_core::types::{LeaseEpoch, MAX_INTEGER, TimestampMs};
 
+use sha2::{Digest, Sha256};
+
 use crate::engine::Rule;
-use crate::record::Execution;
+use crate::records::{Execution, Idempotency, Lane, Payload, Tags};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// How long an idempotency key is remembered if the policy does not say (EXE-009).
@@ -22,47 +26,68 @@ const PRIORITIES: (i32, i32) = (0, 9_000);
 /// Creates an execution, or recognises one whose idempotency key is remembered (EXE-008) or that
 /// exists (EXE-007); both decide before anything is written.
 pub(crate) async fn create<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     args: &CreateExecutionArgs,
 ) -> Rule<CreateExecutionResult> {
-    let key = args
-        .idempotency_key
-        .as_deref()
-        .filter(|key| !key.is_empty());
-    if let Some(key) = key {
-        let known = tx
-            .idempotency(args.partition_id, &args.namespace, key)
-            .await?;
-        if let Some((execution_id, until)) = known
-            && until > tx.now().await?
-        {
-            return Ok(CreateExecutionResult::Duplicate { execution_id });
+    let id = &args.execution_id;
+    let key = args.idempotency_key.as_ref().filter(|key| !key.is_empty());
+    let digest = key.map(|key| digest_of(&args.namespace, key));
+    let (known, existing) = match &digest {
+        Some(digest) => {
+            let known = Idempotency::at(&args.partition_id, digest);
+            tx.lock((known, Execution::at(id))).await?
         }
+        // A creation that meets another one of this id conflicts with it.
+        None => (None, tx.get(Execution::at(id)).await?),
+    };
+    let now = tx.now().await?;
+    if let Some(known) = known.filter(|known| known.expires_at > now) {
+        let execution_id = known.execution;
+        return Ok(CreateExecutionResult::Duplicate { execution_id });
     }
-    if tx.execution(&args.execution_id).await?.is_some() {
-        let execution_id = args.execution_id.clone();
+    if existing.is_some() {
+        let execution_id = id.clone();
         return Ok(CreateExecutionResult::Duplicate { execution_id });
     }
 
-    let now = tx.now().await?;
     let execution = new_execution(args, now);
-    let tags = args.tags.clone().into_iter().collect();
-    tx.insert_execution(&execution, &args.input_payload, &tags)
-        .await?;
-    tx.put_lane(&execution.lane).await?;
-    let window = args
-        .policy
-        .as_ref()
-        .and_then(|policy| policy.dedup_window_ms);
-    if let Some(key) = key {
-        let until = later(now, window.unwrap_or(DEDUP_WINDOW_MS));
-        tx.put_idempotency(&execution.namespace, key, &execution.id, until)
-            .await?;
+    tx.put(&execution);
+    tx.put(&Payload {
+        execution: id.clone(),
+        bytes: args.input_payload.clone().into(),
+    });
+    if !args.tags.is_empty() {
+        tx.put(&Tags {
+            execution: id.clone(),
+            tags: args.tags.clone().into_iter().collect(),
+        });
+    }
+    tx.put(&Lane {
+        name: execution.lane.clone(),
+    });
+    if let Some(digest) = digest {
+        let window = args
+            .policy
+            .as_ref()
+            .and_then(|policy| policy.dedup_window_ms);
+        tx.put(&Idempotency {
+            partition: args.partition_id,
+            digest,
+            execution: id.clone(),
+            expires_at: later(now, window.unwrap_or(DEDUP_WINDOW_MS)),
+        });
     }
     Ok(CreateExecutionResult::Created {
         public_state: execution.public_state(),
         execution_id: execution.id,
     })
+}
+
+/// What a key is found by; the length keeps the parts apart.
+fn digest_of(namespace: &Namespace, key: &str) -> String {
+    let namespace = namespace.as_str();
+    let text = format!("{}:{namespace}:{key}", namespace.len());
+    format!("{:x}", Sha256::digest(text))
 }
 
 fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Execution {
@@ -125,6 +150,11 @@ fn required_capabilities(policy: &ExecutionPolicy) -> BTreeSet<String> {
 
 fn deadline_ms(policy: &ExecutionPolicy) -> Option<u64> {
     policy.timeout_policy.as_ref()?.execution_deadline_ms
+}
+
+/// An execution's place by priority: the highest goes first (SCH-002).
+pub(crate) fn rank(priority: i32) -> i64 {
+    (PRIORITIES.1 - priority).into()
 }
 
 /// A time after `now`, at most the last one that can travel.

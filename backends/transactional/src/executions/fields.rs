@@ -6,20 +6,21 @@ use ff_core::types::ExecutionId;
 
 use super::read::blocking_reason;
 use crate::engine::Rule;
-use crate::record::Execution;
+use crate::records::Execution;
 use crate::requirements;
+use crate::session::Session;
 use crate::store::Tx;
 
 /// One entry for each distinct name; `None` for what is unknown, unset or not there (EXE-025).
 pub(crate) async fn read_core_fields<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     id: &ExecutionId,
     names: &[String],
 ) -> Rule<HashMap<String, Option<String>>> {
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    let execution = tx.execution(id).await?;
+    let execution = tx.get(Execution::at(id)).await?;
     let value = |name: &str| field(execution.as_ref()?, name).filter(|text| !text.is_empty());
     Ok(names
         .iter()

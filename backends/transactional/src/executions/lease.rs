@@ -8,7 +8,8 @@ use ff_core::types::{ExecutionId, TimestampMs};
 use super::create::later;
 use super::existing;
 use crate::engine::{Rule, Stop};
-use crate::record::{Execution, LeaseEventKind, LeaseRecord};
+use crate::records::{Execution, LeaseEventKind, LeaseRecord};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// An execution whose current lease the caller holds, and the time at which that was found.
@@ -28,7 +29,7 @@ pub(super) enum Standing {
 
 /// The ladder (LSE-002): it exists, it is active, its lease is not due, the lease is the caller's.
 pub(super) async fn standing<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     handle: &Handle,
 ) -> Rule<Standing> {
@@ -42,7 +43,7 @@ pub(super) async fn standing<T: Tx>(
         return Err(EngineError::State(StateKind::LeaseExpired).into());
     }
     if is_due(&execution, now) {
-        lapse(tx, &mut execution, now).await?;
+        lapse(tx, &mut execution, now);
         return Err(Stop::Lapsed);
     }
     if execution.fence().as_ref() != Some(&payload.fence) {
@@ -56,7 +57,7 @@ pub(super) async fn standing<T: Tx>(
 }
 
 /// As [`standing`], for calls that no repetition excuses.
-async fn held<T: Tx>(tx: &mut T, tag: BackendTag, handle: &Handle) -> Rule<Held> {
+async fn held<T: Tx>(tx: &mut Session<T>, tag: BackendTag, handle: &Handle) -> Rule<Held> {
     match standing(tx, tag, handle).await? {
         Standing::Held(held) => Ok(*held),
         Standing::NotActive(execution) => Err(not_active(&execution)),
@@ -77,7 +78,7 @@ pub(super) fn not_active(execution: &Execution) -> Stop {
 
 /// Extends the lease to the clock plus the handle's TTL (LSE-009).
 pub(crate) async fn renew<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     handle: &Handle,
 ) -> Rule<LeaseRenewal> {
@@ -92,8 +93,8 @@ pub(crate) async fn renew<T: Tx>(
         lease.renewed_at = Some(now);
     }
     execution.touch(now);
-    tx.update_execution(&execution).await?;
-    emit(tx, &execution, LeaseEventKind::Renewed, now).await?;
+    tx.put(&execution);
+    emit(tx, &execution, LeaseEventKind::Renewed, now);
     Ok(LeaseRenewal::new(
         expires_at.0.unsigned_abs(),
         execution.epoch.0,
@@ -102,7 +103,7 @@ pub(crate) async fn renew<T: Tx>(
 
 /// Records progress; what is not given stays (ATT-005).
 pub(crate) async fn progress<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     tag: BackendTag,
     handle: &Handle,
     percent: Option<u8>,
@@ -116,28 +117,32 @@ pub(crate) async fn progress<T: Tx>(
         execution.progress_message = Some(message.to_owned());
     }
     execution.touch(now);
-    Ok(tx.update_execution(&execution).await?)
+    tx.put(&execution);
+    Ok(())
 }
 
 /// Marks a due lease as lapsed (LSE-015), else does nothing (LSE-016).
-pub(crate) async fn mark_lease_expired_if_due<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<()> {
-    let Some(mut execution) = tx.execution(id).await? else {
+pub(crate) async fn mark_lease_expired_if_due<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<()> {
+    let Some(mut execution) = tx.lock(Execution::at(id)).await? else {
         return Ok(());
     };
     let now = tx.now().await?;
     if execution.ownership == OwnershipState::Leased && is_due(&execution, now) {
-        lapse(tx, &mut execution, now).await?;
+        lapse(tx, &mut execution, now);
     }
     Ok(())
 }
 
 /// Tells the outbox what happened to the lease that the record shows.
-pub(super) async fn emit<T: Tx>(
-    tx: &mut T,
+pub(super) fn emit<T: Tx>(
+    tx: &mut Session<T>,
     execution: &Execution,
     kind: LeaseEventKind,
     at: TimestampMs,
-) -> Rule<()> {
+) {
     let lease = execution.lease.as_ref();
     let event = LeaseRecord {
         execution: execution.id.clone(),
@@ -148,7 +153,7 @@ pub(super) async fn emit<T: Tx>(
         revoked_by: None,
         at,
     };
-    Ok(tx.append_lease_event(&event).await?)
+    tx.append(event);
 }
 
 /// Due as soon as the expiry equals the clock (SYS-007).
@@ -157,8 +162,8 @@ fn is_due(execution: &Execution, now: TimestampMs) -> bool {
     lease.is_some_and(|lease| lease.expires_at <= now)
 }
 
-async fn lapse<T: Tx>(tx: &mut T, execution: &mut Execution, now: TimestampMs) -> Rule<()> {
+fn lapse<T: Tx>(tx: &mut Session<T>, execution: &mut Execution, now: TimestampMs) {
     execution.lapse(now);
-    tx.update_execution(execution).await?;
-    emit(tx, execution, LeaseEventKind::Expired, now).await
+    tx.put(execution);
+    emit(tx, execution, LeaseEventKind::Expired, now);
 }

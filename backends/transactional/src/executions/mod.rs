@@ -8,11 +8,12 @@ mod lease;
 mod list;
 mod read;
 mod replay;
+mod state;
 mod tags;
 
 pub(crate) use attempt::{cancel, complete, end_attempt, fail, wait_children};
 pub(crate) use claim::{claim, promote_delayed};
-pub(crate) use create::{create, later};
+pub(crate) use create::{create, later, rank};
 pub(crate) use fields::read_core_fields;
 pub(crate) use lease::{mark_lease_expired_if_due, progress, renew};
 pub(crate) use list::{list, list_lanes};
@@ -28,26 +29,32 @@ use ff_core::state::TerminalOutcome;
 use ff_core::types::{ExecutionId, TimestampMs};
 
 use crate::engine::Rule;
-use crate::record::{CompletionRecord, Execution};
+use crate::records::{CompletionRecord, Execution};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// The execution, or the refusal that changes get (SYS-016).
-pub(crate) async fn existing<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Execution> {
-    let found = tx.execution(id).await?;
-    Ok(found.ok_or(EngineError::NotFound {
+pub(crate) async fn existing<T: Tx>(tx: &mut Session<T>, id: &ExecutionId) -> Rule<Execution> {
+    let execution = tx.lock(Execution::at(id)).await?;
+    found(execution)
+}
+
+/// What was found, or that refusal.
+fn found(execution: Option<Execution>) -> Rule<Execution> {
+    Ok(execution.ok_or(EngineError::NotFound {
         entity: "execution",
     })?)
 }
 
 /// Ends an execution and tells the outbox.
-pub(crate) async fn end<T: Tx>(
-    tx: &mut T,
+pub(crate) fn end<T: Tx>(
+    tx: &mut Session<T>,
     execution: &mut Execution,
     outcome: TerminalOutcome,
     now: TimestampMs,
-) -> Rule<()> {
+) {
     execution.end(outcome, now);
-    tx.update_execution(execution).await?;
+    tx.put(execution);
     let completion = CompletionRecord {
         execution: execution.id.clone(),
         flow: execution.flow,
@@ -55,5 +62,5 @@ pub(crate) async fn end<T: Tx>(
         outcome,
         at: now,
     };
-    Ok(tx.append_completion(&completion).await?)
+    tx.append(completion);
 }

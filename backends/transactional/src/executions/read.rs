@@ -8,18 +8,18 @@ use ff_core::state::{BlockingReason, OwnershipState, PublicState, TerminalOutcom
 use ff_core::types::{AttemptIndex, ExecutionId, TimestampMs};
 
 use crate::engine::Rule;
-use crate::record::Execution;
-use crate::store::Tx;
+use crate::records::{Execution, ExecutionResult, Payload, Tags};
+use crate::session::Session;
+use crate::store::{StoreError, Tx};
 
 /// The execution at one instant (EXE-016 to EXE-019).
 pub(crate) async fn describe<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     id: &ExecutionId,
 ) -> Rule<Option<ExecutionSnapshot>> {
-    let Some(execution) = tx.execution(id).await? else {
+    let (Some(execution), tags) = tx.get((Execution::at(id), Tags::at(id))).await? else {
         return Ok(None);
     };
-    let tags = tx.tags(id).await?;
     let attempt = execution.shown_attempt();
     Ok(Some(ExecutionSnapshot::new(
         id.clone(),
@@ -35,13 +35,16 @@ pub(crate) async fn describe<T: Tx>(
         execution.created_at,
         execution.last_mutation_at,
         execution.total_attempts,
-        tags,
+        tags.map(|found| found.tags).unwrap_or_default(),
     )))
 }
 
 /// The execution, for dashboards (EXE-020).
-pub(crate) async fn read_info<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Option<ExecutionInfo>> {
-    let Some(execution) = tx.execution(id).await? else {
+pub(crate) async fn read_info<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<Option<ExecutionInfo>> {
+    let Some(execution) = tx.get(Execution::at(id)).await? else {
         return Ok(None);
     };
     let text = |at: TimestampMs| at.to_string();
@@ -64,50 +67,79 @@ pub(crate) async fn read_info<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Optio
 }
 
 /// EXE-021.
-pub(crate) async fn read_state<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Option<PublicState>> {
-    let found = tx.execution(id).await?;
+pub(crate) async fn read_state<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<Option<PublicState>> {
+    let found = tx.get(Execution::at(id)).await?;
     Ok(found.map(|execution| execution.public_state()))
 }
 
 /// EXE-022.
-pub(crate) async fn read_context<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<ExecutionContext> {
-    let execution = known(tx, id).await?;
-    let payload = tx.payload(id).await?;
-    let tags = tx.tags(id).await?.into_iter().collect();
-    Ok(ExecutionContext::new(payload, execution.kind, tags))
+pub(crate) async fn read_context<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<ExecutionContext> {
+    let asked = (Execution::at(id), Payload::at(id), Tags::at(id));
+    let (execution, payload, tags) = tx.get(asked).await?;
+    let execution = known(id, execution)?;
+    let payload = payload.ok_or_else(|| StoreError::Corrupt {
+        record: "payload",
+        detail: format!("{id} has none"),
+    })?;
+    let tags = tags.map(|found| found.tags).unwrap_or_default();
+    Ok(ExecutionContext::new(
+        payload.bytes.into_vec(),
+        execution.kind,
+        tags.into_iter().collect(),
+    ))
 }
 
 /// EXE-023.
-pub(crate) async fn get_result<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Option<Vec<u8>>> {
-    match tx.execution(id).await? {
-        Some(execution) if execution.outcome == TerminalOutcome::Success => {
-            Ok(tx.result(id).await?)
-        }
-        _ => Ok(None),
-    }
+pub(crate) async fn get_result<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<Option<Vec<u8>>> {
+    let (execution, result) = tx.get((Execution::at(id), ExecutionResult::at(id))).await?;
+    let succeeded = |execution: Execution| execution.outcome == TerminalOutcome::Success;
+    let result = result.filter(|_| execution.is_some_and(succeeded));
+    Ok(result.map(|result| result.bytes.into_vec()))
 }
 
 /// EXE-024.
-pub(crate) async fn get_namespace<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Option<String>> {
-    let found = tx.execution(id).await?;
+pub(crate) async fn get_namespace<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<Option<String>> {
+    let found = tx.get(Execution::at(id)).await?;
     Ok(found.map(|execution| execution.namespace.0))
 }
 
 /// ATT-001, ATT-002.
-pub(crate) async fn current_attempt<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<AttemptIndex> {
-    let attempt = known(tx, id).await?.attempt;
+pub(crate) async fn current_attempt<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<AttemptIndex> {
+    let attempt = read_known(tx, id).await?.attempt;
     Ok(attempt.map_or(AttemptIndex::new(0), |attempt| attempt.index))
 }
 
 /// ATT-001, ATT-002.
-pub(crate) async fn total_attempts<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<AttemptIndex> {
-    Ok(AttemptIndex::new(known(tx, id).await?.total_attempts))
+pub(crate) async fn total_attempts<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<AttemptIndex> {
+    Ok(AttemptIndex::new(read_known(tx, id).await?.total_attempts))
 }
 
 /// The execution, or the refusal that reads without an empty answer give.
-async fn known<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Execution> {
-    let found = tx.execution(id).await?;
+fn known(id: &ExecutionId, found: Option<Execution>) -> Rule<Execution> {
     Ok(found.ok_or_else(|| EngineError::invalid_input(format!("there is no execution {id}")))?)
+}
+
+async fn read_known<T: Tx>(tx: &mut Session<T>, id: &ExecutionId) -> Rule<Execution> {
+    let found = tx.get(Execution::at(id)).await?;
+    known(id, found)
 }
 
 /// EXE-018.

@@ -9,11 +9,16 @@ use ff_core::types::ExecutionId;
 use super::existing;
 use crate::engine::Rule;
 use crate::flows;
+use crate::records::ExecutionResult;
+use crate::session::Session;
 use crate::store::Tx;
 
 /// Makes a terminal execution runnable again, in the order of checks of OPS-008. A skipped member waits
 /// for its dependencies anew (DEP-037, DEP-038).
-pub(crate) async fn replay<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<ReplayExecutionResult> {
+pub(crate) async fn replay<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<ReplayExecutionResult> {
     let flow = flows::lock_flow_of(tx, id).await?;
     let mut execution = existing(tx, id).await?;
     flows::still_of(&execution, flow)?;
@@ -36,8 +41,8 @@ pub(crate) async fn replay<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<ReplayEx
             execution.block_by_dependencies(now);
         }
     }
-    tx.update_execution(&execution).await?;
-    tx.remove_result(id).await?;
+    tx.put(&execution);
+    tx.remove(ExecutionResult::at(id));
     Ok(ReplayExecutionResult::Replayed {
         public_state: execution.public_state(),
     })

@@ -1,29 +1,41 @@
 //! Tags of executions.
 
+use std::collections::BTreeMap;
+
 use ff_core::types::ExecutionId;
 
-use super::existing;
+use super::found;
 use crate::engine::Rule;
+use crate::records::{Execution, Tags};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// EXE-029.
 pub(crate) async fn set_tag<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     id: &ExecutionId,
     key: &str,
     value: &str,
 ) -> Rule<()> {
-    let mut execution = existing(tx, id).await?;
+    let (execution, tags) = tx.lock((Execution::at(id), Tags::at(id))).await?;
+    let mut execution = found(execution)?;
     execution.touch(tx.now().await?);
-    tx.update_execution(&execution).await?;
-    Ok(tx.put_tag(id, key, value).await?)
+    tx.put(&execution);
+    let mut tags = tags.unwrap_or_else(|| Tags {
+        execution: id.clone(),
+        tags: BTreeMap::new(),
+    });
+    tags.tags.insert(key.to_owned(), value.to_owned());
+    tx.put(&tags);
+    Ok(())
 }
 
 /// EXE-030.
 pub(crate) async fn get_tag<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     id: &ExecutionId,
     key: &str,
 ) -> Rule<Option<String>> {
-    Ok(tx.tags(id).await?.remove(key))
+    let found = tx.get(Tags::at(id)).await?;
+    Ok(found.and_then(|mut found| found.tags.remove(key)))
 }

@@ -3,14 +3,15 @@
 use ff_core::backend::CancelFlowPolicy;
 use ff_core::contracts::{CancelFlowArgs, CancelFlowHeader, CancelFlowResult};
 use ff_core::state::{LifecyclePhase, OwnershipState, TerminalOutcome};
-use ff_core::types::{ExecutionId, FlowId, TimestampMs};
+use ff_core::types::{FlowId, TimestampMs};
 
 use super::interrupt::{interrupt, tell_revoked};
 use super::known_flow;
 use crate::arguments::cancellation_policy;
 use crate::engine::Rule;
 use crate::executions::{end, later};
-use crate::record::{Execution, Flow};
+use crate::records::{Backlog, Execution, Flow};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// How long the members that a header leaves to others may stay before somebody else sees to them.
@@ -18,16 +19,16 @@ const GRACE_MS: u64 = 30_000;
 
 /// Closes the flow and ends the members that the policy selects, in one step (CAN-003 to CAN-012).
 pub(crate) async fn cancel<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     id: &FlowId,
     policy: CancelFlowPolicy,
 ) -> Rule<CancelFlowResult> {
     let mut flow = known_flow(tx, id).await?;
-    let mut members = tx.members(id).await?;
+    let mut members = tx.lock(Execution::MEMBERS.of(id)).await?;
     if flow.is_open() {
         let now = tx.now().await?;
-        close(tx, &mut flow, policy, None, now).await?;
-        cancel_members(tx, &mut members, policy, None, now).await?;
+        close(tx, &mut flow, policy, None, now);
+        cancel_members(tx, &mut members, policy, None, now);
     }
     Ok(CancelFlowResult::Cancelled {
         cancellation_policy: flow.cancellation_policy.unwrap_or_default(),
@@ -38,12 +39,12 @@ pub(crate) async fn cancel<T: Tx>(
 /// Closes the flow. Its pending members end with it if only these are to; of all, others see to them
 /// (CAN-016 to CAN-019).
 pub(crate) async fn cancel_header<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     args: &CancelFlowArgs,
 ) -> Rule<CancelFlowHeader> {
     let policy = cancellation_policy(args)?;
     let mut flow = known_flow(tx, &args.flow_id).await?;
-    let mut members = tx.members(&flow.id).await?;
+    let mut members = tx.lock(Execution::MEMBERS.of(&flow.id)).await?;
     let member_execution_ids = ids(&members);
     if !flow.is_open() {
         return Ok(CancelFlowHeader::AlreadyTerminal {
@@ -54,16 +55,20 @@ pub(crate) async fn cancel_header<T: Tx>(
     }
     let now = tx.now().await?;
     let reason = Some(args.reason.as_str()).filter(|reason| !reason.is_empty());
-    close(tx, &mut flow, policy, reason, now).await?;
+    close(tx, &mut flow, policy, reason, now);
     match policy {
         CancelFlowPolicy::CancelPending => {
-            cancel_members(tx, &mut members, policy, reason, now).await?;
+            cancel_members(tx, &mut members, policy, reason, now);
         }
         CancelFlowPolicy::CancelAll => {
             members.retain(|member| selects(policy, member));
-            let left: Vec<ExecutionId> = members.into_iter().map(|member| member.id).collect();
-            tx.put_backlog(&flow.id, &left, later(now, GRACE_MS))
-                .await?;
+            for member in members {
+                tx.put(&Backlog {
+                    flow: flow.id,
+                    member: member.id,
+                    due_at: later(now, GRACE_MS),
+                });
+            }
         }
         _ => {}
     }
@@ -73,37 +78,36 @@ pub(crate) async fn cancel_header<T: Tx>(
     })
 }
 
-async fn close<T: Tx>(
-    tx: &mut T,
+fn close<T: Tx>(
+    tx: &mut Session<T>,
     flow: &mut Flow,
     policy: CancelFlowPolicy,
     reason: Option<&str>,
     now: TimestampMs,
-) -> Rule<()> {
+) {
     let name: &'static str = policy.into();
     Flow::CANCELLED.clone_into(&mut flow.public_flow_state);
     flow.cancelled_at = Some(now);
     flow.cancellation_policy = Some(name.to_owned());
     flow.cancel_reason = reason.map(str::to_owned);
     flow.touch(now);
-    Ok(tx.put_flow(flow).await?)
+    tx.put(flow);
 }
 
 fn ids(members: &[Execution]) -> Vec<String> {
     members.iter().map(|member| member.id.to_string()).collect()
 }
 
-async fn cancel_members<T: Tx>(
-    tx: &mut T,
+fn cancel_members<T: Tx>(
+    tx: &mut Session<T>,
     members: &mut [Execution],
     policy: CancelFlowPolicy,
     reason: Option<&str>,
     now: TimestampMs,
-) -> Rule<()> {
+) {
     for member in members.iter_mut().filter(|member| selects(policy, member)) {
-        cancel_member(tx, member, reason.unwrap_or("flow_cancelled"), now).await?;
+        cancel_member(tx, member, reason.unwrap_or("flow_cancelled"), now);
     }
-    Ok(())
 }
 
 fn selects(policy: CancelFlowPolicy, member: &Execution) -> bool {
@@ -117,15 +121,15 @@ fn selects(policy: CancelFlowPolicy, member: &Execution) -> bool {
 }
 
 /// Ends a member, whoever holds it; each tells both outboxes, leased or not.
-async fn cancel_member<T: Tx>(
-    tx: &mut T,
+fn cancel_member<T: Tx>(
+    tx: &mut Session<T>,
     member: &mut Execution,
     reason: &str,
     now: TimestampMs,
-) -> Rule<()> {
-    let lease = interrupt(tx, member, now).await?;
-    tell_revoked(tx, member, lease, "operator", now).await?;
+) {
+    let lease = interrupt(tx, member, now);
+    tell_revoked(tx, member, lease, "operator", now);
     member.cancellation_reason = Some(reason.to_owned());
     member.cancelled_by = Some("cancel_flow".to_owned());
-    end(tx, member, TerminalOutcome::Cancelled, now).await
+    end(tx, member, TerminalOutcome::Cancelled, now);
 }

@@ -14,7 +14,8 @@ use super::groups::group_of;
 use super::{grow, known_flow, open_flow, refuse_closed, snapshot};
 use crate::engine::Rule;
 use crate::executions::existing;
-use crate::record::{Edge, EdgeGroup, EdgeState};
+use crate::records::{Edge, EdgeGroup, EdgeState, Execution};
+use crate::session::Session;
 use crate::store::{StoreError, Tx};
 
 /// Members that a search for cycles visits at most (GRA-006).
@@ -22,15 +23,16 @@ const MAX_VISITED: usize = 1_000;
 
 /// Adds a dependency by compare-and-swap on the revision (GRA-002), in the order of GRA-005.
 pub(crate) async fn stage_edge<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     args: &StageDependencyEdgeArgs,
 ) -> Rule<StageDependencyEdgeResult> {
     let mut flow = open_flow(tx, &args.flow_id).await?;
     if args.expected_graph_revision != flow.graph_revision {
         return Err(EngineError::Contention(ContentionKind::StaleGraphRevision).into());
     }
-    for end in [&args.upstream_execution_id, &args.downstream_execution_id] {
-        let member = tx.execution(end).await?;
+    let ends = [&args.upstream_execution_id, &args.downstream_execution_id];
+    let ends = tx.get(ends.map(Execution::at).to_vec()).await?;
+    for member in ends {
         if member.is_none_or(|member| member.flow != Some(flow.id)) {
             return Err(EngineError::State(StateKind::ExecutionNotInFlow).into());
         }
@@ -38,7 +40,7 @@ pub(crate) async fn stage_edge<T: Tx>(
     if closes_cycle(tx, args).await? {
         return Err(EngineError::Conflict(ConflictKind::CycleDetected).into());
     }
-    if let Some(edge) = tx.edge(&flow.id, &args.edge_id).await? {
+    if let Some(edge) = tx.get(Edge::at(&flow.id, &args.edge_id)).await? {
         let existing = snapshot(&edge);
         return Err(
             EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing }).into(),
@@ -55,13 +57,17 @@ pub(crate) async fn stage_edge<T: Tx>(
         state: EdgeState::Staged,
         created_at: now,
     };
-    tx.put_edge(&edge).await?;
-    if tx.group(&flow.id, &edge.downstream).await?.is_none() {
+    tx.put(&edge);
+    if tx
+        .get(EdgeGroup::at(&flow.id, &edge.downstream))
+        .await?
+        .is_none()
+    {
         let group = EdgeGroup::new(flow.id, edge.downstream.clone());
-        tx.put_group(&group).await?;
+        tx.put(&group);
     }
     flow.edge_count += 1;
-    grow(tx, &mut flow, now).await?;
+    grow(tx, &mut flow, now);
     Ok(StageDependencyEdgeResult::Staged {
         edge_id: edge.id,
         new_graph_revision: flow.graph_revision,
@@ -70,11 +76,11 @@ pub(crate) async fn stage_edge<T: Tx>(
 
 /// Lets a staged dependency take effect (GRA-010 to GRA-016).
 pub(crate) async fn apply_dependency<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     args: &ApplyDependencyToChildArgs,
 ) -> Rule<ApplyDependencyToChildResult> {
     let flow = known_flow(tx, &args.flow_id).await?;
-    let mut edge = match tx.edge(&flow.id, &args.edge_id).await? {
+    let mut edge = match tx.get(Edge::at(&flow.id, &args.edge_id)).await? {
         Some(edge) if is_staged_as(&edge, args) => edge,
         _ => {
             return Err(EngineError::validation(
@@ -91,13 +97,13 @@ pub(crate) async fn apply_dependency<T: Tx>(
     let mut child = existing(tx, &edge.downstream).await?;
     let mut group = group_of(tx, &edge).await?;
     edge.state = EdgeState::Unsatisfied;
-    tx.put_edge(&edge).await?;
+    tx.put(&edge);
     group.apply(child.is_terminal());
-    tx.put_group(&group).await?;
+    tx.put(&group);
     if group.group_state == EdgeGroupState::Pending && child.phase == LifecyclePhase::Runnable {
         let now = tx.now().await?;
         child.block_by_dependencies(now);
-        tx.update_execution(&child).await?;
+        tx.put(&child);
     }
     Ok(ApplyDependencyToChildResult::Applied {
         unsatisfied_count: group.running_count,
@@ -107,14 +113,14 @@ pub(crate) async fn apply_dependency<T: Tx>(
 /// Whether the upstream can be reached from the downstream already; a search that grows too large
 /// counts as a yes (GRA-006).
 async fn closes_cycle<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     args: &StageDependencyEdgeArgs,
 ) -> Result<bool, StoreError> {
     let start = args.downstream_execution_id.clone();
     let mut visited: BTreeSet<ExecutionId> = BTreeSet::from([start.clone()]);
     let mut frontier = VecDeque::from([start]);
     while let Some(member) = frontier.pop_front() {
-        for edge in tx.edges_from(&args.flow_id, &member).await? {
+        for edge in tx.get(Edge::OUT.of(&args.flow_id).and(&member)).await? {
             if edge.downstream == args.upstream_execution_id {
                 return Ok(true);
             }

@@ -9,29 +9,30 @@ use ff_core::types::{ExecutionId, FlowId};
 
 use super::{open_flow, snapshot};
 use crate::engine::Rule;
-use crate::record::{Edge, EdgeGroup, EdgeState, Execution};
+use crate::records::{Edge, EdgeGroup, EdgeState, Execution};
+use crate::session::Session;
 use crate::store::{StoreError, Tx};
 
 /// Says how many of a member's dependencies must succeed (DEP-001, DEP-002).
 pub(crate) async fn set_policy<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     flow: &FlowId,
     downstream: &ExecutionId,
     policy: EdgeDependencyPolicy,
 ) -> Rule<SetEdgeGroupPolicyResult> {
     let flow = open_flow(tx, flow).await?;
-    let member = tx.execution(downstream).await?;
+    let member = tx.get(Execution::at(downstream)).await?;
     if member.is_none_or(|member| member.flow != Some(flow.id)) {
         return Err(EngineError::State(StateKind::ExecutionNotInFlow).into());
     }
-    let staged = tx.edges_to(&flow.id, downstream).await?;
+    let staged = tx.get(Edge::IN.of(&flow.id).and(downstream)).await?;
     if let Some(edge) = staged.first() {
         let existing = snapshot(edge);
         return Err(
             EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing }).into(),
         );
     }
-    if let Some(group) = tx.group(&flow.id, downstream).await?
+    if let Some(group) = tx.get(EdgeGroup::at(&flow.id, downstream)).await?
         && group.policy == policy
     {
         return Ok(SetEdgeGroupPolicyResult::AlreadySet);
@@ -40,20 +41,24 @@ pub(crate) async fn set_policy<T: Tx>(
         policy,
         ..EdgeGroup::new(flow.id, downstream.clone())
     };
-    tx.put_group(&group).await?;
+    tx.put(&group);
     Ok(SetEdgeGroupPolicyResult::Set)
 }
 
 /// Lets a skipped member's group wait again for the upstreams that it lost (DEP-037). Whether the
 /// member has to.
-pub(crate) async fn reopen<T: Tx>(tx: &mut T, flow: &FlowId, member: &ExecutionId) -> Rule<bool> {
-    let Some(mut group) = tx.group(flow, member).await? else {
+pub(crate) async fn reopen<T: Tx>(
+    tx: &mut Session<T>,
+    flow: &FlowId,
+    member: &ExecutionId,
+) -> Rule<bool> {
+    let Some(mut group) = tx.get(EdgeGroup::at(flow, member)).await? else {
         return Ok(false);
     };
-    for mut edge in tx.edges_to(flow, member).await? {
+    for mut edge in tx.get(Edge::IN.of(flow).and(member)).await? {
         if edge.state == EdgeState::Impossible {
             edge.state = EdgeState::Unsatisfied;
-            tx.put_edge(&edge).await?;
+            tx.put(&edge);
         }
     }
     group.running_count += group.failed_count + group.skipped_count;
@@ -64,22 +69,22 @@ pub(crate) async fn reopen<T: Tx>(tx: &mut T, flow: &FlowId, member: &ExecutionI
         EdgeGroupState::Satisfied => EdgeGroupState::Satisfied,
         _ => EdgeGroupState::Pending,
     };
-    tx.put_group(&group).await?;
+    tx.put(&group);
     Ok(group.group_state == EdgeGroupState::Pending)
 }
 
 /// Whether an execution is a member with a satisfied group.
-pub(crate) async fn is_satisfied<T: Tx>(tx: &mut T, execution: &Execution) -> Rule<bool> {
+pub(crate) async fn is_satisfied<T: Tx>(tx: &mut Session<T>, execution: &Execution) -> Rule<bool> {
     let group = match execution.flow {
-        Some(flow) => tx.group(&flow, &execution.id).await?,
+        Some(flow) => tx.get(EdgeGroup::at(&flow, &execution.id)).await?,
         None => None,
     };
     Ok(group.is_some_and(|group| group.group_state == EdgeGroupState::Satisfied))
 }
 
 /// The group that a staged edge belongs to.
-pub(super) async fn group_of<T: Tx>(tx: &mut T, edge: &Edge) -> Rule<EdgeGroup> {
-    let group = tx.group(&edge.flow, &edge.downstream).await?;
+pub(super) async fn group_of<T: Tx>(tx: &mut Session<T>, edge: &Edge) -> Rule<EdgeGroup> {
+    let group = tx.get(EdgeGroup::at(&edge.flow, &edge.downstream)).await?;
     Ok(group.ok_or_else(|| StoreError::Corrupt {
         record: "edge group",
         detail: format!("there is none for edge {}", edge.id),
@@ -154,7 +159,7 @@ impl EdgeGroup {
 
 /// Whether a member's dependencies let it run: the first that applies (DEP-032).
 pub(crate) async fn evaluate_eligibility<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     id: &ExecutionId,
 ) -> Rule<EvaluateFlowEligibilityResult> {
     let status = |status: &str| {
@@ -162,7 +167,7 @@ pub(crate) async fn evaluate_eligibility<T: Tx>(
             status: status.to_owned(),
         })
     };
-    let Some((execution, group)) = tx.execution_and_group(id).await? else {
+    let Some(execution) = tx.get(Execution::at(id)).await? else {
         return status("not_found");
     };
     if execution.phase != LifecyclePhase::Runnable {
@@ -171,6 +176,10 @@ pub(crate) async fn evaluate_eligibility<T: Tx>(
     if execution.ownership != OwnershipState::Unowned {
         return status("owned");
     }
+    let group = match execution.flow {
+        Some(flow) => tx.get(EdgeGroup::at(&flow, id)).await?,
+        None => None,
+    };
     let in_state = |state| {
         let found = group.as_ref();
         found.is_some_and(|group| group.group_state == state)

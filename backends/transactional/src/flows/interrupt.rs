@@ -3,42 +3,42 @@
 use ff_core::state::{AttemptLifecycle, LifecyclePhase, OwnershipState};
 use ff_core::types::TimestampMs;
 
-use crate::engine::Rule;
 use crate::executions::end_attempt;
-use crate::record::{Execution, Lease, LeaseEventKind, LeaseRecord};
+use crate::records::{Execution, Lease, LeaseEventKind, LeaseRecord};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// Ends the attempt under way, if there is one, and forgets the lease; the live lease that was taken
 /// away, if there was one.
-pub(super) async fn interrupt<T: Tx>(
-    tx: &mut T,
+pub(super) fn interrupt<T: Tx>(
+    tx: &mut Session<T>,
     member: &mut Execution,
     now: TimestampMs,
-) -> Rule<Option<Lease>> {
+) -> Option<Lease> {
     if member.phase == LifecyclePhase::Active {
-        end_attempt(tx, member, AttemptLifecycle::EndedCancelled, now).await?;
+        end_attempt(tx, member, AttemptLifecycle::EndedCancelled, now);
     }
     member.closing = None;
     let lease = member.lease.take();
-    Ok(lease.filter(|_| member.ownership == OwnershipState::Leased))
+    lease.filter(|_| member.ownership == OwnershipState::Leased)
 }
 
 /// Tells the outbox that a lease was taken away, or that there was none to take.
-pub(super) async fn tell_revoked<T: Tx>(
-    tx: &mut T,
+pub(super) fn tell_revoked<T: Tx>(
+    tx: &mut Session<T>,
     member: &Execution,
     lease: Option<Lease>,
     revoked_by: &'static str,
     now: TimestampMs,
-) -> Rule<()> {
+) {
     let event = LeaseRecord {
         execution: member.id.clone(),
         namespace: member.namespace.clone(),
         kind: LeaseEventKind::Revoked,
         lease: lease.as_ref().map(|lease| lease.id),
         worker_instance: lease.map(|lease| lease.worker_instance),
-        revoked_by: Some(revoked_by),
+        revoked_by: Some(revoked_by.to_owned()),
         at: now,
     };
-    Ok(tx.append_lease_event(&event).await?)
+    tx.append(event);
 }

@@ -9,17 +9,18 @@ use ff_core::partition::{PartitionConfig, flow_partition};
 use super::{grow, open_flow};
 use crate::engine::Rule;
 use crate::executions::existing;
-use crate::record::Flow;
+use crate::records::Flow;
+use crate::session::Session;
 use crate::store::Tx;
 
 /// Creates a flow, or recognises one (FLW-010).
 pub(crate) async fn create<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     partitions: &PartitionConfig,
     args: &CreateFlowArgs,
 ) -> Rule<CreateFlowResult> {
     let flow_id = args.flow_id;
-    if tx.flow(&flow_id).await?.is_some() {
+    if tx.get(Flow::at(&flow_id)).await?.is_some() {
         return Ok(CreateFlowResult::AlreadySatisfied { flow_id });
     }
     let now = tx.now().await?;
@@ -39,13 +40,13 @@ pub(crate) async fn create<T: Tx>(
         cancellation_policy: None,
         projection: None,
     };
-    tx.put_flow(&flow).await?;
+    tx.put(&flow);
     Ok(CreateFlowResult::Created { flow_id })
 }
 
 /// Makes an execution a member (FLW-021 to FLW-024).
 pub(crate) async fn add_execution<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     args: &AddExecutionToFlowArgs,
 ) -> Rule<AddExecutionToFlowResult> {
     let mut flow = open_flow(tx, &args.flow_id).await?;
@@ -63,9 +64,9 @@ pub(crate) async fn add_execution<T: Tx>(
     let now = tx.now().await?;
     execution.flow = Some(flow.id);
     execution.touch(now);
-    tx.update_execution(&execution).await?;
+    tx.put(&execution);
     flow.node_count += 1;
-    grow(tx, &mut flow, now).await?;
+    grow(tx, &mut flow, now);
     Ok(AddExecutionToFlowResult::Added {
         execution_id,
         new_node_count: flow.node_count,

@@ -9,6 +9,7 @@ mod projection;
 mod read;
 mod resolve;
 mod siblings;
+mod state;
 mod tags;
 
 pub(crate) use cancel::{cancel, cancel_header};
@@ -18,7 +19,7 @@ pub(crate) use members::{add_execution, create};
 pub(crate) use projection::project;
 pub(crate) use read::{describe, describe_edge, list, list_edges, resolve_flow};
 pub(crate) use resolve::{cascade, resolve};
-pub(crate) use siblings::{drain, forget_cancellation, reconcile};
+pub(crate) use siblings::{drain, forget_cancellation, has_backlog, reconcile};
 pub(crate) use tags::{get_tag, set_tag};
 
 use ff_core::contracts::EdgeSnapshot;
@@ -26,21 +27,29 @@ use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::types::{ExecutionId, FlowId, TimestampMs};
 
 use crate::engine::Rule;
-use crate::record::{Edge, EdgeState, Execution, Flow};
+use crate::records::{Edge, EdgeState, Execution, Flow};
+use crate::session::Session;
 use crate::store::{StoreError, Tx};
 
-async fn known_flow<T: Tx>(tx: &mut T, id: &FlowId) -> Rule<Flow> {
-    let found = tx.flow(id).await?;
-    Ok(found.ok_or(EngineError::NotFound { entity: "flow" })?)
+async fn known_flow<T: Tx>(tx: &mut Session<T>, id: &FlowId) -> Rule<Flow> {
+    let flow = tx.lock(Flow::at(id)).await?;
+    found(flow)
+}
+
+fn found(flow: Option<Flow>) -> Rule<Flow> {
+    Ok(flow.ok_or(EngineError::NotFound { entity: "flow" })?)
 }
 
 /// Locks the flow of an execution, if it has one, as a rule must that changes both: flows come first.
 /// What is read of the execution afterwards is for [`still_of`] to confirm.
-pub(crate) async fn lock_flow_of<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Option<FlowId>> {
-    let seen = tx.peek(id).await?;
+pub(crate) async fn lock_flow_of<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<Option<FlowId>> {
+    let seen = tx.get(Execution::at(id)).await?;
     let flow = seen.and_then(|execution| execution.flow);
     if let Some(flow) = flow {
-        tx.flow(&flow).await?;
+        tx.lock(Flow::at(&flow)).await?;
     }
     Ok(flow)
 }
@@ -53,7 +62,7 @@ pub(crate) fn still_of(execution: &Execution, flow: Option<FlowId>) -> Result<()
     Err(StoreError::Conflict)
 }
 
-async fn open_flow<T: Tx>(tx: &mut T, id: &FlowId) -> Rule<Flow> {
+async fn open_flow<T: Tx>(tx: &mut Session<T>, id: &FlowId) -> Rule<Flow> {
     let flow = known_flow(tx, id).await?;
     refuse_closed(&flow)?;
     Ok(flow)
@@ -67,10 +76,10 @@ fn refuse_closed(flow: &Flow) -> Rule<()> {
 }
 
 /// The graph has grown by a member or an edge (GRA-001).
-async fn grow<T: Tx>(tx: &mut T, flow: &mut Flow, now: TimestampMs) -> Result<(), StoreError> {
+fn grow<T: Tx>(tx: &mut Session<T>, flow: &mut Flow, now: TimestampMs) {
     flow.graph_revision += 1;
     flow.touch(now);
-    tx.put_flow(flow).await
+    tx.put(flow);
 }
 
 fn snapshot(edge: &Edge) -> EdgeSnapshot {

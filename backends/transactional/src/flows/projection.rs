@@ -6,21 +6,22 @@ use ff_core::state::PublicState;
 use ff_core::types::{FlowId, TimestampMs};
 
 use crate::engine::Rule;
-use crate::record::{Execution, Projection};
+use crate::records::{Execution, Flow, Projection};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// Writes it. Whether there was anything to write (FLW-031, FLW-033).
-pub(crate) async fn project<T: Tx>(tx: &mut T, id: &FlowId) -> Rule<bool> {
-    let Some(mut flow) = tx.flow(id).await? else {
+pub(crate) async fn project<T: Tx>(tx: &mut Session<T>, id: &FlowId) -> Rule<bool> {
+    let Some(mut flow) = tx.lock(Flow::at(id)).await? else {
         return Ok(false);
     };
-    let members = tx.members(id).await?;
+    let members = tx.get(Execution::MEMBERS.of(id)).await?;
     if members.is_empty() {
         return Ok(false);
     }
     let states = members.iter().map(Execution::public_state);
     flow.projection = Some(Projection::of(states, tx.now().await?));
-    tx.put_flow(&flow).await?;
+    tx.put(&flow);
     Ok(true)
 }
 

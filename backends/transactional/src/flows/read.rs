@@ -7,16 +7,19 @@ use ff_core::types::{EdgeId, ExecutionId, FlowId};
 use super::snapshot;
 use crate::engine::Rule;
 use crate::page::{Page, partition_of};
-use crate::record::{EdgeGroup, Flow};
+use crate::records::{Edge, EdgeGroup, Execution, Flow, FlowTags};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// FLW-011 to FLW-014.
-pub(crate) async fn describe<T: Tx>(tx: &mut T, id: &FlowId) -> Rule<Option<FlowSnapshot>> {
-    let Some(flow) = tx.flow(id).await? else {
+pub(crate) async fn describe<T: Tx>(
+    tx: &mut Session<T>,
+    id: &FlowId,
+) -> Rule<Option<FlowSnapshot>> {
+    let asked = (Flow::at(id), FlowTags::at(id), EdgeGroup::KEY.of(id));
+    let (Some(flow), tags, groups) = tx.get(asked).await? else {
         return Ok(None);
     };
-    let tags = tx.flow_tags(id).await?;
-    let groups = tx.groups(id).await?;
     Ok(Some(FlowSnapshot::new(
         flow.id,
         flow.kind,
@@ -30,23 +33,22 @@ pub(crate) async fn describe<T: Tx>(tx: &mut T, id: &FlowId) -> Rule<Option<Flow
         flow.cancelled_at,
         flow.cancel_reason,
         flow.cancellation_policy,
-        tags,
+        tags.map(|found| found.tags).unwrap_or_default(),
         groups.iter().map(EdgeGroup::snapshot).collect(),
     )))
 }
 
 /// FLW-017 to FLW-020.
 pub(crate) async fn list<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     key: &PartitionKey,
     cursor: Option<&FlowId>,
     limit: usize,
 ) -> Rule<ListFlowsPage> {
     let partition = partition_of(key)?;
     let page = Page::of(limit);
-    let found = tx
-        .flows_after(partition.index, cursor, page.wanted())
-        .await?;
+    let listed = Flow::LISTED.of(&partition.index).after(cursor);
+    let found = tx.get(listed.limit(page.wanted())).await?;
     let (flows, next) = page.cut(found);
     let summary = |flow: &Flow| FlowSummary::new(flow.id, flow.created_at, flow.status());
     Ok(ListFlowsPage::new(
@@ -56,30 +58,33 @@ pub(crate) async fn list<T: Tx>(
 }
 
 /// FLW-027.
-pub(crate) async fn resolve_flow<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<Option<FlowId>> {
-    Ok(tx.execution(id).await?.and_then(|execution| execution.flow))
+pub(crate) async fn resolve_flow<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<Option<FlowId>> {
+    let found = tx.get(Execution::at(id)).await?;
+    Ok(found.and_then(|execution| execution.flow))
 }
 
 /// GRA-020, GRA-021.
 pub(crate) async fn describe_edge<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     flow: &FlowId,
     id: &EdgeId,
 ) -> Rule<Option<EdgeSnapshot>> {
-    Ok(tx.edge(flow, id).await?.as_ref().map(snapshot))
+    Ok(tx.get(Edge::at(flow, id)).await?.as_ref().map(snapshot))
 }
 
 /// GRA-017.
 pub(crate) async fn list_edges<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     flow: &FlowId,
     direction: &EdgeDirection,
 ) -> Rule<Vec<EdgeSnapshot>> {
-    let (subject, mut edges) = match direction {
-        EdgeDirection::Incoming { to_node } => (to_node, tx.edges_to(flow, to_node).await?),
-        EdgeDirection::Outgoing { from_node } => (from_node, tx.edges_from(flow, from_node).await?),
+    let edges = match direction {
+        EdgeDirection::Incoming { to_node } => Edge::IN.of(flow).and(to_node),
+        EdgeDirection::Outgoing { from_node } => Edge::OUT.of(flow).and(from_node),
     };
-    // A store may look for the id without its partition.
-    edges.retain(|edge| edge.upstream == *subject || edge.downstream == *subject);
+    let edges = tx.get(edges).await?;
     Ok(edges.iter().map(snapshot).collect())
 }

@@ -17,17 +17,18 @@ use super::siblings::note_remaining;
 use crate::arguments::upstream_outcome;
 use crate::engine::Rule;
 use crate::executions::end;
-use crate::record::{Edge, EdgeState, Execution};
+use crate::records::{Edge, EdgeState, Execution, ExecutionResult, Flow, Payload};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// Counts an upstream's end on one dependency (DEP-010 to DEP-013).
 pub(crate) async fn resolve<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     args: &ResolveDependencyArgs,
 ) -> Rule<ResolveDependencyOutcome> {
     let outcome = upstream_outcome(args)?;
-    tx.flow(&args.flow_id).await?;
-    let edge = match tx.edge(&args.flow_id, &args.edge_id).await? {
+    tx.lock(Flow::at(&args.flow_id)).await?;
+    let edge = match tx.get(Edge::at(&args.flow_id, &args.edge_id)).await? {
         Some(edge) if is_applied_as(&edge, args) => edge,
         _ => {
             return Err(EngineError::validation(
@@ -58,15 +59,16 @@ fn is_applied_as(edge: &Edge, args: &ResolveDependencyArgs) -> bool {
 /// Counts a member's end on everything that depends on it, and the ends that follow from it on what
 /// depends on these (DEP-020 to DEP-024).
 pub(crate) async fn cascade<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     completion: &CompletionPayload,
 ) -> Rule<CascadeOutcome> {
     let nothing = Ok(CascadeOutcome::synchronous(0, 0));
     let Some(flow) = completion.flow_id else {
         return nothing;
     };
-    tx.flow(&flow).await?;
-    let ended = match tx.execution(&completion.execution_id).await? {
+    let ended = Execution::at(&completion.execution_id);
+    let (_, ended) = tx.lock((Flow::at(&flow), ended)).await?;
+    let ended = match ended {
         Some(execution) if execution.flow == Some(flow) && execution.is_terminal() => execution,
         _ => return nothing,
     };
@@ -74,7 +76,7 @@ pub(crate) async fn cascade<T: Tx>(
     let (mut resolved, mut skipped) = (0, 0);
     let mut ends = VecDeque::from([(ended.id, ended.outcome)]);
     while let Some((upstream, outcome)) = ends.pop_front() {
-        for edge in tx.edges_from(&flow, &upstream).await? {
+        for edge in tx.get(Edge::OUT.of(&flow).and(&upstream)).await? {
             if edge.state != EdgeState::Unsatisfied {
                 continue;
             }
@@ -90,7 +92,7 @@ pub(crate) async fn cascade<T: Tx>(
 
 /// Counts an outcome on an edge that waits for it. The downstream, if that has ended it.
 async fn resolve_edge<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     mut edge: Edge,
     outcome: TerminalOutcome,
     now: TimestampMs,
@@ -101,20 +103,20 @@ async fn resolve_edge<T: Tx>(
     } else {
         EdgeState::Impossible
     };
-    tx.put_edge(&edge).await?;
+    tx.put(&edge);
     let mut group = group_of(tx, &edge).await?;
     let fired = group.count(outcome)?;
     if fired.is_some() {
         note_remaining(tx, &mut group, &edge.upstream).await?;
     }
-    tx.put_group(&group).await?;
+    tx.put(&group);
     let decides =
         group.policy == EdgeDependencyPolicy::AllOf || fired == Some(EdgeGroupState::Satisfied);
     let passes_data = success && decides && edge.data_passing_ref.is_some();
     if fired.is_none() && !passes_data {
         return Ok(None);
     }
-    let Some(mut member) = tx.execution(&edge.downstream).await? else {
+    let Some(mut member) = tx.lock(Execution::at(&edge.downstream)).await? else {
         return Ok(None);
     };
     if member.is_terminal() {
@@ -125,11 +127,11 @@ async fn resolve_edge<T: Tx>(
     }
     match fired {
         Some(EdgeGroupState::Satisfied) => {
-            release(tx, &mut member, now).await?;
+            release(tx, &mut member, now);
             Ok(None)
         }
         Some(EdgeGroupState::Impossible) => {
-            skip(tx, &mut member, now).await?;
+            skip(tx, &mut member, now);
             Ok(Some(member))
         }
         _ => Ok(None),
@@ -139,23 +141,27 @@ async fn resolve_edge<T: Tx>(
 /// Hands the upstream's result to the downstream as its input, if there is one (DEP-019,
 /// DEP-046).
 async fn pass_data<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     edge: &Edge,
     member: &mut Execution,
     now: TimestampMs,
 ) -> Rule<()> {
-    let Some(result) = tx.result(&edge.upstream).await? else {
+    let Some(result) = tx.get(ExecutionResult::at(&edge.upstream)).await? else {
         return Ok(());
     };
-    tx.put_payload(&member.id, &result).await?;
+    tx.put(&Payload {
+        execution: member.id.clone(),
+        bytes: result.bytes,
+    });
     member.touch(now);
-    Ok(tx.update_execution(member).await?)
+    tx.put(member);
+    Ok(())
 }
 
 /// Lets a member run that waited for its dependencies, once its delay is over (DEP-015, DEP-016).
-async fn release<T: Tx>(tx: &mut T, member: &mut Execution, now: TimestampMs) -> Rule<()> {
+fn release<T: Tx>(tx: &mut Session<T>, member: &mut Execution, now: TimestampMs) {
     if member.eligibility != EligibilityState::BlockedByDependencies {
-        return Ok(());
+        return;
     }
     match member.delay_until {
         Some(until) if until > now => {
@@ -163,13 +169,13 @@ async fn release<T: Tx>(tx: &mut T, member: &mut Execution, now: TimestampMs) ->
         }
         _ => member.make_eligible(now),
     }
-    Ok(tx.update_execution(member).await?)
+    tx.put(member);
 }
 
 /// Ends a member that cannot run any more, whoever holds it (DEP-017, DEP-018).
-async fn skip<T: Tx>(tx: &mut T, member: &mut Execution, now: TimestampMs) -> Rule<()> {
-    if let Some(lease) = interrupt(tx, member, now).await? {
-        tell_revoked(tx, member, Some(lease), "reconciler", now).await?;
+fn skip<T: Tx>(tx: &mut Session<T>, member: &mut Execution, now: TimestampMs) {
+    if let Some(lease) = interrupt(tx, member, now) {
+        tell_revoked(tx, member, Some(lease), "reconciler", now);
     }
-    end(tx, member, TerminalOutcome::Skipped, now).await
+    end(tx, member, TerminalOutcome::Skipped, now);
 }

@@ -8,12 +8,13 @@ use ff_core::types::{ExecutionId, FlowId};
 
 use super::groups::group_of;
 use crate::engine::Rule;
-use crate::record::{EdgeGroup, EdgeState};
-use crate::store::Tx;
+use crate::records::{Backlog, Edge, EdgeGroup, EdgeState, Execution, Flow};
+use crate::session::Session;
+use crate::store::{StoreError, Tx};
 
 /// Notes which upstreams are to be cancelled, if the policy says so (DEP-026).
 pub(super) async fn note_remaining<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     group: &mut EdgeGroup,
     resolved: &ExecutionId,
 ) -> Rule<()> {
@@ -26,7 +27,10 @@ pub(super) async fn note_remaining<T: Tx>(
         return Ok(());
     }
     let mut upstreams = BTreeSet::new();
-    for edge in tx.edges_to(&group.flow, &group.downstream).await? {
+    for edge in tx
+        .get(Edge::IN.of(&group.flow).and(&group.downstream))
+        .await?
+    {
         let is_sibling = edge.state != EdgeState::Staged && edge.upstream != *resolved;
         if is_sibling
             && is_running(tx, &edge.upstream).await?
@@ -39,18 +43,18 @@ pub(super) async fn note_remaining<T: Tx>(
     Ok(())
 }
 
-async fn is_running<T: Tx>(tx: &mut T, id: &ExecutionId) -> Rule<bool> {
-    let found = tx.peek(id).await?;
+async fn is_running<T: Tx>(tx: &mut Session<T>, id: &ExecutionId) -> Rule<bool> {
+    let found = tx.get(Execution::at(id)).await?;
     Ok(found.is_some_and(|execution| !execution.is_terminal()))
 }
 
 /// Whether another group that is not decided yet waits for the upstream.
 async fn is_needed_elsewhere<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     group: &EdgeGroup,
     upstream: &ExecutionId,
 ) -> Rule<bool> {
-    for edge in tx.edges_from(&group.flow, upstream).await? {
+    for edge in tx.get(Edge::OUT.of(&group.flow).and(upstream)).await? {
         if edge.state == EdgeState::Unsatisfied && edge.downstream != group.downstream {
             let other = group_of(tx, &edge).await?;
             if other.group_state == EdgeGroupState::Pending {
@@ -61,43 +65,61 @@ async fn is_needed_elsewhere<T: Tx>(
     Ok(false)
 }
 
+/// Whether a member of the flow that others are to cancel has not ended (CAN-013).
+pub(crate) async fn has_backlog<T: Tx>(
+    tx: &mut Session<T>,
+    flow: &FlowId,
+) -> Result<bool, StoreError> {
+    let left = tx.get(Backlog::KEY.of(flow)).await?;
+    let members = left
+        .iter()
+        .map(|left| Execution::at(&left.member))
+        .collect::<Vec<_>>();
+    let members = tx.get(members).await?;
+    Ok(members.iter().flatten().any(|member| !member.is_terminal()))
+}
+
 /// Takes a member off all that is to be cancelled (DEP-041).
 pub(crate) async fn forget_cancellation<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     flow: &FlowId,
     member: &ExecutionId,
 ) -> Rule<()> {
-    tx.strike_backlog(flow, member).await?;
-    for edge in tx.edges_from(flow, member).await? {
-        if let Some(mut group) = tx.group(flow, &edge.downstream).await?
+    tx.remove(Backlog::at(flow, member));
+    for edge in tx.get(Edge::OUT.of(flow).and(member)).await? {
+        if let Some(mut group) = tx.get(EdgeGroup::at(flow, &edge.downstream)).await?
             && let Some(pending) = &mut group.pending_cancel
             && pending.remove(member)
         {
-            tx.put_group(&group).await?;
+            tx.put(&group);
         }
     }
     Ok(())
 }
 
 /// Forgets what was to be cancelled (DEP-029).
-pub(crate) async fn drain<T: Tx>(tx: &mut T, flow: &FlowId, downstream: &ExecutionId) -> Rule<()> {
-    tx.flow(flow).await?;
-    if let Some(mut group) = tx.group(flow, downstream).await?
+pub(crate) async fn drain<T: Tx>(
+    tx: &mut Session<T>,
+    flow: &FlowId,
+    downstream: &ExecutionId,
+) -> Rule<()> {
+    tx.lock(Flow::at(flow)).await?;
+    if let Some(mut group) = tx.get(EdgeGroup::at(flow, downstream)).await?
         && group.pending_cancel.take().is_some()
     {
-        tx.put_group(&group).await?;
+        tx.put(&group);
     }
     Ok(())
 }
 
 /// Forgets what was to be cancelled if all of it has ended (DEP-030).
 pub(crate) async fn reconcile<T: Tx>(
-    tx: &mut T,
+    tx: &mut Session<T>,
     flow: &FlowId,
     downstream: &ExecutionId,
 ) -> Rule<SiblingCancelReconcileAction> {
-    tx.flow(flow).await?;
-    let Some(mut group) = tx.group(flow, downstream).await? else {
+    tx.lock(Flow::at(flow)).await?;
+    let Some(mut group) = tx.get(EdgeGroup::at(flow, downstream)).await? else {
         return Ok(SiblingCancelReconcileAction::NoOp);
     };
     let Some(pending) = group.pending_cancel.take() else {
@@ -108,6 +130,6 @@ pub(crate) async fn reconcile<T: Tx>(
             return Ok(SiblingCancelReconcileAction::NoOp);
         }
     }
-    tx.put_group(&group).await?;
+    tx.put(&group);
     Ok(SiblingCancelReconcileAction::CompletedDrain)
 }

@@ -1,20 +1,41 @@
 //! Tags of flows.
 
+use std::collections::BTreeMap;
+
 use ff_core::types::FlowId;
 
-use super::known_flow;
+use super::found;
 use crate::engine::Rule;
+use crate::records::{Flow, FlowTags};
+use crate::session::Session;
 use crate::store::Tx;
 
 /// FLW-029.
-pub(crate) async fn set_tag<T: Tx>(tx: &mut T, id: &FlowId, key: &str, value: &str) -> Rule<()> {
-    let mut flow = known_flow(tx, id).await?;
+pub(crate) async fn set_tag<T: Tx>(
+    tx: &mut Session<T>,
+    id: &FlowId,
+    key: &str,
+    value: &str,
+) -> Rule<()> {
+    let (flow, tags) = tx.lock((Flow::at(id), FlowTags::at(id))).await?;
+    let mut flow = found(flow)?;
     flow.touch(tx.now().await?);
-    tx.put_flow(&flow).await?;
-    Ok(tx.put_flow_tag(id, key, value).await?)
+    tx.put(&flow);
+    let mut tags = tags.unwrap_or_else(|| FlowTags {
+        flow: *id,
+        tags: BTreeMap::new(),
+    });
+    tags.tags.insert(key.to_owned(), value.to_owned());
+    tx.put(&tags);
+    Ok(())
 }
 
 /// FLW-030.
-pub(crate) async fn get_tag<T: Tx>(tx: &mut T, id: &FlowId, key: &str) -> Rule<Option<String>> {
-    Ok(tx.flow_tags(id).await?.remove(key))
+pub(crate) async fn get_tag<T: Tx>(
+    tx: &mut Session<T>,
+    id: &FlowId,
+    key: &str,
+) -> Rule<Option<String>> {
+    let found = tx.get(FlowTags::at(id)).await?;
+    Ok(found.and_then(|mut found| found.tags.remove(key)))
 }

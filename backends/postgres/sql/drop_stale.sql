@@ -1,1 +1,0 @@
-DELETE FROM ff_eligible WHERE execution_id = $1

@@ -1,1 +1,0 @@
-SELECT tags FROM ff_flow_core WHERE flow_id = $1

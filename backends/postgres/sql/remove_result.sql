@@ -1,1 +1,0 @@
-DELETE FROM ff_exec_result WHERE execution_id = $1

@@ -1,1 +1,0 @@
-SELECT result AS bytes FROM ff_exec_result WHERE execution_id = $1

@@ -1,0 +1,197 @@
+//! The states of an execution, and the transitions between them.
+
+use ff_core::state::{
+    AttemptLifecycle, AttemptState, BlockingReason, EligibilityState, LifecyclePhase,
+    OwnershipState, PublicState, StateVector, TerminalOutcome,
+};
+use ff_core::types::{ExecutionId, LeaseFence, TimestampMs};
+
+use crate::records::{Attempt, Closing, CurrentAttempt, Execution, Lease};
+
+impl Execution {
+    /// Whether a fresh claim may take it (SCH-001).
+    pub fn is_claimable(&self) -> bool {
+        self.phase == LifecyclePhase::Runnable
+            && self.ownership == OwnershipState::Unowned
+            && self.eligibility == EligibilityState::EligibleNow
+            && self.attempt_state != AttemptState::AttemptInterrupted
+    }
+
+    pub fn is_terminal(&self) -> bool {
+        self.phase == LifecyclePhase::Terminal
+    }
+
+    pub fn state_vector(&self) -> StateVector {
+        let mut vector = StateVector {
+            lifecycle_phase: self.phase,
+            ownership_state: self.ownership,
+            eligibility_state: self.eligibility,
+            blocking_reason: self.blocking_reason,
+            terminal_outcome: self.outcome,
+            attempt_state: self.attempt_state,
+            public_state: PublicState::Waiting,
+        };
+        vector.public_state = vector.derive_public_state();
+        vector
+    }
+
+    pub fn public_state(&self) -> PublicState {
+        self.state_vector().public_state
+    }
+
+    /// The attempt that readers are shown (EXE-017).
+    pub fn shown_attempt(&self) -> Option<CurrentAttempt> {
+        let pending = matches!(
+            self.attempt_state,
+            AttemptState::PendingRetryAttempt | AttemptState::PendingReplayAttempt
+        );
+        self.attempt.filter(|_| !pending)
+    }
+
+    /// What the holder of the current lease can show.
+    pub fn fence(&self) -> Option<LeaseFence> {
+        Some(LeaseFence {
+            lease_id: self.lease.as_ref()?.id,
+            lease_epoch: self.epoch,
+            attempt_id: self.attempt?.id,
+        })
+    }
+
+    /// Every change passes here (EXE-028); the time never goes back.
+    pub(crate) fn touch(&mut self, now: TimestampMs) {
+        self.last_mutation_at = self.last_mutation_at.max(now);
+    }
+
+    fn transition(&mut self, now: TimestampMs) {
+        self.touch(now);
+        self.last_transition_at = self.last_mutation_at;
+    }
+
+    /// WAIT: claimable at the place its priority and age give it.
+    pub(crate) fn make_eligible(&mut self, now: TimestampMs) {
+        self.eligibility = EligibilityState::EligibleNow;
+        self.blocking_reason = BlockingReason::WaitingForWorker;
+        self.delay_until = None;
+        self.transition(now);
+    }
+
+    /// DELAY until `until`.
+    pub(crate) fn park_until(
+        &mut self,
+        until: TimestampMs,
+        reason: BlockingReason,
+        now: TimestampMs,
+    ) {
+        self.phase = LifecyclePhase::Runnable;
+        self.eligibility = EligibilityState::NotEligibleUntilTime;
+        self.blocking_reason = reason;
+        self.delay_until = Some(until);
+        self.transition(now);
+    }
+
+    /// DEPS, keeping a delay for when the dependencies are resolved.
+    pub(crate) fn block_by_dependencies(&mut self, now: TimestampMs) {
+        self.eligibility = EligibilityState::BlockedByDependencies;
+        self.blocking_reason = BlockingReason::WaitingForChildren;
+        self.transition(now);
+    }
+
+    /// ACTIVE: a new attempt under a new lease (CLM-005).
+    pub(crate) fn start_attempt(&mut self, attempt: CurrentAttempt, lease: Lease) {
+        let now = lease.acquired_at;
+        self.phase = LifecyclePhase::Active;
+        self.ownership = OwnershipState::Leased;
+        self.eligibility = EligibilityState::NotApplicable;
+        self.blocking_reason = BlockingReason::None;
+        self.blocking_detail.clear();
+        self.attempt_state = AttemptState::RunningAttempt;
+        self.attempt = Some(attempt);
+        self.total_attempts += 1;
+        self.epoch = self.epoch.next();
+        self.lease = Some(lease);
+        self.lease_expired_at = None;
+        self.closing = None;
+        self.started_at.get_or_insert(now);
+        self.transition(now);
+    }
+
+    /// LAPSED: the lease has run out, the attempt is still open (LSE-015).
+    pub(crate) fn lapse(&mut self, now: TimestampMs) {
+        self.ownership = OwnershipState::LeaseExpiredReclaimable;
+        self.blocking_reason = BlockingReason::WaitingForWorker;
+        "lease expired, awaiting reclaim".clone_into(&mut self.blocking_detail);
+        self.attempt_state = AttemptState::AttemptInterrupted;
+        self.lease_expired_at = Some(now);
+        self.transition(now);
+    }
+
+    /// Ends the lease by its holder's own call (LSE-013).
+    pub(crate) fn release(&mut self, closing: Closing) -> Option<Lease> {
+        self.ownership = OwnershipState::Unowned;
+        self.closing = Some(closing);
+        self.lease.take()
+    }
+
+    /// WAIT after the end, for another attempt (OPS-010).
+    pub(crate) fn replay(&mut self, now: TimestampMs) {
+        self.phase = LifecyclePhase::Runnable;
+        self.outcome = TerminalOutcome::None;
+        self.attempt_state = AttemptState::PendingReplayAttempt;
+        self.replay_count += 1;
+        self.retry_count = 0;
+        self.closing = None;
+        self.completed_at = None;
+        self.failure_reason = None;
+        self.failure_category = None;
+        self.cancellation_reason = None;
+        self.cancelled_by = None;
+        self.deadline_at = self.deadline_at.filter(|deadline| *deadline > now);
+        self.make_eligible(now);
+    }
+
+    /// Waits for dependencies, to go on with the same attempt then; or may go on at once.
+    pub(crate) fn wait_for_children(&mut self, satisfied: bool, now: TimestampMs) {
+        self.phase = LifecyclePhase::Runnable;
+        self.attempt_state = AttemptState::AttemptInterrupted;
+        if satisfied {
+            self.make_eligible(now);
+        } else {
+            self.block_by_dependencies(now);
+        }
+    }
+
+    /// TERMINAL.
+    pub(crate) fn end(&mut self, outcome: TerminalOutcome, now: TimestampMs) {
+        self.phase = LifecyclePhase::Terminal;
+        self.ownership = OwnershipState::Unowned;
+        self.eligibility = EligibilityState::NotApplicable;
+        self.blocking_reason = BlockingReason::None;
+        self.blocking_detail.clear();
+        self.outcome = outcome;
+        self.attempt_state = match self.attempt {
+            Some(_) => AttemptState::AttemptTerminal,
+            None => AttemptState::None,
+        };
+        self.delay_until = None;
+        self.lease_expired_at = None;
+        self.completed_at = Some(now);
+        self.transition(now);
+    }
+}
+
+impl Attempt {
+    /// As it begins.
+    pub(crate) fn started(execution: &ExecutionId, current: CurrentAttempt) -> Self {
+        Self {
+            execution: execution.clone(),
+            index: current.index,
+            id: current.id,
+            kind: current.kind,
+            started_at: current.started_at,
+            state: AttemptLifecycle::Started,
+            ended_at: None,
+            failure_reason: None,
+            failure_category: None,
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! The records of an engine, declared once. From the declarations come the types and keys that rules
+//! use, the columns and statements of SQL, the bytes of key-value storages, the hook where a deviant
+//! damages a record, and the check that a migration has what is declared.
+
+mod declare;
+mod key;
+mod packed;
+mod schema;
+
+pub use key::{At, Index, Key, Range, Scan, ordered};
+pub use packed::Packed;
+pub use schema::{Column, Field, IndexSchema, Indexed, Part, Schema, Type};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use ff_core::backend::Namespace;
+use ff_core::contracts::{EdgeDependencyPolicy, EdgeGroupState};
+use ff_core::policy::ExecutionPolicy;
+use ff_core::state::{
+    AttemptLifecycle, AttemptState, AttemptType, BlockingReason, EligibilityState, LifecyclePhase,
+    OwnershipState, TerminalOutcome,
+};
+use ff_core::types::{
+    AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseId, TimestampMs,
+    WorkerId, WorkerInstanceId,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::store::StoreError;
+use crate::{executions, requirements};
+use declare::records;
+use packed::Packer;
+
+/// A type of records.
+pub trait Stored: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    const KIND: Kind;
+
+    fn key(&self) -> Key;
+
+    /// The record, if it is of this type.
+    fn of(record: &Record) -> Option<&Arc<Self>>;
+
+    /// The record for a change, if it is of this type.
+    fn of_mut(record: &mut Record) -> Option<&mut Self>;
+
+    fn into_record(self) -> Record;
+}
+
+fn parts_of(value: &impl Indexed) -> Vec<Part> {
+    let mut parts = Vec::new();
+    value.parts(&mut parts);
+    parts
+}
+
+impl Record {
+    /// What stands in the columns of its table that are not the key's.
+    pub fn columns(&self) -> Vec<Option<Part>> {
+        self.kind().schema().values(&self.entries())
+    }
+
+    /// Its place in an index, the key included, if it is there.
+    pub fn entry(&self, index: usize) -> Option<Vec<Part>> {
+        let mut entry = self.part_of(index)?;
+        if index > 0 {
+            entry.extend(self.key().parts);
+        }
+        Some(entry)
+    }
+}
+
+impl Event {
+    /// Where the execution lives that it tells of.
+    pub fn partition(&self) -> u16 {
+        match self {
+            Self::CompletionRecord(event) => event.execution.partition(),
+            Self::LeaseRecord(event) => event.execution.partition(),
+        }
+    }
+
+    /// What stands in the columns of its table.
+    pub fn columns(&self) -> Vec<Option<Part>> {
+        self.outbox().schema().values(&self.entries())
+    }
+}
+
+records! {
+    records {
+        /// The execution that an idempotency key stands for, and until when. The digest is that of
+        /// namespace and key, which are longer than an index takes.
+        idempotency: Idempotency in "ff_idempotency" {
+            key { partition as "partition_key": u16, digest: String }
+            fixed {}
+            changing {
+                execution as "execution_id": ExecutionId,
+                expires_at: TimestampMs,
+            }
+            indexes {}
+            shown {}
+        }
+
+        /// A flow. Its members are the executions that name it.
+        flow: Flow in "ff_flow_core" {
+            key { id as "flow_id": FlowId }
+            fixed {
+                partition as "partition_key": u16,
+                kind as "flow_kind": String,
+                namespace: Namespace,
+                created_at: TimestampMs,
+            }
+            changing {
+                /// `open` or `cancelled`.
+                public_flow_state: String,
+                graph_revision: u64,
+                node_count: u32,
+                edge_count: u32,
+                last_mutation_at: TimestampMs,
+                cancelled_at: Option<TimestampMs>,
+                cancel_reason: Option<String>,
+                cancellation_policy: Option<String>,
+                projection: Option<Projection>,
+            }
+            indexes {
+                LISTED(partition_key: u16) = |flow| Some((flow.partition,));
+            }
+            shown {
+                public_flow_state: String = |flow| Some(flow.public_flow_state.clone());
+            }
+        }
+
+        /// The tags of a flow that has some.
+        flow_tags: FlowTags in "ff_flow_tags" {
+            key { flow as "flow_id": FlowId }
+            fixed {}
+            changing { tags: BTreeMap<String, String> }
+            indexes {}
+            shown {}
+        }
+
+        /// An execution, without its payload, result and tags.
+        execution: Execution in "ff_exec_core" {
+            key { id as "execution_id": ExecutionId }
+            fixed {
+                namespace: Namespace,
+                lane as "lane_id": LaneId,
+                kind as "execution_kind": String,
+                creator_identity: String,
+                payload_encoding: Option<String>,
+                priority: i32,
+                requirements as "required_capabilities": BTreeSet<String>,
+                policy: Option<ExecutionPolicy>,
+                created_at: TimestampMs,
+            }
+            changing {
+                flow as "flow_id": Option<FlowId>,
+
+                phase as "lifecycle_phase": LifecyclePhase,
+                ownership as "ownership_state": OwnershipState,
+                eligibility as "eligibility_state": EligibilityState,
+                blocking_reason: BlockingReason,
+                blocking_detail: String,
+                outcome as "terminal_outcome": TerminalOutcome,
+                attempt_state: AttemptState,
+
+                total_attempts as "total_attempt_count": u32,
+                retry_count: u32,
+                replay_count: u32,
+                reclaim_count as "lease_reclaim_count": u32,
+                attempt as "current_attempt": Option<CurrentAttempt>,
+                /// The lease issued last, while it holds the execution or has lapsed.
+                lease: Option<Lease>,
+                /// The epoch of the lease issued last; 0 before the first.
+                epoch as "lease_epoch": LeaseEpoch,
+                lease_expired_at: Option<TimestampMs>,
+                /// How the last lease ended, if its holder ended it (ATT-003).
+                closing: Option<Closing>,
+
+                started_at: Option<TimestampMs>,
+                completed_at: Option<TimestampMs>,
+                last_transition_at: TimestampMs,
+                last_mutation_at: TimestampMs,
+                delay_until: Option<TimestampMs>,
+                deadline_at as "execution_deadline_at": Option<TimestampMs>,
+
+                failure_reason: Option<String>,
+                failure_category: Option<String>,
+                cancellation_reason: Option<String>,
+                cancelled_by: Option<String>,
+                progress_percent: Option<u8>,
+                progress_message: Option<String>,
+            }
+            indexes {
+                /// What fresh claims may take, per lane and requirement set in their order (SCH-002).
+                QUEUE(
+                    queue_lane: LaneId,
+                    queue_requirements: String,
+                    queue_rank: i64,
+                    queue_age: TimestampMs
+                ) = |execution| execution.is_claimable().then(|| (
+                    execution.lane.clone(),
+                    requirements::join(&execution.requirements),
+                    executions::rank(execution.priority),
+                    execution.created_at,
+                ));
+                MEMBERS(flow_id: FlowId) = |execution| Some((execution.flow?,));
+            }
+            shown {
+                // One column for both: the phase, or once it is terminal the outcome.
+                lifecycle_phase: &'static str = |execution| Some(match execution.phase {
+                    LifecyclePhase::Terminal => execution.outcome.as_str(),
+                    other => other.as_str(),
+                });
+                attempt_state: &'static str = |execution| Some(execution.attempt_state.as_str());
+                public_state: &'static str = |execution| Some(execution.public_state().as_str());
+                required_capabilities: String =
+                    |execution| Some(requirements::join(&execution.requirements));
+            }
+        }
+
+        /// The input of an execution.
+        payload: Payload in "ff_exec_payload" {
+            key { execution as "execution_id": ExecutionId }
+            fixed {}
+            changing { bytes as "payload": ByteBuf }
+            indexes {}
+            shown {}
+        }
+
+        /// What an execution has come to, if it succeeded and said so.
+        result: ExecutionResult in "ff_exec_result" {
+            key { execution as "execution_id": ExecutionId }
+            fixed {}
+            changing { bytes as "result": ByteBuf }
+            indexes {}
+            shown {}
+        }
+
+        /// The tags of an execution that has some.
+        tags: Tags in "ff_exec_tags" {
+            key { execution as "execution_id": ExecutionId }
+            fixed {}
+            changing { tags: BTreeMap<String, String> }
+            indexes {}
+            shown {}
+        }
+
+        /// One run of an execution.
+        attempt: Attempt in "ff_attempt" {
+            key { execution as "execution_id": ExecutionId, index as "attempt_index": AttemptIndex }
+            fixed {
+                id as "attempt_id": AttemptId,
+                kind as "attempt_type": AttemptType,
+                started_at: TimestampMs,
+            }
+            changing {
+                state: AttemptLifecycle,
+                ended_at: Option<TimestampMs>,
+                failure_reason: Option<String>,
+                failure_category: Option<String>,
+            }
+            indexes {}
+            shown {}
+        }
+
+        /// A lane on which something was ever created.
+        lane: Lane in "ff_lane_registry" {
+            key { name as "lane_id": LaneId }
+            fixed {}
+            changing {}
+            indexes {}
+            shown {}
+        }
+
+        /// A dependency between two members.
+        edge: Edge in "ff_edge" {
+            key { flow as "flow_id": FlowId, id as "edge_id": EdgeId }
+            fixed {
+                upstream as "upstream_execution_id": ExecutionId,
+                downstream as "downstream_execution_id": ExecutionId,
+                dependency_kind: String,
+                data_passing_ref: Option<String>,
+                created_at: TimestampMs,
+            }
+            changing { state: EdgeState }
+            indexes {
+                OUT(flow_id: FlowId, upstream_execution_id: ExecutionId) =
+                    |edge| Some((edge.flow, edge.upstream.clone()));
+                IN(flow_id: FlowId, downstream_execution_id: ExecutionId) =
+                    |edge| Some((edge.flow, edge.downstream.clone()));
+            }
+            shown {}
+        }
+
+        /// The dependencies of one member, counted. There is a group for each member with a staged
+        /// edge or an explicit policy.
+        group: EdgeGroup in "ff_edge_group" {
+            key {
+                flow as "flow_id": FlowId,
+                downstream as "downstream_execution_id": ExecutionId,
+            }
+            fixed {}
+            changing {
+                policy: EdgeDependencyPolicy,
+                satisfied_count: u32,
+                failed_count: u32,
+                skipped_count: u32,
+                /// Applied, not resolved.
+                running_count: u32,
+                group_state: EdgeGroupState,
+                /// What remains to be cancelled since the group was decided.
+                pending_cancel: Option<BTreeSet<ExecutionId>>,
+            }
+            indexes {}
+            shown {}
+        }
+
+        /// A member of a cancelled flow that others are to cancel.
+        backlog: Backlog in "ff_cancel_backlog" {
+            key { flow as "flow_id": FlowId, member as "execution_id": ExecutionId }
+            fixed {
+                /// When somebody else sees to it.
+                due_at: TimestampMs,
+            }
+            changing {}
+            indexes {}
+            shown {}
+        }
+    }
+
+    outboxes {
+        /// A terminal transition.
+        completions: CompletionRecord in "ff_completion_event" {
+            fields {
+                execution as "execution_id": ExecutionId,
+                flow as "flow_id": Option<FlowId>,
+                namespace: Namespace,
+                outcome: TerminalOutcome,
+                at as "occurred_at": TimestampMs,
+            }
+            shown {
+                execution_id: ExecutionId = |event| Some(event.execution.clone());
+                flow_id: FlowId = |event| event.flow;
+                outcome: &'static str = |event| Some(event.outcome.as_str());
+            }
+        }
+
+        /// A lease that began, went on or ended.
+        lease_events: LeaseRecord in "ff_lease_event" {
+            fields {
+                execution as "execution_id": ExecutionId,
+                namespace: Namespace,
+                kind as "event_type": LeaseEventKind,
+                lease as "lease_id": Option<LeaseId>,
+                worker_instance: Option<WorkerInstanceId>,
+                /// Who took the lease away; only on `Revoked`.
+                revoked_by: Option<String>,
+                at as "occurred_at": TimestampMs,
+            }
+            shown {
+                execution_id: ExecutionId = |event| Some(event.execution.clone());
+                event_type: &'static str = |event| Some(event.kind.into());
+            }
+        }
+    }
+}
+
+/// The attempt most recently started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentAttempt {
+    pub id: AttemptId,
+    pub index: AttemptIndex,
+    pub kind: AttemptType,
+    pub started_at: TimestampMs,
+}
+
+/// A worker's hold on an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    pub id: LeaseId,
+    pub worker: WorkerId,
+    pub worker_instance: WorkerInstanceId,
+    pub acquired_at: TimestampMs,
+    pub renewed_at: Option<TimestampMs>,
+    pub expires_at: TimestampMs,
+}
+
+/// The call that ended a lease, so that its repetition is recognised.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// A digest of the call with all its arguments.
+    pub digest: String,
+    /// When a retry became due, if the call scheduled one.
+    pub retry_at: Option<TimestampMs>,
+}
+
+/// What a flow's members came to when somebody asked for it to be written down. No call shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Projection {
+    pub projected_at: TimestampMs,
+    /// Members by public state, without the states that none is in.
+    pub counts: BTreeMap<String, u32>,
+    pub total: u32,
+    /// `running`, `blocked`, `open`, `failed` or `completed`.
+    pub state: String,
+}
+
+/// How far a dependency has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeState {
+    /// Part of the graph, without effect on its downstream.
+    Staged,
+    /// Applied, its upstream has not ended.
+    Unsatisfied,
+    Satisfied,
+    Impossible,
+}
+
+/// What happened to a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, Serialize, Deserialize)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum LeaseEventKind {
+    Acquired,
+    Renewed,
+    Expired,
+    Reclaimed,
+    Revoked,
+    Released,
+}

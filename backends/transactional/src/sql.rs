@@ -1,0 +1,83 @@
+//! SQL that stores in tables share. A kind's table has the columns of its schema, and what is packed
+//! of a record in `fixed` and `changing`; an outbox has what is packed in `event`.
+
+use crate::records::{Column, Key, Part, Range};
+
+/// A statement under construction: its arguments so far, by their numbers from 1.
+#[derive(Debug, Default)]
+pub struct Arguments {
+    pub parts: Vec<Part>,
+    before: usize,
+}
+
+impl Arguments {
+    /// Arguments that follow so many others.
+    pub fn after(before: usize) -> Self {
+        let parts = Vec::new();
+        Self { parts, before }
+    }
+
+    fn bind(&mut self, part: &Part) -> String {
+        self.parts.push(part.clone());
+        format!("${}", self.before + self.parts.len())
+    }
+
+    /// Where the record with this key is: table and condition.
+    pub fn with_key(&mut self, key: &Key) -> String {
+        let schema = key.kind.schema();
+        let conditions = self.equal(&schema.key, &key.parts);
+        format!("FROM {} t WHERE {}", schema.table, conditions.join(" AND "))
+    }
+
+    /// Where the records of this range are: table, condition, order and limit.
+    pub fn in_range(&mut self, range: &Range) -> String {
+        let schema = range.kind.schema();
+        let mut columns = schema.indexes[range.index].columns.clone();
+        if range.index > 0 {
+            let key = schema.key.iter();
+            columns.extend(
+                key.filter(|column| !columns.contains(column))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
+        }
+        let (prefix, rest) = columns.split_at(range.prefix.len());
+        let mut conditions = self.equal(prefix, &range.prefix);
+        if !range.after.is_empty() {
+            let after: Vec<String> = range.after.iter().map(|part| self.bind(part)).collect();
+            let (names, after) = (names(&rest[..after.len()]), after.join(", "));
+            conditions.push(format!("({names}) > ({after})"));
+        }
+        if let Some(last) = &range.up_to {
+            conditions.push(format!("{} <= {}", rest[0].name, self.bind(last)));
+        }
+        let needed = schema
+            .conditions(range.index)
+            .filter(|column| !prefix.contains(column));
+        conditions.extend(needed.map(|column| format!("{} IS NOT NULL", column.name)));
+        let mut sql = vec![format!("FROM {} t", schema.table)];
+        if !conditions.is_empty() {
+            sql.push(format!("WHERE {}", conditions.join(" AND ")));
+        }
+        if !rest.is_empty() {
+            sql.push(format!("ORDER BY {}", names(rest)));
+        }
+        if let Some(limit) = range.limit {
+            sql.push(format!("LIMIT {limit}"));
+        }
+        sql.join(" ")
+    }
+
+    fn equal(&mut self, columns: &[Column], parts: &[Part]) -> Vec<String> {
+        let pairs = columns.iter().zip(parts);
+        pairs
+            .map(|(column, part)| format!("{} = {}", column.name, self.bind(part)))
+            .collect()
+    }
+}
+
+/// The names of the columns, for a list.
+pub fn names(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    names.join(", ")
+}
