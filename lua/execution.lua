@@ -48,7 +48,7 @@ end
 
 -- Whether readers are shown the current attempt (EXE-017).
 function execution.shows_attempt(fields)
-  return fields.current_attempt_id ~= nil
+  return fields.current_attempt ~= nil
     and fields.attempt_state ~= 'pending_retry_attempt'
     and fields.attempt_state ~= 'pending_replay_attempt'
 end
@@ -88,26 +88,19 @@ function execution.block_by_dependencies(fields, now)
 end
 
 -- ACTIVE: a new attempt under a new lease (CLM-005).
-function execution.start_attempt(fields, attempt_id, lease, now)
+function execution.start_attempt(fields, attempt, lease, now)
   fields.lifecycle_phase = 'active'
   fields.ownership_state = 'leased'
   fields.eligibility_state = 'not_applicable'
   fields.blocking_reason = 'none'
   fields.blocking_detail = ''
   fields.attempt_state = 'running_attempt'
-  fields.current_attempt_id = attempt_id
-  fields.current_attempt_index = fields.total_attempt_count
+  fields.current_attempt = attempt
   fields.total_attempt_count = fields.total_attempt_count + 1
-  fields.current_lease_epoch = fields.current_lease_epoch + 1
-  fields.current_lease_id = lease.lease_id
-  fields.current_worker_id = lease.worker_id
-  fields.current_worker_instance_id = lease.worker_instance_id
-  fields.lease_acquired_at = now
-  fields.lease_last_renewed_at = nil
-  fields.lease_expires_at = lease.expires_at
+  fields.lease_epoch = fields.lease_epoch + 1
+  fields.lease = lease
   fields.lease_expired_at = nil
-  fields.closing_digest = nil
-  fields.closing_retry_at = nil
+  fields.closing = nil
   fields.started_at = fields.started_at or now
   transition(fields, now)
 end
@@ -125,12 +118,7 @@ end
 -- Forgets the lease; its epoch stays (LSE-013).
 function execution.drop_lease(fields)
   fields.ownership_state = 'unowned'
-  fields.current_lease_id = nil
-  fields.current_worker_id = nil
-  fields.current_worker_instance_id = nil
-  fields.lease_acquired_at = nil
-  fields.lease_last_renewed_at = nil
-  fields.lease_expires_at = nil
+  fields.lease = nil
 end
 
 -- WAIT after the end, for another attempt (OPS-010).
@@ -140,8 +128,7 @@ function execution.replay(fields, now)
   fields.attempt_state = 'pending_replay_attempt'
   fields.replay_count = fields.replay_count + 1
   fields.retry_count = 0
-  fields.closing_digest = nil
-  fields.closing_retry_at = nil
+  fields.closing = nil
   fields.completed_at = nil
   fields.failure_reason = nil
   fields.failure_category = nil
@@ -172,7 +159,7 @@ function execution.finish(partition, fields, outcome, now)
   fields.blocking_reason = 'none'
   fields.blocking_detail = ''
   fields.terminal_outcome = outcome
-  fields.attempt_state = fields.current_attempt_id and 'attempt_terminal' or 'none'
+  fields.attempt_state = fields.current_attempt and 'attempt_terminal' or 'none'
   fields.delay_until = nil
   fields.lease_expired_at = nil
   fields.completed_at = now
@@ -186,34 +173,43 @@ function execution.finish(partition, fields, outcome, now)
   })
 end
 
+-- The record of an execution's current attempt as it begins.
+function execution.attempt_of(fields)
+  local current = fields.current_attempt
+  return {
+    execution_id = fields.execution_id,
+    attempt_index = current.index,
+    attempt_id = current.id,
+    attempt_type = current.kind,
+    started_at = current.started_at,
+    state = 'started',
+  }
+end
+
 -- Closes the record of the current attempt, or sets it aside.
 function execution.end_attempt(partition, fields, state, now)
-  if not fields.current_attempt_id then
+  if not fields.current_attempt then
     return
   end
-  local id, index = fields.execution_id, fields.current_attempt_index
-  local attempt = partition:attempt(id, index)
-  if not attempt then
-    refusal.validation('corruption', 'attempt ' .. index .. ' of ' .. id .. ' is missing')
-  end
+  local attempt = execution.attempt_of(fields)
   attempt.state = state
   attempt.ended_at = state ~= 'suspended' and now or nil
   if state == 'ended_failure' then
     attempt.failure_reason = fields.failure_reason
     attempt.failure_category = fields.failure_category
   end
-  partition:put_attempt(id, attempt)
+  partition:put('attempt', attempt)
 end
 
 -- Tells the outbox what happened to the lease that the record shows.
-function execution.emit(partition, fields, event, now, revoked_by)
+function execution.emit(partition, fields, event, now)
+  local lease = fields.lease or {}
   partition:append('lease_events', {
     execution_id = fields.execution_id,
     namespace = fields.namespace,
     event_type = event,
-    lease_id = fields.current_lease_id,
-    worker_instance = fields.current_worker_instance_id,
-    revoked_by = revoked_by,
+    lease_id = lease.id,
+    worker_instance = lease.worker_instance,
     occurred_at = now,
   })
 end

@@ -2,13 +2,15 @@
 -- `ff.read`; one call is one function of the library.
 
 -- Runs a call: its changes are kept if it returns, forgotten if it is refused.
-local function answer(method, body, keys, argv)
+local function answer(method, body, writes, keys, argv)
   local context = cmsgpack.unpack(argv[2])
-  context.digest = redis.sha1hex(method .. argv[1])
+  context.call = method .. argv[1]
   local partition = ff.partition.open(keys[1], context)
   local ok, value = pcall(body, partition, cmsgpack.unpack(argv[1]), context)
   if ok then
-    partition:commit()
+    if writes then
+      partition:commit()
+    end
     return cmsgpack.pack({ ok = value })
   end
   if type(value) ~= 'table' or not value.refusal then
@@ -20,20 +22,20 @@ local function answer(method, body, keys, argv)
   return cmsgpack.pack({ err = value.refusal })
 end
 
-local function register(method, body, flags)
+local function register(method, body, writes)
   redis.register_function({
     function_name = ff.name .. '_' .. method,
     callback = function(keys, argv)
-      return answer(method, body, keys, argv)
+      return answer(method, body, writes, keys, argv)
     end,
-    flags = flags,
+    flags = writes and {} or { 'no-writes' },
   })
 end
 
 function ff.write(method, body)
-  register(method, body, {})
+  register(method, body, true)
 end
 
 function ff.read(method, body)
-  register(method, body, { 'no-writes' })
+  register(method, body, false)
 end

@@ -9,18 +9,10 @@ local partition = {}
 partition.__index = partition
 
 function partition.open(tag, context)
-  return setmetatable({
-    tag = tag,
-    context = context,
-    executions = {},
-    flows = {},
-    edges = {},
-    groups = {},
-    commands = {},
-  }, partition)
+  return setmetatable({ tag = tag, context = context, records = {}, events = {} }, partition)
 end
 
--- The clock: the deployment's manual one, or else the server's.
+-- The clock, read once: the deployment's manual one, or else the server's.
 function partition:now()
   if not self.time then
     if self.context.now then
@@ -33,146 +25,118 @@ function partition:now()
   return self.time
 end
 
+function partition:number()
+  return tonumber(string.match(self.tag, '{fp:(%d+)}$'))
+end
+
 -- Names are told apart by their length, as they may have any character.
-function partition:key(kind, ...)
-  local key = self.tag .. ':' .. kind
-  for _, part in ipairs({ ... }) do
-    key = key .. ':' .. #part .. ':' .. part
+function partition:key(kind, names)
+  local parts = { self.tag, ':', kind }
+  for _, name in ipairs(names) do
+    parts[#parts + 1] = ':' .. #tostring(name) .. ':' .. name
   end
-  return key
+  return table.concat(parts)
 end
 
--- The id without its partition; ids of one partition sort as these do.
-function partition.short(id)
-  return string.match(id, '}:(.*)$')
+-- The execution here that has the UUID of this one.
+function partition:namesake(id)
+  return '{fp:' .. self:number() .. '}' .. string.match(id, '}(.*)$')
 end
 
-function partition:long(short)
-  return '{' .. string.match(self.tag, '{(fp:%d+)}$') .. '}:' .. short
-end
-
--- A command for when the call succeeds.
-function partition:later(...)
-  self.commands[#self.commands + 1] = { ... }
-end
-
--- A record of a kind, remembered in one of the tables above.
-local function remembered(self, known, kind, name)
-  local entry = known[name]
+-- The record with this key, or nil. It may be changed in place.
+function partition:get(kind, ...)
+  local names = { ... }
+  local key = self:key(kind, names)
+  local entry = self.records[key]
   if entry == nil then
-    local key = self:key(kind, name)
-    local fields, before = record.load(key)
-    entry = { key = key, fields = fields, before = before }
-    known[name] = entry
+    local packed = redis.call('GET', key) or nil
+    local fields = packed and record.unpack(ff.kinds[kind], packed, names)
+    entry = { kind = kind, packed = packed, fields = fields }
+    self.records[key] = entry
   end
-  return entry
+  return entry.fields
 end
 
-function partition:execution(id)
-  local fields = remembered(self, self.executions, 'execution', self.short(id)).fields
-  if fields then
-    fields.execution_id = id
+-- `partition:flow(id)` and the like. While a library is loaded, Lua has no `pairs`.
+local READ = {
+  'idempotency', 'flow', 'flow_tags', 'execution', 'payload', 'result', 'tags', 'edge', 'group',
+}
+
+for place = 1, #READ do
+  local kind = READ[place]
+  partition[kind] = function(self, ...)
+    return self:get(kind, ...)
   end
-  return fields
 end
 
-function partition:new_execution(id, fields)
-  local entry = remembered(self, self.executions, 'execution', self.short(id))
-  fields.execution_id = id
-  entry.fields, entry.before = fields, {}
-  self:later('ZADD', self:key('executions'), 0, self.short(id))
+local function values_of(fields, names)
+  local values = {}
+  for place, name in ipairs(names) do
+    values[place] = fields[name]
+    if values[place] == nil then
+      return nil
+    end
+  end
+  return values
 end
 
-function partition:flow(id)
-  return remembered(self, self.flows, 'flow', id).fields
+-- Stores a record, or replaces the one with its key.
+function partition:put(kind, fields)
+  local key = self:key(kind, values_of(fields, ff.kinds[kind].key))
+  local entry = self.records[key] or { kind = kind }
+  entry.fields = fields
+  self.records[key] = entry
 end
 
-function partition:new_flow(id, fields)
-  local entry = remembered(self, self.flows, 'flow', id)
-  entry.fields, entry.before = fields, {}
-  self:later('ZADD', self:key('flows'), 0, id)
+function partition:remove(kind, ...)
+  local fields = self:get(kind, ...)
+  local entry = self.records[self:key(kind, { ... })]
+  entry.fields, entry.removed = nil, fields
 end
 
-function partition:edge(flow_id, edge_id)
-  return remembered(self, self.edges, 'edge', flow_id .. edge_id).fields
+-- The ordered set of an index for these values.
+function partition:index(kind, index, ...)
+  return self:key(kind .. '.' .. index, { ... })
 end
 
-function partition:new_edge(fields)
-  local flow_id, edge_id = fields.flow_id, fields.edge_id
-  local entry = remembered(self, self.edges, 'edge', flow_id .. edge_id)
-  entry.fields, entry.before = fields, {}
-  local up, down = fields.upstream_execution_id, fields.downstream_execution_id
-  self:later('ZADD', self:key('out', flow_id, self.short(up)), 0, edge_id)
-  self:later('ZADD', self:key('in', flow_id, self.short(down)), 0, edge_id)
+-- The last parts of the keys in an index, ascending.
+function partition:list(kind, index, ...)
+  return redis.call('ZRANGE', self:index(kind, index, ...), 0, -1)
 end
 
--- The edges that leave ('out') or enter ('in') a member, ascending by id.
+-- The edges that leave ('OUT') or enter ('IN') a member, ascending by id.
 function partition:edges_at(side, flow_id, execution_id)
   local found = {}
-  local key = self:key(side, flow_id, self.short(execution_id))
-  local ids = redis.call('ZRANGE', key, 0, -1)
-  for _, edge_id in ipairs(ids) do
-    found[#found + 1] = self:edge(flow_id, edge_id)
+  for place, edge_id in ipairs(self:list('edge', side, flow_id, execution_id)) do
+    found[place] = self:edge(flow_id, edge_id)
   end
   return found
 end
 
--- The group of a member, which exists once an edge enters it or it has a policy.
-function partition:group(flow_id, downstream)
-  local name = flow_id .. self.short(downstream)
-  return remembered(self, self.groups, 'group', name).fields
-end
-
-function partition:new_group(fields)
-  local short = self.short(fields.downstream_execution_id)
-  local entry = remembered(self, self.groups, 'group', fields.flow_id .. short)
-  entry.fields, entry.before = fields, {}
-  self:later('ZADD', self:key('groups', fields.flow_id), 0, short)
-end
-
--- The members that have a group, ascending.
-function partition:members_with_groups(flow_id)
-  return redis.call('ZRANGE', self:key('groups', flow_id), 0, -1)
-end
-
-function partition:attempt(id, index)
-  local packed = redis.call('HGET', self:key('attempts', self.short(id)), index)
-  return packed and cmsgpack.unpack(packed)
-end
-
-function partition:put_attempt(id, attempt)
-  local key = self:key('attempts', self.short(id))
-  self:later('HSET', key, attempt.attempt_index, cmsgpack.pack(attempt))
-end
-
--- Adds to an outbox; fields that are nil are left out.
+-- Adds to an outbox.
 function partition:append(outbox, event)
-  local command = { 'XADD', self:key(outbox), '*' }
-  for name, value in pairs(event) do
-    command[#command + 1] = name
-    command[#command + 1] = type(value) == 'number' and record.decimal(value) or value
-  end
-  self.commands[#self.commands + 1] = command
+  self.events[#self.events + 1] = { outbox, record.pack(ff.outboxes[outbox], event) }
 end
 
 -- The queue that a claimable execution stands in, its lane's set of queues, and its member there:
 -- claims go by the members' byte order (SCH-002).
-local function place_of(self, fields)
-  if not ff.execution.is_claimable(fields) then
+local function place_in_queue(self, fields)
+  if not fields or not ff.execution.is_claimable(fields) then
     return nil
   end
-  local rank = 9000 - tonumber(fields.priority)
-  local member = string.format('%04d:%016.0f:', rank, tonumber(fields.created_at))
+  local rank = 9000 - fields.priority
+  local member = string.format('%04d:%016.0f:', rank, fields.created_at)
   return {
-    queue = self:key('queue', fields.lane_id, fields.required_capabilities),
-    lane = self:key('lane', fields.lane_id),
+    queue = self:key('queue', { fields.lane_id, fields.required_capabilities }),
+    lane = self:key('lane', { fields.lane_id }),
     requirements = fields.required_capabilities,
-    member = member .. self.short(fields.execution_id),
+    member = member .. fields.execution_id,
   }
 end
 
 -- Keeps the queues in step with an execution; a lane lists those that are not empty.
-local function move(before, after)
+local function queue(self, before, after)
+  before, after = place_in_queue(self, before), place_in_queue(self, after)
   if before and not (after and after.member == before.member) then
     redis.call('ZREM', before.queue, before.member)
     if redis.call('EXISTS', before.queue) == 0 then
@@ -185,29 +149,57 @@ local function move(before, after)
   end
 end
 
--- The first in a queue; members of all queues compare.
-function partition:first_in_queue(lane, requirements)
-  return redis.call('ZRANGE', self:key('queue', lane, requirements), 0, 0)[1]
+-- The ordered set of an index that a record stands in, if it is in the index.
+local function place_in(self, kind, index, fields)
+  local values = fields and values_of(fields, ff.kinds[kind].indexes[index].per)
+  return values and self:key(kind .. '.' .. index, values)
 end
 
-function partition:commit()
-  for _, entry in pairs(self.executions) do
-    if entry.fields then
-      local fields, before = entry.fields, entry.before
-      before.execution_id = fields.execution_id
-      move(place_of(self, before), place_of(self, fields))
-      record.save(entry.key, fields, before)
-    end
-  end
-  for _, known in ipairs({ self.flows, self.edges, self.groups }) do
-    for _, entry in pairs(known) do
-      if entry.fields then
-        record.save(entry.key, entry.fields, entry.before)
+-- Keeps the indexes in step with a record.
+local function reindex(self, kind, before, after)
+  local declared = ff.kinds[kind]
+  local name = declared.key[#declared.key]
+  for index, how in pairs(declared.indexes) do
+    if how.queue then
+      queue(self, before, after)
+    else
+      local from, to = place_in(self, kind, index, before), place_in(self, kind, index, after)
+      if from and from ~= to then
+        redis.call('ZREM', from, before[name])
+      end
+      if to and from ~= to then
+        redis.call('ZADD', to, 0, after[name])
       end
     end
   end
-  for _, command in ipairs(self.commands) do
-    redis.call(unpack(command))
+end
+
+-- The first in a queue; members of all queues compare.
+function partition:first_in_queue(lane, requirements)
+  return redis.call('ZRANGE', self:key('queue', { lane, requirements }), 0, 0)[1]
+end
+
+function partition:commit()
+  for key, entry in pairs(self.records) do
+    local kind, fields = ff.kinds[entry.kind], entry.fields
+    local packed = fields and record.pack(kind, fields)
+    if packed ~= entry.packed then
+      local before
+      if entry.packed and next(kind.indexes) then
+        local names = values_of(fields or entry.removed, kind.key)
+        before = record.unpack(kind, entry.packed, names)
+      end
+      reindex(self, entry.kind, before, fields)
+      if not packed then
+        redis.call('DEL', key)
+      elseif #kind.fields > 0 then
+        -- A record without fields is its place in an index.
+        redis.call('SET', key, packed)
+      end
+    end
+  end
+  for _, event in ipairs(self.events) do
+    redis.call('XADD', self:key(event[1], {}), '*', 'event', event[2])
   end
 end
 

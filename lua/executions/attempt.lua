@@ -6,7 +6,7 @@ local execution, lease = ff.execution, ff.lease
 -- calls under a lease that is over are refused (ATT-004).
 local function ending(partition, context)
   return lease.held(partition, context.held, function(fields)
-    if fields.closing_digest ~= context.digest then
+    if not fields.closing or fields.closing.digest ~= redis.sha1hex(context.call) then
       lease.not_active(fields)
     end
     return true
@@ -19,7 +19,7 @@ local function release(partition, fields, context, state)
   execution.emit(partition, fields, 'released', now)
   execution.end_attempt(partition, fields, state, now)
   execution.drop_lease(fields)
-  fields.closing_digest = context.digest
+  fields.closing = { digest = redis.sha1hex(context.call) }
 end
 
 -- Ends the execution in success (ATT-007), with its result (ATT-008).
@@ -29,8 +29,7 @@ ff.write('complete', function(partition, args, context)
     return nil
   end
   if args.payload then
-    local short = partition.short(fields.execution_id)
-    partition:later('SET', partition:key('result', short), args.payload)
+    partition:put('result', { execution_id = fields.execution_id, result = args.payload })
   end
   release(partition, fields, context, 'ended_success')
   execution.finish(partition, fields, 'success', partition:now())
@@ -87,8 +86,8 @@ local function backoff_ms(backoff, retries)
 end
 
 local function outcome(fields)
-  if fields.closing_retry_at then
-    return { retry_scheduled = { delay_until = fields.closing_retry_at } } -- ATT-016
+  if fields.closing.retry_at then
+    return { retry_scheduled = { delay_until = fields.closing.retry_at } } -- ATT-016
   end
   return 'terminal_failed'
 end
@@ -106,7 +105,7 @@ ff.write('fail', function(partition, args, context)
   local retry = applicable_retry(fields, args.classification)
   if retry then
     local due = ff.after(now, backoff_ms(retry.backoff, fields.retry_count))
-    fields.closing_retry_at = due
+    fields.closing.retry_at = due
     fields.retry_count = fields.retry_count + 1
     fields.attempt_state = 'pending_retry_attempt'
     execution.park_until(fields, due, 'waiting_for_retry_backoff', now) -- ATT-015

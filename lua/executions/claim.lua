@@ -24,7 +24,7 @@ ff.write('claim', function(partition, args, context)
     offered[token] = true
   end
   local first
-  for _, requirements in ipairs(redis.call('SMEMBERS', partition:key('lane', args.lane))) do
+  for _, requirements in ipairs(redis.call('SMEMBERS', partition:key('lane', { args.lane }))) do
     if is_subset(requirements, offered) then
       local candidate = partition:first_in_queue(args.lane, requirements)
       if candidate and (not first or candidate < first) then
@@ -36,33 +36,32 @@ ff.write('claim', function(partition, args, context)
     return nil
   end
 
-  local id = partition:long(string.match(first, '^%d+:%d+:(.*)$'))
+  local id = string.match(first, '^%d+:%d+:(.*)$')
   local fields = partition:execution(id)
   local now = partition:now()
   local policy = args.policy
-  local kind = KINDS[fields.attempt_state] or 'initial'
-  execution.start_attempt(fields, context.attempt_id, {
-    lease_id = context.lease_id,
-    worker_id = policy.worker_id,
-    worker_instance_id = policy.worker_instance_id,
+  execution.start_attempt(fields, {
+    id = context.attempt_id,
+    index = fields.total_attempt_count,
+    kind = KINDS[fields.attempt_state] or 'initial',
+    started_at = now,
+  }, {
+    id = context.lease_id,
+    worker = policy.worker_id,
+    worker_instance = policy.worker_instance_id,
+    acquired_at = now,
     expires_at = ff.after(now, policy.lease_ttl_ms),
   }, now)
-  partition:put_attempt(id, {
-    attempt_index = fields.current_attempt_index,
-    attempt_id = context.attempt_id,
-    attempt_type = kind,
-    state = 'started',
-    started_at = now,
-  })
+  partition:put('attempt', execution.attempt_of(fields))
   execution.emit(partition, fields, 'acquired', now)
   return {
     execution_id = id,
     fence = {
       lease_id = context.lease_id,
-      lease_epoch = fields.current_lease_epoch,
+      lease_epoch = fields.lease_epoch,
       attempt_id = context.attempt_id,
     },
-    attempt_index = fields.current_attempt_index,
+    attempt_index = fields.current_attempt.index,
     lease_ttl_ms = policy.lease_ttl_ms,
     lane_id = fields.lane_id,
     worker_instance_id = policy.worker_instance_id,

@@ -13,7 +13,7 @@ function ff.after(now, by)
   return math.min(now + by, MAX_TIME)
 end
 
-local function new_fields(args, policy, now)
+local function new_execution(args, policy, now)
   local routing = policy.routing_requirements
   local timeout = policy.timeout_policy
   local deadline = args.execution_deadline_at
@@ -21,6 +21,7 @@ local function new_fields(args, policy, now)
     deadline = ff.after(now, timeout.execution_deadline_ms) -- EXE-013
   end
   return {
+    execution_id = args.execution_id,
     namespace = args.namespace,
     lane_id = args.lane_id,
     execution_kind = args.execution_kind,
@@ -40,7 +41,7 @@ local function new_fields(args, policy, now)
     retry_count = 0,
     replay_count = 0,
     lease_reclaim_count = 0,
-    current_lease_epoch = 0,
+    lease_epoch = 0,
     created_at = now,
     last_transition_at = now,
     last_mutation_at = now,
@@ -58,9 +59,9 @@ ff.write('create_execution', function(partition, args)
   local idempotency = args.idempotency_key
   local known_by
   if idempotency and idempotency ~= '' then
-    known_by = partition:key('idempotency', args.namespace, idempotency)
-    local known = redis.call('GET', known_by)
-    known = known and cmsgpack.unpack(known)
+    -- The length keeps the parts apart.
+    known_by = redis.sha1hex(#args.namespace .. ':' .. args.namespace .. ':' .. idempotency)
+    local known = partition:idempotency(partition:number(), known_by)
     if known and known.expires_at > now then
       return { duplicate = { execution_id = known.execution_id } }
     end
@@ -69,20 +70,23 @@ ff.write('create_execution', function(partition, args)
     return { duplicate = { execution_id = id } }
   end
 
-  local fields = new_fields(args, policy, now)
+  local fields = new_execution(args, policy, now)
   if args.delay_until and args.delay_until > now then
     execution.park_until(fields, args.delay_until, 'waiting_for_delay', now) -- EXE-002
   end
-  partition:new_execution(id, fields)
-  partition:later('SET', partition:key('payload', partition.short(id)), args.input_payload)
-  for name, value in pairs(args.tags) do
-    partition:later('HSET', partition:key('tags', partition.short(id)), name, value)
+  partition:put('execution', fields)
+  partition:put('payload', { execution_id = id, payload = args.input_payload })
+  if next(args.tags) then
+    partition:put('tags', { execution_id = id, tags = args.tags })
   end
-  partition:later('ZADD', partition:key('lanes'), 0, fields.lane_id) -- EXE-014
+  partition:put('lane', { lane_id = fields.lane_id }) -- EXE-014
   if known_by then
-    local expires_at = ff.after(now, policy.dedup_window_ms or DEDUP_WINDOW_MS)
-    local known = cmsgpack.pack({ execution_id = id, expires_at = expires_at })
-    partition:later('SET', known_by, known)
+    partition:put('idempotency', {
+      partition_key = partition:number(),
+      digest = known_by,
+      execution_id = id,
+      expires_at = ff.after(now, policy.dedup_window_ms or DEDUP_WINDOW_MS),
+    })
   end
   return {
     created = { execution_id = id, public_state = execution.public_state(fields) },

@@ -13,60 +13,34 @@ local ALIASES = {
   progress_pct = 'progress_percent',
 }
 
--- Fields of the record that are shown as they are stored.
-local STORED = {
-  execution_id = true,
-  namespace = true,
-  lane_id = true,
-  execution_kind = true,
-  creator_identity = true,
-  payload_encoding = true,
-  flow_id = true,
-  priority = true,
-  required_capabilities = true,
-  lifecycle_phase = true,
-  ownership_state = true,
-  eligibility_state = true,
-  blocking_reason = true,
-  blocking_detail = true,
-  terminal_outcome = true,
-  attempt_state = true,
-  total_attempt_count = true,
-  current_attempt_index = true,
-  current_attempt_id = true,
-  retry_count = true,
-  replay_count = true,
-  lease_reclaim_count = true,
-  current_lease_id = true,
-  current_lease_epoch = true,
-  current_worker_id = true,
-  current_worker_instance_id = true,
-  lease_acquired_at = true,
-  lease_expires_at = true,
-  lease_last_renewed_at = true,
-  lease_expired_at = true,
-  created_at = true,
-  started_at = true,
-  completed_at = true,
-  last_transition_at = true,
-  last_mutation_at = true,
-  delay_until = true,
-  execution_deadline_at = true,
-  failure_reason = true,
-  failure_category = true,
-  cancellation_reason = true,
-  cancelled_by = true,
-  progress_percent = true,
-  progress_message = true,
-}
-
 -- Fields that follow from others.
 local DERIVED = {
   partition_id = function(fields)
     return string.match(fields.execution_id, '^{fp:(%d+)}')
   end,
   public_state = execution.public_state,
+  blocking_reason = function(fields)
+    return fields.blocking_reason ~= 'none' and fields.blocking_reason or nil -- EXE-018
+  end,
+  current_lease_epoch = function(fields)
+    return fields.lease_epoch
+  end,
 }
+
+-- Fields of what an execution may have.
+local WITHIN = {
+  current_attempt_index = { 'current_attempt', 'index' },
+  current_attempt_id = { 'current_attempt', 'id' },
+  current_lease_id = { 'lease', 'id' },
+  current_worker_id = { 'lease', 'worker' },
+  current_worker_instance_id = { 'lease', 'worker_instance' },
+  lease_acquired_at = { 'lease', 'acquired_at' },
+  lease_expires_at = { 'lease', 'expires_at' },
+  lease_last_renewed_at = { 'lease', 'renewed_at' },
+}
+
+-- Fields of the record that go by other names, or are for the engine alone.
+local HIDDEN = { policy = true, current_attempt = true, lease = true, lease_epoch = true, closing = true }
 
 function DERIVED.budget_ids(fields)
   local policy = fields.policy and cmsgpack.unpack(fields.policy)
@@ -81,13 +55,13 @@ end
 local function field(fields, name)
   name = ALIASES[name] or name
   local value
-  if STORED[name] then
-    value = fields[name]
-  elseif DERIVED[name] then
+  if DERIVED[name] then
     value = DERIVED[name](fields)
-  end
-  if name == 'blocking_reason' and value == 'none' then
-    value = nil -- EXE-018
+  elseif WITHIN[name] then
+    local whole = fields[WITHIN[name][1]]
+    value = whole and whole[WITHIN[name][2]]
+  elseif not HIDDEN[name] then
+    value = fields[name]
   end
   if type(value) == 'number' then
     value = record.decimal(value)

@@ -6,7 +6,7 @@ local lease = {}
 
 -- Due as soon as the expiry equals the clock (SYS-007).
 local function is_due(fields, now)
-  return fields.lease_expires_at ~= nil and fields.lease_expires_at <= now
+  return fields.lease ~= nil and fields.lease.expires_at <= now
 end
 
 local function lapse(partition, fields, now)
@@ -19,9 +19,9 @@ function lease.not_active(fields)
   refusal.contention({
     execution_not_active = {
       terminal_outcome = fields.terminal_outcome,
-      lease_epoch = record.decimal(fields.current_lease_epoch),
+      lease_epoch = record.decimal(fields.lease_epoch),
       lifecycle_phase = fields.lifecycle_phase,
-      attempt_id = execution.shows_attempt(fields) and fields.current_attempt_id or '',
+      attempt_id = execution.shows_attempt(fields) and fields.current_attempt.id or '',
     },
   })
 end
@@ -42,9 +42,9 @@ function lease.held(partition, held, otherwise)
     refusal.lapsed()
   end
   local fence = held.fence
-  if fields.current_lease_id ~= fence.lease_id
-    or fields.current_lease_epoch ~= fence.lease_epoch
-    or fields.current_attempt_id ~= fence.attempt_id then
+  if fields.lease.id ~= fence.lease_id
+    or fields.lease_epoch ~= fence.lease_epoch
+    or fields.current_attempt.id ~= fence.attempt_id then
     refusal.state('stale_lease')
   end
   return fields
@@ -55,13 +55,13 @@ ff.write('renew', function(partition, _, context)
   local held = context.held
   local fields = lease.held(partition, held, lease.not_active)
   local now = partition:now()
-  fields.lease_expires_at = ff.after(now, held.lease_ttl_ms)
-  fields.lease_last_renewed_at = now
+  fields.lease.expires_at = ff.after(now, held.lease_ttl_ms)
+  fields.lease.renewed_at = now
   execution.touch(fields, now)
   execution.emit(partition, fields, 'renewed', now)
   return {
-    expires_at_ms = fields.lease_expires_at,
-    lease_epoch = fields.current_lease_epoch,
+    expires_at_ms = fields.lease.expires_at,
+    lease_epoch = fields.lease_epoch,
   }
 end)
 

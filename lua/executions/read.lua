@@ -3,12 +3,8 @@
 local execution, record, refusal = ff.execution, ff.record, ff.refusal
 
 local function tags(partition, id)
-  local flat = redis.call('HGETALL', partition:key('tags', partition.short(id)))
-  local found = {}
-  for place = 1, #flat, 2 do
-    found[flat[place]] = flat[place + 1]
-  end
-  return found
+  local found = partition:tags(id)
+  return found and found.tags or {}
 end
 
 -- What it waits for, if it waits for anything (EXE-018).
@@ -20,23 +16,26 @@ end
 
 local function current_attempt(fields)
   if execution.shows_attempt(fields) then
-    return {
-      attempt_id = fields.current_attempt_id,
-      attempt_index = fields.current_attempt_index,
-    }
+    local attempt = fields.current_attempt
+    return { attempt_id = attempt.id, attempt_index = attempt.index }
   end
+end
+
+local function attempt_index(fields)
+  return fields.current_attempt and fields.current_attempt.index or 0
 end
 
 -- The lease, exactly while it holds the execution (EXE-017).
 local function current_lease(fields)
   if fields.ownership_state == 'leased' then
+    local lease = fields.lease
     return {
-      lease_epoch = fields.current_lease_epoch,
-      worker_instance_id = fields.current_worker_instance_id,
-      expires_at = fields.lease_expires_at,
-      attempt_index = fields.current_attempt_index,
-      last_heartbeat_at = fields.lease_last_renewed_at or fields.lease_acquired_at,
-      lease_id = fields.current_lease_id,
+      lease_epoch = fields.lease_epoch,
+      worker_instance_id = lease.worker_instance,
+      expires_at = lease.expires_at,
+      attempt_index = fields.current_attempt.index,
+      last_heartbeat_at = lease.renewed_at or lease.acquired_at,
+      lease_id = lease.id,
     }
   end
 end
@@ -77,7 +76,7 @@ ff.read('read_execution_info', function(partition, args)
     blocking_detail = fields.blocking_detail,
     completed_at = fields.completed_at and record.decimal(fields.completed_at),
     created_at = record.decimal(fields.created_at),
-    current_attempt_index = fields.current_attempt_index or 0,
+    current_attempt_index = attempt_index(fields),
     execution_kind = fields.execution_kind,
     lane_id = fields.lane_id,
     namespace = fields.namespace,
@@ -109,10 +108,12 @@ end
 
 -- EXE-022.
 ff.read('read_execution_context', function(partition, args)
-  local fields = known(partition, args.execution_id)
-  local short = partition.short(args.execution_id)
+  local id = args.execution_id
+  local fields = known(partition, id)
+  local payload = partition:payload(id)
+    or refusal.validation('corruption', id .. ' has no payload')
   return {
-    input_payload = redis.call('GET', partition:key('payload', short)),
+    input_payload = payload.payload,
     execution_kind = fields.execution_kind,
     tags = tags(partition, args.execution_id),
   }
@@ -120,7 +121,8 @@ end)
 
 -- EXE-023.
 ff.read('get_execution_result', function(partition, args)
-  return redis.call('GET', partition:key('result', partition.short(args.id))) or nil
+  local found = partition:result(args.id)
+  return found and found.result
 end)
 
 -- EXE-024.
@@ -131,7 +133,7 @@ end)
 
 -- ATT-001, ATT-002.
 ff.read('read_current_attempt_index', function(partition, args)
-  return known(partition, args.execution_id).current_attempt_index or 0
+  return attempt_index(known(partition, args.execution_id))
 end)
 
 ff.read('read_total_attempt_count', function(partition, args)

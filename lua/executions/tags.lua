@@ -6,12 +6,14 @@ local execution = ff.execution
 ff.write('set_execution_tag', function(partition, args)
   local fields = execution.existing(partition, args.execution_id)
   execution.touch(fields, partition:now())
-  local key = partition:key('tags', partition.short(args.execution_id))
-  partition:later('HSET', key, args.key, args.value)
+  local known = partition:tags(args.execution_id)
+  local tags = known and known.tags or {}
+  tags[args.key] = args.value
+  partition:put('tags', { execution_id = args.execution_id, tags = tags })
 end)
 
 -- EXE-030.
 ff.read('get_execution_tag', function(partition, args)
-  local key = partition:key('tags', partition.short(args.execution_id))
-  return redis.call('HGET', key, args.key) or nil
+  local found = partition:tags(args.execution_id)
+  return found and found.tags[args.key]
 end)

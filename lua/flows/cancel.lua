@@ -1,6 +1,6 @@
 -- Cancelling flows.
 
-local execution, flow, record = ff.execution, ff.flow, ff.record
+local execution, flow = ff.execution, ff.flow
 
 -- How long the members that a header leaves to others may stay before somebody else sees to them.
 local GRACE_MS = 30000
@@ -60,13 +60,11 @@ ff.write('cancel_flow', function(partition, args)
   }
 end)
 
--- Members that others are to cancel, by when: a set of each flow, and one of the flows.
+-- Leaves members to others, until then.
 local function put_backlog(partition, flow_id, members, due)
-  local key = partition:key('cancel_backlog', flow_id)
   for _, member in ipairs(members) do
     if SELECTS.cancel_all(execution.existing(partition, member)) then
-      partition:later('ZADD', key, 0, partition.short(member))
-      partition:later('ZADD', partition:key('cancel_backlogs'), record.decimal(due), flow_id)
+      partition:put('backlog', { flow_id = flow_id, execution_id = member, due_at = due })
     end
   end
 end
@@ -102,14 +100,13 @@ end)
 
 -- CAN-020.
 ff.write('ack_cancel_member', function(partition, args)
-  flow.strike_backlog(partition, args.flow_id, args.execution_id)
+  partition:remove('backlog', args.flow_id, args.execution_id)
 end)
 
 -- Whether a member that others are to cancel has not ended (CAN-013).
 ff.read('has_backlog', function(partition, args)
-  local key = partition:key('cancel_backlog', args.flow_id)
-  for _, short in ipairs(redis.call('ZRANGE', key, 0, -1)) do
-    local fields = partition:execution(partition:long(short))
+  for _, member in ipairs(partition:list('backlog', 'KEY', args.flow_id)) do
+    local fields = partition:execution(member)
     if fields and SELECTS.cancel_all(fields) then
       return true
     end

@@ -32,26 +32,7 @@ end
 
 -- The flow's members, ascending.
 function flow.members_of(partition, flow_id)
-  local members = redis.call('ZRANGE', partition:key('members', flow_id), 0, -1)
-  for place, short in ipairs(members) do
-    members[place] = partition:long(short)
-  end
-  return members
-end
-
--- Takes a member off those that others are to cancel.
-function flow.strike_backlog(partition, flow_id, member)
-  local key = partition:key('cancel_backlog', flow_id)
-  local short = partition.short(member)
-  -- Members live in the flow's partition.
-  if member ~= partition:long(short) then
-    return
-  end
-  partition:later('ZREM', key, short)
-  local left = redis.call('ZCARD', key)
-  if left == 0 or left == 1 and redis.call('ZSCORE', key, short) then
-    partition:later('ZREM', partition:key('cancel_backlogs'), flow_id)
-  end
+  return partition:list('execution', 'MEMBERS', flow_id)
 end
 
 -- An edge as callers see it (GRA-021).

@@ -13,7 +13,7 @@ local function closes_cycle(partition, args)
   local looked_at = 0
   while looked_at < #frontier do
     looked_at = looked_at + 1
-    for _, edge in ipairs(partition:edges_at('out', args.flow_id, frontier[looked_at])) do
+    for _, edge in ipairs(partition:edges_at('OUT', args.flow_id, frontier[looked_at])) do
       local downstream = edge.downstream_execution_id
       if downstream == args.upstream_execution_id then
         return true
@@ -58,7 +58,7 @@ ff.write('stage_dependency_edge', function(partition, args)
     refusal.conflict({ dependency_already_exists = { existing = flow.edge_snapshot(known) } })
   end
   local now = partition:now()
-  partition:new_edge({
+  partition:put('edge', {
     flow_id = args.flow_id,
     edge_id = args.edge_id,
     upstream_execution_id = args.upstream_execution_id,
@@ -69,7 +69,7 @@ ff.write('stage_dependency_edge', function(partition, args)
     created_at = now,
   })
   if not partition:group(args.flow_id, args.downstream_execution_id) then
-    partition:new_group(flow.new_group(args.flow_id, args.downstream_execution_id))
+    partition:put('group', flow.new_group(args.flow_id, args.downstream_execution_id))
   end
   graph.edge_count = graph.edge_count + 1
   flow.grow(graph, now)

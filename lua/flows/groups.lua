@@ -2,27 +2,20 @@
 
 local flow, refusal = ff.flow, ff.refusal
 
--- A policy as it arrives, as fields of a group.
-local function flat(policy)
-  if policy == 'all_of' then
-    return { policy = 'all_of' }
-  end
-  local kind, details = next(policy)
-  return { policy = kind, quorum = details.k, on_satisfied = details.on_satisfied }
-end
-
-local function is_policy_of(group, given)
-  return group.policy == given.policy
-    and group.quorum == given.quorum
-    and group.on_satisfied == given.on_satisfied
-end
-
--- The policy of a group as callers see it.
-local function shown(group)
+-- The kind of a group's policy, and what it says beside.
+function flow.policy_of(group)
   if group.policy == 'all_of' then
-    return 'all_of'
+    return 'all_of', {}
   end
-  return { [group.policy] = { k = group.quorum, on_satisfied = group.on_satisfied } }
+  return next(group.policy)
+end
+
+local function has_policy(group, given)
+  local kind, details = flow.policy_of(group)
+  local other, others = flow.policy_of({ policy = given })
+  return kind == other
+    and details.k == others.k
+    and details.on_satisfied == others.on_satisfied
 end
 
 -- No edge is applied, and all will have to be satisfied.
@@ -43,7 +36,7 @@ function flow.group_snapshot(group)
   local resolved = group.satisfied_count + group.failed_count + group.skipped_count
   return {
     downstream_execution_id = group.downstream_execution_id,
-    policy = shown(group),
+    policy = group.policy,
     total_deps = resolved + group.running_count,
     satisfied_count = group.satisfied_count,
     failed_count = group.failed_count,
@@ -58,11 +51,12 @@ local function decided(group)
   local satisfied = group.satisfied_count
   local lost = group.failed_count + group.skipped_count
   local total = satisfied + lost + group.running_count
+  local policy, details = flow.policy_of(group)
   local is_satisfied, is_impossible
-  if group.policy == 'any_of' then
+  if policy == 'any_of' then
     is_satisfied, is_impossible = satisfied >= 1, total > 0 and lost == total
-  elseif group.policy == 'quorum' then
-    is_satisfied, is_impossible = satisfied >= group.quorum, lost > total - group.quorum
+  elseif policy == 'quorum' then
+    is_satisfied, is_impossible = satisfied >= details.k, lost > total - details.k
   else
     is_satisfied, is_impossible = total > 0 and satisfied == total, lost >= 1
   end
@@ -95,7 +89,7 @@ function flow.reopen_group(group)
   group.running_count = group.running_count + group.failed_count + group.skipped_count
   group.failed_count = 0
   group.skipped_count = 0
-  group.pending_upstreams = nil
+  group.pending_cancel = nil
   group.group_state = decided(group) == 'satisfied' and 'satisfied' or 'pending'
 end
 
@@ -144,21 +138,18 @@ ff.write('set_edge_group_policy', function(partition, args)
   if not member or member.flow_id ~= args.flow_id then
     refusal.state('execution_not_in_flow')
   end
-  local staged = partition:edges_at('in', args.flow_id, downstream)[1]
+  local staged = partition:edges_at('IN', args.flow_id, downstream)[1]
   if staged then
     refusal.conflict({ dependency_already_exists = { existing = flow.edge_snapshot(staged) } })
   end
-  local given = flat(args.policy)
   local group = partition:group(args.flow_id, downstream)
-  if group and is_policy_of(group, given) then
+  if group and has_policy(group, args.policy) then
     return 'already_set'
   end
   if not group then
     group = flow.new_group(args.flow_id, downstream)
-    partition:new_group(group)
+    partition:put('group', group)
   end
-  group.policy = given.policy
-  group.quorum = given.quorum
-  group.on_satisfied = given.on_satisfied
+  group.policy = args.policy
   return 'set'
 end)

@@ -8,12 +8,8 @@ function flow.interrupt(partition, fields, now)
   if fields.lifecycle_phase == 'active' then
     execution.end_attempt(partition, fields, 'ended_cancelled', now)
   end
-  fields.closing_digest = nil
-  fields.closing_retry_at = nil
-  local lease
-  if fields.ownership_state == 'leased' then
-    lease = { id = fields.current_lease_id, holder = fields.current_worker_instance_id }
-  end
+  fields.closing = nil
+  local lease = fields.ownership_state == 'leased' and fields.lease or nil
   execution.drop_lease(fields)
   return lease
 end
@@ -25,7 +21,7 @@ function flow.tell_revoked(partition, fields, lease, revoked_by, now)
     namespace = fields.namespace,
     event_type = 'revoked',
     lease_id = lease and lease.id,
-    worker_instance = lease and lease.holder,
+    worker_instance = lease and lease.worker_instance,
     revoked_by = revoked_by,
     occurred_at = now,
   })

@@ -10,7 +10,9 @@ ff.write('create_flow', function(partition, args)
     return { already_satisfied = { flow_id = id } }
   end
   local now = partition:now()
-  partition:new_flow(id, {
+  partition:put('flow', {
+    flow_id = id,
+    partition_key = partition:number(),
     flow_kind = args.flow_kind,
     namespace = args.namespace,
     public_flow_state = 'open',
@@ -40,6 +42,5 @@ ff.write('add_execution_to_flow', function(partition, args)
   execution.touch(fields, now)
   joined.node_count = joined.node_count + 1
   flow.grow(joined, now)
-  partition:later('ZADD', partition:key('members', args.flow_id), 0, partition.short(id))
   return { added = { execution_id = id, new_node_count = joined.node_count } }
 end)

@@ -1,6 +1,6 @@
 -- What a flow's members come to, written down for whoever reads the storage.
 
-local execution, flow, record = ff.execution, ff.flow, ff.record
+local execution, flow = ff.execution, ff.flow
 
 local RUNNING = { 'active' }
 local HELD_UP = { 'suspended', 'delayed', 'rate_limited', 'waiting_children' }
@@ -37,11 +37,11 @@ ff.write('project_flow_summary', function(partition, args)
     local state = execution.public_state(execution.existing(partition, member))
     counts[state] = (counts[state] or 0) + 1
   end
-  local written = { counts = counts, total = #members, state = state_of(counts) }
-  -- Times have more digits than `cjson` writes.
-  fields.projection = '{"projected_at":'
-    .. record.decimal(partition:now())
-    .. ','
-    .. cjson.encode(written):sub(2)
+  fields.projection = {
+    projected_at = partition:now(),
+    counts = counts,
+    total = #members,
+    state = state_of(counts),
+  }
   return true
 end)

@@ -9,14 +9,10 @@ ff.read('describe_flow', function(partition, args)
     return nil
   end
   local groups = {}
-  for place, short in ipairs(partition:members_with_groups(args.id)) do
-    groups[place] = flow.group_snapshot(partition:group(args.id, partition:long(short)))
+  for place, member in ipairs(partition:list('group', 'KEY', args.id)) do
+    groups[place] = flow.group_snapshot(partition:group(args.id, member))
   end
-  local tags = redis.call('HGETALL', partition:key('flow_tags', args.id))
-  local named = {}
-  for place = 1, #tags, 2 do
-    named[tags[place]] = tags[place + 1]
-  end
+  local tags = partition:flow_tags(args.id)
   return {
     flow_id = args.id,
     flow_kind = fields.flow_kind,
@@ -30,14 +26,14 @@ ff.read('describe_flow', function(partition, args)
     cancelled_at = fields.cancelled_at,
     cancel_reason = fields.cancel_reason,
     cancellation_policy = fields.cancellation_policy,
-    tags = named,
+    tags = tags and tags.tags or {},
     edge_groups = groups,
   }
 end)
 
 -- FLW-017 to FLW-020.
 ff.read('list_flows', function(partition, args)
-  local found, next_cursor = ff.page(partition:key('flows'), args.cursor, args.limit)
+  local found, next_cursor = ff.page(partition:index('flow', 'LISTED'), args.cursor, args.limit)
   for place, id in ipairs(found) do
     local fields = partition:flow(id)
     local status = fields.public_flow_state == 'open' and 'active' or 'cancelled'
@@ -60,16 +56,11 @@ end)
 
 -- GRA-017.
 ff.read('list_edges', function(partition, args)
-  local side, ends = 'in', args.direction.incoming
+  local side, ends = 'IN', args.direction.incoming
   if not ends then
-    side, ends = 'out', args.direction.outgoing
+    side, ends = 'OUT', args.direction.outgoing
   end
-  local node = ends.to_node or ends.from_node
-  -- Members live in the flow's partition.
-  if node ~= partition:long(partition.short(node)) then
-    return {}
-  end
-  local edges = partition:edges_at(side, args.flow_id, node)
+  local edges = partition:edges_at(side, args.flow_id, ends.to_node or ends.from_node)
   for place, edge in ipairs(edges) do
     edges[place] = flow.edge_snapshot(edge)
   end

@@ -7,8 +7,8 @@ local MAX_REPLAYS = 10
 
 -- Takes a member off all that is to be cancelled (DEP-041).
 local function forget_cancellation(partition, flow_id, member)
-  flow.strike_backlog(partition, flow_id, member)
-  for _, edge in ipairs(partition:edges_at('out', flow_id, member)) do
+  partition:remove('backlog', flow_id, member)
+  for _, edge in ipairs(partition:edges_at('OUT', flow_id, member)) do
     local group = partition:group(flow_id, edge.downstream_execution_id)
     if group then
       flow.forget_upstream(group, member)
@@ -23,7 +23,7 @@ local function reopen(partition, flow_id, member)
   if not group then
     return false
   end
-  for _, edge in ipairs(partition:edges_at('in', flow_id, member)) do
+  for _, edge in ipairs(partition:edges_at('IN', flow_id, member)) do
     if edge.state == 'impossible' then
       edge.state = 'unsatisfied'
     end
@@ -53,6 +53,6 @@ ff.write('replay_execution', function(partition, args)
       execution.block_by_dependencies(fields, now)
     end
   end
-  partition:later('DEL', partition:key('result', partition.short(id)))
+  partition:remove('result', id)
   return { replayed = { public_state = execution.public_state(fields) } }
 end)

@@ -5,10 +5,9 @@ local execution, flow, refusal = ff.execution, ff.flow, ff.refusal
 -- Hands the upstream's result to the downstream as its input, if there is one (DEP-019,
 -- DEP-046).
 local function pass_data(partition, edge, fields, now)
-  local key = partition:key('result', partition.short(edge.upstream_execution_id))
-  local result = redis.call('GET', key)
-  if result then
-    partition:later('SET', partition:key('payload', partition.short(fields.execution_id)), result)
+  local found = partition:result(edge.upstream_execution_id)
+  if found then
+    partition:put('payload', { execution_id = fields.execution_id, payload = found.result })
     execution.touch(fields, now)
   end
 end
@@ -90,9 +89,7 @@ end)
 ff.write('cascade_completion', function(partition, args)
   local flow_id, id = args.payload.flow_id, args.payload.execution_id
   local outcome = { resolved = 0, cascaded_children = 0, synchronous = true }
-  -- Members live in the flow's partition.
-  local home = flow_id and id == partition:long(partition.short(id))
-  local ended = home and partition:execution(id)
+  local ended = flow_id and partition:execution(id)
   if not ended or ended.flow_id ~= flow_id or ended.lifecycle_phase ~= 'terminal' then
     return outcome
   end
@@ -101,7 +98,7 @@ ff.write('cascade_completion', function(partition, args)
   while ends[next_end] do
     local upstream = ends[next_end]
     next_end = next_end + 1
-    for _, edge in ipairs(partition:edges_at('out', flow_id, upstream.execution_id)) do
+    for _, edge in ipairs(partition:edges_at('OUT', flow_id, upstream.execution_id)) do
       if edge.state == 'unsatisfied' then
         outcome.resolved = outcome.resolved + 1
         local skipped = resolve_edge(partition, edge, upstream.terminal_outcome, now)

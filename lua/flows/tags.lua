@@ -6,10 +6,14 @@ local flow = ff.flow
 ff.write('set_flow_tag', function(partition, args)
   local fields = flow.known(partition, args.flow_id)
   flow.touch(fields, partition:now())
-  partition:later('HSET', partition:key('flow_tags', args.flow_id), args.key, args.value)
+  local known = partition:flow_tags(args.flow_id)
+  local tags = known and known.tags or {}
+  tags[args.key] = args.value
+  partition:put('flow_tags', { flow_id = args.flow_id, tags = tags })
 end)
 
 -- FLW-030.
 ff.read('get_flow_tag', function(partition, args)
-  return redis.call('HGET', partition:key('flow_tags', args.flow_id), args.key) or nil
+  local found = partition:flow_tags(args.flow_id)
+  return found and found.tags[args.key]
 end)

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ff_backend_sqlite::{OpenError, SqliteBackend, SqliteOptions};
@@ -13,6 +14,8 @@ use ff_core::contracts::{AddExecutionToFlowArgs, CreateExecutionArgs, CreateFlow
 use ff_core::engine_backend::EngineBackend;
 use ff_core::policy::{ExecutionPolicy, RoutingRequirements};
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
+use ff_transactional::records::{Kind, Outbox, Schema};
+use ff_transactional::sql::{columns, names};
 use uuid::Uuid;
 
 async fn memory() -> Arc<SqliteBackend> {
@@ -147,6 +150,53 @@ async fn capabilities_and_lanes_can_be_read_from_tables() {
         .await
         .unwrap();
     assert_eq!(lanes, ["default"]);
+}
+
+/// Every table has the columns that are declared, and an index begins with those of each index.
+#[tokio::test]
+async fn the_migrations_have_what_is_declared() {
+    let backend = memory().await;
+    let pool = backend.pool_for_test();
+    for schema in declared() {
+        let sql = "SELECT name, type FROM pragma_table_info(?)";
+        let found: BTreeMap<String, String> = sqlx::query_as(sql)
+            .bind(schema.table)
+            .fetch_all(pool)
+            .await
+            .unwrap()
+            .into_iter()
+            .collect();
+        for (name, kind) in columns(schema) {
+            let expected = match kind {
+                "integer" => "INTEGER",
+                "text" => "TEXT",
+                _ => "BLOB",
+            };
+            let column = format!("{}.{name}", schema.table);
+            assert_eq!(
+                found.get(&name).map(String::as_str),
+                Some(expected),
+                "{column}"
+            );
+        }
+        let sql = "SELECT group_concat(c.name) FROM pragma_index_list(?) l, \
+                   pragma_index_info(l.name) c GROUP BY l.name";
+        let found: Vec<String> = sqlx::query_scalar(sql)
+            .bind(schema.table)
+            .fetch_all(pool)
+            .await
+            .unwrap();
+        for index in &schema.indexes {
+            let expected = names(&index.columns).replace(", ", ",");
+            let serves = found.iter().any(|columns| columns.starts_with(&expected));
+            assert!(serves, "{} lacks an index for {}", schema.table, index.name);
+        }
+    }
+}
+
+fn declared() -> impl Iterator<Item = &'static Schema> {
+    let records = Kind::ALL.iter().map(|kind| kind.schema());
+    records.chain(Outbox::ALL.iter().map(|outbox| outbox.schema()))
 }
 
 #[tokio::test]

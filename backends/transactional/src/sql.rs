@@ -1,7 +1,7 @@
 //! SQL that stores in tables share. A kind's table has the columns of its schema, and what is packed
 //! of a record in `fixed` and `changing`; an outbox has what is packed in `event`.
 
-use crate::records::{Column, Key, Part, Range};
+use crate::records::{Column, Key, Part, Range, Schema, Type};
 
 /// A statement under construction: its arguments so far, by their numbers from 1.
 #[derive(Debug, Default)]
@@ -74,6 +74,28 @@ impl Arguments {
             .map(|(column, part)| format!("{} = {}", column.name, self.bind(part)))
             .collect()
     }
+}
+
+/// The columns that a kind's table or an outbox has to have, with what is packed; the key's first.
+pub fn columns(schema: &Schema) -> Vec<(String, &'static str)> {
+    let declared = schema.key.iter().chain(&schema.columns);
+    let mut columns: Vec<_> = declared
+        .map(|column| {
+            let kind = match column.kind {
+                Type::Integer => "integer",
+                Type::Uuid => "uuid",
+                Type::Text => "text",
+            };
+            (column.name.clone(), kind)
+        })
+        .collect();
+    let packed: &[&str] = if schema.key.is_empty() {
+        &["event"]
+    } else {
+        &["fixed", "changing"]
+    };
+    columns.extend(packed.iter().map(|name| ((*name).to_owned(), "bytes")));
+    columns
 }
 
 /// The names of the columns, for a list.

@@ -46,6 +46,13 @@ impl ValkeyBackend {
         &self.server.client
     }
 
+    /// What the library declares of records and outboxes, for the test that compares it.
+    #[doc(hidden)]
+    pub async fn kinds_for_test<T: serde::de::DeserializeOwned>(&self) -> Result<T, EngineError> {
+        let fcall = self.server.fcall("kinds", true, 0, &Wire::map([]), None)?;
+        self.server.call(&fcall).await?.into().map_err(transport)
+    }
+
     /// Removes the function library from the server. Backends that still need it load it again.
     pub async fn unload(&self) -> Result<(), EngineError> {
         self.server.unload().await

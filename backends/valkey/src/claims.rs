@@ -76,7 +76,7 @@ async fn look(
     let mut pipeline = server.client.transaction();
     let slots: Vec<PipeSlot<Vec<String>>> = (0..partitions)
         .map(|partition| {
-            // As `partition:key('lane', …)` in `lua/partition.lua`.
+            // As `place_in_queue` in `lua/partition.lua`.
             let tag = server.tag(partition);
             let key = format!("{tag}:lane:{}:{lane}", lane.as_str().len());
             pipeline.cmd("SMEMBERS").arg(key).finish()

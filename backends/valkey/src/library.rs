@@ -15,6 +15,7 @@ macro_rules! files {
 files! {
     "library.lua",
     "refusal.lua",
+    "kinds.lua",
     "record.lua",
     "partition.lua",
     "page.lua",

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use ferriskey::{Client, ErrorKind, Value};
 use ff_core::backend::{BackendTag, HandlePayload, PrepareOutcome};
+use ff_core::call::Method;
 use ff_core::clock::Clock;
 use ff_core::engine_error::EngineError;
 use ff_core::types::TimestampMs;
@@ -30,9 +31,9 @@ struct Context<'a> {
     now: Option<TimestampMs>,
     /// What the caller's handle stands for.
     held: Option<&'a HandlePayload>,
-    /// For a lease and an attempt, should they begin.
-    lease_id: Uuid,
-    attempt_id: Uuid,
+    /// For the lease and the attempt that a claim begins.
+    lease_id: Option<Uuid>,
+    attempt_id: Option<Uuid>,
 }
 
 /// A function with its arguments, ready to be sent.
@@ -84,11 +85,12 @@ impl Server {
         arguments: &Wire,
         held: Option<&HandlePayload>,
     ) -> Result<Fcall> {
+        let minted = || (method == Method::Claim.as_str()).then(Uuid::new_v4);
         let context = Context {
             now: self.clock.manual(),
             held,
-            lease_id: Uuid::new_v4(),
-            attempt_id: Uuid::new_v4(),
+            lease_id: minted(),
+            attempt_id: minted(),
         };
         Ok(Fcall {
             function: self.library.function(method),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ferriskey::Value;
+use ferriskey::Value as Reply;
 use ff_backend_postgres::PostgresOptions;
 use ff_backend_sqlite::SqliteOptions;
 use ff_backend_valkey::ValkeyOptions;
@@ -18,6 +18,7 @@ use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_mock::{MemoryStore, Settings};
 use ff_provision::{Kind, Scratch};
 use ff_transactional::Transactional;
+use serde_json::Value;
 use uuid::Uuid;
 
 const WORKERS: usize = 16;
@@ -183,23 +184,24 @@ async fn needs_valkey() {
         let range = client.cmd("XRANGE").arg(outbox).arg("-").arg("+");
         let mut texts = Vec::new();
         flatten(range.execute().await.unwrap(), &mut texts);
-        let pairs = texts.windows(2).filter(|pair| pair[0] == "execution_id");
-        told.extend(pairs.map(|pair| pair[1].clone()));
+        let pairs = texts.windows(2).filter(|pair| pair[0] == b"event");
+        let event = |packed: &[u8]| rmp_serde::from_slice::<Vec<Value>>(packed).unwrap();
+        told.extend(pairs.map(|pair| event(&pair[1])[0].as_str().unwrap().to_owned()));
     }
     expect_once(told, ids);
     scratch.leave().await.unwrap();
 }
 
 /// The texts in a reply, in order, however they are nested.
-fn flatten(value: Value, texts: &mut Vec<String>) {
+fn flatten(value: Reply, texts: &mut Vec<Vec<u8>>) {
     match value {
-        Value::BulkString(bytes) => texts.push(String::from_utf8(bytes.to_vec()).unwrap()),
-        Value::Array(items) => {
+        Reply::BulkString(bytes) => texts.push(bytes.to_vec()),
+        Reply::Array(items) => {
             for item in items {
                 flatten(item.unwrap(), texts);
             }
         }
-        Value::Map(entries) => {
+        Reply::Map(entries) => {
             for (key, value) in entries {
                 flatten(key, texts);
                 flatten(value, texts);

@@ -11,6 +11,8 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Scratch};
+use ff_transactional::records::{self, Outbox};
+use ff_transactional::sql::{columns, names};
 use sha2::{Digest, Sha256};
 use sqlx::Executor;
 use tokio::task::JoinHandle;
@@ -125,6 +127,49 @@ async fn a_record_that_does_not_decode_is_corruption() {
             .await
             .unwrap_err();
         assert_eq!(error.code(), "validation.corruption", "{error}");
+    }
+    scratch.leave().await.unwrap();
+}
+
+/// Every table has the columns that are declared, and an index begins with those of each index.
+#[tokio::test]
+async fn the_migrations_have_what_is_declared() {
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
+    backend.prepare().await.unwrap();
+    let pool = backend.pool_for_test();
+    let records = records::Kind::ALL.iter().map(|kind| kind.schema());
+    for schema in records.chain(Outbox::ALL.iter().map(|outbox| outbox.schema())) {
+        let sql = "SELECT column_name::text, data_type::text FROM information_schema.columns \
+                   WHERE table_schema = current_schema() AND table_name = $1";
+        let found: Vec<(String, String)> = sqlx::query_as(sql)
+            .bind(schema.table)
+            .fetch_all(pool)
+            .await
+            .unwrap();
+        for (name, kind) in columns(schema) {
+            let expected = match kind {
+                "integer" => "bigint",
+                "bytes" => "bytea",
+                other => other,
+            };
+            let column = (name, expected.to_owned());
+            assert!(found.contains(&column), "{} lacks {column:?}", schema.table);
+        }
+        let sql = "SELECT indexdef FROM pg_indexes \
+                   WHERE schemaname = current_schema() AND tablename = $1";
+        let found: Vec<String> = sqlx::query_scalar(sql)
+            .bind(schema.table)
+            .fetch_all(pool)
+            .await
+            .unwrap();
+        for index in &schema.indexes {
+            let expected = format!("({}", names(&index.columns));
+            // A requirement set is longer than an index takes.
+            let expected = expected.replace("queue_requirements", "md5(queue_requirements)");
+            let serves = found.iter().any(|index| index.contains(&expected));
+            assert!(serves, "{} lacks an index for {}", schema.table, index.name);
+        }
     }
     scratch.leave().await.unwrap();
 }

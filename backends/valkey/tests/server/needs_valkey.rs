@@ -1,5 +1,6 @@
 //! Round trips, the library, keys.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
@@ -11,6 +12,7 @@ use ff_core::partition::PartitionConfig;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Proxy, Scratch, keys};
 use ff_transactional::Patch;
+use ff_transactional::records::{self, Outbox};
 use uuid::Uuid;
 
 async fn scratch() -> Scratch {
@@ -77,6 +79,71 @@ async fn a_claim_costs_few_round_trips_with_256_partitions() {
     }
     backend.unload().await.unwrap();
     scratch.leave().await.unwrap();
+}
+
+/// What `lua/kinds.lua` says of one kind.
+#[derive(Debug, serde::Deserialize)]
+struct LuaKind {
+    #[serde(default)]
+    key: Vec<String>,
+    fields: Vec<String>,
+    #[serde(default)]
+    indexes: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+#[derive(serde::Deserialize)]
+struct LuaKinds {
+    kinds: BTreeMap<String, LuaKind>,
+    outboxes: BTreeMap<String, LuaKind>,
+}
+
+#[tokio::test]
+async fn the_kinds_of_the_library_are_those_declared() {
+    let scratch = scratch().await;
+    let backend = options(&scratch).open().await.unwrap();
+    let lua: LuaKinds = backend.kinds_for_test().await.unwrap();
+    let expected: BTreeSet<&str> = records::Kind::ALL.iter().map(|k| k.schema().name).collect();
+    let known: BTreeSet<&str> = lua.kinds.keys().map(String::as_str).collect();
+    assert_eq!(known, expected);
+    for kind in records::Kind::ALL {
+        let schema = kind.schema();
+        let known = &lua.kinds[schema.name];
+        let names: Vec<&str> = schema.fields.iter().map(|field| field.name).collect();
+        let (key, fields) = names.split_at(known.key.len());
+        assert_eq!(
+            (&*known.key, &*known.fields),
+            (&*owned(key), &*owned(fields)),
+            "{kind:?}"
+        );
+        for index in schema.indexes.iter().skip(1) {
+            assert!(
+                known.indexes.contains_key(index.name),
+                "{kind:?} lacks {}",
+                index.name
+            );
+        }
+        for name in known.indexes.keys() {
+            assert!(
+                schema.indexes.iter().any(|index| index.name == name),
+                "{kind:?} has {name}"
+            );
+        }
+    }
+    for outbox in Outbox::ALL {
+        let schema = outbox.schema();
+        let names: Vec<&str> = schema.fields.iter().map(|field| field.name).collect();
+        assert_eq!(
+            lua.outboxes[schema.name].fields,
+            owned(&names),
+            "{outbox:?}"
+        );
+    }
+    assert_eq!(lua.outboxes.len(), Outbox::ALL.len());
+    scratch.leave().await.unwrap();
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -136,7 +136,7 @@ pub(super) const PATCHES: &[Patched] = &[
         "FLW-013",
         "A policy makes no group that is shown.",
         "flows/groups.lua",
-        "    partition:new_group(group)",
+        "    partition:put('group', group)",
         "",
     ),
     patched(
@@ -154,8 +154,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "GRA-017",
         "Edges are listed from the other end.",
         "flows/read.lua",
-        "local side, ends = 'in',",
-        "local side, ends = 'out',",
+        "local side, ends = 'IN',",
+        "local side, ends = 'OUT',",
     ),
     patched(
         Language::Lua,
@@ -163,8 +163,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "GRA-017",
         "An id of another partition is taken for a member's.",
         "flows/read.lua",
-        "node ~= partition:long(partition.short(node))",
-        "false",
+        "ends.to_node or ends.from_node)",
+        "partition:namesake(ends.to_node or ends.from_node))",
     ),
     patched(
         Language::Lua,
@@ -172,7 +172,7 @@ pub(super) const PATCHES: &[Patched] = &[
         "DEP-002",
         "Quorums of different sizes are the same policy.",
         "flows/groups.lua",
-        "group.quorum == given.quorum",
+        "details.k == others.k",
         "true",
     ),
     patched(
@@ -181,8 +181,10 @@ pub(super) const PATCHES: &[Patched] = &[
         "DEP-003",
         "What becomes of the remaining upstreams is not kept.",
         "flows/groups.lua",
-        "  group.on_satisfied = given.on_satisfied",
-        "  group.on_satisfied = given.on_satisfied and 'let_run'",
+        "  group.policy = args.policy\n",
+        "  local kind, details = flow.policy_of({ policy = args.policy })\n  \
+         group.policy = kind == 'all_of' and kind\n    \
+         or { [kind] = { k = details.k, on_satisfied = 'let_run' } }\n",
     ),
     patched(
         Language::Lua,
@@ -208,8 +210,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "DEP-045",
         "A quorum is impossible when all that are left must succeed.",
         "flows/groups.lua",
-        "lost > total - group.quorum",
-        "lost >= total - group.quorum",
+        "lost > total - details.k",
+        "lost >= total - details.k",
     ),
     patched(
         Language::Lua,
@@ -280,7 +282,7 @@ pub(super) const PATCHES: &[Patched] = &[
         "OPS-010",
         "The result of the last end is kept.",
         "flows/replay.lua",
-        "partition:later('DEL', partition:key('result', partition.short(id)))",
+        "partition:remove('result', id)",
         "",
     ),
     patched(

@@ -1,0 +1,114 @@
+-- The kinds of records, and the outboxes, as `ff_transactional::records` declares them: a test compares
+-- the two. Packed, a record is the list of its fields in this order, without those of its key.
+--
+-- An index is an ordered set for each combination of the fields in `per`; it has those records that
+-- have all of these, each by the last field of its key.
+
+ff.kinds = {
+  idempotency = {
+    key = { 'partition_key', 'digest' },
+    fields = { 'execution_id', 'expires_at' },
+    indexes = {},
+  },
+  flow = {
+    key = { 'flow_id' },
+    fields = {
+      'partition_key', 'flow_kind', 'namespace', 'created_at', 'public_flow_state',
+      'graph_revision', 'node_count', 'edge_count', 'last_mutation_at', 'cancelled_at',
+      'cancel_reason', 'cancellation_policy', 'projection',
+    },
+    indexes = { LISTED = { per = {} } },
+  },
+  flow_tags = {
+    key = { 'flow_id' },
+    fields = { 'tags' },
+    indexes = {},
+  },
+  execution = {
+    key = { 'execution_id' },
+    fields = {
+      'namespace', 'lane_id', 'execution_kind', 'creator_identity', 'payload_encoding', 'priority',
+      'required_capabilities', 'policy', 'created_at', 'flow_id', 'lifecycle_phase',
+      'ownership_state', 'eligibility_state', 'blocking_reason', 'blocking_detail',
+      'terminal_outcome', 'attempt_state', 'total_attempt_count', 'retry_count', 'replay_count',
+      'lease_reclaim_count', 'current_attempt', 'lease', 'lease_epoch', 'lease_expired_at',
+      'closing', 'started_at', 'completed_at', 'last_transition_at', 'last_mutation_at',
+      'delay_until', 'execution_deadline_at', 'failure_reason', 'failure_category',
+      'cancellation_reason', 'cancelled_by', 'progress_percent', 'progress_message',
+    },
+    indexes = {
+      KEY = { per = {} },
+      MEMBERS = { per = { 'flow_id' } },
+      QUEUE = { queue = true },
+    },
+  },
+  payload = {
+    key = { 'execution_id' },
+    fields = { 'payload' },
+    indexes = {},
+  },
+  result = {
+    key = { 'execution_id' },
+    fields = { 'result' },
+    indexes = {},
+  },
+  tags = {
+    key = { 'execution_id' },
+    fields = { 'tags' },
+    indexes = {},
+  },
+  attempt = {
+    key = { 'execution_id', 'attempt_index' },
+    fields = {
+      'attempt_id', 'attempt_type', 'started_at', 'state', 'ended_at', 'failure_reason',
+      'failure_category',
+    },
+    indexes = {},
+  },
+  lane = {
+    key = { 'lane_id' },
+    fields = {},
+    indexes = { KEY = { per = {} } },
+  },
+  edge = {
+    key = { 'flow_id', 'edge_id' },
+    fields = {
+      'upstream_execution_id', 'downstream_execution_id', 'dependency_kind', 'data_passing_ref',
+      'created_at', 'state',
+    },
+    indexes = {
+      OUT = { per = { 'flow_id', 'upstream_execution_id' } },
+      IN = { per = { 'flow_id', 'downstream_execution_id' } },
+    },
+  },
+  group = {
+    key = { 'flow_id', 'downstream_execution_id' },
+    fields = {
+      'policy', 'satisfied_count', 'failed_count', 'skipped_count', 'running_count', 'group_state',
+      'pending_cancel',
+    },
+    indexes = { KEY = { per = { 'flow_id' } } },
+  },
+  backlog = {
+    key = { 'flow_id', 'execution_id' },
+    fields = { 'due_at' },
+    indexes = { KEY = { per = { 'flow_id' } } },
+  },
+}
+
+ff.outboxes = {
+  completions = {
+    fields = { 'execution_id', 'flow_id', 'namespace', 'outcome', 'occurred_at' },
+  },
+  lease_events = {
+    fields = {
+      'execution_id', 'namespace', 'event_type', 'lease_id', 'worker_instance', 'revoked_by',
+      'occurred_at',
+    },
+  },
+}
+
+-- For the test that compares them with the declaration.
+ff.read('kinds', function()
+  return { kinds = ff.kinds, outboxes = ff.outboxes }
+end)
