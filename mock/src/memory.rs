@@ -19,7 +19,8 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// rule about what is stored.
 pub type Tamper = Arc<dyn Fn(Option<&Record>, &mut Record) + Send + Sync>;
 
-/// A store in memory. Transactions run one at a time.
+/// A store in memory. Transactions run one at a time; a clone is another store on the same records.
+#[derive(Clone)]
 pub struct MemoryStore {
     clock: Clock,
     tamper: Option<Tamper>,

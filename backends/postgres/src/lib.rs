@@ -10,6 +10,8 @@ mod backend;
 mod open;
 mod statements;
 mod store;
+#[cfg(test)]
+mod suite;
 mod transaction;
 
 pub use backend::PostgresBackend;

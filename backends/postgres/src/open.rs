@@ -98,7 +98,7 @@ impl PostgresOptions {
     }
 
     /// A pool whose connections see the schema first.
-    async fn connect(&self) -> Result<PgPool, OpenError> {
+    pub(crate) async fn connect(&self) -> Result<PgPool, OpenError> {
         check_schema(&self.schema)?;
         let options = PgConnectOptions::from_str(&self.url).map_err(|source| OpenError::Url {
             url: self.url.clone(),
@@ -116,9 +116,14 @@ impl PostgresOptions {
     /// A backend over connections that are open already.
     #[doc(hidden)]
     pub fn over(self, pool: PgPool) -> Result<Arc<PostgresBackend>, OpenError> {
+        let partitions = self.partitions;
+        let store = self.store(pool)?;
+        Ok(Arc::new(PostgresBackend::over(store, partitions)))
+    }
+
+    pub(crate) fn store(self, pool: PgPool) -> Result<PostgresStore, OpenError> {
         let sql = Statements::load(self.patch.as_ref())?;
-        let store = PostgresStore::new(pool, self.schema, self.clock, sql);
-        Ok(Arc::new(PostgresBackend::over(store, self.partitions)))
+        Ok(PostgresStore::new(pool, self.schema, self.clock, sql))
     }
 }
 

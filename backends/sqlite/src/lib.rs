@@ -5,6 +5,8 @@ mod backend;
 mod open;
 mod statements;
 mod store;
+#[cfg(test)]
+mod suite;
 
 pub use backend::SqliteBackend;
 pub use open::{OpenError, SqliteOptions};

@@ -79,6 +79,12 @@ impl SqliteOptions {
 
     /// Opens the database, creating it if need be, and brings its schema up to date.
     pub async fn open(self) -> Result<Arc<SqliteBackend>, OpenError> {
+        let partitions = self.partitions;
+        let store = self.store().await?;
+        Ok(Arc::new(SqliteBackend::over(store, partitions)))
+    }
+
+    pub(crate) async fn store(self) -> Result<SqliteStore, OpenError> {
         if !self.dev_mode {
             return Err(OpenError::RequiresDevMode);
         }
@@ -91,8 +97,7 @@ impl SqliteOptions {
             pool(connect.read_only(true), READERS).await?
         };
         MIGRATIONS.run(&writer).await.map_err(OpenError::Migrate)?;
-        let store = SqliteStore::new(writer, reader, self.clock);
-        Ok(Arc::new(SqliteBackend::over(store, self.partitions)))
+        Ok(SqliteStore::new(writer, reader, self.clock))
     }
 
     fn connect_options(&self) -> Result<SqliteConnectOptions, OpenError> {

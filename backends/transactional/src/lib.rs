@@ -14,6 +14,8 @@ pub mod requirements;
 mod session;
 pub mod sql;
 mod store;
+#[cfg(feature = "suite")]
+pub mod suite;
 mod waiting;
 
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use counting_backend::CountingBackend;
 use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError};
 use ff_core::clock::ManualClock;
+use redb_backend::{RedbBackend, RedbStore};
 
-struct Counting;
+struct Redb;
 
 #[async_trait]
-impl Harness for Counting {
+impl Harness for Redb {
     fn name(&self) -> &str {
-        "counting"
+        "redb"
     }
 
     async fn deploy(&self, _case: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
-        let backend = CountingBackend::new(clock.clone());
+        let backend = RedbBackend::over(RedbStore::in_memory(clock.clone())?);
         let deployment = Deployment::new(Arc::new(backend)).with_clock(clock);
-        Ok(deployment.with_partitions(CountingBackend::PARTITIONS))
+        Ok(deployment.with_partitions(RedbBackend::PARTITIONS))
     }
 }
 
-ff_conformance::main!(Counting);
+ff_conformance::main!(Redb);

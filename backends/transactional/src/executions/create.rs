@@ -90,7 +90,7 @@ fn digest_of(namespace: &Namespace, key: &str) -> String {
     format!("{:x}", Sha256::digest(text))
 }
 
-fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Execution {
+pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Execution {
     let policy = args.policy.as_ref();
     let mut execution = Execution {
         id: args.execution_id.clone(),

@@ -13,6 +13,8 @@ mod tags;
 
 pub(crate) use attempt::{cancel, complete, end_attempt, fail, wait_children};
 pub(crate) use claim::{claim, promote_delayed};
+#[cfg(feature = "suite")]
+pub(crate) use create::new_execution;
 pub(crate) use create::{create, later, rank};
 pub(crate) use fields::read_core_fields;
 pub(crate) use lease::{mark_lease_expired_if_due, progress, renew};

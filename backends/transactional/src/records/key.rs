@@ -54,7 +54,7 @@ pub struct Range {
 
 impl Range {
     /// Whether an entry, the key's parts included, lies in it.
-    pub(crate) fn contains(&self, entry: &[Part]) -> bool {
+    pub fn contains(&self, entry: &[Part]) -> bool {
         let Some(rest) = entry.strip_prefix(&*self.prefix) else {
             return false;
         };
