@@ -17,6 +17,16 @@ function execution.is_claimable(fields)
     and fields.attempt_state ~= 'attempt_interrupted'
 end
 
+-- When there is something to do about it, by a call that needs nobody's lease.
+function execution.due_at(fields)
+  if fields.eligibility_state == 'not_eligible_until_time' then
+    return fields.delay_until
+  elseif fields.ownership_state == 'leased' then
+    return fields.lease.expires_at
+  end
+  return fields.uncascaded_since
+end
+
 local BY_OUTCOME = {
   success = 'completed',
   failed = 'failed',
@@ -130,6 +140,7 @@ function execution.replay(fields, now)
   fields.retry_count = 0
   fields.closing = nil
   fields.completed_at = nil
+  fields.uncascaded_since = nil
   fields.failure_reason = nil
   fields.failure_category = nil
   fields.cancellation_reason = nil
@@ -163,6 +174,7 @@ function execution.finish(partition, fields, outcome, now)
   fields.delay_until = nil
   fields.lease_expired_at = nil
   fields.completed_at = now
+  fields.uncascaded_since = fields.flow_id and now
   transition(fields, now)
   partition:append('completions', {
     execution_id = fields.execution_id,

@@ -2,7 +2,8 @@
 -- the two. Packed, a record is the list of its fields in this order, without those of its key.
 --
 -- An index is an ordered set for each combination of the fields in `per`; it has those records that
--- have all of these, each by the last field of its key.
+-- have all of these, each by the last field of its key. An index by time (`at`) is one set of a
+-- partition; it has those records that have a time, each by its whole key.
 
 ff.kinds = {
   idempotency = {
@@ -33,12 +34,17 @@ ff.kinds = {
       'terminal_outcome', 'attempt_state', 'total_attempt_count', 'retry_count', 'replay_count',
       'lease_reclaim_count', 'current_attempt', 'lease', 'lease_epoch', 'lease_expired_at',
       'closing', 'started_at', 'completed_at', 'last_transition_at', 'last_mutation_at',
-      'delay_until', 'execution_deadline_at', 'failure_reason', 'failure_category',
+      'delay_until', 'execution_deadline_at', 'uncascaded_since', 'failure_reason', 'failure_category',
       'cancellation_reason', 'cancelled_by', 'progress_percent', 'progress_message',
     },
     indexes = {
       KEY = { per = {} },
       MEMBERS = { per = { 'flow_id' } },
+      DUE = {
+        at = function(fields)
+          return ff.execution.due_at(fields)
+        end,
+      },
       QUEUE = { queue = true },
     },
   },
@@ -85,14 +91,28 @@ ff.kinds = {
     key = { 'flow_id', 'downstream_execution_id' },
     fields = {
       'policy', 'satisfied_count', 'failed_count', 'skipped_count', 'running_count', 'group_state',
-      'pending_cancel',
+      'pending_cancel', 'noted_at',
     },
-    indexes = { KEY = { per = { 'flow_id' } } },
+    indexes = {
+      KEY = { per = { 'flow_id' } },
+      NOTED = {
+        at = function(fields)
+          return fields.noted_at
+        end,
+      },
+    },
   },
   backlog = {
     key = { 'flow_id', 'execution_id' },
     fields = { 'due_at' },
-    indexes = { KEY = { per = { 'flow_id' } } },
+    indexes = {
+      KEY = { per = { 'flow_id' } },
+      DUE = {
+        at = function(fields)
+          return fields.due_at
+        end,
+      },
+    },
   },
 }
 

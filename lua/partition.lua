@@ -104,6 +104,21 @@ function partition:list(kind, index, ...)
   return redis.call('ZRANGE', self:index(kind, index, ...), 0, -1)
 end
 
+-- The records of an index by time up to now, the earliest first.
+function partition:timed(kind, index, limit)
+  local found = {}
+  local now = record.decimal(self:now())
+  local key = self:index(kind, index)
+  for place, member in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, limit)) do
+    local names = {}
+    for name in string.gmatch(member, '[^ ]+') do
+      names[#names + 1] = name
+    end
+    found[place] = self:get(kind, unpack(names))
+  end
+  return found
+end
+
 -- The edges that leave ('OUT') or enter ('IN') a member, ascending by id.
 function partition:edges_at(side, flow_id, execution_id)
   local found = {}
@@ -155,6 +170,23 @@ local function place_in(self, kind, index, fields)
   return values and self:key(kind .. '.' .. index, values)
 end
 
+-- Keeps an index by time in step with a record.
+local function retime(self, kind, index, before, after)
+  local declared = ff.kinds[kind]
+  local at = declared.indexes[index].at
+  local from, to = before and at(before), after and at(after)
+  if from == to then
+    return
+  end
+  local key = self:index(kind, index)
+  local member = table.concat(values_of(after or before, declared.key), ' ')
+  if to then
+    redis.call('ZADD', key, record.decimal(to), member)
+  else
+    redis.call('ZREM', key, member)
+  end
+end
+
 -- Keeps the indexes in step with a record.
 local function reindex(self, kind, before, after)
   local declared = ff.kinds[kind]
@@ -162,6 +194,8 @@ local function reindex(self, kind, before, after)
   for index, how in pairs(declared.indexes) do
     if how.queue then
       queue(self, before, after)
+    elseif how.at then
+      retime(self, kind, index, before, after)
     else
       local from, to = place_in(self, kind, index, before), place_in(self, kind, index, after)
       if from and from ~= to then

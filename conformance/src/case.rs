@@ -54,6 +54,8 @@ pub enum Need {
     Nemesis,
     /// A second deployment, apart from the first.
     Elsewhere,
+    /// A list of what is due.
+    Housekeeping,
 }
 
 impl Case {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
+use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::PartitionConfig;
 
 /// The case that asks for a deployment.
@@ -72,6 +73,7 @@ pub struct Deployment {
     pub(crate) clock: Option<ManualClock>,
     pub(crate) partitions: PartitionConfig,
     pub(crate) nemesis: Option<Arc<dyn Nemesis>>,
+    pub(crate) housekeeping: Option<Arc<dyn Housekeeping>>,
     pub(crate) peers: Vec<Arc<dyn EngineBackend>>,
     /// Dropped when the case is over.
     pub(crate) guard: Option<Box<dyn Any + Send>>,
@@ -84,6 +86,7 @@ impl Deployment {
             clock: None,
             partitions: PartitionConfig::default(),
             nemesis: None,
+            housekeeping: None,
             peers: Vec::new(),
             guard: None,
         }
@@ -115,6 +118,13 @@ impl Deployment {
     #[must_use]
     pub fn with_nemesis(mut self, nemesis: Arc<dyn Nemesis>) -> Self {
         self.nemesis = Some(nemesis);
+        self
+    }
+
+    /// What tells what is due. Without it, cases about that are skipped.
+    #[must_use]
+    pub fn with_housekeeping(mut self, housekeeping: Arc<dyn Housekeeping>) -> Self {
+        self.housekeeping = Some(housekeeping);
         self
     }
 

@@ -22,10 +22,11 @@ impl Harness for ModelHarness {
 
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
-        let backend = MockBackend::conforming_with(clock.clone());
-        let backend = Unreliable::new(Arc::new(backend));
+        let model = Arc::new(MockBackend::conforming_with(clock.clone()));
+        let backend = Unreliable::new(model.clone());
         Ok(Deployment::new(backend.clone())
             .with_nemesis(backend)
+            .with_housekeeping(model)
             .with_clock(clock))
     }
 

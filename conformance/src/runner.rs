@@ -230,6 +230,7 @@ fn missing(case: &Case, deployment: &Deployment) -> Option<Need> {
     case.needs.iter().copied().find(|need| match need {
         Need::Clock => deployment.clock.is_none(),
         Need::Nemesis => deployment.nemesis.is_none(),
+        Need::Housekeeping => deployment.housekeeping.is_none(),
         Need::Concurrency | Need::Elsewhere => false,
     })
 }

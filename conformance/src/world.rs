@@ -1,6 +1,6 @@
 //! The world of a case: an empty deployment, a clock, and builders for what goes into it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,13 +8,15 @@ use std::time::Duration;
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, FailOutcome, FailureClass, FailureReason, Handle, Namespace,
 };
+use ff_core::call::Call;
 use ff_core::clock::ManualClock;
 use ff_core::contracts::{
     AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CreateFlowArgs, FlowSnapshot,
     StageDependencyEdgeArgs, StageDependencyEdgeResult,
 };
 use ff_core::engine_backend::EngineBackend;
-use ff_core::engine_error::EngineError;
+use ff_core::engine_error::{EngineError, StateKind};
+use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{
     Partition, PartitionConfig, PartitionFamily, PartitionKey, flow_partition,
 };
@@ -29,6 +31,9 @@ use crate::failure::Failure;
 use crate::harness::{Deployment, Nemesis};
 use crate::witness::{Unclaimed, Witness};
 
+/// How often all that is due is seen to before it counts as endless.
+pub(crate) const MOST_ROUNDS: usize = 64;
+
 /// More connections than a backend opens for one case.
 const CONNECTIONS: usize = 16;
 
@@ -40,6 +45,7 @@ struct Inner {
     witness: Witness,
     clock: Option<ManualClock>,
     nemesis: Option<Arc<dyn Nemesis>>,
+    housekeeping: Option<Arc<dyn Housekeeping>>,
     partitions: PartitionConfig,
     elsewhere: Option<World>,
     rng: Mutex<StdRng>,
@@ -61,6 +67,7 @@ impl World {
             witness: Witness::new(Arc::clone(&deployment.backend)),
             clock: deployment.clock.clone(),
             nemesis: deployment.nemesis.clone(),
+            housekeeping: deployment.housekeeping.clone(),
             partitions: deployment.partitions,
             elsewhere,
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
@@ -93,6 +100,50 @@ impl World {
     pub(crate) fn nemesis(&self) -> &dyn Nemesis {
         let nemesis = self.0.nemesis.as_deref();
         nemesis.expect("the runner skips cases that need a nemesis where there is none")
+    }
+
+    /// What is due in this partition, for cases that need housekeeping.
+    pub async fn due_in(&self, partition: u16, limit: usize) -> Result<Vec<Call>, EngineError> {
+        let housekeeping = self.0.housekeeping.as_deref();
+        let housekeeping =
+            housekeeping.expect("the runner skips cases that need it where there is none");
+        let family = PartitionFamily::Flow;
+        let key = PartitionKey::from(&Partition {
+            family,
+            index: partition,
+        });
+        housekeeping.due(&key, limit).await
+    }
+
+    /// What is due where executions were created.
+    pub async fn due(&self) -> Result<Vec<Call>, EngineError> {
+        let mut calls = Vec::new();
+        let partitions = self.created().into_iter().map(|id| id.partition());
+        for partition in partitions.collect::<BTreeSet<_>>() {
+            calls.extend(self.due_in(partition, usize::MAX >> 11).await?);
+        }
+        Ok(calls)
+    }
+
+    /// Sees to all that is due, as an engine does; how many calls that took.
+    pub async fn settle(&self) -> Result<usize, Failure> {
+        let mut sent = 0;
+        for _ in 0..MOST_ROUNDS {
+            let due = self.due().await?;
+            if due.is_empty() {
+                return Ok(sent);
+            }
+            for call in due {
+                sent += 1;
+                match call.send(&**self).await {
+                    Ok(_) | Err(EngineError::State(StateKind::Terminal)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Err(Failure::new(format!(
+            "something is still due after {MOST_ROUNDS} rounds"
+        )))
     }
 
     /// Lets every connection that was lost be found to be, by a ping that fails.

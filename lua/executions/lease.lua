@@ -33,6 +33,12 @@ function lease.held(partition, held, otherwise)
   if fields.lifecycle_phase ~= 'active' then
     return fields, otherwise(fields)
   end
+  lease.hold(partition, fields, held.fence)
+  return fields
+end
+
+-- The ladder on an active execution: its lease is not due, and it is the caller's.
+function lease.hold(partition, fields, fence)
   local now = partition:now()
   if fields.ownership_state == 'lease_expired_reclaimable' then
     refusal.state('lease_expired')
@@ -41,13 +47,11 @@ function lease.held(partition, held, otherwise)
     lapse(partition, fields, now)
     refusal.lapsed()
   end
-  local fence = held.fence
   if fields.lease.id ~= fence.lease_id
     or fields.lease_epoch ~= fence.lease_epoch
     or fields.current_attempt.id ~= fence.attempt_id then
     refusal.state('stale_lease')
   end
-  return fields
 end
 
 -- Extends the lease to the clock plus the handle's TTL (LSE-009).

@@ -100,6 +100,10 @@ ff.write('apply_dependency_to_child', function(partition, args)
   edge.state = 'unsatisfied'
   local group = partition:group(args.flow_id, child.execution_id)
   flow.apply(group, child.lifecycle_phase == 'terminal')
+  local upstream = partition:execution(edge.upstream_execution_id)
+  if upstream and upstream.lifecycle_phase == 'terminal' then
+    upstream.uncascaded_since = partition:now() -- Its end did not reach this edge.
+  end
   if group.group_state == 'pending' and child.lifecycle_phase == 'runnable' then
     execution.block_by_dependencies(child, partition:now())
   end

@@ -89,7 +89,7 @@ function flow.reopen_group(group)
   group.running_count = group.running_count + group.failed_count + group.skipped_count
   group.failed_count = 0
   group.skipped_count = 0
-  group.pending_cancel = nil
+  group.pending_cancel, group.noted_at = nil, nil
   group.group_state = decided(group) == 'satisfied' and 'satisfied' or 'pending'
 end
 

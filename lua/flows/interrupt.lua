@@ -2,10 +2,11 @@
 
 local execution, flow = ff.execution, ff.flow
 
--- Ends the attempt under way, if there is one, and forgets the lease; the live lease that was taken
+-- Ends the attempt that is open, if there is one, and forgets the lease; the live lease that was taken
 -- away, if there was one.
 function flow.interrupt(partition, fields, now)
-  if fields.lifecycle_phase == 'active' then
+  local state = fields.attempt_state
+  if state == 'running_attempt' or state == 'attempt_interrupted' then
     execution.end_attempt(partition, fields, 'ended_cancelled', now)
   end
   fields.closing = nil

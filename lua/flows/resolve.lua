@@ -98,6 +98,7 @@ ff.write('cascade_completion', function(partition, args)
   while ends[next_end] do
     local upstream = ends[next_end]
     next_end = next_end + 1
+    upstream.uncascaded_since = nil
     for _, edge in ipairs(partition:edges_at('OUT', flow_id, upstream.execution_id)) do
       if edge.state == 'unsatisfied' then
         outcome.resolved = outcome.resolved + 1

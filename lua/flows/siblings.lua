@@ -38,6 +38,7 @@ function flow.note_remaining(partition, group, resolved)
     end
   end
   group.pending_cancel = upstreams
+  group.noted_at = partition:now()
 end
 
 -- Takes an upstream off what is to be cancelled.
@@ -58,7 +59,7 @@ end
 ff.write('drain_sibling_cancel_group', function(partition, args)
   local group = partition:group(args.flow_id, args.downstream_eid)
   if group then
-    group.pending_cancel = nil
+    group.pending_cancel, group.noted_at = nil, nil
   end
 end)
 
@@ -73,6 +74,6 @@ ff.write('reconcile_sibling_cancel_group', function(partition, args)
       return 'no_op'
     end
   end
-  group.pending_cancel = nil
+  group.pending_cancel, group.noted_at = nil, nil
   return 'completed_drain'
 end)

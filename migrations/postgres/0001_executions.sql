@@ -21,6 +21,8 @@ CREATE TABLE ff_exec_core (
     queue_rank            bigint,
     queue_age             bigint,
     flow_id               uuid,
+    -- Not null while time makes something due, or has.
+    due_at                bigint,
     -- The phase, or for a terminal execution how it ended.
     lifecycle_phase       text COLLATE "C" NOT NULL,
     attempt_state         text COLLATE "C" NOT NULL,
@@ -41,6 +43,10 @@ CREATE INDEX ff_exec_queue
 CREATE INDEX ff_exec_members
     ON ff_exec_core (flow_id, partition_key, execution_id)
     WHERE flow_id IS NOT NULL;
+
+CREATE INDEX ff_exec_due
+    ON ff_exec_core (partition_key, due_at, execution_id)
+    WHERE due_at IS NOT NULL;
 
 CREATE TABLE ff_exec_payload (
     partition_key bigint NOT NULL,

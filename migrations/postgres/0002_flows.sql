@@ -37,17 +37,27 @@ CREATE TABLE ff_edge_group (
     flow_id                  uuid NOT NULL,
     downstream_partition_key bigint NOT NULL,
     downstream_execution_id  uuid NOT NULL,
+    -- Not null while something is to be cancelled.
+    noted_at                 bigint,
     fixed                    bytea NOT NULL,
     changing                 bytea NOT NULL,
     PRIMARY KEY (flow_id, downstream_partition_key, downstream_execution_id)
 );
+
+CREATE INDEX ff_edge_group_noted
+    ON ff_edge_group (downstream_partition_key, noted_at, flow_id, downstream_execution_id)
+    WHERE noted_at IS NOT NULL;
 
 -- Members of cancelled flows that others are to cancel.
 CREATE TABLE ff_cancel_backlog (
     flow_id       uuid NOT NULL,
     partition_key bigint NOT NULL,
     execution_id  uuid NOT NULL,
+    due_at        bigint NOT NULL,
     fixed         bytea NOT NULL,
     changing      bytea NOT NULL,
     PRIMARY KEY (flow_id, partition_key, execution_id)
 );
+
+CREATE INDEX ff_cancel_backlog_due
+    ON ff_cancel_backlog (partition_key, due_at, flow_id, execution_id);

@@ -21,6 +21,8 @@ CREATE TABLE ff_exec_core (
     queue_rank            INTEGER,
     queue_age             INTEGER,
     flow_id               BLOB,
+    -- Not null while time makes something due, or has.
+    due_at                INTEGER,
     -- The phase, or for a terminal execution how it ended.
     lifecycle_phase       TEXT    NOT NULL,
     attempt_state         TEXT    NOT NULL,
@@ -40,6 +42,10 @@ CREATE INDEX ff_exec_queue
 CREATE INDEX ff_exec_members
     ON ff_exec_core (flow_id, partition_key, execution_id)
     WHERE flow_id IS NOT NULL;
+
+CREATE INDEX ff_exec_due
+    ON ff_exec_core (partition_key, due_at, execution_id)
+    WHERE due_at IS NOT NULL;
 
 -- A row for each required capability of each execution.
 CREATE VIEW ff_execution_capabilities AS

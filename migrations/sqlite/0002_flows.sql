@@ -37,17 +37,27 @@ CREATE TABLE ff_edge_group (
     flow_id                  BLOB    NOT NULL,
     downstream_partition_key INTEGER NOT NULL,
     downstream_execution_id  BLOB    NOT NULL,
+    -- Not null while something is to be cancelled.
+    noted_at                 INTEGER,
     fixed                    BLOB    NOT NULL,
     changing                 BLOB    NOT NULL,
     PRIMARY KEY (flow_id, downstream_partition_key, downstream_execution_id)
 ) WITHOUT ROWID;
+
+CREATE INDEX ff_edge_group_noted
+    ON ff_edge_group (downstream_partition_key, noted_at, flow_id, downstream_execution_id)
+    WHERE noted_at IS NOT NULL;
 
 -- Members of cancelled flows that others are to cancel.
 CREATE TABLE ff_cancel_backlog (
     flow_id       BLOB    NOT NULL,
     partition_key INTEGER NOT NULL,
     execution_id  BLOB    NOT NULL,
+    due_at        INTEGER NOT NULL,
     fixed         BLOB    NOT NULL,
     changing      BLOB    NOT NULL,
     PRIMARY KEY (flow_id, partition_key, execution_id)
 ) WITHOUT ROWID;
+
+CREATE INDEX ff_cancel_backlog_due
+    ON ff_cancel_backlog (partition_key, due_at, flow_id, execution_id);

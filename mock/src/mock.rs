@@ -10,8 +10,9 @@ use ff_core::capability::{BackendIdentity, Capabilities, Supports, Version};
 use ff_core::clock::Clock;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
+use ff_core::housekeeping::Housekeeping;
 use ff_core::intern;
-use ff_core::partition::PartitionConfig;
+use ff_core::partition::{PartitionConfig, PartitionKey};
 use ff_core::types::TimestampMs;
 use ff_transactional::{Settings, Transactional};
 
@@ -137,6 +138,14 @@ impl MockBackend {
         let line = script.iter_mut().find(|line| line.is_for(call))?;
         line.used += 1;
         Some(line.answer.clone())
+    }
+}
+
+/// What is due in the model.
+#[async_trait]
+impl Housekeeping for MockBackend {
+    async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
+        self.model.due(partition, limit).await
     }
 }
 

@@ -9,6 +9,8 @@ use ff_core::call::{Call, Reply};
 use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
+use ff_core::housekeeping::Housekeeping;
+use ff_core::partition::PartitionKey;
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use ff_transactional::records::{Edge, Execution, Flow, Kind, Stored};
 use ff_transactional::{Settings, Transactional};
@@ -44,10 +46,21 @@ impl Snapshot {
             let answer = model.dispatch(call).await;
             (answer, Self(model.store().state().await))
         };
-        // Without this, the runtime may ask a task that has done much to pause.
-        tokio::task::unconstrained(answering)
-            .now_or_never()
-            .expect("nothing in memory waits for anything")
+        at_once(answering)
+    }
+
+    /// What is due in a partition at this time.
+    pub fn due(
+        &self,
+        settings: Settings,
+        partition: &PartitionKey,
+        now: TimestampMs,
+        limit: usize,
+    ) -> Result<Vec<Call>, EngineError> {
+        let clock = ManualClock::starting_at(now);
+        let store = MemoryStore::holding(self.0.clone(), clock.into(), None);
+        let model = Transactional::new(store, settings);
+        at_once(model.due(partition, limit))
     }
 
     /// The partitions in which a claim would find work.
@@ -95,4 +108,11 @@ impl Snapshot {
         }
         hasher.finish()
     }
+}
+
+/// The result of a future that has nothing to wait for.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    // Without this, the runtime may ask a task that has done much to pause.
+    let done = tokio::task::unconstrained(future).now_or_never();
+    done.expect("nothing in memory waits for anything")
 }

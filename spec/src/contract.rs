@@ -80,10 +80,14 @@ pub enum ContractError {
     Twice(String),
 }
 
-const SOURCES: [(&str, &str); 3] = [
+const SOURCES: [(&str, &str); 4] = [
     ("system", include_str!("../contract/00-system.md")),
     ("executions", include_str!("../contract/01-executions.md")),
     ("flows", include_str!("../contract/02-flows.md")),
+    (
+        "housekeeping",
+        include_str!("../contract/03-housekeeping.md"),
+    ),
 ];
 
 /// All chapters, in order.

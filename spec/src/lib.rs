@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod engine_backend;
 pub mod engine_error;
 pub mod error;
+pub mod housekeeping;
 mod intern;
 mod live;
 mod methods;

@@ -17,9 +17,11 @@ impl Harness for InMemory {
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
         let options = SqliteOptions::new(":memory:").clock(clock.clone());
-        let backend = Unreliable::new(options.dev_mode().open().await?);
-        Ok(Deployment::new(backend.clone())
-            .with_nemesis(backend)
+        let backend = options.dev_mode().open().await?;
+        let unreliable = Unreliable::new(backend.clone());
+        Ok(Deployment::new(unreliable.clone())
+            .with_nemesis(unreliable)
+            .with_housekeeping(backend)
             .with_clock(clock)
             .with_partitions(PartitionConfig::single()))
     }

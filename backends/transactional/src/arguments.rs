@@ -44,7 +44,7 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             cursor,
             limit,
         } => {
-            list_executions(partition, cursor.as_ref())?;
+            list_executions(settings, partition, cursor.as_ref())?;
             integer("limit", *limit as u64)
         }
         Call::ListLanes { limit, .. } => integer("limit", *limit as u64),
@@ -92,6 +92,12 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             text("cancellation reason", reason)
         }
         Call::ReplayExecution { args } => instant("now", args.now),
+        Call::CancelExecution { args } => {
+            instant("now", args.now)?;
+            text("cancellation reason", &args.reason)?;
+            text("source", args.source.as_str())?;
+            integer("lease epoch", args.lease_epoch.map_or(0, |epoch| epoch.0))
+        }
         Call::PromoteDelayed {
             partition,
             execution_id,
@@ -330,8 +336,25 @@ fn open(settings: &Settings, handle: &Handle) -> Check {
     }
 }
 
-fn list_executions(key: &PartitionKey, cursor: Option<&ExecutionId>) -> Check {
+/// A partition of this deployment that holds executions and flows.
+fn partition_here(settings: &Settings, key: &PartitionKey) -> Result<Partition, EngineError> {
     let partition = partition_of(key)?;
+    let count = settings.partitions.num_flow_partitions;
+    if partition.index < count {
+        return Ok(partition);
+    }
+    let detail = format!("{key} is beyond the {count} partitions of this deployment");
+    Err(EngineError::invalid_input(detail))
+}
+
+/// The arguments of `Housekeeping::due` (HSK-001).
+pub fn housekeeping(settings: &Settings, key: &PartitionKey, limit: usize) -> Check {
+    partition_here(settings, key)?;
+    integer("limit", limit as u64)
+}
+
+fn list_executions(settings: &Settings, key: &PartitionKey, cursor: Option<&ExecutionId>) -> Check {
+    let partition = partition_here(settings, key)?;
     match cursor {
         Some(cursor) => same_partition(partition, cursor),
         None => Ok(()),
@@ -339,7 +362,7 @@ fn list_executions(key: &PartitionKey, cursor: Option<&ExecutionId>) -> Check {
 }
 
 fn list_flows(settings: &Settings, key: &PartitionKey, cursor: Option<&FlowId>) -> Check {
-    let partition = partition_of(key)?;
+    let partition = partition_here(settings, key)?;
     let home = |flow: &FlowId| flow_partition(flow, &settings.partitions).index;
     match cursor {
         Some(cursor) if home(cursor) != partition.index => Err(EngineError::invalid_input(

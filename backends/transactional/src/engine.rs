@@ -8,14 +8,15 @@ use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::{BackendIdentity, Capabilities, Supports, Version};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
-use ff_core::partition::PartitionConfig;
+use ff_core::housekeeping::Housekeeping;
+use ff_core::partition::{PartitionConfig, PartitionKey};
 use ff_core::types::FlowId;
 
 use crate::records::Backlog;
 use crate::session::Session;
 use crate::store::{Access, Store, StoreError, Tx};
 use crate::waiting::{WaitingClaims, until_cancelled};
-use crate::{arguments, executions, flows};
+use crate::{arguments, executions, flows, housekeeping};
 
 /// The methods that have rules here.
 pub const IMPLEMENTED: &[Method] = &[
@@ -23,6 +24,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::AddExecutionToFlow,
     Method::ApplyDependencyToChild,
     Method::Cancel,
+    Method::CancelExecution,
     Method::CancelFlow,
     Method::CancelFlowHeader,
     Method::CascadeCompletion,
@@ -182,6 +184,23 @@ impl From<StoreError> for Stop {
 pub(crate) type Rule<T> = Result<T, Stop>;
 
 #[async_trait]
+impl<S: Store> Housekeeping for Transactional<S> {
+    async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
+        arguments::housekeeping(&self.settings, partition, limit)?;
+        let look = || async {
+            let mut tx = Session::new(self.store.begin(Access::Read).await?, Access::Read);
+            match housekeeping::due(&mut tx, partition, limit).await {
+                Ok(calls) => Ok(Ok(calls)),
+                Err(Stop::Refused(error)) => Ok(Err(error)),
+                Err(Stop::Lapsed) => Ok(Err(EngineError::State(StateKind::LeaseExpired))),
+                Err(Stop::Store(error)) => Err(error),
+            }
+        };
+        self.tried(look).await?
+    }
+}
+
+#[async_trait]
 impl<S: Store> Dispatch for Transactional<S> {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
         admit(&self.settings, &call)?;
@@ -248,6 +267,17 @@ pub fn capabilities(settings: &Settings) -> Capabilities {
 #[macro_export]
 macro_rules! dispatch_through {
     ($backend:ty, $engine:ident) => {
+        #[async_trait::async_trait]
+        impl ff_core::housekeeping::Housekeeping for $backend {
+            async fn due(
+                &self,
+                partition: &ff_core::partition::PartitionKey,
+                limit: usize,
+            ) -> Result<Vec<ff_core::call::Call>, ff_core::engine_error::EngineError> {
+                ff_core::housekeeping::Housekeeping::due(&self.$engine, partition, limit).await
+            }
+        }
+
         #[async_trait::async_trait]
         impl ff_core::dispatch::Dispatch for $backend {
             async fn dispatch(
@@ -372,6 +402,9 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         }
         Call::ReplayExecution { args } => {
             Reply::ReplayExecution(executions::replay(tx, &args.execution_id).await?)
+        }
+        Call::CancelExecution { args } => {
+            Reply::CancelExecution(executions::cancel_execution(tx, args).await?)
         }
         Call::CreateFlow { args } => {
             Reply::CreateFlow(flows::create(tx, &settings.partitions, args).await?)

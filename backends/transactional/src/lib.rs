@@ -7,6 +7,7 @@ mod arguments;
 mod engine;
 mod executions;
 mod flows;
+mod housekeeping;
 mod page;
 mod patch;
 pub mod records;
@@ -18,6 +19,7 @@ mod store;
 pub mod suite;
 mod waiting;
 
+pub use arguments::housekeeping as check_housekeeping;
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
 pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};

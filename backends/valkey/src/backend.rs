@@ -9,9 +9,12 @@ use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::{PartitionConfig, flow_partition};
+use ff_core::housekeeping::Housekeeping;
+use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
 use ff_core::types::FlowId;
-use ff_transactional::{Settings, WaitingClaims, admit, capabilities, until_cancelled};
+use ff_transactional::{
+    Settings, WaitingClaims, admit, capabilities, check_housekeeping, until_cancelled,
+};
 
 use crate::claims::Claims;
 use crate::lanes;
@@ -92,6 +95,22 @@ impl ValkeyBackend {
         }
         let reply = Wire::map([(method.as_str(), content)]);
         reply.into().map_err(transport)
+    }
+}
+
+#[async_trait]
+impl Housekeeping for ValkeyBackend {
+    async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
+        check_housekeeping(&self.settings, partition, limit)?;
+        let home = partition
+            .parse()
+            .map_err(|error| EngineError::invalid_input(error.to_string()))?;
+        let limit = Wire::of(&limit).map_err(transport)?;
+        let arguments = Wire::map([("limit", limit)]);
+        let fcall = self
+            .server
+            .fcall("due", true, home.index, &arguments, None)?;
+        self.server.call(&fcall).await?.into().map_err(transport)
     }
 }
 

@@ -33,6 +33,7 @@ files! {
     "flows/groups.lua",
     "flows/graph.lua",
     "flows/interrupt.lua",
+    "executions/cancel.lua",
     "flows/siblings.lua",
     "flows/resolve.lua",
     "flows/replay.lua",
@@ -40,6 +41,7 @@ files! {
     "flows/projection.lua",
     "flows/read.lua",
     "flows/tags.lua",
+    "housekeeping.lua",
 }
 
 /// A library as it is loaded.

@@ -60,6 +60,7 @@ impl Route {
                 None => to(payload.execution_id.partition()),
             },
             Call::ReplayExecution { args } => to(args.execution_id.partition()),
+            Call::CancelExecution { args } => to(args.execution_id.partition()),
             Call::EvaluateFlowEligibility { args } => to(args.execution_id.partition()),
             Call::CancelFlow { id, .. } | Call::DescribeFlow { id } => flow(id),
             Call::SetFlowTag { flow_id, .. }

@@ -2,6 +2,7 @@
 
 mod executions;
 mod flows;
+mod housekeeping;
 mod system;
 
 pub(crate) use system::gate;
@@ -11,7 +12,13 @@ use crate::written::Repetition;
 
 /// The cases written by hand, in the order of the chapters.
 pub(crate) fn written() -> Vec<Case> {
-    [system::cases(), executions::cases(), flows::cases()].concat()
+    [
+        system::cases(),
+        executions::cases(),
+        flows::cases(),
+        housekeeping::cases(),
+    ]
+    .concat()
 }
 
 /// A call of each method that changes something, made again and again.

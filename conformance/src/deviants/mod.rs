@@ -4,6 +4,7 @@
 mod arguments;
 mod attempts;
 mod cancellation;
+mod cancels;
 mod cascades;
 mod claims;
 mod closing;
@@ -13,6 +14,7 @@ mod flow_lists;
 mod flow_reads;
 mod flows;
 mod headers;
+mod housekeeping;
 mod leases;
 mod races;
 mod rare;
@@ -95,6 +97,8 @@ pub fn all() -> Vec<Deviant> {
         eligibility::DEVIANTS,
         siblings::DEVIANTS,
         replay::DEVIANTS,
+        cancels::DEVIANTS,
+        housekeeping::DEVIANTS,
         repeated::DEVIANTS,
         rare::DEVIANTS,
         races::DEVIANTS,
@@ -174,10 +178,11 @@ impl Harness for DeviantHarness {
 
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
-        let backend = (self.0.make)().deploy(&clock);
-        let backend = Unreliable::new(Arc::new(backend));
+        let deviant = Arc::new((self.0.make)().deploy(&clock));
+        let backend = Unreliable::new(deviant.clone());
         Ok(Deployment::new(backend.clone())
             .with_nemesis(backend)
+            .with_housekeeping(deviant)
             .with_clock(clock))
     }
 

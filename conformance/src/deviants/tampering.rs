@@ -10,13 +10,15 @@ use ff_core::capability::Capabilities;
 use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::{Partition, PartitionConfig, PartitionFamily};
+use ff_core::housekeeping::Housekeeping;
+use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
 use ff_core::types::ExecutionId;
 use ff_mock::{EdgeGroup, Execution, MemoryStore, Model, Settings, Stored, Tamper};
 
 pub(super) type Answer = Result<Reply, EngineError>;
 
 type OnCall = Box<dyn Fn(&mut Call) + Send + Sync>;
+type OnDue = Box<dyn Fn(&mut Vec<Call>) + Send + Sync>;
 type OnAnswer = Box<dyn Fn(&Call, &mut Answer) + Send + Sync>;
 type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 type Around = Box<dyn for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sync>;
@@ -26,6 +28,7 @@ type Around = Box<dyn for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sy
 pub(super) struct Tampering {
     on_call: Option<OnCall>,
     on_answer: Option<OnAnswer>,
+    on_due: Option<OnDue>,
     on_write: Option<Tamper>,
     around: Option<Around>,
     on_capabilities: Option<fn(&mut Capabilities)>,
@@ -40,6 +43,14 @@ pub(super) fn call(change: impl Fn(&mut Call) + Send + Sync + 'static) -> Tamper
 /// Changes the model's answers.
 pub(super) fn answer(change: impl Fn(&Call, &mut Answer) + Send + Sync + 'static) -> Tampering {
     Tampering::default().answer(change)
+}
+
+/// Changes what is listed as due.
+pub(super) fn due(change: impl Fn(&mut Vec<Call>) + Send + Sync + 'static) -> Tampering {
+    Tampering {
+        on_due: Some(Box::new(change)),
+        ..Tampering::default()
+    }
 }
 
 /// Changes executions as they are written, given what they replace.
@@ -167,6 +178,17 @@ impl Subject {
         };
         // Where there is no execution, there is nothing to leave a mark on.
         let _ = self.model.dispatch(call).await;
+    }
+}
+
+#[async_trait]
+impl Housekeeping for Subject {
+    async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
+        let mut calls = self.model.due(partition, limit).await?;
+        if let Some(change) = &self.tampering.on_due {
+            change(&mut calls);
+        }
+        Ok(calls)
     }
 }
 

@@ -7,6 +7,7 @@ use ff_core::call::{Call, Reply};
 use ff_core::capability::Supports;
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
+use ff_core::housekeeping::Housekeeping;
 use ff_core::types::ExecutionId;
 use serde_json::Value;
 
@@ -17,6 +18,7 @@ use super::reference::{Answer, Reference, claimed_elsewhere};
 use super::step::{ELSEWHERE, Leases, Step, with_handles};
 use super::story::{answer_text, call_text, value_text};
 use crate::failure::{Difference, Failure};
+use crate::world::MOST_ROUNDS;
 
 /// How long a call may take.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -25,6 +27,7 @@ pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Player {
     reference: Reference,
     backend: Arc<dyn EngineBackend>,
+    housekeeping: Option<Arc<dyn Housekeeping>>,
     clock: ManualClock,
     supports: Supports,
     leases: Leases,
@@ -52,6 +55,7 @@ impl Player {
     pub(crate) fn new(
         reference: Reference,
         backend: Arc<dyn EngineBackend>,
+        housekeeping: Option<Arc<dyn Housekeeping>>,
         clock: ManualClock,
         elsewhere: Option<ff_core::backend::Handle>,
     ) -> Self {
@@ -60,6 +64,7 @@ impl Player {
             supports: backend.capabilities().supports,
             reference,
             backend,
+            housekeeping,
             clock,
             leases: elsewhere
                 .into_iter()
@@ -83,6 +88,7 @@ impl Player {
                 self.story.push(format!("{millis} ms pass"));
             }
             Step::Observe => self.observe().await?,
+            Step::Settle => self.settle().await?,
             Step::Call(call) => {
                 // Without some step before it, a lease may be missing.
                 if let Some(answer) = self.compare(call).await? {
@@ -92,6 +98,44 @@ impl Player {
             }
         }
         Ok(())
+    }
+
+    /// Compares what is due, and sees to it, until nothing is.
+    async fn settle(&mut self) -> Result<(), Divergence> {
+        let Some(housekeeping) = self.housekeeping.clone() else {
+            return Ok(());
+        };
+        for _ in 0..MOST_ROUNDS {
+            let mut all = Vec::new();
+            for (partition, expected) in self.reference.due() {
+                let seen = housekeeping.due(&partition, usize::from(u16::MAX)).await;
+                if seen.as_ref() != Ok(&expected) {
+                    let told = |calls: &[Call]| calls.iter().map(call_text).collect::<Vec<_>>();
+                    let seen = seen
+                        .map(|calls| told(&calls))
+                        .map_err(|error| error.to_string());
+                    let expected = told(&expected);
+                    return Err(Divergence {
+                        message: format!("due in {partition}: {expected:?}, but listed: {seen:?}"),
+                        differences: Vec::new(),
+                    });
+                }
+                all.extend(expected);
+            }
+            if all.is_empty() {
+                return Ok(());
+            }
+            for call in all {
+                if let Some(answer) = self.compare(&call).await? {
+                    let line = format!("due: {} → {}", call_text(&call), answer_text(&answer));
+                    self.story.push(line);
+                }
+            }
+        }
+        Err(Divergence {
+            message: format!("something is still due after {MOST_ROUNDS} rounds"),
+            differences: Vec::new(),
+        })
     }
 
     /// Compares all that can be seen.

@@ -1,12 +1,13 @@
 //! The model as a generated sequence sees it: what exists, who holds what, what time it is.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, Handle, HandlePayload};
 use ff_core::call::{Call, Reply};
 use ff_core::clock::ManualClock;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::PartitionConfig;
+use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
 use ff_core::state::{LifecyclePhase, OwnershipState};
 use ff_core::types::{
     EdgeId, ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId,
@@ -19,6 +20,7 @@ use super::calls::Known;
 use super::names::{Minted, Thing, leaves, plain};
 use super::step::{ELSEWHERE, Leases, read_symbol, with_handles};
 use crate::builders::plain_execution;
+use crate::world::MOST_ROUNDS;
 
 pub(crate) type Answer = Result<Reply, EngineError>;
 
@@ -174,10 +176,7 @@ impl Reference {
         now: TimestampMs,
         partition: Option<u16>,
     ) -> Option<(Answer, Self)> {
-        let settings = Settings {
-            tag: BackendTag::Mock,
-            partitions: self.universe.partitions,
-        };
+        let settings = self.settings();
         let bound = with_handles(call, &self.leases)?;
         let (answer, snapshot) = self.snapshot.after(settings, &bound, now, partition);
         let mut after = Self {
@@ -191,6 +190,51 @@ impl Reference {
             }
         }
         Some((answer, after))
+    }
+
+    /// What is due, by partition, in the partitions that executions can be in.
+    pub(crate) fn due(&self) -> Vec<(PartitionKey, Vec<Call>)> {
+        let ids = self.universe.executions();
+        let partitions: BTreeSet<u16> = ids.iter().map(ExecutionId::partition).collect();
+        let due = |index: u16| {
+            let family = PartitionFamily::Flow;
+            let key = PartitionKey::from(&Partition { family, index });
+            let calls = self
+                .snapshot
+                .due(self.settings(), &key, self.now, usize::from(u16::MAX));
+            (
+                key,
+                calls.expect("the partitions exist, and what is due can be read"),
+            )
+        };
+        partitions.into_iter().map(due).collect()
+    }
+
+    /// The model once all that is due has been seen to.
+    pub(crate) fn settled(mut self) -> Self {
+        for _ in 0..MOST_ROUNDS {
+            let due: Vec<Call> = self
+                .due()
+                .into_iter()
+                .flat_map(|(_, calls)| calls)
+                .collect();
+            if due.is_empty() {
+                break;
+            }
+            for call in due {
+                if let Some((_, after)) = self.answer(&call, self.now, None) {
+                    self = after;
+                }
+            }
+        }
+        self
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            tag: BackendTag::Mock,
+            partitions: self.universe.partitions,
+        }
     }
 
     fn hold(&mut self, instance: &WorkerInstanceId, handle: Handle) {

@@ -92,7 +92,14 @@ impl Ground {
         };
         let backend = Arc::clone(&deployment.backend);
         let reference = Reference::new(self.universe);
-        let mut player = Player::new(reference, backend, clock, self.elsewhere.clone());
+        let housekeeping = deployment.housekeeping.clone();
+        let mut player = Player::new(
+            reference,
+            backend,
+            housekeeping,
+            clock,
+            self.elsewhere.clone(),
+        );
         let mut outcome = Ok(());
         for step in steps {
             seen.fetch_add(1, Ordering::SeqCst);
@@ -299,7 +306,7 @@ fn strategy(ground: &Ground, universe: Universe) -> Steps {
         // Leases are named, so a step may lose the claim that its name comes from.
         |reference: &Reference, step| match step {
             Step::Call(call) => with_handles(call, &reference.leases).is_some(),
-            Step::Advance(_) | Step::Observe => true,
+            Step::Advance(_) | Step::Observe | Step::Settle => true,
         },
         move |reference: &Reference| next_step(reference, &supports),
         |mut reference: Reference, step| match step {
@@ -312,6 +319,7 @@ fn strategy(ground: &Ground, universe: Universe) -> Steps {
                 reference
             }
             Step::Observe => reference,
+            Step::Settle => reference.settled(),
         },
     )
 }

@@ -15,6 +15,8 @@ pub enum Step {
     Advance(u64),
     /// Compares all that the trait shows.
     Observe,
+    /// Compares what is due, and sees to it until nothing is.
+    Settle,
 }
 
 /// Handles by the worker instance that claimed under them.

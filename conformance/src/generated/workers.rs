@@ -32,6 +32,9 @@ const GIVEN_UP: u32 = 60;
 /// One change of time in so many happens while calls are under way.
 const RACING: u32 = 12;
 
+/// Calls from a list of what is due that a worker makes at once.
+const SETTLED: usize = 3;
+
 /// Calls given up in one history at most: each may have happened or not, so each doubles the search.
 const GIVEN_UP_AT_MOST: usize = 3;
 
@@ -143,6 +146,14 @@ impl Floor {
                         Some(self.calling.write().await)
                     };
                     self.advance(millis);
+                }
+                Some(Step::Settle) => {
+                    // By a list that others may have seen to meanwhile.
+                    let due = lock(&self.rough).due();
+                    let due = due.into_iter().flat_map(|(_, calls)| calls).take(SETTLED);
+                    for call in due {
+                        self.make(worker, call, &mut random).await;
+                    }
                 }
                 // What can be seen is looked at often enough by single reads.
                 Some(Step::Observe) | None => {}

@@ -11,7 +11,8 @@ use ff_core::capability::Capabilities;
 use ff_core::clock::Clock;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::PartitionConfig;
+use ff_core::housekeeping::Housekeeping;
+use ff_core::partition::{PartitionConfig, PartitionKey};
 use ff_core::types::TimestampMs;
 use ff_transactional::records::{Kind, Packed, Range, Record, ordered};
 use ff_transactional::{Access, Changes, Query, Settings, Store, StoreError, Transactional, Tx};
@@ -67,6 +68,17 @@ impl Dispatch for RedbBackend {
 
     fn capabilities(&self) -> Capabilities {
         Dispatch::capabilities(&self.engine)
+    }
+}
+
+#[async_trait]
+impl Housekeeping for RedbBackend {
+    async fn due(
+        &self,
+        partition: &PartitionKey,
+        limit: usize,
+    ) -> std::result::Result<Vec<Call>, EngineError> {
+        self.engine.due(partition, limit).await
     }
 }
 

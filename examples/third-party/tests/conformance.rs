@@ -17,9 +17,11 @@ impl Harness for Redb {
 
     async fn deploy(&self, _case: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
-        let backend = RedbBackend::over(RedbStore::in_memory(clock.clone())?);
-        let deployment = Deployment::new(Arc::new(backend)).with_clock(clock);
-        Ok(deployment.with_partitions(RedbBackend::PARTITIONS))
+        let backend = Arc::new(RedbBackend::over(RedbStore::in_memory(clock.clone())?));
+        Ok(Deployment::new(backend.clone())
+            .with_clock(clock)
+            .with_housekeeping(backend)
+            .with_partitions(RedbBackend::PARTITIONS))
     }
 }
 

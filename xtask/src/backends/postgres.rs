@@ -116,11 +116,15 @@ impl Harness for PostgresHarness {
         }
         let deployment = if let Some(cut_off) = cut_off {
             let backend = options.connections(CONNECTIONS).open().await?;
-            Deployment::new(backend).with_nemesis(Arc::new(cut_off))
+            Deployment::new(backend.clone())
+                .with_nemesis(Arc::new(cut_off))
+                .with_housekeeping(backend)
         } else {
             let backend = options.clone().over(slot.pool.clone())?;
             let peer = options.over(slot.pool.clone())?;
-            Deployment::new(backend).with_peers(vec![peer])
+            Deployment::new(backend.clone())
+                .with_peers(vec![peer])
+                .with_housekeeping(backend)
         };
         let returned = Returned {
             slot: Some(slot),

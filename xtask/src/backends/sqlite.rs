@@ -47,11 +47,12 @@ impl Harness for SqliteHarness {
             .dev_mode();
         let backend = options.clone().open().await?;
         let mut deployment = if case.needs.contains(&Need::Nemesis) {
-            let backend = Unreliable::new(backend);
-            Deployment::new(backend.clone()).with_nemesis(backend)
+            let unreliable = Unreliable::new(backend.clone());
+            Deployment::new(unreliable.clone()).with_nemesis(unreliable)
         } else {
-            Deployment::new(backend)
+            Deployment::new(backend.clone())
         };
+        deployment = deployment.with_housekeeping(backend);
         if case.needs.contains(&Need::Concurrency) {
             deployment = deployment.with_peers(vec![options.open().await?]);
         }

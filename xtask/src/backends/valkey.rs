@@ -106,11 +106,15 @@ impl Harness for ValkeyHarness {
         }
         let deployment = if let Some(cut_off) = cut_off {
             let backend = options.open().await?;
-            Deployment::new(backend).with_nemesis(Arc::new(cut_off))
+            Deployment::new(backend.clone())
+                .with_nemesis(Arc::new(cut_off))
+                .with_housekeeping(backend)
         } else {
             let backend = options.clone().over(self.first.client_for_test().clone())?;
             let peer = options.over(self.second.client_for_test().clone())?;
-            Deployment::new(backend).with_peers(vec![peer])
+            Deployment::new(backend.clone())
+                .with_peers(vec![peer])
+                .with_housekeeping(backend)
         };
         Ok(deployment.with_clock(clock))
     }

@@ -125,6 +125,7 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
         last_transition_at: now,
         last_mutation_at: now,
         delay_until: None,
+        uncascaded_since: None,
         deadline_at: args
             .execution_deadline_at
             .or_else(|| Some(later(now, deadline_ms(policy?)?))),

@@ -3,7 +3,7 @@
 use ff_core::backend::{BackendTag, Handle, HandlePayload, LeaseRenewal};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
 use ff_core::state::{LifecyclePhase, OwnershipState};
-use ff_core::types::{ExecutionId, TimestampMs};
+use ff_core::types::{ExecutionId, LeaseFence, TimestampMs};
 
 use super::create::later;
 use super::existing;
@@ -39,21 +39,32 @@ pub(super) async fn standing<T: Tx>(
         return Ok(Standing::NotActive(Box::new(execution)));
     }
     let now = tx.now().await?;
-    if execution.ownership == OwnershipState::LeaseExpiredReclaimable {
-        return Err(EngineError::State(StateKind::LeaseExpired).into());
-    }
-    if is_due(&execution, now) {
-        lapse(tx, &mut execution, now);
-        return Err(Stop::Lapsed);
-    }
-    if execution.fence().as_ref() != Some(&payload.fence) {
-        return Err(EngineError::State(StateKind::StaleLease).into());
-    }
+    hold(tx, &mut execution, &payload.fence, now)?;
     Ok(Standing::Held(Box::new(Held {
         execution,
         payload,
         now,
     })))
+}
+
+/// The ladder on an active execution: its lease is not due, and it is the caller's.
+pub(super) fn hold<T: Tx>(
+    tx: &mut Session<T>,
+    execution: &mut Execution,
+    fence: &LeaseFence,
+    now: TimestampMs,
+) -> Rule<()> {
+    if execution.ownership == OwnershipState::LeaseExpiredReclaimable {
+        return Err(EngineError::State(StateKind::LeaseExpired).into());
+    }
+    if is_due(execution, now) {
+        lapse(tx, execution, now);
+        return Err(Stop::Lapsed);
+    }
+    if execution.fence().as_ref() != Some(fence) {
+        return Err(EngineError::State(StateKind::StaleLease).into());
+    }
+    Ok(())
 }
 
 /// As [`standing`], for calls that no repetition excuses.

@@ -1,6 +1,7 @@
 //! The chapter of executions: creation, reads, claims, leases, attempts.
 
 mod attempt;
+mod cancel;
 mod claim;
 mod create;
 mod fields;
@@ -12,6 +13,7 @@ mod state;
 mod tags;
 
 pub(crate) use attempt::{cancel, complete, end_attempt, fail, wait_children};
+pub(crate) use cancel::cancel_execution;
 pub(crate) use claim::{claim, promote_delayed};
 #[cfg(feature = "suite")]
 pub(crate) use create::new_execution;

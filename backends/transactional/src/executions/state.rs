@@ -17,6 +17,17 @@ impl Execution {
             && self.attempt_state != AttemptState::AttemptInterrupted
     }
 
+    /// When there is something to do about it, by a call that needs nobody's lease.
+    pub(crate) fn due_at(&self) -> Option<TimestampMs> {
+        if self.eligibility == EligibilityState::NotEligibleUntilTime {
+            self.delay_until
+        } else if self.ownership == OwnershipState::Leased {
+            self.lease.as_ref().map(|lease| lease.expires_at)
+        } else {
+            self.uncascaded_since
+        }
+    }
+
     pub fn is_terminal(&self) -> bool {
         self.phase == LifecyclePhase::Terminal
     }
@@ -141,6 +152,7 @@ impl Execution {
         self.retry_count = 0;
         self.closing = None;
         self.completed_at = None;
+        self.uncascaded_since = None;
         self.failure_reason = None;
         self.failure_category = None;
         self.cancellation_reason = None;
@@ -175,6 +187,7 @@ impl Execution {
         self.delay_until = None;
         self.lease_expired_at = None;
         self.completed_at = Some(now);
+        self.uncascaded_since = self.flow.map(|_| now);
         self.transition(now);
     }
 }

@@ -100,8 +100,16 @@ pub(crate) async fn apply_dependency<T: Tx>(
     tx.put(&edge);
     group.apply(child.is_terminal());
     tx.put(&group);
+    let now = tx.now().await?;
+    if let Some(upstream) = tx.get(Execution::at(&edge.upstream)).await?
+        && upstream.is_terminal()
+        && let Some(mut upstream) = tx.lock(Execution::at(&edge.upstream)).await?
+    {
+        // Its end did not reach this edge.
+        upstream.uncascaded_since = upstream.is_terminal().then_some(now);
+        tx.put(&upstream);
+    }
     if group.group_state == EdgeGroupState::Pending && child.phase == LifecyclePhase::Runnable {
-        let now = tx.now().await?;
         child.block_by_dependencies(now);
         tx.put(&child);
     }

@@ -65,6 +65,7 @@ pub(crate) async fn reopen<T: Tx>(
     group.failed_count = 0;
     group.skipped_count = 0;
     group.pending_cancel = None;
+    group.noted_at = None;
     group.group_state = match group.decided() {
         EdgeGroupState::Satisfied => EdgeGroupState::Satisfied,
         _ => EdgeGroupState::Pending,

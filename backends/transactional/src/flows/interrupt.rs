@@ -1,6 +1,6 @@
 //! Ending a member over its holder's head.
 
-use ff_core::state::{AttemptLifecycle, LifecyclePhase, OwnershipState};
+use ff_core::state::{AttemptLifecycle, AttemptState, OwnershipState};
 use ff_core::types::TimestampMs;
 
 use crate::executions::end_attempt;
@@ -8,14 +8,18 @@ use crate::records::{Execution, Lease, LeaseEventKind, LeaseRecord};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// Ends the attempt under way, if there is one, and forgets the lease; the live lease that was taken
+/// Ends the attempt that is open, if there is one, and forgets the lease; the live lease that was taken
 /// away, if there was one.
-pub(super) fn interrupt<T: Tx>(
+pub(crate) fn interrupt<T: Tx>(
     tx: &mut Session<T>,
     member: &mut Execution,
     now: TimestampMs,
 ) -> Option<Lease> {
-    if member.phase == LifecyclePhase::Active {
+    let open = [
+        AttemptState::RunningAttempt,
+        AttemptState::AttemptInterrupted,
+    ];
+    if open.contains(&member.attempt_state) {
         end_attempt(tx, member, AttemptLifecycle::EndedCancelled, now);
     }
     member.closing = None;
@@ -24,7 +28,7 @@ pub(super) fn interrupt<T: Tx>(
 }
 
 /// Tells the outbox that a lease was taken away, or that there was none to take.
-pub(super) fn tell_revoked<T: Tx>(
+pub(crate) fn tell_revoked<T: Tx>(
     tx: &mut Session<T>,
     member: &Execution,
     lease: Option<Lease>,

@@ -15,6 +15,7 @@ mod tags;
 pub(crate) use cancel::{cancel, cancel_header};
 pub(crate) use graph::{apply_dependency, stage_edge};
 pub(crate) use groups::{evaluate_eligibility, is_satisfied, reopen, set_policy};
+pub(crate) use interrupt::{interrupt, tell_revoked};
 pub(crate) use members::{add_execution, create};
 pub(crate) use projection::project;
 pub(crate) use read::{describe, describe_edge, list, list_edges, resolve_flow};

@@ -76,6 +76,12 @@ pub(crate) async fn cascade<T: Tx>(
     let (mut resolved, mut skipped) = (0, 0);
     let mut ends = VecDeque::from([(ended.id, ended.outcome)]);
     while let Some((upstream, outcome)) = ends.pop_front() {
+        // Locked already: it is the one that was named, or was ended here.
+        if let Some(mut told) = tx.lock(Execution::at(&upstream)).await?
+            && told.uncascaded_since.take().is_some()
+        {
+            tx.put(&told);
+        }
         for edge in tx.get(Edge::OUT.of(&flow).and(&upstream)).await? {
             if edge.state != EdgeState::Unsatisfied {
                 continue;
@@ -107,7 +113,7 @@ async fn resolve_edge<T: Tx>(
     let mut group = group_of(tx, &edge).await?;
     let fired = group.count(outcome)?;
     if fired.is_some() {
-        note_remaining(tx, &mut group, &edge.upstream).await?;
+        note_remaining(tx, &mut group, &edge.upstream, now).await?;
     }
     tx.put(&group);
     let decides =

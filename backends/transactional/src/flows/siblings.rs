@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ff_core::contracts::{EdgeDependencyPolicy, EdgeGroupState, OnSatisfied};
 use ff_core::engine_backend::SiblingCancelReconcileAction;
-use ff_core::types::{ExecutionId, FlowId};
+use ff_core::types::{ExecutionId, FlowId, TimestampMs};
 
 use super::groups::group_of;
 use crate::engine::Rule;
@@ -17,6 +17,7 @@ pub(super) async fn note_remaining<T: Tx>(
     tx: &mut Session<T>,
     group: &mut EdgeGroup,
     resolved: &ExecutionId,
+    now: TimestampMs,
 ) -> Rule<()> {
     let (EdgeDependencyPolicy::AnyOf { on_satisfied }
     | EdgeDependencyPolicy::Quorum { on_satisfied, .. }) = group.policy
@@ -40,6 +41,7 @@ pub(super) async fn note_remaining<T: Tx>(
         }
     }
     group.pending_cancel = Some(upstreams);
+    group.noted_at = Some(now);
     Ok(())
 }
 
@@ -107,6 +109,7 @@ pub(crate) async fn drain<T: Tx>(
     if let Some(mut group) = tx.get(EdgeGroup::at(flow, downstream)).await?
         && group.pending_cancel.take().is_some()
     {
+        group.noted_at = None;
         tx.put(&group);
     }
     Ok(())
@@ -130,6 +133,7 @@ pub(crate) async fn reconcile<T: Tx>(
             return Ok(SiblingCancelReconcileAction::NoOp);
         }
     }
+    group.noted_at = None;
     tx.put(&group);
     Ok(SiblingCancelReconcileAction::CompletedDrain)
 }

@@ -40,6 +40,7 @@ impl EdgeGroup {
             running_count: 0,
             group_state: EdgeGroupState::Pending,
             pending_cancel: None,
+            noted_at: None,
         }
     }
 

@@ -184,6 +184,9 @@ records! {
                 delay_until: Option<TimestampMs>,
                 deadline_at as "execution_deadline_at": Option<TimestampMs>,
 
+                /// When it ended, until what depends on it has been told.
+                uncascaded_since: Option<TimestampMs>,
+
                 failure_reason: Option<String>,
                 failure_category: Option<String>,
                 cancellation_reason: Option<String>,
@@ -205,6 +208,9 @@ records! {
                     execution.created_at,
                 ));
                 MEMBERS(flow_id: FlowId) = |execution| Some((execution.flow?,));
+                /// What time or an end has made due, or will.
+                DUE(partition_key: u16, due_at: TimestampMs) =
+                    |execution| Some((execution.id.partition(), execution.due_at()?));
             }
             shown {
                 // One column for both: the phase, or once it is terminal the outcome.
@@ -311,8 +317,13 @@ records! {
                 group_state: EdgeGroupState,
                 /// What remains to be cancelled since the group was decided.
                 pending_cancel: Option<BTreeSet<ExecutionId>>,
+                /// Since when.
+                noted_at: Option<TimestampMs>,
             }
-            indexes {}
+            indexes {
+                NOTED(downstream_partition_key: u16, noted_at: TimestampMs) =
+                    |group| Some((group.downstream.partition(), group.noted_at?));
+            }
             shown {}
         }
 
@@ -324,7 +335,10 @@ records! {
                 due_at: TimestampMs,
             }
             changing {}
-            indexes {}
+            indexes {
+                DUE(partition_key: u16, due_at: TimestampMs) =
+                    |left| Some((left.member.partition(), left.due_at));
+            }
             shown {}
         }
     }

@@ -21,7 +21,7 @@ fn waiting() -> Vec<Record> {
             priority,
             i64::from((number * 11) % 4),
         );
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             one.requirements.insert("gpu".to_owned());
         }
         one.into_record()
@@ -74,9 +74,9 @@ pub(super) async fn in_order<S: Storage>(bench: Bench<S>) -> Finding {
     for record in expected {
         let needs = Execution::of(&record).is_some_and(|it| !it.requirements.is_empty());
         if plain.len() < 5 && !needs {
-            plain.push(record.key())
+            plain.push(record.key());
         } else {
-            rest.push(record.key())
+            rest.push(record.key());
         }
     }
     let mut taken = Vec::new();

@@ -77,7 +77,7 @@ checks! {
 }
 
 /// How long a check may take before the store counts as stuck. Sound stores need a few seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything that the store gets wrong. Each check gets an empty storage of its own.
 pub async fn check<S: Storage, F: Future<Output = S>>(empty: impl Fn() -> F) -> Vec<Wrong> {

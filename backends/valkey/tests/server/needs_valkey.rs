@@ -88,6 +88,8 @@ struct LuaKind {
     key: Vec<String>,
     fields: Vec<String>,
     #[serde(default)]
+    // Only the names count.
+    #[allow(clippy::zero_sized_map_values)]
     indexes: BTreeMap<String, serde::de::IgnoredAny>,
 }
 

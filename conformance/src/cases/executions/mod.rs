@@ -1,6 +1,7 @@
 //! Creation, reads, claims, leases and attempts of executions.
 
 mod attempts;
+mod cancel;
 mod claims;
 mod create;
 mod fields;
@@ -42,6 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
         repetition::CASES,
         retries::CASES,
         replay::CASES,
+        cancel::CASES,
         written::CASES,
     ]
     .concat()

@@ -1,8 +1,9 @@
 //! Calls about executions, made again and again.
 
 use ff_core::backend::FailureClass;
-use ff_core::call::Method;
+use ff_core::call::{Call, Method};
 
+use super::cancel::cancellation;
 use crate::written::cast::{cancel, complete, fail, progress, renew};
 use crate::written::{Cast, Line, Repetition, call, pass};
 
@@ -62,6 +63,18 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         before: claimed,
         call: |_| cancel("w1", "why"),
         answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::CancelExecution,
+        clauses: &["OPS-001", "OPS-004"],
+        before: claimed,
+        call: |cast| Call::CancelExecution {
+            args: cancellation(&cast.execution(1)),
+        },
+        answers: &[(
+            10,
+            "cancelled.execution_id=e1 cancelled.public_state=cancelled",
+        )],
     },
     Repetition {
         method: Method::SetExecutionTag,

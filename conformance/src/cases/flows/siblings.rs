@@ -84,7 +84,7 @@ impl Graph {
 }
 
 impl FanIn {
-    pub(super) async fn reconcile(&self) -> Result<Action, Failure> {
+    pub(crate) async fn reconcile(&self) -> Result<Action, Failure> {
         self.graph.reconcile(&self.downstream).await
     }
 }

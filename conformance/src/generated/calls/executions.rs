@@ -4,18 +4,20 @@ use std::collections::{BTreeSet, HashMap};
 
 use ff_core::backend::{FailureClass, FailureReason, Handle, HandleKind, Namespace};
 use ff_core::call::{Call, Method};
-use ff_core::contracts::{CreateExecutionArgs, ReplayExecutionArgs};
+use ff_core::contracts::{CancelExecutionArgs, CreateExecutionArgs, ReplayExecutionArgs};
 use ff_core::policy::{
     BackoffStrategy, ExecutionPolicy, RetryPolicy, RoutingRequirements, StreamPolicy,
     SuspensionPolicy, TimeoutPolicy,
 };
-use ff_core::types::{ExecutionId, LaneId, TimestampMs};
+use ff_core::types::{
+    AttemptId, CancelSource, ExecutionId, LaneId, LeaseEpoch, LeaseId, TimestampMs,
+};
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::{
-    CALLERS_NOW, NUL, Offer, TOO_LARGE, TOO_LATE, TOO_LONG, any_execution, execution, mostly,
+    CALLERS_NOW, NUL, Offer, TOO_LARGE, TOO_LATE, TOO_LONG, Ways, any_execution, execution, mostly,
     offer, spoilt, tag, too_long,
 };
 use crate::builders::plain_execution;
@@ -35,6 +37,7 @@ pub(super) const OFFERS: &[Offer] = &[
             .boxed()
     }),
     offer(Method::ReplayExecution, 4, replay),
+    offer(Method::CancelExecution, 4, cancel_execution),
     offer(Method::SetExecutionTag, 7, set_tag),
 ];
 
@@ -360,5 +363,54 @@ fn replay(reference: &Reference) -> BoxedStrategy<Call> {
     });
     spoilt(good, 30, &[|args| args.now = TOO_LATE])
         .prop_map(|args| Call::ReplayExecution { args })
+        .boxed()
+}
+
+/// By an authority, or by a worker that names no lease, a part of one, or one of its own making.
+fn cancel_execution(reference: &Reference) -> BoxedStrategy<Call> {
+    let sources = vec![
+        CancelSource::OperatorOverride,
+        CancelSource::OperatorOverride,
+        CancelSource::FlowCascade,
+        CancelSource::SystemTimeout,
+        CancelSource::LeaseHolder,
+        CancelSource::LeaseHolder,
+        CancelSource::Custom("tool".to_owned()),
+    ];
+    let leased = reference
+        .snapshot
+        .executions()
+        .filter(|known| known.lease.is_some());
+    let leased = leased.map(|known| known.id.clone()).collect();
+    let ended = reference
+        .snapshot
+        .executions()
+        .filter(|known| known.is_terminal());
+    let ended = ended.map(|known| known.id.clone()).collect();
+    let target = prop_oneof![
+        2 => mostly(reference, leased),
+        1 => execution(reference),
+        1 => mostly(reference, ended),
+    ];
+    let good = (target, select(sources), 0..4_u8).prop_map(|(execution_id, source, named)| {
+        let made_up = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, b"made up");
+        CancelExecutionArgs {
+            execution_id,
+            attempt_id: (named > 1).then(|| AttemptId::from_uuid(made_up)),
+            lease_epoch: (named > 1).then_some(LeaseEpoch(1)),
+            lease_id: (named > 0).then(|| LeaseId::from_uuid(made_up)),
+            reason: "why".to_owned(),
+            source,
+            now: CALLERS_NOW,
+        }
+    });
+    let bad: Ways<CancelExecutionArgs> = &[
+        |args| args.now = TOO_LATE,
+        |args| args.lease_epoch = Some(LeaseEpoch(TOO_LARGE)),
+        |args| args.reason = NUL.to_owned(),
+        |args| args.reason = too_long(),
+    ];
+    spoilt(good, 12, bad)
+        .prop_map(|args| Call::CancelExecution { args })
         .boxed()
 }

@@ -64,6 +64,7 @@ enum Kind {
     Call(usize),
     Advance,
     Observe,
+    Settle,
 }
 
 /// The next step, drawn with an eye on what there is: on deadlines, live leases, the revision.
@@ -77,7 +78,11 @@ pub(crate) fn next_step(reference: &Reference, supports: &Supports) -> BoxedStra
         let claimed = supports.claims(offer.method);
         claimed.then_some((weight, Just(Kind::Call(place))))
     });
-    let others = [(900, Just(Kind::Advance)), (100, Just(Kind::Observe))];
+    let others = [
+        (900, Just(Kind::Advance)),
+        (100, Just(Kind::Observe)),
+        (100, Just(Kind::Settle)),
+    ];
     let kinds = Union::new_weighted(calls.chain(others).collect());
     let reference = reference.clone();
     // Only the arguments become simpler: another kind of step would be another sequence.
@@ -88,6 +93,7 @@ pub(crate) fn next_step(reference: &Reference, supports: &Supports) -> BoxedStra
         },
         Kind::Advance => advance(&reference),
         Kind::Observe => Just(Step::Observe).boxed(),
+        Kind::Settle => Just(Step::Settle).boxed(),
     });
     step.boxed()
 }

@@ -1,0 +1,130 @@
+//! What time, or an earlier crash, has made due: the calls that see to it.
+
+use ff_core::backend::CompletionPayload;
+use ff_core::call::Call;
+use ff_core::contracts::{CancelExecutionArgs, EdgeGroupState};
+use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
+use ff_core::state::{EligibilityState, OwnershipState};
+use ff_core::types::{CancelSource, ExecutionId, TimestampMs};
+
+use crate::engine::Rule;
+use crate::page::{MAX_PAGE, partition_of};
+use crate::records::{Backlog, EdgeGroup, Execution, Flow};
+use crate::session::Session;
+use crate::store::Tx;
+
+/// The calls, at most so many (HSK-001 to HSK-007).
+pub(crate) async fn due<T: Tx>(
+    tx: &mut Session<T>,
+    key: &PartitionKey,
+    limit: usize,
+) -> Rule<Vec<Call>> {
+    let partition = partition_of(key)?.index;
+    let limit = limit.min(MAX_PAGE);
+    let now = tx.now().await?;
+    let executions = Execution::DUE.of(&partition).up_to(&now).limit(limit);
+    let left = Backlog::DUE.of(&partition).up_to(&now).limit(limit);
+    let noted = EdgeGroup::NOTED.of(&partition).up_to(&now).limit(limit);
+    let (executions, left, noted) = tx.get((executions, left, noted)).await?;
+    let mut calls: Vec<Call> = executions
+        .into_iter()
+        .filter_map(|due| sees_to(due, now))
+        .collect();
+    for left in left {
+        calls.push(sees_to_member(tx, left, now).await?);
+    }
+    for group in noted {
+        calls.extend(see_to_siblings(tx, group, now).await?);
+    }
+    calls.truncate(limit);
+    Ok(calls)
+}
+
+/// The call that sees to an execution whose time has come.
+fn sees_to(execution: Execution, now: TimestampMs) -> Option<Call> {
+    let partition = Partition {
+        family: PartitionFamily::Execution,
+        index: execution.id.partition(),
+    };
+    if execution.eligibility == EligibilityState::NotEligibleUntilTime {
+        return Some(Call::PromoteDelayed {
+            partition,
+            lane: execution.lane,
+            execution_id: execution.id,
+            now_ms: now,
+        });
+    }
+    if execution.ownership == OwnershipState::Leased {
+        return Some(Call::MarkLeaseExpiredIfDue {
+            partition,
+            execution_id: execution.id,
+        });
+    }
+    let ended_at = execution.completed_at?;
+    let outcome = execution.outcome.as_str();
+    let payload = CompletionPayload::new(execution.id, outcome, None, ended_at);
+    let payload = payload.with_flow_id(execution.flow?);
+    Some(Call::CascadeCompletion { payload })
+}
+
+/// A member that a header left to others is cancelled, and acknowledged once it has ended.
+async fn sees_to_member<T: Tx>(tx: &mut Session<T>, left: Backlog, now: TimestampMs) -> Rule<Call> {
+    let asked = (Flow::at(&left.flow), Execution::at(&left.member));
+    let (flow, member) = tx.get(asked).await?;
+    if member.is_none_or(|member| member.is_terminal()) {
+        return Ok(Call::AckCancelMember {
+            flow_id: left.flow,
+            execution_id: left.member,
+        });
+    }
+    let reason = flow.and_then(|flow| flow.cancel_reason);
+    let reason = reason.unwrap_or_else(|| "flow_cancelled".to_owned());
+    Ok(cancel(left.member, reason, now))
+}
+
+/// Siblings that a decided group does not need are cancelled, and forgotten once all have ended.
+async fn see_to_siblings<T: Tx>(
+    tx: &mut Session<T>,
+    group: EdgeGroup,
+    now: TimestampMs,
+) -> Rule<Vec<Call>> {
+    let noted: Vec<ExecutionId> = group.pending_cancel.into_iter().flatten().collect();
+    let found = tx
+        .get(noted.iter().map(Execution::at).collect::<Vec<_>>())
+        .await?;
+    let running = found
+        .into_iter()
+        .flatten()
+        .filter(|sibling| !sibling.is_terminal());
+    let reason = match group.group_state {
+        EdgeGroupState::Impossible => "sibling_quorum_impossible",
+        _ => "sibling_quorum_satisfied",
+    };
+    let mut calls: Vec<Call> = running
+        .map(|sibling| cancel(sibling.id, reason.to_owned(), now))
+        .collect();
+    if calls.is_empty() {
+        calls.push(Call::DrainSiblingCancelGroup {
+            flow_partition: Partition {
+                family: PartitionFamily::Flow,
+                index: group.downstream.partition(),
+            },
+            flow_id: group.flow,
+            downstream_eid: group.downstream,
+        });
+    }
+    Ok(calls)
+}
+
+fn cancel(execution_id: ExecutionId, reason: String, now: TimestampMs) -> Call {
+    let args = CancelExecutionArgs {
+        execution_id,
+        attempt_id: None,
+        lease_epoch: None,
+        lease_id: None,
+        reason,
+        source: CancelSource::OperatorOverride,
+        now,
+    };
+    Call::CancelExecution { args }
+}

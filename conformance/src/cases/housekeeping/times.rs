@@ -1,0 +1,181 @@
+//! Delays that end and leases that lapse.
+
+use ff_core::call::Call;
+use ff_core::engine_backend::EngineBackend;
+use ff_core::types::ExecutionId;
+
+use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
+use crate::world::World;
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "housekeeping.times.delays",
+        ["HSK-001"],
+        "Delays of creations and of retries, to the millisecond.",
+        delays,
+        Clock,
+        Housekeeping
+    ),
+    case!(
+        "housekeeping.times.leases",
+        ["HSK-002"],
+        "Leases, renewed and not, to the millisecond.",
+        leases,
+        Clock,
+        Housekeeping
+    ),
+    case!(
+        "housekeeping.times.pages",
+        ["HSK-006"],
+        "Limits, partitions, and keys that are refused.",
+        pages,
+        Clock,
+        Housekeeping
+    ),
+];
+
+impl World {
+    /// What is due, as method and execution.
+    pub(super) async fn due_names(&self) -> Result<Vec<(String, Option<ExecutionId>)>, Failure> {
+        let due = self.due().await?;
+        Ok(due
+            .iter()
+            .map(|call| (call.method().to_string(), about(call)))
+            .collect())
+    }
+}
+
+/// The execution that a listed call is about.
+pub(super) fn about(call: &Call) -> Option<ExecutionId> {
+    match call {
+        Call::PromoteDelayed { execution_id, .. }
+        | Call::MarkLeaseExpiredIfDue { execution_id, .. }
+        | Call::AckCancelMember { execution_id, .. } => Some(execution_id.clone()),
+        Call::CascadeCompletion { payload } => Some(payload.execution_id.clone()),
+        Call::CancelExecution { args } => Some(args.execution_id.clone()),
+        Call::DrainSiblingCancelGroup { downstream_eid, .. } => Some(downstream_eid.clone()),
+        _ => None,
+    }
+}
+
+pub(super) fn named(method: &str, id: &ExecutionId) -> (String, Option<ExecutionId>) {
+    (method.to_owned(), Some(id.clone()))
+}
+
+async fn delays(world: World) -> Verdict {
+    let id = world
+        .execution()
+        .delay_until(world.in_ms(500))
+        .retries(1, 200)
+        .create()
+        .await?;
+    let later = world
+        .execution()
+        .delay_until(world.in_ms(90_000))
+        .create()
+        .await?;
+    expect_eq!(world.due_names().await?, [], "it is delayed");
+    world.advance_ms(499);
+    expect_eq!(world.due_names().await?, [], "a millisecond early");
+    world.advance_ms(1);
+    for _ in 0..2 {
+        expect_eq!(
+            world.due_names().await?,
+            [named("promote_delayed", &id)],
+            "it is over"
+        );
+    }
+    expect_eq!(world.settle().await?, 1);
+    world
+        .expect_fields(&id, [("public_state", "waiting")])
+        .await?;
+    let handle = world.worker().ttl(80_000).claim().await?;
+    world
+        .fail_with(&handle, ff_core::backend::FailureClass::Transient)
+        .await?;
+    world.advance_ms(199);
+    expect_eq!(world.due_names().await?, [], "a retry waits");
+    world.advance_ms(1);
+    expect_eq!(
+        world.due_names().await?,
+        [named("promote_delayed", &id)],
+        "a retry is due"
+    );
+    world.promote(&id).await?;
+    expect_eq!(world.due_names().await?, [], "promoted");
+    world
+        .expect_fields(&later, [("public_state", "delayed")])
+        .await
+}
+
+async fn leases(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let handle = world.worker().ttl(1_000).claim().await?;
+    let other = world.execution().lane("long").create().await?;
+    let _held = world.worker().lane("long").ttl(100_000).claim().await?;
+    world.advance_ms(600);
+    world.renew(&handle).await?;
+    world.advance_ms(999);
+    expect_eq!(world.due_names().await?, [], "it was renewed");
+    world.advance_ms(1);
+    let marks = [named("mark_lease_expired_if_due", &id)];
+    for _ in 0..2 {
+        expect_eq!(world.due_names().await?, marks, "it is due");
+    }
+    expect_eq!(world.settle().await?, 1);
+    world
+        .expect_fields(&id, [("ownership_state", "lease_expired_reclaimable")])
+        .await?;
+    world
+        .expect_fields(&other, [("ownership_state", "leased")])
+        .await?;
+    world.execution().lane("done").create().await?;
+    let done = world.worker().lane("done").claim().await?;
+    world.complete(&done, None).await?;
+    world.advance_ms(50_000);
+    expect_eq!(
+        world.due_names().await?,
+        [],
+        "no lease is left of what has ended"
+    );
+    Ok(())
+}
+
+async fn pages(world: World) -> Verdict {
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let delay = world.in_ms(10 - number);
+        ids.push(world.execution().delay_until(delay).create().await?);
+    }
+    world.advance_ms(10);
+    let home = ids[0].partition();
+    for limit in [0, 1, 4, 5, 6, 1_000, 5_000] {
+        let due = world.due_in(home, limit).await?;
+        expect_eq!(due.len(), limit.min(5), "at most {limit}");
+    }
+    // The first to have been due comes first.
+    let due = world.due_in(home, 1).await?;
+    expect_eq!(
+        due.first().and_then(about),
+        ids.last().cloned(),
+        "the earliest"
+    );
+    let count = world.partitions().num_flow_partitions;
+    if count > 1 {
+        expect_eq!(
+            world.due_in((home + 1) % count, 10).await?,
+            [],
+            "another partition"
+        );
+    }
+    for limit in [0, 10] {
+        let beyond = world.due_in(count, limit).await;
+        expect_refused!(
+            beyond,
+            "validation.invalid_input",
+            "no such partition, {limit}"
+        );
+    }
+    Ok(())
+}
