@@ -96,6 +96,15 @@ impl Deployment {
         &self.backend
     }
 
+    /// The clock that the backend was built with, if the suite may turn it.
+    pub fn clock(&self) -> Option<&ManualClock> {
+        self.clock.as_ref()
+    }
+
+    pub fn housekeeping(&self) -> Option<&dyn Housekeeping> {
+        self.housekeeping.as_deref()
+    }
+
     pub fn nemesis(&self) -> Option<&dyn Nemesis> {
         self.nemesis.as_deref()
     }

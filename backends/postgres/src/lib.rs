@@ -2,9 +2,8 @@
 //!
 //! Calls run at READ COMMITTED with explicit locks, taken in this order: an idempotency key; the turn
 //! of a lane's claims (claims only); the flow; its members in ascending order; the turns of lanes that
-//! work is added to, shared. Only who holds an execution touches its row of `ff_eligible`. A
-//! transaction's writes travel in one statement, so that a call costs few round trips: one for what it
-//! reads, one for what it writes, and two to begin and commit.
+//! work is added to, shared. What a call writes travels in one statement. Without a lock there is no
+//! transaction beside it: such a call is one message that reads and one that writes.
 
 mod backend;
 mod open;

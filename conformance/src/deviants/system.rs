@@ -29,9 +29,9 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     deviant!(
         "acts-all-the-same",
         "SYS-001",
-        "Says that it cannot cancel, and leaves a mark.",
+        "Says that it cannot change a priority, and leaves a mark.",
         around(|subject, call| Box::pin(async move {
-            if let Call::CancelExecution { args } = &call {
+            if let Call::ChangePriority { args } = &call {
                 subject.leave_trace(&args.execution_id).await;
             }
             subject.model.dispatch(call).await

@@ -4,6 +4,8 @@
 mod contention;
 #[cfg(test)]
 mod deployments;
+#[cfg(test)]
+mod engine;
 mod postgres;
 #[cfg(test)]
 mod projections;

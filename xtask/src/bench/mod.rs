@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what calls cost, and how that grows.
 
 mod cancellation;
+mod due;
 
 use std::time::Duration;
 
@@ -24,8 +25,24 @@ pub(crate) struct Arguments {
         default_values_t = [1_000, 3_000, 10_000]
     )]
     members: Vec<usize>,
+    /// Executions that are not due, beside ten that are
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        default_values_t = [1_000, 10_000, 100_000]
+    )]
+    waiting: Vec<usize>,
     #[command(flatten)]
     images: ImageArguments,
+}
+
+/// A list of what is due.
+#[derive(Clone, Copy, Debug)]
+struct Listing {
+    /// Executions that were not due.
+    waiting: usize,
+    time: Duration,
 }
 
 /// What a call has cost.
@@ -65,6 +82,27 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
             if measured.alive > 0 {
                 println!("{:<8}  {} members have not ended", "", measured.alive);
             }
+        }
+        harness.finish().await?;
+    }
+    println!("due in one partition, of which ten executions are due");
+    println!("backend    waiting      time  of the first");
+    for backend in chosen {
+        // That a backend is not there was said above.
+        let Ok(harness) = backend.harness(servers).await else {
+            continue;
+        };
+        let listings = due::measure(&*harness, &arguments.waiting).await?;
+        let first = listings
+            .first()
+            .map_or(Duration::ZERO, |listing| listing.time);
+        for Listing { waiting, time } in &listings {
+            let micros = time.as_micros();
+            let growth = time.as_secs_f64() / first.as_secs_f64();
+            println!(
+                "{:<8}  {waiting:>8}  {micros:>5} µs  {growth:>12.2}",
+                backend.name()
+            );
         }
         harness.finish().await?;
     }

@@ -173,8 +173,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "DEP-007",
         "That a group is decided is not stored.",
         "write",
-        "UPDATE ff_edge_group t SET changing = u.changing",
-        "UPDATE ff_edge_group t SET changing = t.changing",
+        "UPDATE ff_edge_group t SET noted_at = u.noted_at, changing = u.changing",
+        "UPDATE ff_edge_group t SET noted_at = u.noted_at, changing = t.changing",
     ),
     patched(
         Language::Sql,
