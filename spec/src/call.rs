@@ -18,8 +18,8 @@ const DESCRIPTIVE: [Method; 3] = [Method::BackendLabel, Method::AsAny, Method::C
 macro_rules! define {
     (
         calls { $($variant:ident = $name:ident($(
-            $arg:ident $(: & $borrowed:ty)? $(= $owned:ty)? $([$item:ty])?
-        ),* $(,)?) -> $ret:ty;)* }
+            $(#[$as:meta])? $arg:ident $(: & $borrowed:ty)? $(= $owned:ty)? $([$item:ty])?
+        ),* $(,)?) -> $(#[$ret_as:meta])? $ret:ty;)* }
         subscriptions { $($svariant:ident = $sname:ident($(
             $sarg:ident $(: & $sborrowed:ty)? $(= $sowned:ty)?
         ),* $(,)?) -> $event:ty;)* }
@@ -44,6 +44,7 @@ macro_rules! define {
         #[serde(rename_all = "snake_case")]
         pub enum Call {
             $($variant { $(
+                $(#[$as])?
                 $arg: $(<$borrowed as ToOwned>::Owned)? $($owned)?
                     $(Vec<<$item as ToOwned>::Owned>)?,
             )* },)*
@@ -56,7 +57,7 @@ macro_rules! define {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Reply {
-            $($variant($ret),)*
+            $($variant($(#[$ret_as])? $ret),)*
             $($svariant(Live<$event>),)*
         }
 

@@ -31,8 +31,8 @@ pub trait Dispatch: Send + Sync + 'static {
 macro_rules! implement {
     (
         calls { $($variant:ident = $name:ident($(
-            $arg:ident $(: & $borrowed:ty)? $(= $owned:ty)? $([$item:ty])?
-        ),* $(,)?) -> $ret:ty;)* }
+            $(#[$as:meta])? $arg:ident $(: & $borrowed:ty)? $(= $owned:ty)? $([$item:ty])?
+        ),* $(,)?) -> $(#[$ret_as:meta])? $ret:ty;)* }
         subscriptions { $($svariant:ident = $sname:ident($(
             $sarg:ident $(: & $sborrowed:ty)? $(= $sowned:ty)?
         ),* $(,)?) -> $event:ty;)* }

@@ -3,7 +3,7 @@
 
 /// Hands the table to the macro it names. A row reads: variant, method, arguments, what the method
 /// returns on success. `name: &Type` is an argument that the trait borrows, `name = Type` one that
-/// it takes over, and `name [str]` a `&[&str]`. The methods under `subscriptions`
+/// it takes over, and `name [str]` a `&[&str]`. An attribute says how a value is serialised. The methods under `subscriptions`
 /// return an endless stream of the named events.
 macro_rules! with_methods {
     ($callback:ident) => {
@@ -18,7 +18,8 @@ macro_rules! with_methods {
                 message = Option<String>,
             ) -> ();
             AppendFrame = append_frame(handle: &Handle, frame = Frame) -> AppendFrameOutcome;
-            Complete = complete(handle: &Handle, payload = Option<Vec<u8>>) -> ();
+            Complete = complete(handle: &Handle, #[serde(default, with = "serde_bytes")] payload = Option<Vec<u8>>)
+                -> ();
             Fail = fail(
                 handle: &Handle,
                 reason = FailureReason,
@@ -191,7 +192,8 @@ macro_rules! with_methods {
                 budget: &BudgetId,
                 args = ReportUsageAdminArgs,
             ) -> ReportUsageResult;
-            GetExecutionResult = get_execution_result(id: &ExecutionId) -> Option<Vec<u8>>;
+            GetExecutionResult = get_execution_result(id: &ExecutionId)
+                -> #[serde(with = "serde_bytes")] Option<Vec<u8>>;
             ListPendingWaitpoints = list_pending_waitpoints(args = ListPendingWaitpointsArgs)
                 -> ListPendingWaitpointsResult;
             Ping = ping() -> ();

@@ -29,6 +29,7 @@ pub struct CreateExecutionArgs {
     /// A key under which a repetition is recognised.
     pub idempotency_key: Option<String>,
     /// Bytes for the worker, at most 64 KiB, kept bit for bit.
+    #[serde(with = "serde_bytes")]
     pub input_payload: Vec<u8>,
     /// The lane the execution was created on.
     pub lane_id: LaneId,
@@ -71,6 +72,7 @@ pub enum CreateExecutionResult {
 #[non_exhaustive]
 pub struct ExecutionContext {
     /// Bytes for the worker, at most 64 KiB, kept bit for bit.
+    #[serde(with = "serde_bytes")]
     pub input_payload: Vec<u8>,
     /// What to run; not empty, uninterpreted.
     pub execution_kind: String,
@@ -312,6 +314,7 @@ pub struct CompleteExecutionArgs {
     /// How the caller encoded the result; recorded only.
     pub result_encoding: Option<String>,
     /// The result, at most 64 KiB.
+    #[serde(default, with = "serde_bytes")]
     pub result_payload: Option<Vec<u8>>,
     /// On whose authority.
     pub source: CancelSource,

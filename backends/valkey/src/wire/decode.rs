@@ -143,13 +143,6 @@ impl<'de> Deserializer<'de> for Wire {
         }
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self {
-            Self::Raw(bytes) => visitor.visit_seq(SeqDeserializer::new(bytes.into_iter())),
-            other => other.deserialize_any(visitor),
-        }
-    }
-
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self {
             Self::List(items) if items.is_empty() => Self::Map(Vec::new()).deserialize_any(visitor),
@@ -209,7 +202,7 @@ impl<'de> Deserializer<'de> for Wire {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string unit unit_struct tuple
+        seq bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string unit unit_struct tuple
         tuple_struct identifier ignored_any
     }
 }

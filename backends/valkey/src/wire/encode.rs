@@ -1,7 +1,5 @@
 //! From Rust values to bytes.
 
-use std::any::type_name;
-
 use ff_core::types::MAX_INTEGER;
 use rmp::encode as rmp;
 use serde::Serialize;
@@ -164,28 +162,6 @@ impl Serializer for Encoder {
         _: usize,
     ) -> Result<Fields> {
         Ok(Fields::new(Some(variant)))
-    }
-
-    /// Slices and vectors pass here, and only here tells an empty one of bytes from others.
-    fn collect_seq<I>(self, items: I) -> Result<Wire>
-    where
-        I: IntoIterator,
-        I::Item: Serialize,
-    {
-        let bytes = type_name::<I::Item>() == type_name::<&u8>();
-        let mut collected = Items::new(None);
-        for item in items {
-            SerializeSeq::serialize_element(&mut collected, &item)?;
-        }
-        if !bytes {
-            return SerializeSeq::end(collected);
-        }
-        let byte = |item: Wire| match item {
-            Wire::Integer(value) => u8::try_from(value).map_err(WireError::new),
-            other => Err(WireError::new(format!("{other:?} is no byte"))),
-        };
-        let raw: Result<Vec<u8>> = collected.items.into_iter().map(byte).collect();
-        Ok(Wire::Raw(raw?))
     }
 }
 

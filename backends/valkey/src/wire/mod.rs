@@ -1,7 +1,7 @@
 //! How arguments and replies travel: `MessagePack` as Lua's `cmsgpack` reads and writes it.
 //!
 //! It knows neither bytes nor nothing nor large integers, so here, and nowhere else:
-//! - bytes and texts are both raw strings, and a sequence of `u8` counts as bytes;
+//! - bytes and texts are both raw strings;
 //! - a field that is `None` is left out, and one that is missing is `None`;
 //! - integers are at most 2^53 − 1 in size, beyond which Lua rounds;
 //! - an empty list may stand for an empty map, as Lua has one empty table for both.
@@ -106,7 +106,9 @@ mod tests {
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Everything {
+        #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
+        #[serde(default, with = "serde_bytes")]
         some: Option<Vec<u8>>,
         none: Option<String>,
         opaque: HandleOpaque,
@@ -170,7 +172,7 @@ mod tests {
     fn an_empty_list_is_an_empty_map_too() {
         let tags: BTreeMap<String, String> = Wire::List(Vec::new()).into().unwrap();
         assert!(tags.is_empty());
-        let bytes: Vec<u8> = Wire::Raw(Vec::new()).into().unwrap();
+        let bytes: serde_bytes::ByteBuf = Wire::Raw(Vec::new()).into().unwrap();
         assert!(bytes.is_empty());
     }
 
