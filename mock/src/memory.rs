@@ -31,12 +31,15 @@ pub struct MemoryStore {
     state: Arc<Mutex<State>>,
 }
 
+/// A key or an entry. Parts of a map are copied when they change, so a copy has to be cheap.
+type Bytes = Arc<[u8]>;
+
 /// What is stored, in the order of its bytes.
 #[derive(Clone, Default)]
 pub(crate) struct State {
-    records: OrdMap<Vec<u8>, Record>,
+    records: OrdMap<Bytes, Record>,
     /// The key of the record that has the entry.
-    entries: OrdMap<Vec<u8>, Vec<u8>>,
+    entries: OrdMap<Bytes, Bytes>,
     events: Vector<Event>,
 }
 
@@ -132,12 +135,13 @@ pub struct MemoryTx {
 
 impl State {
     pub(crate) fn record(&self, key: &Key) -> Option<&Record> {
-        self.records.get(&ordered::key(key))
+        self.records.get(&*ordered::key(key))
     }
 
     /// The records in a range, in the order of its index and beyond its limit.
     pub(crate) fn range(&self, range: &Range) -> impl Iterator<Item = &Record> {
-        let bounds = ordered::bounds(range);
+        let (first, last) = ordered::bounds(range);
+        let bounds = (first.map(Bytes::from), last.map(Bytes::from));
         let by_key = (range.index == 0).then(|| self.records.range(bounds.clone()));
         let by_entry = (range.index > 0).then(|| self.entries.range(bounds));
         let by_key = by_key.into_iter().flatten().map(|(_, record)| record);
@@ -147,8 +151,8 @@ impl State {
 
     /// All records of a type, in the order of their keys.
     pub(crate) fn all<R: Stored>(&self) -> impl Iterator<Item = &R> {
-        let first = vec![R::KIND as u8];
-        let after = vec![R::KIND as u8 + 1];
+        let first = Bytes::from([R::KIND as u8]);
+        let after = Bytes::from([R::KIND as u8 + 1]);
         let records = self.records.range(first..after);
         records
             .filter_map(|(_, record)| R::of(record))
@@ -162,20 +166,20 @@ impl State {
             .filter(move |record| kinds(record.kind()))
     }
 
-    fn replace(&mut self, key: Vec<u8>, after: Option<Record>) {
-        if let Some(before) = self.records.get(&key) {
-            for entry in ordered::entries(before) {
-                self.entries.remove(&entry);
-            }
+    fn replace(&mut self, key: &[u8], after: Option<Record>) {
+        let entries = |record: Option<&Record>| record.map(ordered::entries).unwrap_or_default();
+        let (left, taken) = (entries(self.records.get(key)), entries(after.as_ref()));
+        for entry in left.iter().filter(|entry| !taken.contains(entry)) {
+            self.entries.remove(&**entry);
         }
-        let Some(after) = after else {
-            self.records.remove(&key);
-            return;
+        let key = Bytes::from(key);
+        for entry in taken.into_iter().filter(|entry| !left.contains(entry)) {
+            self.entries.insert(entry.into(), Arc::clone(&key));
+        }
+        match after {
+            Some(after) => self.records.insert(key, after),
+            None => self.records.remove(&key),
         };
-        for entry in ordered::entries(&after) {
-            self.entries.insert(entry, key.clone());
-        }
-        self.records.insert(key, after);
     }
 }
 
@@ -222,7 +226,7 @@ impl Tx for MemoryTx {
             if let (Some(tamper), Some(after)) = (&self.tamper, &mut after) {
                 tamper(self.state.record(&key), after);
             }
-            self.state.replace(ordered::key(&key), after);
+            self.state.replace(&ordered::key(&key), after);
         }
         self.state.events.extend(changes.events);
         Ok(())

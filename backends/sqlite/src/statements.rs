@@ -1,17 +1,39 @@
 //! The statements for records of any kind.
 
+use std::sync::LazyLock;
+
 use ff_transactional::records::{Event, Key, Kind, Packed, Part, Record, Schema};
 use ff_transactional::sql::{Arguments, names};
 use ff_transactional::{Before, Query, StoreError, Write};
 use sqlx::query::Query as SqlQuery;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Row, Sqlite};
+use sqlx::{AssertSqlSafe, Row, SqlSafeStr, SqlStr, Sqlite};
 
 pub(crate) type Statement = SqlQuery<'static, Sqlite, SqliteArguments>;
 
 /// Of names from the declaration and numbers; everything else is bound.
-fn query(sql: String) -> Statement {
-    sqlx::query(AssertSqlSafe(sql))
+fn text(sql: String) -> SqlStr {
+    AssertSqlSafe(sql).into_sql_str()
+}
+
+/// The statements that write records of a kind, made once.
+struct Writes {
+    update: SqlStr,
+    upsert: SqlStr,
+}
+
+impl Writes {
+    fn of(kind: Kind) -> &'static Self {
+        static ALL: LazyLock<Vec<Writes>> = LazyLock::new(|| {
+            let schemas = Kind::ALL.iter().map(|kind| kind.schema());
+            let writes = schemas.map(|schema| Writes {
+                update: text(update(schema)),
+                upsert: text(upsert(schema)),
+            });
+            writes.collect()
+        });
+        &ALL[kind as usize]
+    }
 }
 
 fn bind(statement: Statement, part: Option<Part>) -> Statement {
@@ -34,7 +56,7 @@ pub(crate) fn select(asked: &Query) -> (Kind, Statement) {
         Query::Key(key) => (key.kind, arguments.with_key(key)),
         Query::Range(range) => (range.kind, arguments.in_range(range)),
     };
-    let select = query(format!("SELECT fixed, changing {place}"));
+    let select = sqlx::query(text(format!("SELECT fixed, changing {place}")));
     (
         kind,
         bind_all(select, arguments.parts.into_iter().map(Some)),
@@ -52,21 +74,19 @@ pub(crate) fn write(key: &Key, write: &Write) -> Statement {
     let key_parts = key.parts.iter().cloned().map(Some);
     let Some(after) = &write.after else {
         let mut arguments = Arguments::default();
-        let delete = query(format!(
-            "DELETE {}",
-            arguments.with_key(key).replace(" t WHERE", " WHERE")
-        ));
+        let delete = format!("DELETE {}", arguments.with_key(key));
+        let delete = sqlx::query(text(delete));
         return bind_all(delete, arguments.parts.into_iter().map(Some));
     };
-    let packed = after.pack();
+    let (packed, writes) = (after.pack(), Writes::of(key.kind));
     match &write.before {
         // What is the same in all versions stays where it is.
         Before::Present(_) if !schema.is_fixed() => {
-            let update = bind_all(query(update(schema)), after.columns());
+            let update = bind_all(sqlx::query(writes.update.clone()), after.columns());
             bind_all(update.bind(packed.changing), key_parts)
         }
         _ => {
-            let insert = bind_all(query(upsert(schema)), key_parts);
+            let insert = bind_all(sqlx::query(writes.upsert.clone()), key_parts);
             let insert = bind_all(insert, after.columns());
             insert.bind(packed.fixed).bind(packed.changing)
         }
@@ -123,7 +143,7 @@ pub(crate) fn append(event: &Event) -> Statement {
         names(&schema.columns),
         vec!["?"; schema.columns.len()].join(", ")
     );
-    bind_all(query(insert), event.columns()).bind(event.pack())
+    bind_all(sqlx::query(text(insert)), event.columns()).bind(event.pack())
 }
 
 pub(crate) fn get<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T, StoreError>

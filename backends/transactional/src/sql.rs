@@ -26,7 +26,11 @@ impl Arguments {
     pub fn with_key(&mut self, key: &Key) -> String {
         let schema = key.kind.schema();
         let conditions = self.equal(&schema.key, &key.parts);
-        format!("FROM {} t WHERE {}", schema.table, conditions.join(" AND "))
+        format!(
+            "FROM {} AS t WHERE {}",
+            schema.table,
+            conditions.join(" AND ")
+        )
     }
 
     /// Where the records of this range are: table, condition, order and limit.
@@ -55,7 +59,7 @@ impl Arguments {
             .conditions(range.index)
             .filter(|column| !prefix.contains(column));
         conditions.extend(needed.map(|column| format!("{} IS NOT NULL", column.name)));
-        let mut sql = vec![format!("FROM {} t", schema.table)];
+        let mut sql = vec![format!("FROM {} AS t", schema.table)];
         if !conditions.is_empty() {
             sql.push(format!("WHERE {}", conditions.join(" AND ")));
         }

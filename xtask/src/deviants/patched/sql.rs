@@ -119,8 +119,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "GRA-003",
         "Stagers of one revision do not wait for each other.",
         "lock",
-        "FROM ff_flow_core t WHERE flow_id = $1 FOR UPDATE OF t",
-        "FROM ff_flow_core t WHERE flow_id = $1",
+        "FROM ff_flow_core AS t WHERE flow_id = $1 FOR UPDATE OF t",
+        "FROM ff_flow_core AS t WHERE flow_id = $1",
     ),
     patched(
         Language::Sql,
@@ -128,8 +128,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "ATT-029",
         "Calls on one execution do not wait for each other.",
         "lock",
-        "FROM ff_exec_core t WHERE partition_key = $1 AND execution_id = $2 FOR UPDATE OF t",
-        "FROM ff_exec_core t WHERE partition_key = $1 AND execution_id = $2",
+        "FROM ff_exec_core AS t WHERE partition_key = $1 AND execution_id = $2 FOR UPDATE OF t",
+        "FROM ff_exec_core AS t WHERE partition_key = $1 AND execution_id = $2",
     ),
     patched(
         Language::Sql,
