@@ -18,6 +18,9 @@ use crate::transaction::{Begin, begin, failed, turn_of};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
+/// Prepared statements of a connection: one for each combination of kinds that calls read or write.
+const STATEMENTS: usize = 256;
+
 /// Why a backend cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -108,7 +111,11 @@ impl PostgresOptions {
             .max_connections(self.connections)
             // A round trip for each call otherwise; a connection that broke shows as `Transport`.
             .test_before_acquire(false)
-            .connect_with(options.options([("search_path", &self.schema)]))
+            .connect_with(options.statement_cache_capacity(STATEMENTS).options([
+                ("search_path", self.schema.as_str()),
+                // Rows come in the order of the index, and locks are taken in it.
+                ("max_parallel_workers_per_gather", "0"),
+            ]))
             .await
             .map_err(OpenError::Connect)
     }
