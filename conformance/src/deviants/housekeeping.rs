@@ -10,7 +10,7 @@ use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
     deviant!(
-        "forgets-delays",
+        "lists-no-delay",
         "HSK-001",
         "Lists no delay.",
         without("promote_delayed")

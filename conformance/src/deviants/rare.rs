@@ -57,6 +57,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Some(before) = before
                 && before.blocking_reason == BlockingReason::WaitingForRetryBackoff
                 && after.outcome == TerminalOutcome::Cancelled
+                && after.cancelled_by.as_deref() == Some("cancel_flow")
             {
                 *after = before.clone();
             }

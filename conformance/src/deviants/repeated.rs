@@ -36,6 +36,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         marks_repetitions_of(Method::MarkLeaseExpiredIfDue)
     ),
     deviant!(
+        "execution-cancelled-again",
+        "OPS-004",
+        "Leaves a mark on an execution that has been cancelled already.",
+        marks_repetitions_of(Method::CancelExecution)
+    ),
+    deviant!(
         "cancellation-again",
         "CAN-012",
         "Leaves a mark on the members of a flow that has been cancelled already.",

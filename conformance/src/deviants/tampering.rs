@@ -234,6 +234,7 @@ pub(super) fn target_of(call: &Call) -> Option<ExecutionId> {
         Call::SetExecutionTag { execution_id, .. }
         | Call::PromoteDelayed { execution_id, .. }
         | Call::MarkLeaseExpiredIfDue { execution_id, .. } => Some(execution_id.clone()),
+        Call::CancelExecution { args } => Some(args.execution_id.clone()),
         call => payload_of(call).map(|payload| payload.execution_id),
     }
 }
