@@ -11,7 +11,7 @@ use ff_core::contracts::ExecutionSnapshot;
 use ff_core::dispatch::Dispatch;
 use ff_core::types::ExecutionId;
 
-use super::tampering::{Answer, Subject, Tampering, around, lock, pause};
+use super::tampering::{Answer, Subject, Tampering, around, lock, pause, target_of};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -122,7 +122,10 @@ fn cache_cleared_too_early() -> Tampering {
         let cache = Arc::clone(&cache);
         Box::pin(async move {
             let Call::DescribeExecution { id } = &call else {
-                lock(&cache).clear();
+                match target_of(&call) {
+                    Some(id) => drop(lock(&cache).remove(&id)),
+                    None => lock(&cache).clear(),
+                }
                 let is_claim = matches!(call, Call::Claim { .. });
                 if !is_claim && !call.method().is_read() {
                     linger().await;
