@@ -18,6 +18,7 @@ pub mod housekeeping;
 mod intern;
 mod live;
 mod methods;
+mod octets;
 pub mod partition;
 pub mod policy;
 pub mod state;

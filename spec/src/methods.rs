@@ -18,7 +18,7 @@ macro_rules! with_methods {
                 message = Option<String>,
             ) -> ();
             AppendFrame = append_frame(handle: &Handle, frame = Frame) -> AppendFrameOutcome;
-            Complete = complete(handle: &Handle, #[serde(default, with = "serde_bytes")] payload = Option<Vec<u8>>)
+            Complete = complete(handle: &Handle, #[serde(default, with = "crate::octets::OptionalOctets")] payload = Option<Vec<u8>>)
                 -> ();
             Fail = fail(
                 handle: &Handle,
@@ -193,7 +193,7 @@ macro_rules! with_methods {
                 args = ReportUsageAdminArgs,
             ) -> ReportUsageResult;
             GetExecutionResult = get_execution_result(id: &ExecutionId)
-                -> #[serde(with = "serde_bytes")] Option<Vec<u8>>;
+                -> #[serde(with = "crate::octets::OptionalOctets")] Option<Vec<u8>>;
             ListPendingWaitpoints = list_pending_waitpoints(args = ListPendingWaitpointsArgs)
                 -> ListPendingWaitpointsResult;
             Ping = ping() -> ();

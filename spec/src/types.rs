@@ -25,7 +25,7 @@ macro_rules! uuid_id {
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Arbitrary,
         )]
         #[serde(transparent)]
-        pub struct $name(pub Uuid);
+        pub struct $name(#[serde(with = "uuid::serde::hyphenated")] pub Uuid);
 
         impl $name {
             /// A random identifier.

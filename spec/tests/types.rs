@@ -5,6 +5,7 @@
 use ff_core::backend::{
     BackendTag, Handle, HandleKind, HandleOpaque, HandlePayload, ScannerFilter,
 };
+use ff_core::call::Call;
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{
@@ -187,6 +188,30 @@ fn damaged_handles_are_corrupt() {
         let error = HandlePayload::open(BackendTag::Mock, &cut).unwrap_err();
         assert_eq!(error.code(), "validation.corruption", "{end} bytes");
     }
+}
+
+#[test]
+fn bytes_are_text_in_json_and_themselves_elsewhere() {
+    let told = |bytes: &[u8]| {
+        let payload = Some(bytes.to_vec());
+        let handle = Handle::new(
+            BackendTag::Sqlite,
+            HandleKind::Fresh,
+            HandleOpaque::new([].into()),
+        );
+        let call = Call::Complete { handle, payload };
+        let text = serde_json::to_value(&call).unwrap();
+        assert_eq!(serde_json::from_value::<Call>(text.clone()).unwrap(), call);
+        text["complete"]["payload"].clone()
+    };
+    assert_eq!(told("grün \\x".as_bytes()), r"grün\x20\\x");
+    assert_eq!(told(b"a\0\n\xFF"), r"a\0\n\xFF");
+    told(&(0..=255).collect::<Vec<u8>>());
+
+    let packed = postcard::to_allocvec(&HandleOpaque::new([0, 255].into())).unwrap();
+    assert_eq!(packed, [2, 0, 255]);
+    let id = LeaseId::parse(UUID).unwrap();
+    assert_eq!(&postcard::to_allocvec(&id).unwrap()[1..], UUID.as_bytes());
 }
 
 #[test]

@@ -7,9 +7,8 @@ use ff_core::backend::{BackendTag, HandlePayload, PrepareOutcome};
 use ff_core::call::Method;
 use ff_core::clock::Clock;
 use ff_core::engine_error::EngineError;
-use ff_core::types::TimestampMs;
+use ff_core::types::{AttemptId, LeaseId, TimestampMs};
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::library::Library;
 use crate::wire::Wire;
@@ -32,8 +31,8 @@ struct Context<'a> {
     /// What the caller's handle stands for.
     held: Option<&'a HandlePayload>,
     /// For the lease and the attempt that a claim begins.
-    lease_id: Option<Uuid>,
-    attempt_id: Option<Uuid>,
+    lease_id: Option<LeaseId>,
+    attempt_id: Option<AttemptId>,
 }
 
 /// A function with its arguments, ready to be sent.
@@ -85,12 +84,12 @@ impl Server {
         arguments: &Wire,
         held: Option<&HandlePayload>,
     ) -> Result<Fcall> {
-        let minted = || (method == Method::Claim.as_str()).then(Uuid::new_v4);
+        let claims = method == Method::Claim.as_str();
         let context = Context {
             now: self.clock.manual(),
             held,
-            lease_id: minted(),
-            attempt_id: minted(),
+            lease_id: claims.then(LeaseId::new),
+            attempt_id: claims.then(AttemptId::new),
         };
         Ok(Fcall {
             function: self.library.function(method),

@@ -170,13 +170,6 @@ fn collect(into: &mut Vec<(String, String)>, path: &str, value: &Value) {
                 collect(into, &below(name), value);
             }
         }
-        Value::Array(items) if items.iter().all(Value::is_u64) && items.len() > 1 => {
-            let bytes: Vec<u8> = items
-                .iter()
-                .filter_map(|item| u8::try_from(item.as_u64()?).ok())
-                .collect();
-            into.push((path.to_owned(), crate::observe::bytes(&bytes)));
-        }
         Value::Array(items) if items.iter().any(Value::is_object) => {
             for (number, value) in items.iter().enumerate() {
                 collect(into, &below(&number.to_string()), value);

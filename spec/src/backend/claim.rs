@@ -122,7 +122,7 @@ pub struct FailureReason {
     /// For people.
     pub message: String,
     /// For people, or opaque bytes for tools.
-    #[serde(default, with = "serde_bytes")]
+    #[serde(default, with = "crate::octets::OptionalOctets")]
     pub detail: Option<Vec<u8>>,
 }
 

@@ -54,7 +54,7 @@ pub struct CompletionPayload {
     /// How it ended: `success`, `failed`, `cancelled`, `expired` or `skipped`.
     pub outcome: String,
     /// The result, if any.
-    #[serde(default, with = "serde_bytes")]
+    #[serde(default, with = "crate::octets::OptionalOctets")]
     pub payload_bytes: Option<Vec<u8>>,
     /// When it ended, in Unix milliseconds.
     pub produced_at_ms: TimestampMs,

@@ -78,7 +78,7 @@ pub enum HandleKind {
 /// The part of a handle that only its backend reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary)]
 #[serde(transparent)]
-pub struct HandleOpaque(#[serde(with = "serde_bytes")] Box<[u8]>);
+pub struct HandleOpaque(#[serde(with = "crate::octets::Octets")] Box<[u8]>);
 
 impl HandleOpaque {
     pub fn new(bytes: Box<[u8]>) -> Self {

@@ -31,7 +31,7 @@ pub enum PatchKind {
 #[non_exhaustive]
 pub struct Frame {
     /// The content.
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "crate::octets::Octets")]
     pub bytes: Vec<u8>,
     /// What it is.
     pub kind: FrameKind,
@@ -119,7 +119,7 @@ pub enum TailVisibility {
 #[non_exhaustive]
 pub struct SummaryDocument {
     /// The merged document, as JSON.
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "crate::octets::Octets")]
     pub document_json: Vec<u8>,
     /// Grows by one with each patch.
     pub version: u64,

@@ -179,7 +179,7 @@ pub struct ResumeSignal {
     /// Ties it to something outside.
     pub correlation_id: String,
     /// The bytes.
-    #[serde(default, with = "serde_bytes")]
+    #[serde(default, with = "crate::octets::OptionalOctets")]
     pub payload: Option<Vec<u8>>,
     /// The sender's classification; uninterpreted.
     pub signal_category: String,

@@ -29,7 +29,7 @@ pub struct CreateExecutionArgs {
     /// A key under which a repetition is recognised.
     pub idempotency_key: Option<String>,
     /// Bytes for the worker, at most 64 KiB, kept bit for bit.
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "crate::octets::Octets")]
     pub input_payload: Vec<u8>,
     /// The lane the execution was created on.
     pub lane_id: LaneId,
@@ -72,7 +72,7 @@ pub enum CreateExecutionResult {
 #[non_exhaustive]
 pub struct ExecutionContext {
     /// Bytes for the worker, at most 64 KiB, kept bit for bit.
-    #[serde(with = "serde_bytes")]
+    #[serde(with = "crate::octets::Octets")]
     pub input_payload: Vec<u8>,
     /// What to run; not empty, uninterpreted.
     pub execution_kind: String,
@@ -314,7 +314,7 @@ pub struct CompleteExecutionArgs {
     /// How the caller encoded the result; recorded only.
     pub result_encoding: Option<String>,
     /// The result, at most 64 KiB.
-    #[serde(default, with = "serde_bytes")]
+    #[serde(default, with = "crate::octets::OptionalOctets")]
     pub result_payload: Option<Vec<u8>>,
     /// On whose authority.
     pub source: CancelSource,

@@ -27,7 +27,7 @@ pub struct DeliverSignalArgs {
     /// Signals accepted; 10 000 by default.
     pub max_signals_per_execution: Option<u64>,
     /// The bytes.
-    #[serde(default, with = "serde_bytes")]
+    #[serde(default, with = "crate::octets::OptionalOctets")]
     pub payload: Option<Vec<u8>>,
     /// How the caller encoded the payload; recorded only.
     pub payload_encoding: Option<String>,

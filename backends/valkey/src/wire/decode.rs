@@ -143,6 +143,10 @@ impl<'de> Deserializer<'de> for Wire {
         }
     }
 
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self {
             Self::List(items) if items.is_empty() => Self::Map(Vec::new()).deserialize_any(visitor),

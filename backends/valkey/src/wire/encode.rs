@@ -54,6 +54,9 @@ impl Serializer for Encoder {
     type SerializeStruct = Fields;
     type SerializeStructVariant = Fields;
 
+    fn is_human_readable(&self) -> bool {
+        false
+    }
     fn serialize_bool(self, value: bool) -> Result<Wire> {
         Ok(Wire::Bool(value))
     }

@@ -117,7 +117,7 @@ async fn once(world: World) -> Verdict {
         pass(10),
         call(complete("w1", "done"), "ok, nothing"),
         call(cast.state(1), "completed"),
-        call(cast.result(1), "b\"done\""),
+        call(cast.result(1), "done"),
         call(
             cast.fields(1, ["terminal_outcome", "completed_at", "lease_expires_at"]),
             "completed_at=t+20 lease_expires_at=null terminal_outcome=success",
@@ -287,7 +287,7 @@ async fn superseded(world: World) -> Verdict {
             "refused: contention.execution_not_active attempt_id=minted-1 lease_epoch=2 \
              lifecycle_phase=terminal terminal_outcome=success",
         ),
-        call(cast.result(1), "b\"ours\""),
+        call(cast.result(1), "ours"),
     ];
     play(&world, lines).await
 }
@@ -305,7 +305,7 @@ async fn repeated(world: World) -> Verdict {
         call(complete("w1", "else"), over),
         call(cancel("w1", "why"), over),
         call(fail("w1", FailureClass::Permanent), over),
-        call(cast.result(1), "b\"done\""),
+        call(cast.result(1), "done"),
         call(
             cast.fields(1, ["completed_at", "last_mutation_at", "terminal_outcome"]),
             "completed_at=t+0 last_mutation_at=t+0 terminal_outcome=success",
