@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 pub use keep::{Keeper, Kept};
+pub use probe::connect;
 pub use proxy::Proxy;
 pub use scratch::{Scratch, keys, remove_keys};
 

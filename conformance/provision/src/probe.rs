@@ -45,7 +45,7 @@ pub(crate) async fn version(kind: Kind, url: &str) -> Result<String, String> {
 }
 
 /// A connection to a Valkey.
-pub(crate) async fn connect(url: &str) -> Result<ferriskey::Client, ferriskey::Error> {
+pub async fn connect(url: &str) -> Result<ferriskey::Client, ferriskey::Error> {
     // The client reads a URL by its older names only.
     let url = match url.strip_prefix("valkey") {
         Some(rest) => format!("redis{rest}"),

@@ -1,23 +1,40 @@
-//! `cargo xtask bench`: what calls cost, and how that grows.
+//! `cargo xtask bench`: what calls cost, beside what the server can do at all, and how that grows.
 
 mod cancellation;
+mod cycle;
 mod due;
+mod flow;
+mod growth;
+mod idle;
+mod limits;
+mod measure;
+mod place;
+mod report;
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ff_conformance::{Case, Deployment, Harness, HarnessError, Need, registry};
 use ff_provision::Servers;
 
 use crate::backends::Backend;
 use crate::servers::{ImageArguments, with_servers};
-use crate::{BREAKS, CONFORMS, Outcome};
+use crate::{BREAKS, CONFORMS, Outcome, cargo};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Backends to measure; all of them if none is named
     backends: Vec<Backend>,
-    /// Members of the flows that are cancelled
+    /// What to measure; everything if nothing is named
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    scenario: Vec<Scenario>,
+    /// Seconds of each of the three runs
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    seconds: u64,
+    /// Connections, in `cycle` and `flow`
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 16])]
+    connections: Vec<usize>,
+    /// Members of the flows, in `cancellation`
     #[arg(
         long,
         value_name = "N",
@@ -25,7 +42,7 @@ pub(crate) struct Arguments {
         default_values_t = [1_000, 3_000, 10_000]
     )]
     members: Vec<usize>,
-    /// Executions that are not due, beside ten that are
+    /// Executions that wait, in `growth` and `due`
     #[arg(
         long,
         value_name = "N",
@@ -35,6 +52,22 @@ pub(crate) struct Arguments {
     waiting: Vec<usize>,
     #[command(flatten)]
     images: ImageArguments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// Create, claim, complete: in one partition, and in all
+    Cycle,
+    /// A claim and a page of a list, beside ever more that waits
+    Growth,
+    /// Flows of a hundred members in a row, built and cancelled
+    Flow,
+    /// A hundred claims that wait
+    Idle,
+    /// Flows of many members, cancelled
+    Cancellation,
+    /// What is due, beside ever more that is not
+    Due,
 }
 
 /// A list of what is due.
@@ -54,9 +87,20 @@ struct Cost {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if cfg!(debug_assertions) {
+        return in_release();
+    }
     with_servers(&arguments.images, async |servers| {
         run_on(arguments, servers).await
     })
+}
+
+/// The same command, built as it would be used.
+fn in_release() -> Outcome {
+    let mut release = cargo(&["run", "--quiet", "--release", "--package", "xtask", "--"]);
+    let status = release.args(std::env::args_os().skip(1)).status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.unwrap_or(BREAKS))
 }
 
 async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
@@ -64,8 +108,11 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
         [] => &Backend::ALL,
         named => named,
     };
-    println!("cancel_flow of all members, with a wait, until every one has ended");
-    println!("backend    members      time  a member  round trips");
+    let scenarios = match arguments.scenario.as_slice() {
+        [] => Scenario::value_variants(),
+        named => named,
+    };
+    let (mut rows, mut idle) = (Vec::new(), Vec::new());
     let mut all_end = true;
     for backend in chosen {
         let harness = match backend.harness(servers).await {
@@ -75,38 +122,85 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
                 continue;
             }
         };
-        for members in &arguments.members {
-            let measured = cancellation::measure(&*harness, *members).await?;
-            all_end &= measured.alive == 0;
-            println!("{:<8}  {}", backend.name(), line(*members, measured.cost));
-            if measured.alive > 0 {
-                println!("{:<8}  {} members have not ended", "", measured.alive);
+        for scenario in scenarios {
+            let from = rows.len();
+            let time = Duration::from_secs(arguments.seconds);
+            match scenario {
+                Scenario::Cycle => {
+                    cycle::measure(*backend, &arguments.connections, time, &mut rows).await?;
+                }
+                Scenario::Growth => {
+                    growth::measure(*backend, &arguments.waiting, &mut rows).await?;
+                }
+                Scenario::Flow => {
+                    flow::measure(*backend, &arguments.connections, time, &mut rows).await?;
+                }
+                Scenario::Idle => idle.push(idle::measure(*backend, time, &mut rows).await?),
+                Scenario::Cancellation => {
+                    all_end &= cancellations(*backend, &*harness, &arguments.members).await?;
+                }
+                Scenario::Due => dues(*backend, &*harness, &arguments.waiting).await?,
+            }
+            if rows.len() > from {
+                println!("{}", report::table(&rows[from..]));
             }
         }
         harness.finish().await?;
     }
-    println!("due in one partition, of which ten executions are due");
-    println!("backend    waiting      time  of the first");
-    for backend in chosen {
-        // That a backend is not there was said above.
-        let Ok(harness) = backend.harness(servers).await else {
-            continue;
-        };
-        let listings = due::measure(&*harness, &arguments.waiting).await?;
-        let first = listings
-            .first()
-            .map_or(Duration::ZERO, |listing| listing.time);
-        for Listing { waiting, time } in &listings {
-            let micros = time.as_micros();
-            let growth = time.as_secs_f64() / first.as_secs_f64();
+    for idle in &idle {
+        if let Some(commands) = idle.commands_per_s {
             println!(
-                "{:<8}  {waiting:>8}  {micros:>5} µs  {growth:>12.2}",
-                backend.name()
+                "{:<8}  {commands:.0} commands a second by claims that wait",
+                idle.backend.name()
             );
         }
-        harness.finish().await?;
+    }
+    if !rows.is_empty() {
+        println!("{}", report::table(&rows));
+        println!("report: {}", report::write(&rows)?.display());
     }
     Ok(if all_end { CONFORMS } else { BREAKS })
+}
+
+async fn cancellations(
+    backend: Backend,
+    harness: &dyn Harness,
+    members: &[usize],
+) -> Result<bool, HarnessError> {
+    println!("cancel_flow of all members, with a wait, until every one has ended");
+    println!("backend    members      time  a member  round trips");
+    let mut all_end = true;
+    for members in members {
+        let measured = cancellation::measure(harness, *members).await?;
+        all_end &= measured.alive == 0;
+        println!("{:<8}  {}", backend.name(), line(*members, measured.cost));
+        if measured.alive > 0 {
+            println!("{:<8}  {} members have not ended", "", measured.alive);
+        }
+    }
+    Ok(all_end)
+}
+
+async fn dues(
+    backend: Backend,
+    harness: &dyn Harness,
+    waiting: &[usize],
+) -> Result<(), HarnessError> {
+    println!("due in one partition, of which ten executions are due");
+    println!("backend    waiting      time  of the first");
+    let listings = due::measure(harness, waiting).await?;
+    let first = listings
+        .first()
+        .map_or(Duration::ZERO, |listing| listing.time);
+    for Listing { waiting, time } in &listings {
+        let micros = time.as_micros();
+        let growth = time.as_secs_f64() / first.as_secs_f64();
+        println!(
+            "{:<8}  {waiting:>8}  {micros:>5} µs  {growth:>12.2}",
+            backend.name()
+        );
+    }
+    Ok(())
 }
 
 fn line(members: usize, cost: Cost) -> String {

@@ -1,0 +1,114 @@
+//! Work is created, claimed and completed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ff_conformance::{HarnessError, plain_execution};
+use ff_core::backend::{CapabilitySet, ClaimPolicy};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
+use rand::Rng;
+use uuid::Uuid;
+
+use super::limits;
+use super::measure::{AsyncWorker, RUNS, Row, Run, Times, drive, messages, timed};
+use super::place::Place;
+use crate::backends::Backend;
+
+/// Where the work is.
+#[derive(Clone, Copy, Debug)]
+enum Spread {
+    OnePartition,
+    AllPartitions,
+}
+
+impl Spread {
+    fn partition(self) -> u16 {
+        match self {
+            Self::OnePartition => 0,
+            Self::AllPartitions => rand::rng().random_range(0..256),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::OnePartition => "cycle/one",
+            Self::AllPartitions => "cycle/all",
+        }
+    }
+}
+
+/// Creates an execution, takes whatever comes first on the lane, and completes that.
+struct Worker {
+    backend: Arc<dyn EngineBackend>,
+    spread: Spread,
+    policy: ClaimPolicy,
+}
+
+impl Worker {
+    fn new(backend: Arc<dyn EngineBackend>, spread: Spread, number: usize) -> Self {
+        let instance = WorkerInstanceId::new(format!("worker-{number}"));
+        let policy = ClaimPolicy::new(WorkerId::new("worker"), instance, 60_000, None);
+        Self {
+            backend,
+            spread,
+            policy,
+        }
+    }
+}
+
+impl AsyncWorker for Worker {
+    async fn work(&mut self, times: &mut Times) -> Result<(), HarnessError> {
+        let lane = LaneId::new("bench");
+        let id = ExecutionId::from_parts(self.spread.partition(), Uuid::new_v4());
+        let create = self
+            .backend
+            .create_execution(plain_execution(id, lane.clone()));
+        timed(times, create).await?;
+        let offers = CapabilitySet::default();
+        loop {
+            let claim = self.backend.claim(&lane, &offers, self.policy.clone());
+            if let Some(handle) = timed(times, claim).await? {
+                timed(times, self.backend.complete(&handle, None)).await?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Over so many connections, work in one partition and in all.
+pub(super) async fn measure(
+    backend: Backend,
+    connections: &[usize],
+    time: Duration,
+    rows: &mut Vec<Row>,
+) -> Result<(), HarnessError> {
+    for spread in [Spread::OnePartition, Spread::AllPartitions] {
+        for connections in connections {
+            let place = Place::of(backend).await?;
+            let instances = place.instances(*connections).await?;
+            let mut runs = Vec::new();
+            for _ in 0..RUNS {
+                let limit = limits::measure(&place, *connections, time).await?;
+                let workers = instances.iter().enumerate();
+                let workers =
+                    workers.map(|(number, instance)| Worker::new(instance.clone(), spread, number));
+                runs.push(Run {
+                    load: drive(workers, time).await?,
+                    limit,
+                });
+            }
+            let worker = |instance| Worker::new(instance, spread, 0);
+            let messages = messages(&place, worker, 100).await?;
+            rows.push(Row::of(
+                backend,
+                spread.name(),
+                *connections,
+                runs,
+                messages,
+            ));
+            place.leave().await?;
+        }
+    }
+    Ok(())
+}
