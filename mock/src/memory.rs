@@ -24,8 +24,7 @@ pub type Tamper = Arc<dyn Fn(Option<&Record>, &mut Record) + Send + Sync>;
 pub struct MemoryStore {
     clock: Clock,
     tamper: Option<Tamper>,
-    /// Where claims look; everywhere if not given.
-    partition: Option<u16>,
+    take: Take,
     /// Whether the same calls lead to the same ids.
     repeatable: bool,
     state: Arc<Mutex<State>>,
@@ -43,22 +42,36 @@ pub(crate) struct State {
     events: Vector<Event>,
 }
 
+/// What a claim takes, where that is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Take {
+    /// What goes before all others.
+    #[default]
+    First,
+    /// What goes first in this partition.
+    FirstIn(u16),
+    /// This one.
+    Only(ExecutionId),
+    /// Nothing.
+    Nothing,
+}
+
 impl MemoryStore {
     pub fn new(clock: impl Into<Clock>) -> Self {
         Self {
             clock: clock.into(),
             tamper: None,
-            partition: None,
+            take: Take::First,
             repeatable: false,
             state: Arc::default(),
         }
     }
 
     /// A store that holds this already, mints the same ids for the same calls, and whose claims
-    /// look in this partition only, if one is given.
-    pub(crate) fn holding(state: State, clock: Clock, partition: Option<u16>) -> Self {
+    /// take this.
+    pub(crate) fn holding(state: State, clock: Clock, take: Take) -> Self {
         Self {
-            partition,
+            take,
             repeatable: true,
             state: Arc::new(Mutex::new(state)),
             ..Self::new(clock)
@@ -68,6 +81,13 @@ impl MemoryStore {
     /// What it holds now.
     pub(crate) async fn state(&self) -> State {
         self.state.lock().await.clone()
+    }
+
+    /// The same records, of which claims take this.
+    #[must_use]
+    pub fn taking(mut self, take: Take) -> Self {
+        self.take = take;
+        self
     }
 
     /// A store that changes records as they are written.
@@ -114,7 +134,7 @@ impl Store for MemoryStore {
             state: Arc::clone(&self.state).lock_owned().await,
             clock: self.clock.clone(),
             tamper: self.tamper.clone(),
-            partition: self.partition,
+            take: self.take.clone(),
             repeatable: self.repeatable,
         })
     }
@@ -129,7 +149,7 @@ pub struct MemoryTx {
     state: OwnedMutexGuard<State>,
     clock: Clock,
     tamper: Option<Tamper>,
-    partition: Option<u16>,
+    take: Take,
     repeatable: bool,
 }
 
@@ -184,13 +204,18 @@ impl State {
 }
 
 impl MemoryTx {
-    /// Whether claims look there; everything else sees everything.
+    /// Whether a claim may take it; everything else sees everything.
     fn is_seen(&self, range: &Range, record: &Record) -> bool {
-        let is_claim = range.kind == Kind::Execution && range.index == Execution::QUEUE.place();
-        let Some(partition) = self.partition.filter(|_| is_claim) else {
+        if range.kind != Kind::Execution || range.index != Execution::QUEUE.place() {
             return true;
-        };
-        Execution::of(record).is_some_and(|execution| execution.id.partition() == partition)
+        }
+        let id = Execution::of(record).map(|execution| &execution.id);
+        match &self.take {
+            Take::First => true,
+            Take::FirstIn(partition) => id.is_some_and(|id| id.partition() == *partition),
+            Take::Only(only) => id == Some(only),
+            Take::Nothing => false,
+        }
     }
 }
 

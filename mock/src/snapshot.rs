@@ -1,7 +1,7 @@
 //! The model as a value.
 
-use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use ff_core::backend::CapabilitySet;
@@ -13,34 +13,39 @@ use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::PartitionKey;
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use ff_transactional::records::{Edge, Execution, Flow, Kind, Stored};
-use ff_transactional::{Settings, Transactional};
+use ff_transactional::{Settings, Transactional, place_in_queue};
 use futures_util::FutureExt;
 
-use crate::memory::{MemoryStore, State};
+use crate::memory::{MemoryStore, State, Take};
 
 /// Everything the model holds at one instant. A copy costs nothing, and a call makes a new one.
 #[derive(Clone, Default)]
 pub struct Snapshot(State);
 
 impl Snapshot {
+    /// What a store holds now.
+    pub async fn of(store: &MemoryStore) -> Self {
+        Self(store.state().await)
+    }
+
     /// The answer to a call that reads this time, and what is held after it.
     ///
-    /// The order of claims is one of each partition (SCH-002), so which partition a claim takes
-    /// from is open: here it is `partition`, or the one whose first execution goes before all
-    /// others. A claim does not wait.
+    /// The order of claims is one of each partition (SCH-002), and a claim may pass over what calls
+    /// that overlap it are about (CLM-009), so what a claim takes can be open: here it is `take`. A
+    /// claim does not wait.
     pub fn after(
         &self,
         settings: Settings,
         call: &Call,
         now: TimestampMs,
-        partition: Option<u16>,
+        take: Take,
     ) -> (Result<Reply, EngineError>, Self) {
         let mut call = call.clone();
         if let Call::Claim { policy, .. } = &mut call {
             policy.max_wait = None;
         }
         let clock = ManualClock::starting_at(now);
-        let store = MemoryStore::holding(self.0.clone(), clock.into(), partition);
+        let store = MemoryStore::holding(self.0.clone(), clock.into(), take);
         let model = Transactional::new(store, settings);
         let answering = async {
             let answer = model.dispatch(call).await;
@@ -58,21 +63,32 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<Call>, EngineError> {
         let clock = ManualClock::starting_at(now);
-        let store = MemoryStore::holding(self.0.clone(), clock.into(), None);
+        let store = MemoryStore::holding(self.0.clone(), clock.into(), Take::First);
         let model = Transactional::new(store, settings);
         at_once(model.due(partition, limit))
     }
 
-    /// The partitions in which a claim would find work.
-    pub fn claimable_in(&self, lane: &LaneId, offered: &CapabilitySet) -> BTreeSet<u16> {
+    /// What a claim would find, by partition; of each the first first (SCH-002).
+    pub fn claimable(
+        &self,
+        lane: &LaneId,
+        offered: &CapabilitySet,
+    ) -> BTreeMap<u16, Vec<ExecutionId>> {
         let offered: BTreeSet<String> = offered.tokens.iter().cloned().collect();
         let queue = Execution::QUEUE.of(lane);
-        let waiting = self.0.range(queue.range());
-        let waiting = waiting.filter_map(|record| Execution::of(record));
-        waiting
-            .filter(|execution| execution.requirements.is_subset(&offered))
-            .map(|execution| execution.id.partition())
-            .collect()
+        let mut waiting = BTreeMap::new();
+        for record in self.0.range(queue.range()) {
+            if let Some(execution) = Execution::of(record)
+                && execution.requirements.is_subset(&offered)
+            {
+                waiting.insert(place_in_queue(record), execution.id.clone());
+            }
+        }
+        let mut claimable: BTreeMap<u16, Vec<ExecutionId>> = BTreeMap::new();
+        for id in waiting.into_values() {
+            claimable.entry(id.partition()).or_default().push(id);
+        }
+        claimable
     }
 
     /// All records of a type, in the order of their keys.

@@ -255,12 +255,12 @@ impl Tx for FaultyTx {
     async fn first_claimable(
         &mut self,
         lane: &ff_core::types::LaneId,
-        sets: &[BTreeSet<String>],
+        offered: &BTreeSet<String>,
     ) -> Result<Option<Record>> {
         let queue = Query::Range(Execution::QUEUE.of(lane).range().clone());
         let found = self.lock(&[queue]).await?.remove(0);
         let wanted = found.into_iter().filter(|record| {
-            Execution::of(record).is_some_and(|execution| sets.contains(&execution.requirements))
+            Execution::of(record).is_some_and(|execution| execution.requirements.is_subset(offered))
         });
         let oldest = self.is(Fault::TakesOldest);
         Ok(wanted.min_by_key(|record| {

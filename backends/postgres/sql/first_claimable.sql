@@ -1,6 +1,8 @@
--- The first of the first of each set, unless there are sets by now that are not among the known ones.
--- Claims of a lane take turns, so no other is about to take it.
+-- The first of all that the worker qualifies for, and how many were looked at: of each set at most $3,
+-- so if all of these are locked by others and there are so many, more may wait behind them. Only what
+-- is taken is locked; what others have locked is passed over (CLM-009).
 WITH RECURSIVE sets AS (
+    -- Jumps from one set to the next in the index, so that the backlog's length costs nothing.
     (SELECT md5(queue_requirements) AS digest, queue_requirements FROM ff_exec_core
      WHERE queue_lane = $1 ORDER BY md5(queue_requirements) LIMIT 1)
     UNION ALL
@@ -9,23 +11,23 @@ WITH RECURSIVE sets AS (
         WHERE q.queue_lane = $1 AND md5(q.queue_requirements) > sets.digest
         ORDER BY md5(q.queue_requirements) LIMIT 1
     ) following
-)
-SELECT fixed, changing, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
-FROM (
+), matching AS MATERIALIZED (
+    SELECT digest FROM sets WHERE string_to_array(queue_requirements, ',') <@ $2::text[]
+), heads AS MATERIALIZED (
+    SELECT head.* FROM matching CROSS JOIN LATERAL (
+        SELECT q.queue_rank, q.queue_age, q.partition_key, q.execution_id FROM ff_exec_core q
+        WHERE q.queue_lane = $1 AND md5(q.queue_requirements) = matching.digest
+        ORDER BY q.queue_rank, q.queue_age, q.partition_key, q.execution_id
+        LIMIT $3
+    ) head
+), taken AS MATERIALIZED (
     SELECT e.fixed, e.changing
-    FROM (
-        SELECT head.partition_key, head.execution_id
-        FROM unnest($2::text[]) AS wanted (requirements)
-        CROSS JOIN LATERAL (
-            SELECT * FROM ff_exec_core q
-            WHERE q.queue_lane = $1 AND md5(q.queue_requirements) = md5(wanted.requirements)
-            ORDER BY q.queue_rank, q.queue_age, q.partition_key, q.execution_id
-            LIMIT 1
-        ) head
-        WHERE NOT EXISTS (SELECT FROM sets WHERE sets.queue_requirements <> ALL ($3::text[]))
-        ORDER BY head.queue_rank, head.queue_age, head.partition_key, head.execution_id
-        LIMIT 1
-    ) first
-    JOIN ff_exec_core e USING (partition_key, execution_id)
-    FOR UPDATE OF e
-) taken
+    FROM heads JOIN ff_exec_core e USING (partition_key, execution_id)
+    WHERE e.queue_lane = $1
+    ORDER BY heads.queue_rank, heads.queue_age, heads.partition_key, heads.execution_id
+    LIMIT 1
+    FOR UPDATE OF e SKIP LOCKED
+)
+SELECT fixed, changing, (SELECT count(*) FROM heads) AS looked_at,
+    floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
+FROM (VALUES (1)) always LEFT JOIN taken ON true

@@ -115,6 +115,14 @@ impl PostgresOptions {
                 ("search_path", self.schema.as_str()),
                 // Rows come in the order of the index, and locks are taken in it.
                 ("max_parallel_workers_per_gather", "0"),
+                // Statements touch few rows and know which, so their plans need no statistics, and must
+                // not change with them: by the index, made once.
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_seqscan", "off"),
+                ("enable_bitmapscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+                ("jit", "off"),
             ]))
             .await
             .map_err(OpenError::Connect)

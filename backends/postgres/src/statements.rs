@@ -1,5 +1,7 @@
 //! The SQL: that of claims in files, that for records of any kind made here.
 
+use std::collections::BTreeMap;
+
 use ff_transactional::records::{
     Column, Event, Key, Kind, Outbox, Packed, Part, Record, Schema, Type,
 };
@@ -14,7 +16,6 @@ pub(crate) type Statement = SqlQuery<'static, Postgres, PgArguments>;
 
 /// The statements of claims, and a line that is to be another in these or in those made here.
 pub(crate) struct Statements {
-    pub(crate) claimable_requirements: SqlStr,
     pub(crate) clock: SqlStr,
     pub(crate) first_claimable: SqlStr,
     patch: Option<Patch>,
@@ -27,10 +28,6 @@ impl Statements {
             None => Ok(text.into_sql_str()),
         };
         Ok(Self {
-            claimable_requirements: load(
-                "claimable_requirements.sql",
-                include_str!("../sql/claimable_requirements.sql"),
-            )?,
             clock: load("clock.sql", include_str!("../sql/clock.sql"))?,
             first_claimable: load(
                 "first_claimable.sql",
@@ -53,36 +50,27 @@ impl Statements {
             place += count;
         }
         // Branches are run in order, so that the clock is read after all locks have been granted.
-        let clock =
-            "SELECT -1, NULL, NULL, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+        let clock = "SELECT -1, NULL, NULL, NULL, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
         read.branches.push(clock.to_owned());
         let name = match lock {
             Lock::None => "read",
-            Lock::ForUpdate => "lock",
+            Lock::ForUpdate | Lock::Later => "lock",
         };
         let statement = self.made(name, read.branches.join(" UNION ALL "));
         read.bound.fill(statement)
     }
 
-    /// Writes all changes, after taking the turns that these keys stand for.
-    pub(crate) fn write(&self, changes: &Changes, turns: Vec<i64>) -> Statement {
+    /// Writes all changes, if every record that was read in some version is still in it; else it fails.
+    pub(crate) fn write(&self, changes: &Changes, locked: &Locked) -> Statement {
         let mut writing = Writing::default();
-        if !turns.is_empty() {
-            let turns = Values::Integers(turns.into_iter().map(Some).collect());
-            let turns = writing.bound.add(turns);
-            writing.steps.push(format!(
-                "turns AS (SELECT pg_advisory_xact_lock_shared(turn) FROM unnest({turns}) AS t (turn))"
-            ));
-        }
-        let waits = !writing.steps.is_empty();
-        writing.records(changes);
+        writing.records(changes, locked);
         writing.events(changes);
-        // A read that nothing reads from is not done.
-        let ending = if waits {
-            "SELECT count(*) FROM turns"
-        } else {
-            "SELECT 1"
-        };
+        let mut ending = "SELECT 1".to_owned();
+        if !writing.expected.is_empty() {
+            // A part that nobody reads from would come last; so these lock in the order of kinds.
+            let expected = writing.expected.join(" AND ");
+            ending = format!("SELECT 1 / CASE WHEN {expected} THEN 1 ELSE 0 END");
+        }
         let sql = format!("WITH {} {ending}", writing.steps.join(", "));
         writing.bound.fill(self.made("write", sql))
     }
@@ -100,10 +88,15 @@ fn safe(sql: String) -> SqlStr {
     AssertSqlSafe(sql).into_sql_str()
 }
 
+/// What a transaction has locked; a version where it has only read it, to lock it when it writes.
+pub(crate) type Locked = BTreeMap<Key, Option<i64>>;
+
 /// Whether records stay as they are until the end of the transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lock {
     None,
+    /// When it is written: for now, its version is read.
+    Later,
     ForUpdate,
 }
 
@@ -194,8 +187,12 @@ struct Reading {
 impl Reading {
     /// One range, or keys of one kind; `place` is that of the first of them.
     fn branch(&mut self, queries: &[Query], place: usize, lock: Lock) {
+        let version = match lock {
+            Lock::Later => "t.xmin::text::bigint",
+            Lock::None | Lock::ForUpdate => "NULL::bigint",
+        };
         let lock = match lock {
-            Lock::None => "",
+            Lock::None | Lock::Later => "",
             Lock::ForUpdate => " FOR UPDATE OF t",
         };
         let found = match queries {
@@ -205,7 +202,9 @@ impl Reading {
                 self.bound
                     .0
                     .extend(arguments.parts.into_iter().map(Values::One));
-                format!("SELECT {place} AS place, fixed, changing {rows}{lock}")
+                format!(
+                    "SELECT {place} AS place, fixed, changing, {version} AS version {rows}{lock}"
+                )
             }
             [Query::Key(key)] => {
                 let mut arguments = Arguments::after(self.bound.0.len());
@@ -213,14 +212,16 @@ impl Reading {
                 self.bound
                     .0
                     .extend(arguments.parts.into_iter().map(Values::One));
-                format!("SELECT {place} AS place, fixed, changing {row}{lock}")
+                format!(
+                    "SELECT {place} AS place, fixed, changing, {version} AS version {row}{lock}"
+                )
             }
             keys => {
                 let (asked, schema) = self.keys(keys);
                 let key = names(&schema.key);
                 let table = schema.table;
                 format!(
-                    "SELECT {place} + at::int - 1 AS place, fixed, changing \
+                    "SELECT {place} + at::int - 1 AS place, fixed, changing, {version} AS version \
                      FROM unnest({asked}) WITH ORDINALITY AS asked ({key}, at) \
                      JOIN {table} t USING ({key}) ORDER BY at{lock}"
                 )
@@ -228,7 +229,7 @@ impl Reading {
         };
         let branch = self.branches.len();
         self.branches.push(format!(
-            "SELECT place, fixed, changing, NULL::bigint AS now FROM ({found}) AS b{branch}"
+            "SELECT place, fixed, changing, version, NULL::bigint AS now FROM ({found}) AS b{branch}"
         ));
     }
 
@@ -250,8 +251,8 @@ impl Reading {
 
 /// What a row of [`Statements::read`] says.
 pub(crate) enum Found {
-    /// A record that was found for the query at this place.
-    Record(usize, Packed),
+    /// A record that was found for the query at this place, and its version if it is to be locked later.
+    Record(usize, Packed, Option<i64>),
     /// The clock.
     Now(i64),
 }
@@ -260,7 +261,7 @@ impl Found {
     pub(crate) fn of(row: &PgRow) -> Result<Self, StoreError> {
         let place: i32 = get(row, "place")?;
         match usize::try_from(place) {
-            Ok(place) => Ok(Self::Record(place, packed(row)?)),
+            Ok(place) => Ok(Self::Record(place, packed(row)?, get(row, "version")?)),
             Err(_) => Ok(Self::Now(get(row, "now")?)),
         }
     }
@@ -283,10 +284,21 @@ where
     })
 }
 
+/// Whether the record is in the version that was read, if it was read to be locked.
+const SAME_VERSION: &str = "(u.version IS NULL OR t.xmin::text::bigint = u.version)";
+
+fn same_key(schema: &Schema) -> String {
+    let columns = schema.key.iter();
+    let same = columns.map(|column| format!("t.{0} = u.{0}", column.name));
+    same.collect::<Vec<_>>().join(" AND ")
+}
+
 /// A statement that writes, under construction.
 #[derive(Default)]
 struct Writing {
     steps: Vec<String>,
+    /// How many records each step must find in the version that was read.
+    expected: Vec<String>,
     bound: Bound,
 }
 
@@ -315,8 +327,9 @@ impl Step {
 
 impl Writing {
     /// One step for all records of a kind to which the same is done.
-    fn records(&mut self, changes: &Changes) {
+    fn records(&mut self, changes: &Changes, locked: &Locked) {
         for kind in Kind::ALL {
+            self.unchanged(kind.schema(), changes, locked);
             for step in Step::ALL {
                 let of_kind = changes.records.iter().filter(|(key, _)| key.kind == *kind);
                 let rows: Vec<_> = of_kind
@@ -324,29 +337,83 @@ impl Writing {
                     .collect();
                 if !rows.is_empty() {
                     let name = format!("{step:?}_{}", kind.schema().name).to_lowercase();
-                    let sql = self.step(kind.schema(), step, &rows);
+                    let sql = self.step(kind.schema(), step, &rows, locked);
                     self.steps.push(format!("{name} AS ({sql})"));
+                    if matches!(step, Step::Update | Step::Delete) {
+                        self.expect(&name, rows.iter().filter_map(|(key, _)| *locked.get(key)?));
+                    }
                 }
             }
         }
     }
 
-    fn step(&mut self, schema: &Schema, step: Step, rows: &[(&Key, &Write)]) -> String {
+    /// That the step finds all that were read in some version.
+    fn expect(&mut self, step: &str, versions: impl Iterator<Item = i64>) {
+        match versions.count() {
+            0 => {}
+            known => self
+                .expected
+                .push(format!("(SELECT count(version) FROM {step}) = {known}")),
+        }
+    }
+
+    /// What was read to be locked, and is not written. If anything is, it gets another version, as
+    /// others that have read it for the same purpose must not write either.
+    fn unchanged(&mut self, schema: &Schema, changes: &Changes, locked: &Locked) {
+        let others = locked.iter().filter(|(key, _)| {
+            key.kind.schema().table == schema.table && !changes.records.contains_key(key)
+        });
+        let (keys, versions): (Vec<&Key>, Vec<Option<i64>>) = others.unzip();
+        let known: Vec<i64> = versions.iter().flatten().copied().collect();
+        if keys.is_empty() {
+            return;
+        }
+        let (table, key) = (schema.table, names(&schema.key));
+        let mut arrays = Vec::new();
+        for (at, column) in schema.key.iter().enumerate() {
+            let parts = keys.iter().map(|key| key.parts.get(at).cloned());
+            arrays.push(self.bound.add(Values::of(column, parts)));
+        }
+        arrays.push(self.bound.add(Values::Integers(versions)));
+        let (arrays, same_key) = (arrays.join(", "), same_key(schema));
+        let name = format!("unchanged_{}", schema.name).to_lowercase();
+        let asked = format!("unnest({arrays}) AS u ({key}, version)");
+        self.steps.push(if changes.is_empty() {
+            format!(
+                "{name} AS (SELECT u.version FROM {asked} JOIN {table} t ON {same_key} \
+                 WHERE {SAME_VERSION})"
+            )
+        } else {
+            format!(
+                "{name} AS (UPDATE {table} t SET changing = t.changing FROM {asked} \
+                 WHERE {SAME_VERSION} AND {same_key} RETURNING u.version)"
+            )
+        });
+        self.expect(&name, known.into_iter());
+    }
+
+    fn step(
+        &mut self,
+        schema: &Schema,
+        step: Step,
+        rows: &[(&Key, &Write)],
+        locked: &Locked,
+    ) -> String {
         let (table, key) = (schema.table, names(&schema.key));
         let mut arrays = Vec::new();
         for (at, column) in schema.key.iter().enumerate() {
             let parts = rows.iter().map(|(key, _)| key.parts.get(at).cloned());
             arrays.push(self.bound.add(Values::of(column, parts)));
         }
-        let same_key = schema
-            .key
-            .iter()
-            .map(|column| format!("t.{0} = u.{0}", column.name));
-        let same_key = same_key.collect::<Vec<_>>().join(" AND ");
+        let same_key = same_key(schema);
+        let versions = rows.iter().map(|(key, _)| *locked.get(key)?);
+        let versions = Values::Integers(versions.collect());
         if step == Step::Delete {
+            arrays.push(self.bound.add(versions));
             let keys = arrays.join(", ");
             return format!(
-                "DELETE FROM {table} t USING unnest({keys}) AS u ({key}) WHERE {same_key}"
+                "DELETE FROM {table} t USING unnest({keys}) AS u ({key}, version) \
+                 WHERE {SAME_VERSION} AND {same_key} RETURNING u.version"
             );
         }
         let after: Vec<&Record> = rows
@@ -375,9 +442,11 @@ impl Writing {
         if step == Step::Update {
             let set = set("u");
             let columns = changing.join(", ");
+            let versions = self.bound.add(versions);
             return format!(
-                "UPDATE {table} t SET {set} FROM unnest({arrays}) AS u ({key}, {columns}) \
-                 WHERE {same_key}"
+                "UPDATE {table} t SET {set} \
+                 FROM unnest({arrays}, {versions}) AS u ({key}, {columns}, version) \
+                 WHERE {SAME_VERSION} AND {same_key} RETURNING u.version"
             );
         }
         let columns = [&*columns, &["fixed", "changing"]].concat().join(", ");

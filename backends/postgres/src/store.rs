@@ -6,16 +6,14 @@ use std::sync::Arc;
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
-use ff_transactional::records::{Execution, Kind, Record, Stored};
-use ff_transactional::{
-    Access, Before, Changes, Query, Store, StoreError, Tx, Write, requirements,
-};
+use ff_transactional::records::{Kind, Record};
+use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx};
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{Postgres, Transaction};
 
 use crate::open;
-use crate::statements::{Found, Lock, Statement, Statements, get, packed};
-use crate::transaction::{Begin, begin, failed, lane_turn};
+use crate::statements::{Found, Lock, Locked, Statement, Statements, get, packed};
+use crate::transaction::{Begin, begin, failed};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -48,15 +46,16 @@ impl Store for PostgresStore {
     async fn begin(&self, access: Access) -> Result<PostgresTx> {
         Ok(PostgresTx {
             pool: self.pool.clone(),
-            schema: self.schema.clone(),
             sql: Arc::clone(&self.sql),
             clock: self.clock.clone(),
+            locks: access == Access::WriteAgain,
             tx: match access {
                 Access::Read => Some(begin(&self.pool, Begin::Snapshot).await?),
-                Access::Look | Access::Write => None,
+                Access::Look | Access::Write | Access::WriteAgain => None,
             },
+            locked: Locked::new(),
+            messages: 0,
             now: None,
-            known_sets: Vec::new(),
         })
     }
 
@@ -65,22 +64,32 @@ impl Store for PostgresStore {
     }
 }
 
-/// A transaction. What needs no lock and no other reads beside it runs by itself.
+/// A transaction. At first it takes its chances: it locks nothing, remembers in which version it has
+/// read what it should have locked, and writes only if all of that is still so. Who has met another
+/// locks as it reads. Both give everything locked a new version if they write anything, so that a
+/// record can stand for others that are read under its lock.
 pub(crate) struct PostgresTx {
     pool: PgPool,
-    schema: String,
     sql: Arc<Statements>,
     clock: Clock,
-    /// Begun by the first lock, or for several reads at one instant.
+    /// Whether a lock is a lock.
+    locks: bool,
+    /// Begun by the first real lock, or for several reads at one instant.
     tx: Option<Transaction<'static, Postgres>>,
+    /// What was locked, or else read in which version.
+    locked: Locked,
+    /// How often the server was asked.
+    messages: u32,
     /// The server's clock, once something was read with it.
     now: Option<TimestampMs>,
-    /// The requirement sets of the lane that is claimed from, when they were last read.
-    known_sets: Vec<String>,
 }
+
+/// How many executions of a requirement set a claim looks at, at first: as many can be locked by others.
+const HEADS: i64 = 16;
 
 impl PostgresTx {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
+        self.messages += 1;
         let rows = match &mut self.tx {
             Some(tx) => statement.fetch_all(&mut **tx).await,
             None => statement.fetch_all(&self.pool).await,
@@ -93,12 +102,17 @@ impl PostgresTx {
         let mut found = vec![Vec::new(); queries.len()];
         for row in &rows {
             match Found::of(row)? {
-                Found::Record(place, packed) => {
+                Found::Record(place, packed, version) => {
                     let kind = match &queries[place] {
                         Query::Key(key) => key.kind,
                         Query::Range(range) => range.kind,
                     };
-                    found[place].push(kind.unpack(&packed)?);
+                    let record = kind.unpack(&packed)?;
+                    if lock != Lock::None {
+                        // What the rule goes by is what it has read first.
+                        self.locked.entry(record.key()).or_insert(version);
+                    }
+                    found[place].push(record);
                 }
                 Found::Now(now) => self.now = Some(TimestampMs(now)),
             }
@@ -112,30 +126,6 @@ impl PostgresTx {
         let row = row.ok_or_else(|| StoreError::Failed("the server has no clock".into()))?;
         Ok(TimestampMs(get(row, "now")?))
     }
-
-    /// The turns of the lanes in which something becomes claimable: what a claim takes is still the
-    /// first when it has taken it.
-    fn turns(&self, changes: &Changes) -> Vec<i64> {
-        let lanes = changes.records.values().filter_map(newly_queued);
-        let lanes: BTreeSet<&LaneId> = lanes.collect();
-        lanes
-            .into_iter()
-            .map(|lane| lane_turn(&self.schema, lane))
-            .collect()
-    }
-}
-
-fn newly_queued(write: &Write) -> Option<&LaneId> {
-    let claimable = |record: &Record| Execution::of(record).is_some_and(|it| it.is_claimable());
-    let was_there = match &write.before {
-        Before::Present(before) => claimable(before),
-        Before::Absent | Before::Unknown => false,
-    };
-    let after = write
-        .after
-        .as_ref()
-        .filter(|after| !was_there && claimable(after))?;
-    Execution::of(after).map(|execution| &execution.lane)
 }
 
 impl Tx for PostgresTx {
@@ -144,6 +134,9 @@ impl Tx for PostgresTx {
     }
 
     async fn lock(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
+        if !self.locks {
+            return self.find(queries, Lock::Later).await;
+        }
         if self.tx.is_none() {
             self.tx = Some(begin(&self.pool, Begin::Plain).await?);
         }
@@ -158,8 +151,10 @@ impl Tx for PostgresTx {
     }
 
     async fn commit(mut self, changes: Changes) -> Result<()> {
-        if !changes.is_empty() {
-            let statement = self.sql.write(&changes, self.turns(&changes));
+        // What one message has read was so at one instant.
+        let to_check = !self.locks && !self.locked.is_empty() && self.messages > 1;
+        if !changes.is_empty() || to_check {
+            let statement = self.sql.write(&changes, &self.locked);
             self.rows(statement).await?;
         }
         match self.tx {
@@ -172,36 +167,29 @@ impl Tx for PostgresTx {
         self.server_time().await.map(|_| ())
     }
 
-    async fn claimable_requirements(&mut self, lane: &LaneId) -> Result<Vec<BTreeSet<String>>> {
-        let statement = sqlx::query(self.sql.claimable_requirements.clone());
-        let rows = self.rows(statement.bind(lane.0.clone())).await?;
-        let sets: Result<Vec<String>> = rows.iter().map(|row| get(row, "requirements")).collect();
-        self.known_sets = sets?;
-        let known = self.known_sets.iter();
-        Ok(known.map(|set| requirements::split(set)).collect())
-    }
-
     async fn first_claimable(
         &mut self,
         lane: &LaneId,
-        sets: &[BTreeSet<String>],
+        offered: &BTreeSet<String>,
     ) -> Result<Option<Record>> {
-        let wanted: Vec<String> = sets.iter().map(requirements::join).collect();
-        self.tx = Some(begin(&self.pool, Begin::InTurn(lane_turn(&self.schema, lane))).await?);
-        let first = sqlx::query(self.sql.first_claimable.clone());
-        let first = first.bind(lane.0.clone()).bind(wanted);
-        let rows = self.rows(first.bind(self.known_sets.clone())).await?;
-        if let Some(row) = rows.first() {
-            self.now = Some(TimestampMs(get(row, "now")?));
-            let first = Kind::Execution.unpack(&packed(row)?)?;
-            if Execution::of(&first).is_some_and(|execution| execution.is_claimable()) {
-                return Ok(Some(first));
+        let offered: Vec<String> = offered.iter().cloned().collect();
+        self.tx = Some(begin(&self.pool, Begin::Plain).await?);
+        let mut heads = HEADS;
+        loop {
+            let first = sqlx::query(self.sql.first_claimable.clone());
+            let first = first.bind(lane.0.clone()).bind(offered.clone()).bind(heads);
+            let rows = self.rows(first).await?;
+            let row = rows.first();
+            let row = row.ok_or_else(|| StoreError::Failed("a claim has no answer".into()))?;
+            if get::<Option<Vec<u8>>>(row, "fixed")?.is_some() {
+                self.now = Some(TimestampMs(get(row, "now")?));
+                return Kind::Execution.unpack(&packed(row)?).map(Some);
             }
+            let looked_at: i64 = get(row, "looked_at")?;
+            if looked_at < heads {
+                return Ok(None);
+            }
+            heads *= 16;
         }
-        // Somebody has changed it, or there are other sets: they are read again without the turn.
-        if let Some(tx) = self.tx.take() {
-            tx.rollback().await.map_err(failed)?;
-        }
-        Ok(None)
     }
 }

@@ -1,6 +1,5 @@
 //! How transactions begin, whom they wait for, and how they fail.
 
-use ff_core::types::LaneId;
 use ff_transactional::StoreError;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgPool;
@@ -33,13 +32,6 @@ pub(crate) async fn begin(
         .map_err(failed)
 }
 
-/// The turn that claims of a lane take, so that none passes over what another is about to take and
-/// then leaves. Whoever adds to the lane takes it with others of its kind, so that nothing comes before
-/// what a claim has found (SYS-035).
-pub(crate) fn lane_turn(schema: &str, lane: &LaneId) -> i64 {
-    turn_of(schema, &format!("lane {lane}"))
-}
-
 /// The key of an advisory lock of this schema.
 pub(crate) fn turn_of(schema: &str, what: &str) -> i64 {
     let digest = Sha256::digest(format!("{}:{schema}:{what}", schema.len()));
@@ -48,9 +40,10 @@ pub(crate) fn turn_of(schema: &str, what: &str) -> i64 {
 }
 
 /// Transactions that met, by SQLSTATE: a serialization failure, a deadlock, a lock that could not
-/// be had, and two that inserted the same key.
+/// be had, two that inserted the same key, and a record that has changed since it was read: the
+/// statement that writes divides by what it finds unchanged.
 pub(crate) fn failed(error: sqlx::Error) -> StoreError {
-    const CONFLICTS: [&str; 4] = ["40001", "40P01", "55P03", "23505"];
+    const CONFLICTS: [&str; 5] = ["40001", "40P01", "55P03", "23505", "22012"];
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);

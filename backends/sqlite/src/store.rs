@@ -59,7 +59,7 @@ impl Store for SqliteStore {
         let (pool, begin) = match access {
             Access::Look | Access::Read => (self.reader.clone(), "BEGIN"),
             // A write lock from the start, so that what is read stays true until the commit.
-            Access::Write => (self.writer.clone(), "BEGIN IMMEDIATE"),
+            Access::Write | Access::WriteAgain => (self.writer.clone(), "BEGIN IMMEDIATE"),
         };
         // In a task that nobody can give up half-way: a connection that was about to begin is closed
         // by its pool, and what is held in memory goes with it.

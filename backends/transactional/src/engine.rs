@@ -103,16 +103,16 @@ impl<S: Store> Transactional<S> {
     }
 
     async fn run(&self, call: &Call) -> Result<Reply, EngineError> {
-        self.tried(|| self.attempt(call)).await?
+        self.tried(|again| self.attempt(call, again)).await?
     }
 
-    /// Does this, again if the storage reports that it met another.
-    async fn tried<T, F>(&self, attempt: impl Fn() -> F + Sync) -> Result<T, EngineError>
+    /// Does this, again if the storage reports that it met another; told whether it is again.
+    async fn tried<T, F>(&self, attempt: impl Fn(bool) -> F + Sync) -> Result<T, EngineError>
     where
         F: Future<Output = Result<T, StoreError>> + Send,
     {
-        for _ in 0..TRIES {
-            match attempt().await {
+        for number in 0..TRIES {
+            match attempt(number > 0).await {
                 Ok(done) => return Ok(done),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(self.error_of(error)),
@@ -123,7 +123,7 @@ impl<S: Store> Transactional<S> {
 
     /// Whether no member of a cancelled flow is left to others (CAN-013).
     async fn backlog_is_done(&self, flow: &FlowId) -> Result<bool, EngineError> {
-        let look = || async {
+        let look = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Read).await?, Access::Read);
             flows::has_backlog(&mut tx, flow).await
         };
@@ -142,18 +142,28 @@ impl<S: Store> Transactional<S> {
         }
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Result<Reply, EngineError>, StoreError> {
-        let access = access(call.method());
+    async fn attempt(
+        &self,
+        call: &Call,
+        again: bool,
+    ) -> Result<Result<Reply, EngineError>, StoreError> {
+        let access = match access(call.method()) {
+            Access::Write if again => Access::WriteAgain,
+            access => access,
+        };
         let mut tx = Session::new(self.store.begin(access).await?, access);
         let answer = match answer(&mut tx, self.settings, call).await {
             Ok(reply) => Ok(reply),
-            Err(Stop::Refused(error)) => return Ok(Err(error)),
+            Err(Stop::Refused(error)) => {
+                tx.leave().await?;
+                return Ok(Err(error));
+            }
             Err(Stop::Lapsed) => Err(EngineError::State(StateKind::LeaseExpired)),
             Err(Stop::Store(error)) => return Err(error),
         };
         tx.commit().await?;
         // A claim makes no work for others; if it woke them, waiting claims would wake each other.
-        if access == Access::Write && call.method() != Method::Claim {
+        if !call.method().is_read() && call.method() != Method::Claim {
             self.waiting.wake();
         }
         Ok(answer)
@@ -187,7 +197,7 @@ pub(crate) type Rule<T> = Result<T, Stop>;
 impl<S: Store> Housekeeping for Transactional<S> {
     async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
         arguments::housekeeping(&self.settings, partition, limit)?;
-        let look = || async {
+        let look = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Read).await?, Access::Read);
             match housekeeping::due(&mut tx, partition, limit).await {
                 Ok(calls) => Ok(Ok(calls)),

@@ -23,5 +23,7 @@ pub use arguments::housekeeping as check_housekeeping;
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
 pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};
-pub use store::{Access, Before, Changes, Minted, Query, Store, StoreError, Tx, Write};
+pub use store::{
+    Access, Before, Changes, Minted, Query, Store, StoreError, Tx, Write, place_in_queue,
+};
 pub use waiting::{WaitingClaims, until_cancelled};

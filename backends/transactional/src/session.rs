@@ -218,25 +218,22 @@ impl<T: Tx> Session<T> {
         self.tx.mint(of, what, number)
     }
 
-    /// See [`Tx::claimable_requirements`].
-    pub(crate) async fn claimable_requirements(
-        &mut self,
-        lane: &LaneId,
-    ) -> Result<Vec<BTreeSet<String>>> {
-        self.tx.claimable_requirements(lane).await
-    }
-
     /// See [`Tx::first_claimable`].
     pub(crate) async fn first_claimable(
         &mut self,
         lane: &LaneId,
-        sets: &[BTreeSet<String>],
+        offered: &BTreeSet<String>,
     ) -> Result<Option<Execution>> {
-        let Some(first) = self.tx.first_claimable(lane, sets).await? else {
+        let Some(first) = self.tx.first_claimable(lane, offered).await? else {
             return Ok(None);
         };
         self.note(first.key(), Some(first.clone()), true);
         typed(first).map(Some)
+    }
+
+    /// Writes nothing. That what was read was so at one instant still has to be true.
+    pub(crate) async fn leave(self) -> Result<()> {
+        self.tx.commit(Changes::default()).await
     }
 
     /// Writes what was changed.

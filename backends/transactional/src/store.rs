@@ -20,6 +20,8 @@ pub enum Access {
     Read,
     /// It may lock and write. What it reads without a lock is true when it is read.
     Write,
+    /// The same, when others have been in the way before: what takes its chances at first waits now.
+    WriteAgain,
 }
 
 /// What ids are minted for.
@@ -74,14 +76,15 @@ pub trait Tx: Send {
     fn get(&mut self, queries: &[Query]) -> impl Future<Output = Result<Vec<Vec<Record>>>> + Send;
 
     /// The same, each record locked until the end of the transaction, in the order of the queries. Of
-    /// two transactions that lock the same record one waits for the other, or meets
-    /// [`StoreError::Conflict`]; what is read is what the other has left.
+    /// two transactions that lock the same record one waits for the other and reads what that has left,
+    /// or one meets [`StoreError::Conflict`], at the commit if not before.
     fn lock(&mut self, queries: &[Query]) -> impl Future<Output = Result<Vec<Vec<Record>>>> + Send;
 
     /// The storage's clock.
     fn now(&mut self) -> impl Future<Output = Result<TimestampMs>> + Send;
 
-    /// Writes all of this and ends the transaction.
+    /// Writes all of this and ends the transaction. With nothing to write, it still makes sure that
+    /// what was locked was as it was read, all of it at once.
     fn commit(self, changes: Changes) -> impl Future<Output = Result<()>> + Send;
 
     /// Asks the storage for something, whatever clock is in use.
@@ -93,58 +96,46 @@ pub trait Tx: Send {
         Uuid::new_v4()
     }
 
-    /// The distinct requirement sets among the lane's claimable executions.
-    fn claimable_requirements(
+    /// An execution of the lane that is claimable and whose requirements are among what is offered: of
+    /// its partition the first in the order of [`Execution::QUEUE`], but for those that other
+    /// transactions have locked; locked. The partitions' order is the store's, the same for every set
+    /// of requirements.
+    fn first_claimable(
         &mut self,
         lane: &LaneId,
-    ) -> impl Future<Output = Result<Vec<BTreeSet<String>>>> + Send {
+        offered: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<Option<Record>>> + Send {
         async move {
-            let mut sets = Vec::new();
+            let mut firsts = Vec::new();
             let mut seen: Option<String> = None;
             loop {
                 // Jumps from one set to the next, so that the backlog's length costs nothing.
                 let next = Execution::QUEUE.of(lane).after(seen.as_ref()).limit(1);
                 let found = self.get(&[Query::Range(next.range().clone())]).await?;
-                let Some(next) = found
+                let first = found
                     .first()
-                    .and_then(|found| Execution::of(found.first()?))
-                else {
-                    return Ok(sets);
+                    .and_then(|found| Execution::of(found.first()?));
+                let Some(first) = first else {
+                    break;
                 };
-                seen = Some(requirements::join(&next.requirements));
-                sets.push(next.requirements.clone());
+                let set = requirements::join(&first.requirements);
+                if first.requirements.is_subset(offered) {
+                    let queue = Execution::QUEUE.of(lane).and(&set);
+                    firsts.push(Query::Range(queue.limit(1).range().clone()));
+                }
+                seen = Some(set);
             }
-        }
-    }
-
-    /// An execution of the lane that is claimable and whose requirements are one of these sets: of its
-    /// partition the first in the order of [`Execution::QUEUE`]; locked. The partitions' order is the
-    /// store's, the same for every set.
-    ///
-    /// It may be `None` although [`Tx::claimable_requirements`] has named one of the sets, when
-    /// another transaction took the last of it meanwhile, or has added another set. That one must not
-    /// be passed over: its first may come before all others (SYS-035).
-    fn first_claimable(
-        &mut self,
-        lane: &LaneId,
-        sets: &[BTreeSet<String>],
-    ) -> impl Future<Output = Result<Option<Record>>> + Send {
-        async move {
-            let firsts: Vec<Query> = sets
-                .iter()
-                .map(|set| {
-                    let queue = Execution::QUEUE.of(lane).and(&requirements::join(set));
-                    Query::Range(queue.limit(1).range().clone())
-                })
-                .collect();
+            if firsts.is_empty() {
+                return Ok(None);
+            }
             let found = self.lock(&firsts).await?;
             Ok(found.into_iter().flatten().min_by_key(place_in_queue))
         }
     }
 }
 
-/// What decides between the firsts of several sets.
-fn place_in_queue(record: &Record) -> Option<Vec<Part>> {
+/// What decides between claimable executions of a lane (SCH-002): less goes first.
+pub fn place_in_queue(record: &Record) -> Option<Vec<Part>> {
     let mut entry = record.entry(Execution::QUEUE.place())?;
     // The lane is the same for all, and the sets say nothing about the order.
     Some(entry.split_off(2))

@@ -11,10 +11,10 @@ use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::state::{AttemptState, EligibilityState, LifecyclePhase, OwnershipState};
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
-use ff_mock::Execution;
+use ff_mock::{Execution, Take};
 
 use super::executions::creating;
-use super::tampering::{Answer, Tampering, answer, around, call, write};
+use super::tampering::{Answer, Tampering, answer, around, call, lock, write};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -228,7 +228,71 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Leaves a mark on what a claim passes over.",
         marks_the_passed_over()
     ),
+    deviant!(
+        "serves-one-partition",
+        "CLM-011",
+        "Claims from the last partition that has work.",
+        serves_one_partition()
+    ),
+    deviant!(
+        "starts-over",
+        "CLM-012",
+        "Claims what should go on with its attempt.",
+        starts_over()
+    ),
 ];
+
+fn serves_one_partition() -> Tampering {
+    around(|subject, call| {
+        Box::pin(async move {
+            let Call::Claim {
+                lane, capabilities, ..
+            } = &call
+            else {
+                return subject.model.dispatch(call).await;
+            };
+            let claimable = subject.claimable(lane, capabilities).await;
+            let last = claimable.keys().last();
+            let take = last.map_or(Take::First, |partition| Take::FirstIn(*partition));
+            subject.take(take, call).await
+        })
+    })
+}
+
+/// Shows the attempt as interrupted all the same.
+fn starts_over() -> Tampering {
+    let goes_on = |execution: &Execution| {
+        execution.phase == LifecyclePhase::Runnable
+            && execution.eligibility == EligibilityState::EligibleNow
+            && execution.attempt_state == AttemptState::AttemptInterrupted
+    };
+    let interrupted: Arc<Mutex<BTreeSet<ExecutionId>>> = Arc::default();
+    let known = Arc::clone(&interrupted);
+    let shown = |call: &Call, known: &BTreeSet<ExecutionId>| match call {
+        Call::ReadExecCoreFields { execution_id, .. } => known.contains(execution_id),
+        _ => false,
+    };
+    write(move |_, after| {
+        if goes_on(after) {
+            lock(&interrupted).insert(after.id.clone());
+            after.attempt_state = AttemptState::PendingRetryAttempt;
+        }
+    })
+    .answer(move |call, answer| {
+        if let Ok(Reply::ReadExecCoreFields(fields)) = answer
+            && shown(call, &lock(&known))
+        {
+            for (name, value) in [
+                ("public_state", "resumable"),
+                ("attempt_state", "attempt_interrupted"),
+            ] {
+                if let Some(field) = fields.get_mut(name) {
+                    *field = Some(value.to_owned());
+                }
+            }
+        }
+    })
+}
 
 fn was_delayed(before: &Execution) -> bool {
     before.eligibility == EligibilityState::NotEligibleUntilTime

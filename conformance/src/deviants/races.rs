@@ -10,6 +10,7 @@ use ff_core::call::{Call, Reply};
 use ff_core::contracts::ExecutionSnapshot;
 use ff_core::dispatch::Dispatch;
 use ff_core::types::ExecutionId;
+use ff_mock::Take;
 
 use super::tampering::{Answer, Subject, Tampering, around, lock, pause, target_of};
 use super::{Deviant, deviant};
@@ -34,8 +35,20 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         cache_cleared_too_early()
     ),
     deviant!(
+        "busy-claim-takes-the-second",
+        "CLM-009",
+        "A claim that overlaps a change under a lease takes what comes second, touched or not.",
+        busy_claim_takes_the_second()
+    ),
+    deviant!(
+        "refusals-hide",
+        "CLM-010",
+        "A claim passes over what a call under a lease is about, also if that is refused.",
+        refusals_hide()
+    ),
+    deviant!(
         "busy-claim-finds-nothing",
-        "SYS-035",
+        "CLM-009",
         "A claim that overlaps a change under a lease finds nothing.",
         busy_claim_finds_nothing()
     ),
@@ -168,6 +181,68 @@ fn busy_claim_finds_nothing() -> Tampering {
             }
             if matches!(call, Call::Claim { .. }) && busy.load(Ordering::SeqCst) > 0 {
                 return Ok(Reply::Claim(None));
+            }
+            subject.model.dispatch(call).await
+        })
+    })
+}
+
+/// A claim of the second in the queue, or of the first if it is the only one.
+async fn take_second(subject: &Subject, call: Call) -> Answer {
+    let Call::Claim {
+        lane, capabilities, ..
+    } = &call
+    else {
+        return subject.model.dispatch(call).await;
+    };
+    let claimable = subject.claimable(lane, capabilities).await;
+    let second = claimable.into_values().flatten().nth(1);
+    subject
+        .take(second.map_or(Take::First, Take::Only), call)
+        .await
+}
+
+fn busy_claim_takes_the_second() -> Tampering {
+    let busy: Arc<AtomicUsize> = Arc::default();
+    around(move |subject, mut call| {
+        let busy = Arc::clone(&busy);
+        Box::pin(async move {
+            if call.handle_mut().is_some() {
+                return counted(&busy, subject, call).await;
+            }
+            if busy.load(Ordering::SeqCst) > 0 {
+                return take_second(subject, call).await;
+            }
+            subject.model.dispatch(call).await
+        })
+    })
+}
+
+fn refusals_hide() -> Tampering {
+    let busy: Arc<AtomicUsize> = Arc::default();
+    around(move |subject, mut call| {
+        let busy = Arc::clone(&busy);
+        Box::pin(async move {
+            if call.handle_mut().is_some() {
+                return counted(&busy, subject, call).await;
+            }
+            let Call::Claim {
+                lane, capabilities, ..
+            } = &call
+            else {
+                return subject.model.dispatch(call).await;
+            };
+            let first = subject.claimable(lane, capabilities).await;
+            let first = first.into_values().flatten().next();
+            let has_been_held = match &first {
+                Some(id) => subject
+                    .field(id, "total_attempt_count")
+                    .await
+                    .is_some_and(|count| count != "0"),
+                None => false,
+            };
+            if has_been_held && busy.load(Ordering::SeqCst) > 0 {
+                return take_second(subject, call).await;
             }
             subject.model.dispatch(call).await
         })

@@ -1,10 +1,11 @@
 //! What a deviant does to the model: to calls, to answers, to records, or around a whole call.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use ff_core::backend::{BackendTag, HandlePayload};
+use ff_core::backend::{BackendTag, CapabilitySet, HandlePayload};
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::clock::ManualClock;
@@ -12,8 +13,8 @@ use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
-use ff_core::types::ExecutionId;
-use ff_mock::{EdgeGroup, Execution, MemoryStore, Model, Settings, Stored, Tamper};
+use ff_core::types::{ExecutionId, LaneId};
+use ff_mock::{EdgeGroup, Execution, MemoryStore, Model, Settings, Snapshot, Stored, Take, Tamper};
 
 pub(super) type Answer = Result<Reply, EngineError>;
 
@@ -133,12 +134,8 @@ impl Tampering {
         if let Some(tamper) = self.on_write.take() {
             store = store.tampered(tamper);
         }
-        let settings = Settings {
-            tag: BackendTag::Mock,
-            partitions: PartitionConfig::default(),
-        };
         Subject {
-            model: Model::new(store, settings),
+            model: Model::new(store, settings()),
             clock: clock.clone(),
             tampering: self,
         }
@@ -167,6 +164,22 @@ impl Subject {
             Ok(Reply::ReadExecCoreFields(mut fields)) => fields.remove(name).flatten(),
             _ => None,
         }
+    }
+
+    /// What a claim would find, by partition.
+    pub(super) async fn claimable(
+        &self,
+        lane: &LaneId,
+        offered: &CapabilitySet,
+    ) -> BTreeMap<u16, Vec<ExecutionId>> {
+        let held = Snapshot::of(self.model.store()).await;
+        held.claimable(lane, offered)
+    }
+
+    /// A claim that takes this.
+    pub(super) async fn take(&self, take: Take, claim: Call) -> Answer {
+        let store = self.model.store().clone().taking(take);
+        Model::new(store, settings()).dispatch(claim).await
     }
 
     /// Leaves a mark on an execution that nobody asked for.
@@ -219,6 +232,13 @@ impl Dispatch for Subject {
             change(&mut capabilities);
         }
         capabilities
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        tag: BackendTag::Mock,
+        partitions: PartitionConfig::default(),
     }
 }
 

@@ -7,10 +7,12 @@ use std::hash::{Hash, Hasher};
 use ff_core::call::{Call, Method, Reply};
 use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::types::{ExecutionId, TimestampMs};
+use ff_mock::Take;
 use serde_json::Value;
 
 use super::linear::{Judgement, Object, Span, judge};
 use super::names::{Minted, canonical, leaves, plain};
+use super::overlap::{Passable, passable};
 use super::reference::{Answer, Reference};
 use super::step::read_symbol;
 
@@ -28,6 +30,8 @@ pub(crate) struct Event {
     pub(crate) claimed: Option<ExecutionId>,
     /// The answer in canonical form.
     seen: Option<Value>,
+    /// What a claim may pass over.
+    passable: Passable,
 }
 
 impl Event {
@@ -47,6 +51,7 @@ impl Event {
             answer,
             claimed: None,
             seen,
+            passable: Passable::default(),
         }
     }
 
@@ -84,8 +89,8 @@ impl Object for Reference {
     fn after(&self, event: &Event) -> Vec<Self> {
         let mut states = Vec::new();
         for now in &event.times {
-            for partition in self.partitions_for(event) {
-                let Some((answer, after)) = self.answer(&event.call, *now, partition) else {
+            for take in self.choices(event) {
+                let Some((answer, after)) = self.answer(&event.call, *now, take) else {
                     continue;
                 };
                 let idle = event.answer.is_none() && after.fingerprint() == self.fingerprint();
@@ -108,19 +113,36 @@ impl Object for Reference {
 }
 
 impl Reference {
-    /// Where a claim may have looked first: in any partition that has work.
-    fn partitions_for(&self, event: &Event) -> Vec<Option<u16>> {
+    /// What a claim may have taken; what is likeliest comes last.
+    fn choices(&self, event: &Event) -> Vec<Take> {
         let Call::Claim {
             lane, capabilities, ..
         } = &event.call
         else {
-            return vec![None];
+            return vec![Take::First];
         };
-        let partitions = self.snapshot.claimable_in(lane, capabilities);
-        if partitions.is_empty() {
-            return vec![None];
+        let claimable = self.snapshot.claimable(lane, capabilities);
+        let mut choices = Vec::new();
+        if event.passable.allows_none(claimable.values().flatten()) {
+            choices.push(Take::Nothing);
         }
-        partitions.into_iter().map(Some).collect()
+        let queues = claimable.values();
+        let reached = queues.flat_map(|queue| event.passable.reached(queue));
+        match &event.claimed {
+            Some(id) => choices.extend(
+                reached
+                    .filter(|reached| *reached == id)
+                    .cloned()
+                    .map(Take::Only),
+            ),
+            None => choices.extend(reached.cloned().map(Take::Only)),
+        }
+        // A refused claim takes nothing, whatever there is.
+        if choices.is_empty() {
+            choices.push(Take::First);
+        }
+        choices.reverse();
+        choices
     }
 }
 
@@ -157,7 +179,15 @@ pub(crate) fn examine(
     history: &History,
     budget: u64,
 ) -> Result<(), (Judgement, History)> {
-    for group in groups(history) {
+    let mut history = history.clone();
+    // A part of the history, and one in which answers are forgotten, would show less.
+    for (place, passable) in passable(&initial.universe, &history)
+        .into_iter()
+        .enumerate()
+    {
+        history[place].op.passable = passable;
+    }
+    for group in groups(&history) {
         match judge(initial, &group, budget) {
             Judgement::Linearizable(_) => {}
             other => return Err((other, group)),

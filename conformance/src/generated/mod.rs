@@ -6,6 +6,7 @@ mod histories;
 mod history;
 mod linear;
 pub(crate) mod names;
+mod overlap;
 mod player;
 mod reach;
 mod recording;

@@ -9,6 +9,7 @@ use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::types::ExecutionId;
+use ff_mock::Take;
 use serde_json::Value;
 
 use super::calls::observables;
@@ -161,12 +162,12 @@ impl Player {
             ));
         };
         self.reach.count(call.method(), &answer);
-        let partition = match self.claimed(call, &answer).await {
-            Ok(execution) => execution.map(|id| id.partition()),
+        let take = match self.claimed(call, &answer).await {
+            Ok(execution) => execution.map_or(Take::First, |id| Take::FirstIn(id.partition())),
             Err(message) => return Err(diverged(call, message, Vec::new())),
         };
         let now = self.reference.now;
-        let Some((expected, after)) = self.reference.answer(call, now, partition) else {
+        let Some((expected, after)) = self.reference.answer(call, now, take) else {
             let message = "the backend gave a lease that the model did not".to_owned();
             return Err(diverged(call, message, Vec::new()));
         };
@@ -202,7 +203,7 @@ impl Player {
         else {
             return Ok(None);
         };
-        let candidates = self.reference.snapshot.claimable_in(lane, capabilities);
+        let candidates = self.reference.snapshot.claimable(lane, capabilities);
         // With one partition to take from, there is nothing to find out.
         if candidates.len() < 2 {
             return Ok(None);

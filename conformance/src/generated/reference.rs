@@ -12,7 +12,7 @@ use ff_core::state::{LifecyclePhase, OwnershipState};
 use ff_core::types::{
     EdgeId, ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId,
 };
-use ff_mock::{Execution, Settings, Snapshot};
+use ff_mock::{Execution, Settings, Snapshot, Take};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -158,7 +158,7 @@ impl Reference {
         };
         let mut elsewhere = empty.clone();
         for call in claimed_elsewhere(universe.partitions) {
-            if let Some((_, after)) = elsewhere.answer(&call, empty.now, None) {
+            if let Some((_, after)) = elsewhere.answer(&call, empty.now, Take::First) {
                 elsewhere = after;
             }
         }
@@ -169,16 +169,16 @@ impl Reference {
     }
 
     /// The answer to a call at this time, and the model after it; `None` if the call names a lease
-    /// that there is not. A claim takes from `partition`, if one is given.
+    /// that there is not. A claim takes what `take` says.
     pub(crate) fn answer(
         &self,
         call: &Call,
         now: TimestampMs,
-        partition: Option<u16>,
+        take: Take,
     ) -> Option<(Answer, Self)> {
         let settings = self.settings();
         let bound = with_handles(call, &self.leases)?;
-        let (answer, snapshot) = self.snapshot.after(settings, &bound, now, partition);
+        let (answer, snapshot) = self.snapshot.after(settings, &bound, now, take);
         let mut after = Self {
             snapshot,
             ..self.clone()
@@ -222,7 +222,7 @@ impl Reference {
                 break;
             }
             for call in due {
-                if let Some((_, after)) = self.answer(&call, self.now, None) {
+                if let Some((_, after)) = self.answer(&call, self.now, Take::First) {
                     self = after;
                 }
             }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ff_core::backend::Handle;
 use ff_core::capability::Supports;
+use ff_mock::Take;
 use proptest::strategy::{BoxedStrategy, Just, Strategy};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use proptest_state_machine::strategy::Sequential;
@@ -310,7 +311,7 @@ fn strategy(ground: &Ground, universe: Universe) -> Steps {
         },
         move |reference: &Reference| next_step(reference, &supports),
         |mut reference: Reference, step| match step {
-            Step::Call(call) => match reference.answer(call, reference.now, None) {
+            Step::Call(call) => match reference.answer(call, reference.now, Take::First) {
                 Some((_, after)) => after,
                 None => reference,
             },

@@ -10,6 +10,7 @@ use ff_core::capability::Supports;
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{ExecutionId, TimestampMs, WorkerInstanceId};
+use ff_mock::Take;
 use futures_util::FutureExt;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
@@ -265,7 +266,7 @@ impl Floor {
         }
         if answer.is_some_and(Result::is_ok) {
             let mut rough = lock(&self.rough);
-            if let Some((_, after)) = rough.answer(call, rough.now, None) {
+            if let Some((_, after)) = rough.answer(call, rough.now, Take::First) {
                 *rough = after;
             }
         }

@@ -127,7 +127,7 @@ impl Store for RedbStore {
 
     async fn begin(&self, access: Access) -> Result<RedbTx> {
         let turn = match access {
-            Access::Write => Some(Arc::clone(&self.writer).lock_owned().await),
+            Access::Write | Access::WriteAgain => Some(Arc::clone(&self.writer).lock_owned().await),
             Access::Look | Access::Read => None,
         };
         Ok(RedbTx {

@@ -110,7 +110,7 @@ async fn claims(
     taken: &mpsc::UnboundedSender<Instant>,
 ) -> Result<(), HarnessError> {
     let worker = WorkerInstanceId::new(format!("worker-{number}"));
-    let patience = Some(Duration::from_secs(600));
+    let patience = Some(Duration::from_mins(10));
     let policy = ClaimPolicy::new(WorkerId::new("worker"), worker, 600_000, patience);
     let offers = CapabilitySet::default();
     loop {

@@ -13,8 +13,8 @@ use crate::records::{Attempt, CurrentAttempt, Execution, Lease, LeaseEventKind};
 use crate::session::Session;
 use crate::store::{Minted, Tx};
 
-/// Takes the first execution of the lane that the worker qualifies for (CLM-001, CLM-002). There is
-/// none only if at one instant nothing claimable had requirements that the worker meets.
+/// Takes the first execution of the lane that the worker qualifies for (CLM-001, CLM-002), but for
+/// what calls that overlap this are about (CLM-009).
 pub(crate) async fn claim<T: Tx>(
     tx: &mut Session<T>,
     tag: BackendTag,
@@ -23,15 +23,9 @@ pub(crate) async fn claim<T: Tx>(
     policy: &ClaimPolicy,
 ) -> Rule<Option<Handle>> {
     let offered: BTreeSet<String> = capabilities.tokens.iter().cloned().collect();
-    loop {
-        let mut sets = tx.claimable_requirements(lane).await?;
-        sets.retain(|required| required.is_subset(&offered));
-        if sets.is_empty() {
-            return Ok(None);
-        }
-        if let Some(execution) = tx.first_claimable(lane, &sets).await? {
-            return Ok(Some(start(tx, tag, execution, policy).await?));
-        }
+    match tx.first_claimable(lane, &offered).await? {
+        Some(execution) => start(tx, tag, execution, policy).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -1,6 +1,5 @@
 //! The claim queue.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ff_core::state::OwnershipState;
@@ -31,19 +30,12 @@ fn waiting() -> Vec<Record> {
 }
 
 /// Takes the first, as a claim does. `None` if there is none or somebody was faster.
-async fn take<S: Storage>(
-    bench: &Bench<S>,
-    sets: &[BTreeSet<String>],
-) -> Result<Option<Key>, StoreError> {
+async fn take<S: Storage>(bench: &Bench<S>, offered: &[&str]) -> Result<Option<Key>, StoreError> {
     let lane = LaneId::new("lane");
+    let offered = offered.iter().map(|token| (*token).to_owned()).collect();
     let mut tx = bench.store.begin(Access::Write).await?;
-    let mut known = tx.claimable_requirements(&lane).await?;
-    known.retain(|set| sets.contains(set));
-    if known.is_empty() {
+    let Some(first) = tx.first_claimable(&lane, &offered).await? else {
         return Ok(None);
-    }
-    let Some(first) = tx.first_claimable(&lane, &known).await? else {
-        return Err(StoreError::Conflict);
     };
     let mut after = first.clone();
     if let Some(taken) = Execution::of_mut(&mut after) {
@@ -56,11 +48,7 @@ async fn take<S: Storage>(
     Ok(Some(key))
 }
 
-fn sets() -> Vec<BTreeSet<String>> {
-    vec![BTreeSet::new(), BTreeSet::from(["gpu".to_owned()])]
-}
-
-/// One after the other, by priority, age and id; only of the sets that are asked for.
+/// One after the other, by priority, age and id; only what the worker qualifies for.
 pub(super) async fn in_order<S: Storage>(bench: Bench<S>) -> Finding {
     bench.put(waiting()).await?;
     let mut expected: Vec<Record> = waiting();
@@ -81,13 +69,13 @@ pub(super) async fn in_order<S: Storage>(bench: Bench<S>) -> Finding {
     }
     let mut taken = Vec::new();
     for _ in 0..plain.len() {
-        taken.extend(take(&bench, &sets()[..1]).await.map_err(told)?);
+        taken.extend(take(&bench, &["tpu"]).await.map_err(told)?);
     }
     expect(&taken, &plain, "without requirements, in order")?;
     let mut taken = Vec::new();
     // One more than there are shows that there are no more.
     for _ in 0..=rest.len() {
-        taken.extend(take(&bench, &sets()).await.map_err(told)?);
+        taken.extend(take(&bench, &["gpu", "tpu"]).await.map_err(told)?);
     }
     expect(&taken, &rest, "the rest, in order")
 }
@@ -100,7 +88,7 @@ pub(super) async fn taken_once<S: Storage>(bench: Bench<S>) -> Finding {
         let (bench, taken) = (bench.clone(), Arc::clone(&taken));
         tokio::spawn(async move {
             loop {
-                match take(&bench, &sets()).await {
+                match take(&bench, &["gpu", "tpu"]).await {
                     Ok(Some(key)) => {
                         let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
                         taken.push(key);

@@ -160,8 +160,14 @@ impl<S: Storage> Bench<S> {
 
     /// Locks the record, changes it and commits, again if that met another.
     async fn change<R: Stored>(&self, key: &Key, change: impl Fn(&mut R) + Sync) -> Finding {
-        for _ in 0..MOST_CONFLICTS {
-            match self.try_change(key, &change).await {
+        for number in 0..MOST_CONFLICTS {
+            // As calls do.
+            let access = if number == 0 {
+                Access::Write
+            } else {
+                Access::WriteAgain
+            };
+            match self.try_change(access, key, &change).await {
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,
                 other => return other.map_err(told),
             }
@@ -171,10 +177,11 @@ impl<S: Storage> Bench<S> {
 
     async fn try_change<R: Stored>(
         &self,
+        access: Access,
         key: &Key,
         change: impl Fn(&mut R),
     ) -> Result<(), StoreError> {
-        let mut tx = self.store.begin(Access::Write).await?;
+        let mut tx = self.store.begin(access).await?;
         let found = tx.lock(&[Query::Key(key.clone())]).await?;
         let before = found.into_iter().flatten().next();
         let before = before.ok_or_else(|| StoreError::Failed("the record is gone".into()))?;

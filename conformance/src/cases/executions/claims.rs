@@ -89,6 +89,29 @@ pub(super) const CASES: &[Case] = &[
         Concurrency
     ),
     case!(
+        "executions.claims.firsts",
+        ["CLM-009"],
+        "8 workers on 12 executions get the first 8.",
+        firsts,
+        Clock,
+        Concurrency
+    ),
+    case!(
+        "executions.claims.hidden",
+        ["CLM-010"],
+        "The first is taken while refused calls and reads are about it.",
+        hidden,
+        Clock,
+        Concurrency
+    ),
+    case!(
+        "executions.claims.fair",
+        ["CLM-011"],
+        "Work in one partition is taken although there is ever more in another.",
+        fair,
+        Clock
+    ),
+    case!(
         "executions.claims.epochs",
         ["LSE-001"],
         "Epochs count on and lease ids differ across retries.",
@@ -316,6 +339,98 @@ async fn race(world: World) -> Verdict {
         world.renew(handle).await?;
     }
     Ok(())
+}
+
+async fn firsts(world: World) -> Verdict {
+    for _ in 0..4 {
+        let mut ids = Vec::new();
+        for _ in 0..12 {
+            let id = world.execution_id_in(0);
+            ids.push(world.execution().id(&id).create().await?);
+            world.advance_ms(1);
+        }
+        let claims = (0..8).map(|_| {
+            let worker = world.worker();
+            tokio::spawn(async move { worker.claims().await })
+        });
+        let mut claimed = BTreeSet::new();
+        for claim in join_all(claims).await {
+            claimed.extend(claim.map_err(|error| Failure::new(error.to_string()))??);
+        }
+        let firsts: BTreeSet<_> = ids[..8].iter().cloned().collect();
+        expect_eq!(claimed, firsts, "the first eight");
+        while world.worker().claims().await?.is_some() {}
+    }
+    Ok(())
+}
+
+async fn hidden(world: World) -> Verdict {
+    for _ in 0..8 {
+        let ids = [world.execution_id_in(0), world.execution_id_in(0)];
+        let first = world.execution().id(&ids[0]).retries(1, 0).create().await?;
+        let stale = world.worker().claim().await?;
+        world.fail_with(&stale, FailureClass::Transient).await?;
+        world.advance_ms(1);
+        world.promote(&first).await?;
+        let second = world.execution().id(&ids[1]).create().await?;
+        let others = (0..4).map(|_| {
+            let (world, stale, first) = (world.clone(), stale.clone(), first.clone());
+            tokio::spawn(async move {
+                for _ in 0..8 {
+                    let late = world.complete(&stale, None).await;
+                    expect_refused!(late, "contention.execution_not_active");
+                    world.describe_execution(&first).await?;
+                }
+                Ok(())
+            })
+        });
+        let others: Vec<_> = others.collect();
+        // Others have begun, and go on.
+        tokio::task::yield_now().await;
+        let claimed = world.worker().claims().await?;
+        expect_eq!(claimed, Some(first), "what comes first");
+        for other in others {
+            // Those that come after the claim are refused otherwise.
+            let _ = other.await;
+        }
+        expect_eq!(
+            world.worker().claims().await?,
+            Some(second),
+            "then the other"
+        );
+    }
+    Ok(())
+}
+
+/// CLM-011.
+const SERVED_FIRST: usize = 1_024;
+
+async fn fair(world: World) -> Verdict {
+    let partitions = world.partitions().num_flow_partitions;
+    let busy = partitions - 1;
+    let create = async |partition| {
+        let id = world.execution_id_in(partition);
+        world.execution().id(&id).create().await
+    };
+    let worker = world.worker();
+    create(busy).await?;
+    worker.claim().await?;
+    create(busy).await?;
+    let waiting = create(0).await?;
+    for _ in 0..=SERVED_FIRST + 1 {
+        world.advance_ms(1);
+        create(busy).await?;
+        let Some((claimed, lease)) = worker.claim_next().await? else {
+            return Err(Failure::new("there is work"));
+        };
+        if claimed == waiting {
+            return Ok(());
+        }
+        world.complete(&lease, None).await?;
+    }
+    Err(Failure::new(format!(
+        "{SERVED_FIRST} others were taken before it"
+    )))
 }
 
 async fn epochs(world: World) -> Verdict {

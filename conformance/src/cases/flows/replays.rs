@@ -51,6 +51,12 @@ pub(super) const CASES: &[Case] = &[
         wait_children
     ),
     case!(
+        "flows.replays.resumable",
+        ["CLM-012"],
+        "A claim takes what comes after a member that goes on with its attempt, never that.",
+        resumable
+    ),
+    case!(
         "flows.replays.children-done",
         ["DEP-034", "EXE-019"],
         "A member waits for children that are done.",
@@ -230,6 +236,27 @@ async fn wait_children(world: World) -> Verdict {
         expect_eq!(claimed, None, "a claim starts no other attempt");
     }
     Ok(())
+}
+
+async fn resumable(world: World) -> Verdict {
+    let mut graph = Graph::new(&world).await?;
+    let (parent, child) = (graph.member().await?, graph.member().await?);
+    let handle = graph.claim(&parent).await?;
+    graph.depend(&child, &parent).await?;
+    world.wait_children(&handle).await?;
+    graph
+        .end_and_cascade(&child, TerminalOutcome::Success)
+        .await?;
+    graph.expect_state(&parent, RESUMABLE).await?;
+    let id = world.execution_id_in(parent.partition());
+    world.execution().id(&id).priority(-1).create().await?;
+    expect_eq!(
+        world.worker().claims().await?,
+        Some(id),
+        "what is less urgent"
+    );
+    expect_eq!(world.worker().claims().await?, None, "and nothing else");
+    graph.expect_state(&parent, RESUMABLE).await
 }
 
 async fn children_done(world: World) -> Verdict {

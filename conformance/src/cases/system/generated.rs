@@ -14,7 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         slug: "system.generated.histories",
         title: "Calls that overlap, each answered as in some order of them.",
-        clauses: &["SYS-035"],
+        clauses: &["SYS-035", "CLM-009"],
         needs: &[Need::Clock, Need::Concurrency],
         body: Body::Generated(Generated::Histories),
     },

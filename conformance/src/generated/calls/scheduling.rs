@@ -28,7 +28,7 @@ fn claim(reference: &Reference) -> BoxedStrategy<Call> {
     let offered = prop_oneof![3 => Just(TOKENS.to_vec()), 1 => offered];
     let lanes = reference.universe.lanes();
     let all = CapabilitySet::new(TOKENS);
-    let has_work = |lane: &&LaneId| !reference.snapshot.claimable_in(lane, &all).is_empty();
+    let has_work = |lane: &&LaneId| !reference.snapshot.claimable(lane, &all).is_empty();
     let busy: Vec<LaneId> = lanes.iter().filter(has_work).cloned().collect();
     let lane = match busy {
         none if none.is_empty() => select(lanes).boxed(),
