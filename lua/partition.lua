@@ -213,6 +213,11 @@ function partition:first_in_queue(lane, requirements)
   return redis.call('ZRANGE', self:key('queue', { lane, requirements }), 0, 0)[1]
 end
 
+-- Whether the queue has more than one.
+function partition:has_more(lane, requirements)
+  return redis.call('ZCARD', self:key('queue', { lane, requirements })) > 1
+end
+
 function partition:commit()
   for key, entry in pairs(self.records) do
     local kind, fields = ff.kinds[entry.kind], entry.fields

@@ -23,8 +23,9 @@ ff.write('claim', function(partition, args, context)
   for _, token in ipairs(args.capabilities.tokens) do
     offered[token] = true
   end
+  local sets = redis.call('SMEMBERS', partition:key('lane', { args.lane }))
   local first
-  for _, requirements in ipairs(redis.call('SMEMBERS', partition:key('lane', { args.lane }))) do
+  for _, requirements in ipairs(sets) do
     if is_subset(requirements, offered) then
       local candidate = partition:first_in_queue(args.lane, requirements)
       if candidate and (not first or candidate < first) then
@@ -55,16 +56,19 @@ ff.write('claim', function(partition, args, context)
   partition:put('attempt', execution.attempt_of(fields))
   execution.emit(partition, fields, 'acquired', now)
   return {
-    execution_id = id,
-    fence = {
-      lease_id = context.lease_id,
-      lease_epoch = fields.lease_epoch,
-      attempt_id = context.attempt_id,
+    payload = {
+      execution_id = id,
+      fence = {
+        lease_id = context.lease_id,
+        lease_epoch = fields.lease_epoch,
+        attempt_id = context.attempt_id,
+      },
+      attempt_index = fields.current_attempt.index,
+      lease_ttl_ms = policy.lease_ttl_ms,
+      lane_id = fields.lane_id,
+      worker_instance_id = policy.worker_instance_id,
     },
-    attempt_index = fields.current_attempt.index,
-    lease_ttl_ms = policy.lease_ttl_ms,
-    lane_id = fields.lane_id,
-    worker_instance_id = policy.worker_instance_id,
+    more = #sets > 1 or partition:has_more(args.lane, sets[1]),
   }
 end)
 

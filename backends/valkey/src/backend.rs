@@ -90,6 +90,9 @@ impl ValkeyBackend {
             route.held.as_ref(),
         )?;
         let content = self.server.call(&fcall).await?;
+        if let Call::CreateExecution { args } = call {
+            self.claims.remember(&args.lane_id, route.partition);
+        }
         if !method.is_read() {
             self.waiting.wake();
         }

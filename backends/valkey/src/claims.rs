@@ -8,21 +8,44 @@ use ff_core::backend::{BackendTag, CapabilitySet, Handle, HandleKind, HandlePayl
 use ff_core::engine_error::EngineError;
 use ff_core::types::LaneId;
 use ff_transactional::requirements;
+use serde::Deserialize;
 
 use crate::server::{Server, transport};
 use crate::wire::Wire;
 
-/// Partitions in which the last look found work, by lane: each is tried once before the next look,
-/// so that none is served to the end while others wait.
+/// Claims of a lane between two looks at all partitions, so that work waits nowhere for long (CLM-011).
+const SERVED: usize = 256;
+
+/// Lanes of which something is remembered.
+const LANES: usize = 4_096;
+
+/// Where claims have found work, or a call has made some: what is tried before all partitions are
+/// looked at. It may be wrong, which costs a look.
 #[derive(Default)]
 pub(crate) struct Claims {
-    found: Mutex<HashMap<LaneId, VecDeque<u16>>>,
+    lanes: Mutex<HashMap<LaneId, Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The next comes first; each once.
+    partitions: VecDeque<u16>,
+    /// Claims that were served since all partitions were looked at.
+    served: usize,
+}
+
+/// What a claim in one partition comes to.
+#[derive(Deserialize)]
+struct Taken {
+    payload: HandlePayload,
+    /// Whether the lane has more work there.
+    more: bool,
 }
 
 impl Claims {
-    /// Takes fresh work, wherever it is. One round trip if the last look's findings hold; at most two
-    /// to see that there is none, as one look sees all partitions at one instant (CLM-002); at most
-    /// three to find some, unless others are faster.
+    /// Takes fresh work, wherever it is: one round trip if there is some where there was some before. A
+    /// look at all partitions sees one after the other, so calls that overlap it can hide what they are
+    /// about (CLM-009).
     pub(crate) async fn claim(
         &self,
         server: &Server,
@@ -32,26 +55,56 @@ impl Claims {
         capabilities: &CapabilitySet,
     ) -> Result<Option<Handle>, EngineError> {
         loop {
-            if let Some(partition) = self.next(lane)
-                && let Some(handle) = claim_in(server, partition, arguments).await?
-            {
-                return Ok(Some(handle));
+            while let Some(partition) = self.next(lane) {
+                if let Some(taken) = claim_in(server, partition, arguments).await? {
+                    if taken.more {
+                        self.remember(lane, partition);
+                    }
+                    let handle = taken.payload.seal(BackendTag::Valkey, HandleKind::Fresh);
+                    return Ok(Some(handle));
+                }
             }
             let found = look(server, partitions, lane, capabilities).await?;
             if found.is_empty() {
-                self.known().remove(lane);
+                self.lanes().remove(lane);
                 return Ok(None);
             }
-            self.known().insert(lane.clone(), found);
+            self.found(lane, found);
         }
     }
 
-    fn next(&self, lane: &LaneId) -> Option<u16> {
-        self.known().get_mut(lane)?.pop_front()
+    /// Remembers that there is work in a partition.
+    pub(crate) fn remember(&self, lane: &LaneId, partition: u16) {
+        let mut lanes = self.lanes();
+        if lanes.len() >= LANES && !lanes.contains_key(lane) {
+            lanes.clear();
+        }
+        let known = lanes.entry(lane.clone()).or_default();
+        if !known.partitions.contains(&partition) {
+            known.partitions.push_back(partition);
+        }
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<LaneId, VecDeque<u16>>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    fn found(&self, lane: &LaneId, partitions: Vec<u16>) {
+        self.lanes().remove(lane);
+        for partition in partitions {
+            self.remember(lane, partition);
+        }
+    }
+
+    /// Where to try next; nowhere, once it is time to look everywhere.
+    fn next(&self, lane: &LaneId) -> Option<u16> {
+        let mut lanes = self.lanes();
+        let known = lanes.get_mut(lane)?;
+        known.served += 1;
+        if known.served > SERVED {
+            return None;
+        }
+        known.partitions.pop_front()
+    }
+
+    fn lanes(&self) -> std::sync::MutexGuard<'_, HashMap<LaneId, Known>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,36 +112,49 @@ async fn claim_in(
     server: &Server,
     partition: u16,
     arguments: &Wire,
-) -> Result<Option<Handle>, EngineError> {
+) -> Result<Option<Taken>, EngineError> {
     let fcall = server.fcall("claim", false, partition, arguments, None)?;
-    let taken: Option<HandlePayload> = server.call(&fcall).await?.into().map_err(transport)?;
-    Ok(taken.map(|payload| payload.seal(BackendTag::Valkey, HandleKind::Fresh)))
+    server.call(&fcall).await?.into().map_err(transport)
 }
 
-/// The partitions that have work which the worker qualifies for, at one instant.
+/// The partitions that have work which the worker qualifies for. What most looks find, that there is
+/// none at all, takes one command.
 async fn look(
     server: &Server,
     partitions: u16,
     lane: &LaneId,
     capabilities: &CapabilitySet,
-) -> Result<VecDeque<u16>, EngineError> {
+) -> Result<Vec<u16>, EngineError> {
+    // As `place_in_queue` in `lua/partition.lua`.
+    let key = |partition| {
+        format!(
+            "{}:lane:{}:{lane}",
+            server.tag(partition),
+            lane.as_str().len()
+        )
+    };
+    let keys: Vec<String> = (0..partitions).map(key).collect();
+    let mut any = server.client.cmd("EXISTS");
+    for key in &keys {
+        any = any.arg(key);
+    }
+    let any: u64 = any.execute().await.map_err(transport)?;
+    if any == 0 {
+        return Ok(Vec::new());
+    }
     let offered: BTreeSet<String> = capabilities.tokens.iter().cloned().collect();
-    let mut pipeline = server.client.transaction();
-    let slots: Vec<PipeSlot<Vec<String>>> = (0..partitions)
-        .map(|partition| {
-            // As `place_in_queue` in `lua/partition.lua`.
-            let tag = server.tag(partition);
-            let key = format!("{tag}:lane:{}:{lane}", lane.as_str().len());
-            pipeline.cmd("SMEMBERS").arg(key).finish()
-        })
+    let mut pipeline = server.client.pipeline();
+    let slots: Vec<PipeSlot<Vec<String>>> = keys
+        .iter()
+        .map(|key| pipeline.cmd("SMEMBERS").arg(key).finish())
         .collect();
     pipeline.execute().await.map_err(transport)?;
-    let mut found = VecDeque::new();
+    let mut found = Vec::new();
     for (partition, slot) in (0..).zip(slots) {
         let sets = slot.value().map_err(transport)?;
         let meets = |set: &String| requirements::split(set).is_subset(&offered);
         if sets.iter().any(meets) {
-            found.push_back(partition);
+            found.push(partition);
         }
     }
     Ok(found)

@@ -10,6 +10,7 @@ mod limits;
 mod measure;
 mod place;
 mod report;
+mod server;
 
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ enum Scenario {
     Flow,
     /// A hundred claims that wait
     Idle,
+    /// What calls cost a Valkey server by its own account
+    Server,
     /// Flows of many members, cancelled
     Cancellation,
     /// What is due, beside ever more that is not
@@ -136,6 +139,8 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
                     flow::measure(*backend, &arguments.connections, time, &mut rows).await?;
                 }
                 Scenario::Idle => idle.push(idle::measure(*backend, time, &mut rows).await?),
+                Scenario::Server if *backend == Backend::Valkey => server::measure().await?,
+                Scenario::Server => {}
                 Scenario::Cancellation => {
                     all_end &= cancellations(*backend, &*harness, &arguments.members).await?;
                 }
