@@ -31,11 +31,12 @@ end
 
 -- Names are told apart by their length, as they may have any character.
 function partition:key(kind, names)
-  local parts = { self.tag, ':', kind }
-  for _, name in ipairs(names) do
-    parts[#parts + 1] = ':' .. #tostring(name) .. ':' .. name
+  local key = self.tag .. ':' .. kind
+  for place = 1, #names do
+    local name = tostring(names[place])
+    key = key .. ':' .. #name .. ':' .. name
   end
-  return table.concat(parts)
+  return key
 end
 
 -- The execution here that has the UUID of this one.
@@ -50,8 +51,10 @@ function partition:get(kind, ...)
   local entry = self.records[key]
   if entry == nil then
     local packed = redis.call('GET', key) or nil
-    local fields = packed and record.unpack(ff.kinds[kind], packed, names)
-    entry = { kind = kind, packed = packed, fields = fields }
+    entry = { kind = kind, packed = packed }
+    if packed then
+      entry.fields, entry.values = record.unpack(ff.kinds[kind], packed, names)
+    end
     self.records[key] = entry
   end
   return entry.fields
@@ -71,8 +74,8 @@ end
 
 local function values_of(fields, names)
   local values = {}
-  for place, name in ipairs(names) do
-    values[place] = fields[name]
+  for place = 1, #names do
+    values[place] = fields[names[place]]
     if values[place] == nil then
       return nil
     end
@@ -164,10 +167,33 @@ local function queue(self, before, after)
   end
 end
 
--- The ordered set of an index that a record stands in, if it is in the index.
-local function place_in(self, kind, index, fields)
-  local values = fields and values_of(fields, ff.kinds[kind].indexes[index].per)
-  return values and self:key(kind .. '.' .. index, values)
+-- Whether two versions of a record are alike in these fields.
+local function alike(before, after, names)
+  if not before or not after then
+    return false
+  end
+  for place = 1, #names do
+    if before[names[place]] ~= after[names[place]] then
+      return false
+    end
+  end
+  return true
+end
+
+-- Keeps an ordered set for each combination of some fields in step with a record.
+local function relist(self, kind, index, before, after)
+  local declared = ff.kinds[kind]
+  local per, name = declared.indexes[index].per, declared.key[#declared.key]
+  if alike(before, after, per) then
+    return
+  end
+  local from, to = before and values_of(before, per), after and values_of(after, per)
+  if from then
+    redis.call('ZREM', self:key(kind .. '.' .. index, from), before[name])
+  end
+  if to then
+    redis.call('ZADD', self:key(kind .. '.' .. index, to), 0, after[name])
+  end
 end
 
 -- Keeps an index by time in step with a record.
@@ -189,33 +215,21 @@ end
 
 -- Keeps the indexes in step with a record.
 local function reindex(self, kind, before, after)
-  local declared = ff.kinds[kind]
-  local name = declared.key[#declared.key]
-  for index, how in pairs(declared.indexes) do
+  for index, how in pairs(ff.kinds[kind].indexes) do
     if how.queue then
       queue(self, before, after)
     elseif how.at then
       retime(self, kind, index, before, after)
     else
-      local from, to = place_in(self, kind, index, before), place_in(self, kind, index, after)
-      if from and from ~= to then
-        redis.call('ZREM', from, before[name])
-      end
-      if to and from ~= to then
-        redis.call('ZADD', to, 0, after[name])
-      end
+      relist(self, kind, index, before, after)
     end
   end
 end
 
--- The first in a queue; members of all queues compare.
+-- The first in a queue, and the second if there is one; members of all queues compare.
 function partition:first_in_queue(lane, requirements)
-  return redis.call('ZRANGE', self:key('queue', { lane, requirements }), 0, 0)[1]
-end
-
--- Whether the queue has more than one.
-function partition:has_more(lane, requirements)
-  return redis.call('ZCARD', self:key('queue', { lane, requirements })) > 1
+  local first = redis.call('ZRANGE', self:key('queue', { lane, requirements }), 0, 1)
+  return first[1], first[2]
 end
 
 function partition:commit()
@@ -223,12 +237,14 @@ function partition:commit()
     local kind, fields = ff.kinds[entry.kind], entry.fields
     local packed = fields and record.pack(kind, fields)
     if packed ~= entry.packed then
-      local before
-      if entry.packed and next(kind.indexes) then
-        local names = values_of(fields or entry.removed, kind.key)
-        before = record.unpack(kind, entry.packed, names)
+      if next(kind.indexes) then
+        local before
+        if entry.packed then
+          local names = values_of(fields or entry.removed, kind.key)
+          before = record.before(kind, entry.values, names)
+        end
+        reindex(self, entry.kind, before, fields)
       end
-      reindex(self, entry.kind, before, fields)
       if not packed then
         redis.call('DEL', key)
       elseif #kind.fields > 0 then

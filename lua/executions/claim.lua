@@ -25,9 +25,11 @@ ff.write('claim', function(partition, args, context)
   end
   local sets = redis.call('SMEMBERS', partition:key('lane', { args.lane }))
   local first
+  local more = #sets > 1
   for _, requirements in ipairs(sets) do
     if is_subset(requirements, offered) then
-      local candidate = partition:first_in_queue(args.lane, requirements)
+      local candidate, second = partition:first_in_queue(args.lane, requirements)
+      more = more or second ~= nil
       if candidate and (not first or candidate < first) then
         first = candidate
       end
@@ -68,7 +70,7 @@ ff.write('claim', function(partition, args, context)
       lane_id = fields.lane_id,
       worker_instance_id = policy.worker_instance_id,
     },
-    more = #sets > 1 or partition:has_more(args.lane, sets[1]),
+    more = more,
   }
 end)
 

@@ -59,8 +59,15 @@ ff.write('renew', function(partition, _, context)
   local held = context.held
   local fields = lease.held(partition, held, lease.not_active)
   local now = partition:now()
-  fields.lease.expires_at = ff.after(now, held.lease_ttl_ms)
-  fields.lease.renewed_at = now
+  local current = fields.lease
+  fields.lease = {
+    id = current.id,
+    worker = current.worker,
+    worker_instance = current.worker_instance,
+    acquired_at = current.acquired_at,
+    renewed_at = now,
+    expires_at = ff.after(now, held.lease_ttl_ms),
+  }
   execution.touch(fields, now)
   execution.emit(partition, fields, 'renewed', now)
   return {
