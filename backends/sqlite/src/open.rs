@@ -19,6 +19,9 @@ pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite
 /// Connections that read a file at once; memory has one connection for everything.
 const READERS: u32 = 4;
 
+/// Prepared texts of a connection: one for each combination of kinds that calls read or write.
+const STATEMENTS: usize = 256;
+
 /// How long a transaction waits for one of another process.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -112,6 +115,7 @@ impl SqliteOptions {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
+            .statement_cache_capacity(STATEMENTS)
             .busy_timeout(BUSY))
     }
 }
@@ -127,6 +131,8 @@ async fn pool(options: SqliteConnectOptions, connections: u32) -> Result<SqliteP
         .max_connections(connections)
         .idle_timeout(None)
         .max_lifetime(None)
+        // There is no way to the database that could break.
+        .test_before_acquire(false)
         .connect_with(options)
         .await
         .map_err(OpenError::Connect)

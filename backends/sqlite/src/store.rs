@@ -1,16 +1,20 @@
 //! The store: one writer and several readers.
 
+use std::collections::BTreeSet;
+
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
-use ff_core::types::TimestampMs;
-use ff_transactional::records::{Outbox, Record};
-use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx};
-use sqlx::SqlitePool;
-use sqlx::{Sqlite, Transaction};
+use ff_core::types::{LaneId, TimestampMs};
+use ff_transactional::records::{Execution, Kind, Outbox, Record, Stored};
+use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, place_in_queue};
+use futures_util::FutureExt;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Sqlite, SqlitePool};
 use tokio::sync::broadcast;
 
 use crate::open::MIGRATIONS;
-use crate::statements::{self, Statement, get};
+use crate::statements::{CLOCK, Found, Script, get, kind_of};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -57,17 +61,19 @@ impl Store for SqliteStore {
 
     async fn begin(&self, access: Access) -> Result<SqliteTx> {
         let (pool, begin) = match access {
-            Access::Look | Access::Read => (self.reader.clone(), "BEGIN"),
+            Access::Look => (&self.reader, None),
+            Access::Read => (&self.reader, Some("BEGIN")),
             // A write lock from the start, so that what is read stays true until the commit.
-            Access::Write | Access::WriteAgain => (self.writer.clone(), "BEGIN IMMEDIATE"),
+            Access::Write | Access::WriteAgain => (&self.writer, Some("BEGIN IMMEDIATE")),
         };
-        // In a task that nobody can give up half-way: a connection that was about to begin is closed
-        // by its pool, and what is held in memory goes with it.
-        let begun = tokio::spawn(async move { pool.begin_with(begin).await }).await;
-        let begun = begun.map_err(|stopped| StoreError::Failed(stopped.into()))?;
         Ok(SqliteTx {
-            tx: begun.map_err(failed)?,
+            held: Held {
+                connection: pool.acquire().await.map_err(failed)?,
+                begun: false,
+            },
+            begin,
             clock: self.clock.clone(),
+            now: None,
             completions: self.completions.clone(),
         })
     }
@@ -80,42 +86,75 @@ impl Store for SqliteStore {
     }
 }
 
-/// A transaction.
+/// A connection. Whatever was begun on it is over before anybody else has it.
+struct Held {
+    connection: PoolConnection<Sqlite>,
+    begun: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.begun {
+            // Its thread gets this at once, and does it before anything else. If nothing was begun
+            // after all, it says so to nobody.
+            let _ = sqlx::raw_sql("ROLLBACK")
+                .execute(&mut *self.connection)
+                .now_or_never();
+        }
+    }
+}
+
+/// A transaction. What goes to the connection's thread goes there together: the beginning with the
+/// first reads, the end with the writes.
 pub(crate) struct SqliteTx {
-    tx: Transaction<'static, Sqlite>,
+    held: Held,
+    /// How it begins, as long as it has not.
+    begin: Option<&'static str>,
     clock: Clock,
+    /// The host's time, once something was read with it.
+    now: Option<TimestampMs>,
     completions: broadcast::Sender<OutboxEvent>,
 }
 
 impl SqliteTx {
-    /// The host's time, as the database tells it.
-    async fn database_time(&mut self) -> Result<TimestampMs> {
-        let sql = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now";
-        let row = sqlx::query(sql)
-            .fetch_one(&mut *self.tx)
-            .await
-            .map_err(failed)?;
-        Ok(TimestampMs(get(&row, "now")?))
+    async fn run(&mut self, mut script: Script) -> Result<Vec<SqliteRow>> {
+        if let Some(begin) = self.begin.take() {
+            script.first(begin);
+            self.held.begun = true;
+        }
+        let connection = &mut *self.held.connection;
+        script.fill().fetch_all(connection).await.map_err(failed)
     }
 
-    async fn run(&mut self, statement: Statement) -> Result<i64> {
-        let done = statement.execute(&mut *self.tx).await.map_err(failed)?;
-        Ok(done.last_insert_rowid())
+    /// Runs this, and reads the time with it if it is the host's.
+    async fn find(&mut self, kinds: &[Kind], mut script: Script) -> Result<Vec<Vec<Record>>> {
+        if self.clock.manual().is_none() {
+            script.then(CLOCK);
+        }
+        let rows = self.run(script).await?;
+        let mut found = vec![Vec::new(); kinds.len()];
+        for row in &rows {
+            match Found::of(row)? {
+                Found::Record(place, packed) => found[place].push(kinds[place].unpack(&packed)?),
+                Found::Now(now) => self.now = Some(TimestampMs(now)),
+            }
+        }
+        Ok(found)
     }
 }
 
 impl Tx for SqliteTx {
     async fn get(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
-        let mut found = Vec::new();
-        for query in queries {
-            let (kind, select) = statements::select(query);
-            let rows = select.fetch_all(&mut *self.tx).await.map_err(failed)?;
-            let records: Result<_> = rows
-                .iter()
-                .map(|row| statements::decode(kind, row))
-                .collect();
-            found.push(records?);
+        let kinds: Vec<Kind> = queries.iter().map(kind_of).collect();
+        let mut script = Script::read(queries);
+        let by_itself = self.begin.is_none() && !self.held.begun;
+        if by_itself && queries.len() > 1 {
+            script.first("BEGIN");
+            script.then("COMMIT");
+            self.held.begun = true;
         }
+        let found = self.find(&kinds, script).await?;
+        self.held.begun &= !by_itself;
         Ok(found)
     }
 
@@ -125,37 +164,51 @@ impl Tx for SqliteTx {
     }
 
     async fn now(&mut self) -> Result<TimestampMs> {
-        match self.clock.manual() {
-            Some(now) => Ok(now),
-            None => self.database_time().await,
+        if let Some(now) = self.clock.manual().or(self.now) {
+            return Ok(now);
         }
+        self.find(&[], Script::default()).await?;
+        self.now
+            .ok_or_else(|| StoreError::Failed("the database tells no time".into()))
     }
 
     async fn commit(mut self, changes: Changes) -> Result<()> {
-        for (key, write) in &changes.records {
-            self.run(statements::write(key, write)).await?;
+        if changes.is_empty() {
+            return Ok(());
         }
-        let mut told = Vec::new();
-        for event in &changes.events {
-            let event_id = self.run(statements::append(event)).await?;
+        let mut script = Script::write(&changes);
+        script.then("COMMIT");
+        let rows = self.run(script).await?;
+        self.held.begun = false;
+        for (row, event) in rows.iter().zip(&changes.events) {
             if event.outbox() == Outbox::CompletionRecord {
-                let partition_key = event.partition().into();
-                told.push(OutboxEvent {
-                    event_id,
-                    partition_key,
+                // That nobody listens is fine: the outbox has it.
+                let _ = self.completions.send(OutboxEvent {
+                    event_id: get(row, "event_id")?,
+                    partition_key: event.partition().into(),
                 });
             }
-        }
-        self.tx.commit().await.map_err(failed)?;
-        for event in told {
-            // That nobody listens is fine: the outbox has it.
-            let _ = self.completions.send(event);
         }
         Ok(())
     }
 
     async fn ping(&mut self) -> Result<()> {
-        self.database_time().await.map(|_| ())
+        let mut script = Script::default();
+        script.then(CLOCK);
+        self.run(script).await.map(|_| ())
+    }
+
+    async fn first_claimable(
+        &mut self,
+        lane: &LaneId,
+        offered: &BTreeSet<String>,
+    ) -> Result<Option<Record>> {
+        let heads = self.find(&[Kind::Execution], Script::heads(lane)).await?;
+        let qualifies = |record: &Record| {
+            Execution::of(record).is_some_and(|it| it.requirements.is_subset(offered))
+        };
+        let heads = heads.into_iter().flatten().filter(qualifies);
+        Ok(heads.min_by_key(place_in_queue))
     }
 }
 
