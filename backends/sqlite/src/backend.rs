@@ -37,7 +37,7 @@ impl SqliteBackend {
     /// The database, for tests that look at tables.
     #[doc(hidden)]
     pub fn pool_for_test(&self) -> &SqlitePool {
-        self.engine.store().writer()
+        self.engine.store().pool()
     }
 
     /// Told of each completion right after it has committed, for tests of the wake-up.

@@ -2,6 +2,7 @@
 //! where `FF_DEV_MODE=1` says that this is meant.
 
 mod backend;
+mod connections;
 mod open;
 mod statements;
 mod store;

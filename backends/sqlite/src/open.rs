@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 };
 
 use crate::backend::SqliteBackend;
+use crate::connections::Connections;
 use crate::store::SqliteStore;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -93,14 +94,21 @@ impl SqliteOptions {
         }
         let connect = self.connect_options()?;
         let in_memory = is_in_memory(&self.uri);
-        let writer = pool(connect.clone(), 1).await?;
-        let reader = if in_memory {
-            writer.clone()
+        let tables = pool(connect.clone(), if in_memory { 1 } else { 2 }).await?;
+        MIGRATIONS.run(&tables).await.map_err(OpenError::Migrate)?;
+        let (writer, readers) = if in_memory {
+            let shared = Connections::Shared(tables.clone());
+            (shared.clone(), shared)
         } else {
-            pool(connect.read_only(true), READERS).await?
+            let readers = pool(connect.read_only(true), READERS).await?;
+            let writer = Connections::kept(&tables, 1).await;
+            let readers = Connections::kept(&readers, READERS).await;
+            (
+                writer.map_err(OpenError::Connect)?,
+                readers.map_err(OpenError::Connect)?,
+            )
         };
-        MIGRATIONS.run(&writer).await.map_err(OpenError::Migrate)?;
-        Ok(SqliteStore::new(writer, reader, self.clock))
+        Ok(SqliteStore::new(tables, writer, readers, self.clock))
     }
 
     fn connect_options(&self) -> Result<SqliteConnectOptions, OpenError> {

@@ -7,12 +7,11 @@ use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::records::{Execution, Kind, Outbox, Record, Stored};
 use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, place_in_queue};
-use futures_util::FutureExt;
-use sqlx::pool::PoolConnection;
+use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, SqlitePool};
 use tokio::sync::broadcast;
 
+use crate::connections::{Connections, Lent};
 use crate::open::MIGRATIONS;
 use crate::statements::{CLOCK, Found, Script, get, kind_of};
 
@@ -23,8 +22,10 @@ const WAKE_UPS: usize = 1_024;
 
 /// Records in tables.
 pub(crate) struct SqliteStore {
-    writer: SqlitePool,
-    reader: SqlitePool,
+    /// For migrations, and whoever looks at the tables.
+    pool: SqlitePool,
+    writer: Connections,
+    readers: Connections,
     clock: Clock,
     completions: broadcast::Sender<OutboxEvent>,
 }
@@ -38,17 +39,23 @@ pub struct OutboxEvent {
 }
 
 impl SqliteStore {
-    pub(crate) fn new(writer: SqlitePool, reader: SqlitePool, clock: Clock) -> Self {
+    pub(crate) fn new(
+        pool: SqlitePool,
+        writer: Connections,
+        readers: Connections,
+        clock: Clock,
+    ) -> Self {
         Self {
+            pool,
             writer,
-            reader,
+            readers,
             clock,
             completions: broadcast::channel(WAKE_UPS).0,
         }
     }
 
-    pub(crate) fn writer(&self) -> &SqlitePool {
-        &self.writer
+    pub(crate) fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     pub(crate) fn completions(&self) -> broadcast::Receiver<OutboxEvent> {
@@ -60,17 +67,14 @@ impl Store for SqliteStore {
     type Tx = SqliteTx;
 
     async fn begin(&self, access: Access) -> Result<SqliteTx> {
-        let (pool, begin) = match access {
-            Access::Look => (&self.reader, None),
-            Access::Read => (&self.reader, Some("BEGIN")),
+        let (connections, begin) = match access {
+            Access::Look => (&self.readers, None),
+            Access::Read => (&self.readers, Some("BEGIN")),
             // A write lock from the start, so that what is read stays true until the commit.
             Access::Write | Access::WriteAgain => (&self.writer, Some("BEGIN IMMEDIATE")),
         };
         Ok(SqliteTx {
-            held: Held {
-                connection: pool.acquire().await.map_err(failed)?,
-                begun: false,
-            },
+            lent: connections.lend().await.map_err(failed)?,
             begin,
             clock: self.clock.clone(),
             now: None,
@@ -79,35 +83,17 @@ impl Store for SqliteStore {
     }
 
     async fn prepare(&self) -> Result<PrepareOutcome> {
-        let migrated = MIGRATIONS.run(&self.writer).await;
+        let migrated = MIGRATIONS.run(&self.pool).await;
         migrated.map_err(|error| StoreError::Failed(error.into()))?;
         // Opening has brought the schema up to date already.
         Ok(PrepareOutcome::NoOp)
     }
 }
 
-/// A connection. Whatever was begun on it is over before anybody else has it.
-struct Held {
-    connection: PoolConnection<Sqlite>,
-    begun: bool,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.begun {
-            // Its thread gets this at once, and does it before anything else. If nothing was begun
-            // after all, it says so to nobody.
-            let _ = sqlx::raw_sql("ROLLBACK")
-                .execute(&mut *self.connection)
-                .now_or_never();
-        }
-    }
-}
-
 /// A transaction. What goes to the connection's thread goes there together: the beginning with the
 /// first reads, the end with the writes.
 pub(crate) struct SqliteTx {
-    held: Held,
+    lent: Lent,
     /// How it begins, as long as it has not.
     begin: Option<&'static str>,
     clock: Clock,
@@ -120,10 +106,13 @@ impl SqliteTx {
     async fn run(&mut self, mut script: Script) -> Result<Vec<SqliteRow>> {
         if let Some(begin) = self.begin.take() {
             script.first(begin);
-            self.held.begun = true;
+            self.lent.begun = true;
         }
-        let connection = &mut *self.held.connection;
-        script.fill().fetch_all(connection).await.map_err(failed)
+        script
+            .fill()
+            .fetch_all(&mut *self.lent)
+            .await
+            .map_err(failed)
     }
 
     /// Runs this, and reads the time with it if it is the host's.
@@ -147,14 +136,14 @@ impl Tx for SqliteTx {
     async fn get(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
         let kinds: Vec<Kind> = queries.iter().map(kind_of).collect();
         let mut script = Script::read(queries);
-        let by_itself = self.begin.is_none() && !self.held.begun;
+        let by_itself = self.begin.is_none() && !self.lent.begun;
         if by_itself && queries.len() > 1 {
             script.first("BEGIN");
             script.then("COMMIT");
-            self.held.begun = true;
+            self.lent.begun = true;
         }
         let found = self.find(&kinds, script).await?;
-        self.held.begun &= !by_itself;
+        self.lent.begun &= !by_itself;
         Ok(found)
     }
 
@@ -179,7 +168,7 @@ impl Tx for SqliteTx {
         let mut script = Script::write(&changes);
         script.then("COMMIT");
         let rows = self.run(script).await?;
-        self.held.begun = false;
+        self.lent.begun = false;
         for (row, event) in rows.iter().zip(&changes.events) {
             if event.outbox() == Outbox::CompletionRecord {
                 // That nobody listens is fine: the outbox has it.
