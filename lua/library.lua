@@ -11,7 +11,7 @@ local function answer(method, body, writes, keys, argv)
     if writes then
       partition:commit()
     end
-    return cmsgpack.pack({ ok = value })
+    return cmsgpack.pack({ ok = value, work = partition.work })
   end
   if type(value) ~= 'table' or not value.refusal then
     error(value, 0)

@@ -147,6 +147,7 @@ local function place_in_queue(self, fields)
   return {
     queue = self:key('queue', { fields.lane_id, fields.required_capabilities }),
     lane = self:key('lane', { fields.lane_id }),
+    lane_id = fields.lane_id,
     requirements = fields.required_capabilities,
     member = member .. fields.execution_id,
   }
@@ -164,6 +165,10 @@ local function queue(self, before, after)
   if after and not (before and after.member == before.member) then
     redis.call('ZADD', after.queue, 0, after.member)
     redis.call('SADD', after.lane, after.requirements)
+    if not before then
+      self.work = self.work or {}
+      self.work[#self.work + 1] = after.lane_id
+    end
   end
 end
 

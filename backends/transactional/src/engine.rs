@@ -161,10 +161,10 @@ impl<S: Store> Transactional<S> {
             Err(Stop::Lapsed) => Err(EngineError::State(StateKind::LeaseExpired)),
             Err(Stop::Store(error)) => return Err(error),
         };
+        let work = tx.new_work();
         tx.commit().await?;
-        // A claim makes no work for others; if it woke them, waiting claims would wake each other.
-        if !call.method().is_read() && call.method() != Method::Claim {
-            self.waiting.wake();
+        for lane in &work {
+            self.waiting.wake(lane);
         }
         Ok(answer)
     }
@@ -215,14 +215,19 @@ impl<S: Store> Dispatch for Transactional<S> {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
         admit(&self.settings, &call)?;
         match &call {
-            Call::Claim { policy, .. } => {
+            Call::Claim {
+                lane,
+                capabilities,
+                policy,
+            } => {
                 let look = || async {
                     match self.run(&call).await? {
                         Reply::Claim(handle) => Ok(handle),
                         _ => Ok(None),
                     }
                 };
-                self.waiting.claim(policy, look).await.map(Reply::Claim)
+                let claim = self.waiting.claim(lane, capabilities, policy, look);
+                claim.await.map(Reply::Claim)
             }
             Call::CancelFlow { id, wait, .. } => {
                 let reply = self.run(&call).await?;

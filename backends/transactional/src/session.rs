@@ -231,6 +231,11 @@ impl<T: Tx> Session<T> {
         typed(first).map(Some)
     }
 
+    /// The lanes of the executions that can be claimed by what was changed, and could not before.
+    pub(crate) fn new_work(&self) -> Vec<LaneId> {
+        self.changes.new_work()
+    }
+
     /// Writes nothing. That what was read was so at one instant still has to be true.
     pub(crate) async fn leave(self) -> Result<()> {
         self.tx.commit(Changes::default()).await

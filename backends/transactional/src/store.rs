@@ -169,6 +169,26 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// The lane of each execution that can be claimed now, and could not before.
+    pub fn new_work(&self) -> Vec<LaneId> {
+        let claimable = |record: &Record| {
+            let execution = Execution::of(record).filter(|execution| execution.is_claimable());
+            execution.map(|execution| execution.lane.clone())
+        };
+        let new = self.records.values().filter_map(|write| {
+            let was = match &write.before {
+                Before::Present(before) => claimable(before),
+                Before::Absent | Before::Unknown => None,
+            };
+            write
+                .after
+                .as_ref()
+                .filter(|_| was.is_none())
+                .and_then(claimable)
+        });
+        new.collect()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.events.is_empty()
     }

@@ -89,14 +89,12 @@ impl ValkeyBackend {
             &arguments,
             route.held.as_ref(),
         )?;
-        let content = self.server.call(&fcall).await?;
-        if let Call::CreateExecution { args } = call {
-            self.claims.remember(&args.lane_id, route.partition);
+        let answer = self.server.called(&fcall).await?;
+        for lane in &answer.work {
+            self.claims.remember(lane, route.partition);
+            self.waiting.wake(lane);
         }
-        if !method.is_read() {
-            self.waiting.wake();
-        }
-        let reply = Wire::map([(method.as_str(), content)]);
+        let reply = Wire::map([(method.as_str(), answer.content)]);
         reply.into().map_err(transport)
     }
 }
@@ -133,7 +131,8 @@ impl Dispatch for ValkeyBackend {
                     self.claims
                         .claim(&self.server, partitions, &arguments, lane, capabilities)
                 };
-                self.waiting.claim(policy, look).await.map(Reply::Claim)
+                let claim = self.waiting.claim(lane, capabilities, policy, look);
+                claim.await.map(Reply::Claim)
             }
             Call::CancelFlow { id, wait, .. } => {
                 let reply = self.run(&call).await?;

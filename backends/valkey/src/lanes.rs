@@ -26,7 +26,7 @@ pub(crate) async fn list(
     let mut lanes = BTreeSet::new();
     let mut more = false;
     for reply in replies {
-        let page: ListLanesPage = answer(reply)?.into().map_err(transport)?;
+        let page: ListLanesPage = answer(reply)?.content.into().map_err(transport)?;
         // A partition that has more has filled its page, so that those here fill one as well.
         more |= page.next_cursor.is_some();
         lanes.extend(page.lanes);

@@ -7,7 +7,7 @@ use ff_core::backend::{BackendTag, HandlePayload, PrepareOutcome};
 use ff_core::call::Method;
 use ff_core::clock::Clock;
 use ff_core::engine_error::EngineError;
-use ff_core::types::{AttemptId, LeaseId, TimestampMs};
+use ff_core::types::{AttemptId, LaneId, LeaseId, TimestampMs};
 use serde::Serialize;
 
 use crate::library::Library;
@@ -102,6 +102,11 @@ impl Server {
 
     /// Calls the function; what it returned or why it refused.
     pub(crate) async fn call(&self, fcall: &Fcall) -> Result<Wire> {
+        self.called(fcall).await.map(|answer| answer.content)
+    }
+
+    /// The same, with the lanes that there is more work in.
+    pub(crate) async fn called(&self, fcall: &Fcall) -> Result<Answer> {
         self.healed(|| {
             let mut command = self.client.cmd(fcall.command());
             for argument in fcall.arguments() {
@@ -185,15 +190,28 @@ impl Server {
     }
 }
 
-/// What a function says: `{ok = …}` or `{err = …}`.
-pub(crate) fn answer(reply: Value) -> Result<Wire> {
+/// What a function has done.
+pub(crate) struct Answer {
+    pub(crate) content: Wire,
+    /// The lane of each execution that can be claimed now, and could not before.
+    pub(crate) work: Vec<LaneId>,
+}
+
+/// What a function says: `{ok = …, work = …}` or `{err = …}`.
+pub(crate) fn answer(reply: Value) -> Result<Answer> {
     let Value::BulkString(bytes) = reply else {
         return Err(transport(format!("a function answered {reply:?}")));
     };
     let mut answer = Wire::unpack(&bytes).map_err(transport)?;
     match answer.take("err") {
         Some(error) => Err(error.into().map_err(transport)?),
-        None => Ok(answer.take("ok").unwrap_or(Wire::Nil)),
+        None => Ok(Answer {
+            work: match answer.take("work") {
+                Some(lanes) => lanes.into().map_err(transport)?,
+                None => Vec::new(),
+            },
+            content: answer.take("ok").unwrap_or(Wire::Nil),
+        }),
     }
 }
 
