@@ -153,6 +153,14 @@ local function place_in_queue(self, fields)
   }
 end
 
+-- Tells the caller that there is more work in a lane, and all instances whose claims wait.
+local function announce(self, lane)
+  self.work = self.work or {}
+  self.work[#self.work + 1] = lane
+  local prefix, number = string.match(self.tag, '^(.*){fp:(%d+)}$')
+  redis.call('PUBLISH', prefix .. 'work', number .. ' ' .. lane)
+end
+
 -- Keeps the queues in step with an execution; a lane lists those that are not empty.
 local function queue(self, before, after)
   before, after = place_in_queue(self, before), place_in_queue(self, after)
@@ -166,8 +174,7 @@ local function queue(self, before, after)
     redis.call('ZADD', after.queue, 0, after.member)
     redis.call('SADD', after.lane, after.requirements)
     if not before then
-      self.work = self.work or {}
-      self.work[#self.work + 1] = after.lane_id
+      announce(self, after.lane_id)
     end
   end
 end

@@ -309,6 +309,6 @@ impl FanIn {
     }
 }
 
-fn lane_of(member: &ExecutionId) -> LaneId {
+pub(crate) fn lane_of(member: &ExecutionId) -> LaneId {
     LaneId::new(member.uuid().to_string())
 }

@@ -90,7 +90,8 @@ fn every_must_clause_has_a_deviant() {
         assert!(names.insert(deviant.name), "{} twice", deviant.name);
         let broken = clause(deviant.breaks);
         let broken = broken.unwrap_or_else(|| panic!("{} breaks no clause", deviant.name));
-        assert_eq!(broken.level, Level::Must, "{}", deviant.name);
+        let binds = matches!(broken.level, Level::Must | Level::Should);
+        assert!(binds, "{}", deviant.name);
     }
 }
 

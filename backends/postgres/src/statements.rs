@@ -1,7 +1,8 @@
 //! The SQL: that of claims in files, that for records of any kind made here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use ff_core::types::LaneId;
 use ff_transactional::records::{
     Column, Event, Key, Kind, Outbox, Packed, Part, Record, Schema, Type,
 };
@@ -11,6 +12,8 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query as SqlQuery;
 use sqlx::{AssertSqlSafe, Postgres, Row, SqlSafeStr, SqlStr};
 use uuid::Uuid;
+
+use crate::hints::{channel_of, flag_of};
 
 pub(crate) type Statement = SqlQuery<'static, Postgres, PgArguments>;
 
@@ -61,10 +64,12 @@ impl Statements {
     }
 
     /// Writes all changes, if every record that was read in some version is still in it; else it fails.
-    pub(crate) fn write(&self, changes: &Changes, locked: &Locked) -> Statement {
+    /// Where claims wait for what can be claimed by it, they are told.
+    pub(crate) fn write(&self, schema: &str, changes: &Changes, locked: &Locked) -> Statement {
         let mut writing = Writing::default();
         writing.records(changes, locked);
         writing.events(changes);
+        writing.announce(schema, changes);
         let mut ending = "SELECT 1".to_owned();
         if !writing.expected.is_empty() {
             // A part that nobody reads from would come last; so these lock in the order of kinds.
@@ -460,6 +465,26 @@ impl Writing {
             ),
             _ => insert,
         }
+    }
+
+    /// Sends word of new work on those lanes whose flag somebody else holds.
+    fn announce(&mut self, schema: &str, changes: &Changes) {
+        let lanes: BTreeSet<LaneId> = changes.new_work().into_iter().collect();
+        if lanes.is_empty() {
+            return;
+        }
+        let flags = lanes.iter().map(|lane| Some(flag_of(schema, lane)));
+        let flags = self.bound.add(Values::Integers(flags.collect()));
+        let channel = self.bound.add(Values::One(Part::Text(channel_of(schema))));
+        let lanes = lanes.into_iter().map(|lane| Some(lane.0));
+        let lanes = self.bound.add(Values::Texts(lanes.collect()));
+        self.steps.push(format!(
+            "told AS (SELECT pg_notify({channel}, lane) FROM unnest({flags}, {lanes}) AS u (flag, lane) \
+             WHERE NOT pg_try_advisory_xact_lock_shared(flag))"
+        ));
+        // A part that nobody reads from is not run.
+        self.expected
+            .push("(SELECT count(*) FROM told) >= 0".to_owned());
     }
 
     fn events(&mut self, changes: &Changes) {

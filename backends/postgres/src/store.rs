@@ -7,10 +7,11 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::records::{Kind, Record};
-use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx};
+use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, WaitingClaims};
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{Postgres, Transaction};
 
+use crate::hints::Hints;
 use crate::open;
 use crate::statements::{Found, Lock, Locked, Statement, Statements, get, packed};
 use crate::transaction::{Begin, begin, failed};
@@ -23,6 +24,7 @@ pub(crate) struct PostgresStore {
     schema: String,
     clock: Clock,
     sql: Arc<Statements>,
+    hints: Hints,
 }
 
 impl PostgresStore {
@@ -32,6 +34,7 @@ impl PostgresStore {
             schema,
             clock,
             sql: Arc::new(sql),
+            hints: Hints::default(),
         }
     }
 
@@ -46,6 +49,7 @@ impl Store for PostgresStore {
     async fn begin(&self, access: Access) -> Result<PostgresTx> {
         Ok(PostgresTx {
             pool: self.pool.clone(),
+            schema: self.schema.clone(),
             sql: Arc::clone(&self.sql),
             clock: self.clock.clone(),
             locks: access == Access::WriteAgain,
@@ -59,6 +63,11 @@ impl Store for PostgresStore {
         })
     }
 
+    fn listen(&self, lane: &LaneId, waiting: &Arc<WaitingClaims>) {
+        let options = self.pool.connect_options();
+        self.hints.listen(&options, &self.schema, lane, waiting);
+    }
+
     async fn prepare(&self) -> Result<PrepareOutcome> {
         open::migrate(&self.pool, &self.schema).await
     }
@@ -70,6 +79,7 @@ impl Store for PostgresStore {
 /// record can stand for others that are read under its lock.
 pub(crate) struct PostgresTx {
     pool: PgPool,
+    schema: String,
     sql: Arc<Statements>,
     clock: Clock,
     /// Whether a lock is a lock.
@@ -154,7 +164,7 @@ impl Tx for PostgresTx {
         // What one message has read was so at one instant.
         let to_check = !self.locks && !self.locked.is_empty() && self.messages > 1;
         if !changes.is_empty() || to_check {
-            let statement = self.sql.write(&changes, &self.locked);
+            let statement = self.sql.write(&self.schema, &changes, &self.locked);
             self.rows(statement).await?;
         }
         match self.tx {

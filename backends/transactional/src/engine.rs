@@ -1,6 +1,7 @@
 //! From a call to a transaction: availability, arguments, the rule, commit.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use ff_core::backend::BackendTag;
@@ -86,7 +87,7 @@ pub struct Settings {
 pub struct Transactional<S> {
     store: S,
     settings: Settings,
-    waiting: WaitingClaims,
+    waiting: Arc<WaitingClaims>,
 }
 
 impl<S: Store> Transactional<S> {
@@ -94,7 +95,7 @@ impl<S: Store> Transactional<S> {
         Self {
             store,
             settings,
-            waiting: WaitingClaims::default(),
+            waiting: Arc::default(),
         }
     }
 
@@ -159,7 +160,13 @@ impl<S: Store> Transactional<S> {
                 return Ok(Err(error));
             }
             Err(Stop::Lapsed) => Err(EngineError::State(StateKind::LeaseExpired)),
-            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Store(error)) => {
+                // Records that do not fit each other may have been read at different times.
+                if matches!(error, StoreError::Corrupt { .. }) {
+                    tx.leave().await?;
+                }
+                return Err(error);
+            }
         };
         let work = tx.new_work();
         tx.commit().await?;
@@ -220,6 +227,9 @@ impl<S: Store> Dispatch for Transactional<S> {
                 capabilities,
                 policy,
             } => {
+                if policy.max_wait.is_some() {
+                    self.store.listen(lane, &self.waiting);
+                }
                 let look = || async {
                     match self.run(&call).await? {
                         Reply::Claim(handle) => Ok(handle),

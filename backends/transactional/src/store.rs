@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
 
 use ff_core::backend::PrepareOutcome;
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use crate::records::{Event, Execution, Key, Part, Range, Record, Stored};
 use crate::requirements;
+use crate::waiting::WaitingClaims;
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,10 @@ pub trait Store: Send + Sync + 'static {
     /// Begins a transaction. Those that write see each other as if they ran one by one, as far as
     /// they lock what they read.
     fn begin(&self, access: Access) -> impl Future<Output = Result<Self::Tx>> + Send;
+
+    /// A claim is about to wait on this lane. From now on the store wakes its claims for work that other
+    /// instances bring, as far as it hears of it: claims look by themselves as well.
+    fn listen(&self, _lane: &LaneId, _waiting: &Arc<WaitingClaims>) {}
 
     /// Brings the storage to where the records fit; safe to repeat and to race.
     fn prepare(&self) -> impl Future<Output = Result<PrepareOutcome>> + Send;

@@ -40,6 +40,11 @@ impl WaitingClaims {
         }
     }
 
+    /// Whether claims wait on this lane.
+    pub fn any_on(&self, lane: &LaneId) -> bool {
+        self.lanes().contains_key(lane)
+    }
+
     /// Looks for work until there is some or `max_wait` has passed (CLM-004). Nothing is held while
     /// it waits, so a claim that is dropped meanwhile has taken nothing.
     pub async fn claim<F>(

@@ -1,6 +1,7 @@
 //! From a call to a function and back.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use ferriskey::Client;
@@ -17,6 +18,7 @@ use ff_transactional::{
 };
 
 use crate::claims::Claims;
+use crate::hints::Hints;
 use crate::lanes;
 use crate::route::Route;
 use crate::server::{Server, transport};
@@ -26,20 +28,22 @@ use crate::wire::Wire;
 pub struct ValkeyBackend {
     server: Server,
     settings: Settings,
-    claims: Claims,
-    waiting: WaitingClaims,
+    claims: Arc<Claims>,
+    waiting: Arc<WaitingClaims>,
+    hints: Hints,
 }
 
 impl ValkeyBackend {
-    pub(crate) fn over(server: Server, partitions: PartitionConfig) -> Self {
+    pub(crate) fn over(server: Server, partitions: PartitionConfig, hints: Hints) -> Self {
         Self {
             server,
             settings: Settings {
                 tag: BackendTag::Valkey,
                 partitions,
             },
-            claims: Claims::default(),
-            waiting: WaitingClaims::default(),
+            claims: Arc::default(),
+            waiting: Arc::default(),
+            hints,
         }
     }
 
@@ -127,6 +131,10 @@ impl Dispatch for ValkeyBackend {
                 policy,
             } => {
                 let arguments = arguments(&call)?;
+                if policy.max_wait.is_some() {
+                    self.hints
+                        .listen(self.server.prefix(), &self.claims, &self.waiting);
+                }
                 let look = || {
                     self.claims
                         .claim(&self.server, partitions, &arguments, lane, capabilities)

@@ -7,6 +7,7 @@
 
 mod backend;
 mod claims;
+mod hints;
 mod lanes;
 mod library;
 mod open;

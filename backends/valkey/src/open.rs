@@ -9,6 +9,7 @@ use ff_core::partition::PartitionConfig;
 use ff_transactional::{Patch, PatchError};
 
 use crate::backend::ValkeyBackend;
+use crate::hints::Hints;
 use crate::library::Library;
 use crate::server::Server;
 
@@ -106,18 +107,26 @@ impl ValkeyOptions {
             .await
             .map_err(OpenError::Connect)?;
         check_version(&info)?;
-        self.over(client)
+        self.with(client, Hints::from(Some(url)))
     }
 
     /// A backend over a connection to a server that is known to do.
     #[doc(hidden)]
     pub fn over(self, client: Client) -> Result<Arc<ValkeyBackend>, OpenError> {
+        self.with(client, Hints::from(None))
+    }
+
+    fn with(self, client: Client, hints: Hints) -> Result<Arc<ValkeyBackend>, OpenError> {
         if self.prefix.contains(['{', '}']) {
             return Err(OpenError::Prefix(self.prefix));
         }
         let library = Library::new(self.patch.as_ref())?;
         let server = Server::new(client, library, self.prefix, self.clock);
-        Ok(Arc::new(ValkeyBackend::over(server, self.partitions)))
+        Ok(Arc::new(ValkeyBackend::over(
+            server,
+            self.partitions,
+            hints,
+        )))
     }
 }
 

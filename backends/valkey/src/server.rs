@@ -71,6 +71,11 @@ impl Server {
         }
     }
 
+    /// What every key of the deployment begins with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// What every key of a partition begins with: `KEYS[1]`.
     pub(crate) fn tag(&self, partition: u16) -> String {
         format!("{}{{fp:{partition}}}", self.prefix)

@@ -10,7 +10,7 @@ use ff_core::state::{PublicState, TerminalOutcome};
 use ff_core::types::TimestampMs;
 
 use crate::case::{Case, Verdict, case};
-use crate::graph::{BLOCKED, Graph, READY, SKIPPED};
+use crate::graph::{BLOCKED, Graph, READY, SKIPPED, lane_of};
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -249,13 +249,12 @@ async fn resumable(world: World) -> Verdict {
         .await?;
     graph.expect_state(&parent, RESUMABLE).await?;
     let id = world.execution_id_in(parent.partition());
-    world.execution().id(&id).priority(-1).create().await?;
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(id),
-        "what is less urgent"
-    );
-    expect_eq!(world.worker().claims().await?, None, "and nothing else");
+    let lane = lane_of(&parent);
+    let other = world.execution().id(&id).lane(lane.as_str());
+    other.priority(-1).create().await?;
+    let worker = graph.worker(&parent);
+    expect_eq!(worker.claims().await?, Some(id), "what is less urgent");
+    expect_eq!(worker.claims().await?, None, "and nothing else");
     graph.expect_state(&parent, RESUMABLE).await
 }
 

@@ -208,7 +208,7 @@ pub(super) const PATCHES: &[Patched] = &[
         "LSE-009",
         "The time of a renewal is not recorded.",
         "executions/lease.lua",
-        "fields.lease.renewed_at = now",
+        "renewed_at = now,",
         "",
     ),
     patched(
