@@ -6,6 +6,7 @@
 //! transaction beside it: such a call is one message that reads and one that writes.
 
 mod backend;
+mod connections;
 mod hints;
 mod open;
 mod statements;

@@ -12,9 +12,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor};
 
 use crate::backend::PostgresBackend;
+use crate::connections::Connections;
 use crate::statements::Statements;
 use crate::store::PostgresStore;
-use crate::transaction::{Begin, begin, failed, turn_of};
+use crate::transaction::{begin_in_turn, failed, turn_of};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
@@ -79,7 +80,7 @@ impl PostgresOptions {
         self
     }
 
-    /// How many connections are opened at most; 10 by default.
+    /// How many connections calls use at most; 10 by default. `prepare` opens one more.
     #[must_use]
     pub fn connections(mut self, connections: u32) -> Self {
         self.connections = connections;
@@ -97,7 +98,8 @@ impl PostgresOptions {
     /// Connects. The schema is left as it is: see `prepare`.
     pub async fn open(self) -> Result<Arc<PostgresBackend>, OpenError> {
         let pool = self.connect().await?;
-        self.over(pool)
+        let number = usize::try_from(self.connections).unwrap_or(usize::MAX);
+        self.with(Connections::kept(pool, number))
     }
 
     /// A pool whose connections see the schema first.
@@ -108,7 +110,8 @@ impl PostgresOptions {
             source,
         })?;
         PgPoolOptions::new()
-            .max_connections(self.connections)
+            // One more for migrations, and whoever looks at the tables.
+            .max_connections(self.connections.saturating_add(1))
             // A round trip for each call otherwise; a connection that broke shows as `Transport`.
             .test_before_acquire(false)
             .connect_with(options.statement_cache_capacity(STATEMENTS).options([
@@ -131,14 +134,23 @@ impl PostgresOptions {
     /// A backend over connections that are open already.
     #[doc(hidden)]
     pub fn over(self, pool: PgPool) -> Result<Arc<PostgresBackend>, OpenError> {
+        self.with(Connections::shared(pool))
+    }
+
+    fn with(self, connections: Connections) -> Result<Arc<PostgresBackend>, OpenError> {
         let partitions = self.partitions;
-        let store = self.store(pool)?;
+        let store = self.store(connections)?;
         Ok(Arc::new(PostgresBackend::over(store, partitions)))
     }
 
-    pub(crate) fn store(self, pool: PgPool) -> Result<PostgresStore, OpenError> {
+    pub(crate) fn store(self, connections: Connections) -> Result<PostgresStore, OpenError> {
         let sql = Statements::load(self.patch.as_ref())?;
-        Ok(PostgresStore::new(pool, self.schema, self.clock, sql))
+        Ok(PostgresStore::new(
+            connections,
+            self.schema,
+            self.clock,
+            sql,
+        ))
     }
 }
 
@@ -155,7 +167,7 @@ fn check_schema(schema: &str) -> Result<(), OpenError> {
 /// turns.
 pub(crate) async fn migrate(pool: &PgPool, schema: &str) -> Result<PrepareOutcome, StoreError> {
     // The lock goes with the transaction, also if this one is cut off.
-    let mut turn = begin(pool, Begin::InTurn(turn_of(schema, "migrations"))).await?;
+    let mut turn = begin_in_turn(pool, turn_of(schema, "migrations")).await?;
     // `open` has checked the name.
     let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
     turn.execute(create).await.map_err(failed)?;

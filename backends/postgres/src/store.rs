@@ -9,18 +9,17 @@ use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::records::{Kind, Record};
 use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, WaitingClaims};
 use sqlx::postgres::{PgPool, PgRow};
-use sqlx::{Postgres, Transaction};
 
+use crate::connections::{Connections, Lent};
 use crate::hints::Hints;
 use crate::open;
 use crate::statements::{Found, Lock, Locked, Statement, Statements, get, packed};
-use crate::transaction::{Begin, begin, failed};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
 /// Records in tables.
 pub(crate) struct PostgresStore {
-    pool: PgPool,
+    connections: Connections,
     schema: String,
     clock: Clock,
     sql: Arc<Statements>,
@@ -28,9 +27,14 @@ pub(crate) struct PostgresStore {
 }
 
 impl PostgresStore {
-    pub(crate) fn new(pool: PgPool, schema: String, clock: Clock, sql: Statements) -> Self {
+    pub(crate) fn new(
+        connections: Connections,
+        schema: String,
+        clock: Clock,
+        sql: Statements,
+    ) -> Self {
         Self {
-            pool,
+            connections,
             schema,
             clock,
             sql: Arc::new(sql),
@@ -39,7 +43,7 @@ impl PostgresStore {
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
+        self.connections.pool()
     }
 }
 
@@ -47,29 +51,32 @@ impl Store for PostgresStore {
     type Tx = PostgresTx;
 
     async fn begin(&self, access: Access) -> Result<PostgresTx> {
-        Ok(PostgresTx {
-            pool: self.pool.clone(),
+        let mut tx = PostgresTx {
+            connections: self.connections.clone(),
+            lent: None,
             schema: self.schema.clone(),
             sql: Arc::clone(&self.sql),
             clock: self.clock.clone(),
             locks: access == Access::WriteAgain,
-            tx: match access {
-                Access::Read => Some(begin(&self.pool, Begin::Snapshot).await?),
-                Access::Look | Access::Write | Access::WriteAgain => None,
-            },
+            begun: false,
             locked: Locked::new(),
             messages: 0,
             now: None,
-        })
+        };
+        if access == Access::Read {
+            let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            tx.lent().await?.begin(snapshot).await?;
+        }
+        Ok(tx)
     }
 
     fn listen(&self, lane: &LaneId, waiting: &Arc<WaitingClaims>) {
-        let options = self.pool.connect_options();
+        let options = self.pool().connect_options();
         self.hints.listen(&options, &self.schema, lane, waiting);
     }
 
     async fn prepare(&self) -> Result<PrepareOutcome> {
-        open::migrate(&self.pool, &self.schema).await
+        open::migrate(self.pool(), &self.schema).await
     }
 }
 
@@ -78,14 +85,16 @@ impl Store for PostgresStore {
 /// locks as it reads. Both give everything locked a new version if they write anything, so that a
 /// record can stand for others that are read under its lock.
 pub(crate) struct PostgresTx {
-    pool: PgPool,
+    connections: Connections,
+    /// From the first message on.
+    lent: Option<Lent>,
     schema: String,
     sql: Arc<Statements>,
     clock: Clock,
     /// Whether a lock is a lock.
     locks: bool,
-    /// Begun by the first real lock, or for several reads at one instant.
-    tx: Option<Transaction<'static, Postgres>>,
+    /// Whether there is a transaction at the server, for such locks.
+    begun: bool,
     /// What was locked, or else read in which version.
     locked: Locked,
     /// How often the server was asked.
@@ -100,11 +109,15 @@ const HEADS: i64 = 16;
 impl PostgresTx {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
         self.messages += 1;
-        let rows = match &mut self.tx {
-            Some(tx) => statement.fetch_all(&mut **tx).await,
-            None => statement.fetch_all(&self.pool).await,
+        self.lent().await?.rows(statement).await
+    }
+
+    async fn lent(&mut self) -> Result<&mut Lent> {
+        let lent = match self.lent.take() {
+            Some(lent) => lent,
+            None => self.connections.lend().await?,
         };
-        rows.map_err(failed)
+        Ok(self.lent.insert(lent))
     }
 
     async fn find(&mut self, queries: &[Query], lock: Lock) -> Result<Vec<Vec<Record>>> {
@@ -147,8 +160,8 @@ impl Tx for PostgresTx {
         if !self.locks {
             return self.find(queries, Lock::Later).await;
         }
-        if self.tx.is_none() {
-            self.tx = Some(begin(&self.pool, Begin::Plain).await?);
+        if !std::mem::replace(&mut self.begun, true) {
+            self.lent().await?.begin("BEGIN").await?;
         }
         self.find(queries, Lock::ForUpdate).await
     }
@@ -167,8 +180,8 @@ impl Tx for PostgresTx {
             let statement = self.sql.write(&self.schema, &changes, &self.locked);
             self.rows(statement).await?;
         }
-        match self.tx {
-            Some(tx) => tx.commit().await.map_err(failed),
+        match &mut self.lent {
+            Some(lent) => lent.commit().await,
             None => Ok(()),
         }
     }
@@ -183,7 +196,8 @@ impl Tx for PostgresTx {
         offered: &BTreeSet<String>,
     ) -> Result<Option<Record>> {
         let offered: Vec<String> = offered.iter().cloned().collect();
-        self.tx = Some(begin(&self.pool, Begin::Plain).await?);
+        self.begun = true;
+        self.lent().await?.begin("BEGIN").await?;
         let mut heads = HEADS;
         loop {
             let first = sqlx::query(self.sql.first_claimable.clone());

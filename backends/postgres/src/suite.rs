@@ -8,6 +8,7 @@ use ff_provision::{Kind, Scratch};
 use ff_transactional::suite::{Storage, check};
 use sqlx::{AssertSqlSafe, Executor};
 
+use crate::connections::Connections;
 use crate::open::PostgresOptions;
 use crate::store::PostgresStore;
 
@@ -18,7 +19,8 @@ impl Storage for Schema {
 
     async fn open(&self) -> PostgresStore {
         let pool = self.0.connect().await.unwrap();
-        self.0.clone().store(pool).unwrap()
+        let connections = Connections::kept(pool, 8);
+        self.0.clone().store(connections).unwrap()
     }
 }
 

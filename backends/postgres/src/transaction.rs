@@ -1,30 +1,18 @@
-//! How transactions begin, whom they wait for, and how they fail.
+//! Whom transactions wait for, and how they fail.
 
 use ff_transactional::StoreError;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
-/// How a transaction begins.
-pub(crate) enum Begin {
-    Plain,
-    /// All it reads is as of one instant.
-    Snapshot,
-    /// When no other transaction has this turn; the turn goes with the transaction.
-    InTurn(i64),
-}
-
-/// Begins a transaction in a task that nobody can give up half-way: the client library would take
-/// the connection for free while the server has it in a transaction.
-pub(crate) async fn begin(
+/// Begins a transaction when no other has this turn, which goes with it: in a task that nobody can give
+/// up half-way, as the client library would take the connection for free while the server has it in a
+/// transaction.
+pub(crate) async fn begin_in_turn(
     pool: &PgPool,
-    how: Begin,
+    turn: i64,
 ) -> Result<Transaction<'static, Postgres>, StoreError> {
-    let begin = match how {
-        Begin::Plain => "BEGIN".to_owned(),
-        Begin::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
-        Begin::InTurn(turn) => format!("BEGIN; SELECT pg_advisory_xact_lock({turn})"),
-    };
+    let begin = format!("BEGIN; SELECT pg_advisory_xact_lock({turn})");
     let pool = pool.clone();
     let begun = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
     begun

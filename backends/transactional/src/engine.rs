@@ -126,7 +126,8 @@ impl<S: Store> Transactional<S> {
     async fn backlog_is_done(&self, flow: &FlowId) -> Result<bool, EngineError> {
         let look = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Read).await?, Access::Read);
-            flows::has_backlog(&mut tx, flow).await
+            let left = flows::has_backlog(&mut tx, flow).await?;
+            tx.leave().await.map(|()| left)
         };
         self.tried(look).await.map(|left| !left)
     }
@@ -207,7 +208,7 @@ impl<S: Store> Housekeeping for Transactional<S> {
         let look = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Read).await?, Access::Read);
             match housekeeping::due(&mut tx, partition, limit).await {
-                Ok(calls) => Ok(Ok(calls)),
+                Ok(calls) => tx.leave().await.map(|()| Ok(calls)),
                 Err(Stop::Refused(error)) => Ok(Err(error)),
                 Err(Stop::Lapsed) => Ok(Err(EngineError::State(StateKind::LeaseExpired))),
                 Err(Stop::Store(error)) => Err(error),

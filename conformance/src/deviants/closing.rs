@@ -104,13 +104,23 @@ async fn tell(subject: &Subject, flow: FlowId, member: ExecutionId) -> Answer {
     subject.model.dispatch(call).await
 }
 
+/// How long it waits for somebody to look, in pauses; few calls have anybody who does.
+const UNSEEN: usize = 500;
+
 fn says_so_early() -> Tampering {
     let closing: Arc<Mutex<HashSet<FlowId>>> = Arc::default();
+    let shown: Arc<Mutex<HashSet<FlowId>>> = Arc::default();
     around(move |subject, call| {
-        let closing = Arc::clone(&closing);
+        let (closing, shown) = (Arc::clone(&closing), Arc::clone(&shown));
         Box::pin(async move {
             if let Some(flow) = closed_by(&call) {
                 lock(&closing).insert(flow);
+                let mut pauses = 0;
+                while pauses < UNSEEN && !lock(&shown).contains(&flow) {
+                    pauses += 1;
+                    pause().await;
+                }
+                // Whoever was shown it has time to look at the members.
                 for _ in 0..20 {
                     pause().await;
                 }
@@ -123,6 +133,7 @@ fn says_so_early() -> Tampering {
                 && lock(&closing).contains(&flow.flow_id)
             {
                 "cancelled".clone_into(&mut flow.public_flow_state);
+                lock(&shown).insert(flow.flow_id);
             }
             answer
         })

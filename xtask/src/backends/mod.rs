@@ -6,6 +6,8 @@ mod contention;
 mod deployments;
 #[cfg(test)]
 mod engine;
+#[cfg(test)]
+mod messages;
 mod postgres;
 #[cfg(test)]
 mod projections;

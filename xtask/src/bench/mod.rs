@@ -219,7 +219,7 @@ fn line(members: usize, cost: Cost) -> String {
 }
 
 /// A deployment whose round trips are counted.
-async fn counted(harness: &dyn Harness) -> Result<Deployment, HarnessError> {
+pub(crate) async fn counted(harness: &dyn Harness) -> Result<Deployment, HarnessError> {
     let is_counted = |case: &Case| case.needs.contains(&Need::Nemesis);
     let case = registry().into_iter().find(is_counted);
     harness

@@ -13,9 +13,8 @@ use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Scratch};
 use ff_transactional::records::{self, Outbox};
 use ff_transactional::sql::{columns, names};
-use sha2::{Digest, Sha256};
 use sqlx::Executor;
-use tokio::task::JoinHandle;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 
 async fn scratch() -> Scratch {
@@ -175,183 +174,63 @@ async fn the_migrations_have_what_is_declared() {
 }
 
 #[tokio::test]
-async fn a_claim_waits_for_a_change_of_what_it_takes() {
-    let scratch = scratch().await;
-    let backend = open(&scratch).await;
-    backend.prepare().await.unwrap();
-    backend.create_execution(execution()).await.unwrap();
-    // As a tag does while it is being set.
-    let mut change = backend.pool_for_test().begin().await.unwrap();
-    change
-        .execute("SELECT 1 FROM ff_exec_core FOR UPDATE")
-        .await
-        .unwrap();
-    let claiming = waiting_claim(&backend).await;
-    change.commit().await.unwrap();
-    assert!(claiming.await.unwrap().is_some(), "the change hid nothing");
-    scratch.leave().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_claim_waits_for_the_claim_of_the_last() {
-    let scratch = scratch().await;
-    let backend = open(&scratch).await;
-    backend.prepare().await.unwrap();
-    backend.create_execution(execution()).await.unwrap();
-    for taken in [true, false] {
-        // As a claim does until it is decided.
-        let mut other = backend.pool_for_test().begin().await.unwrap();
-        let take = "DELETE FROM ff_exec_core";
-        other.execute(take).await.unwrap();
-        let claiming = waiting_claim(&backend).await;
-        if taken {
-            other.commit().await.unwrap();
-            assert!(claiming.await.unwrap().is_none(), "it was the last");
-            backend.create_execution(execution()).await.unwrap();
-        } else {
-            other.rollback().await.unwrap();
-            assert!(claiming.await.unwrap().is_some(), "it was left");
-        }
-    }
-    scratch.leave().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_claim_that_is_given_up_hides_nothing() {
+async fn a_claim_passes_over_what_others_have_locked() {
     let scratch = scratch().await;
     let backend = open(&scratch).await;
     backend.prepare().await.unwrap();
     let (mut first, second) = (execution(), execution());
     first.priority = 5;
-    for args in [first.clone(), second] {
-        backend.create_execution(args).await.unwrap();
+    for args in [&first, &second] {
+        backend.create_execution(args.clone()).await.unwrap();
     }
-    // As a tag does while it is being set.
     let mut change = backend.pool_for_test().begin().await.unwrap();
     let hold = "SELECT 1 FROM ff_exec_core WHERE queue_rank = 8995 FOR UPDATE";
     change.execute(hold).await.unwrap();
-    let given_up = waiting_claim(&backend).await;
-    let claiming = tokio::spawn({
-        let backend = Arc::clone(&backend);
-        async move { claim(&backend).await }
-    });
-    given_up.abort();
-    change.commit().await.unwrap();
-    assert!(claiming.await.unwrap().is_some());
-    let state = backend.read_execution_state(&first.execution_id).await;
-    assert_eq!(
-        state.unwrap(),
-        Some(PublicState::Active),
-        "the first goes first"
+    assert!(claim(&backend).await.is_some(), "the second");
+    assert!(
+        claim(&backend).await.is_none(),
+        "nobody waits for the first"
     );
-    scratch.leave().await.unwrap();
-}
-
-#[tokio::test]
-async fn nothing_comes_before_what_a_claim_has_found() {
-    let scratch = scratch().await;
-    let backend = open(&scratch).await;
-    backend.prepare().await.unwrap();
-    let (found, mut later) = (execution(), execution());
-    later.priority = 5;
-    backend.create_execution(found.clone()).await.unwrap();
-    // As a tag does while it is being set.
-    let mut change = backend.pool_for_test().begin().await.unwrap();
-    let hold = "SELECT 1 FROM ff_exec_core FOR UPDATE";
-    change.execute(hold).await.unwrap();
-    let claiming = waiting_claim(&backend).await;
-    let creating = tokio::spawn({
-        let backend = Arc::clone(&backend);
-        async move { backend.create_execution(later).await }
-    });
-    // Had it returned, the claim would have to take it.
-    until_someone_waits(&backend, "advisory", "%INSERT INTO ff_exec_core%").await;
+    let state = backend.read_execution_state(&second.execution_id).await;
+    assert_eq!(state.unwrap(), Some(PublicState::Active));
     change.commit().await.unwrap();
-    assert!(claiming.await.unwrap().is_some());
-    creating.await.unwrap().unwrap();
-    let state = backend.read_execution_state(&found.execution_id).await;
-    assert_eq!(state.unwrap(), Some(PublicState::Active), "what it found");
+    assert!(claim(&backend).await.is_some(), "the first");
     scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
-async fn requirements_that_are_new_when_a_claim_s_turn_comes_are_looked_at() {
+async fn a_claim_looks_behind_all_that_are_locked() {
     let scratch = scratch().await;
     let backend = open(&scratch).await;
     backend.prepare().await.unwrap();
-    let (plain, mut urgent) = (execution(), execution());
-    urgent.priority = 5;
-    let policy = urgent.policy.get_or_insert_default();
-    let required = policy.routing_requirements.get_or_insert_default();
-    required.required_capabilities.insert("gpu".to_owned());
-    for args in [plain, urgent.clone()] {
-        backend.create_execution(args).await.unwrap();
+    let mut last = execution();
+    for number in 0..300 {
+        let mut args = execution();
+        args.priority = 300 - number;
+        backend.create_execution(args.clone()).await.unwrap();
+        last = args;
     }
-    let pool = backend.pool_for_test();
-    let set_aside = "CREATE TABLE aside AS SELECT * FROM ff_exec_core WHERE queue_rank = 8995; \
-                     DELETE FROM ff_exec_core WHERE queue_rank = 8995";
-    pool.execute(sqlx::raw_sql(set_aside)).await.unwrap();
-    // As a creation does while it adds to the lane.
-    let mut adding = pool.begin().await.unwrap();
-    let turn = "SELECT pg_advisory_xact_lock_shared($1)";
-    let turn = sqlx::query(turn).bind(lane_turn(&scratch.name));
-    turn.execute(&mut *adding).await.unwrap();
-    let claiming = tokio::spawn({
-        let backend = Arc::clone(&backend);
-        async move { claim(&backend).await }
-    });
-    until_someone_waits(&backend, "advisory", "%pg_advisory_xact_lock(%").await;
-    let put_back = "INSERT INTO ff_exec_core SELECT * FROM aside";
-    adding.execute(put_back).await.unwrap();
-    adding.commit().await.unwrap();
-    assert!(claiming.await.unwrap().is_some());
-    let state = backend.read_execution_state(&urgent.execution_id).await;
-    assert_eq!(state.unwrap(), Some(PublicState::Active), "it goes first");
+    let mut changes = backend.pool_for_test().begin().await.unwrap();
+    let hold = "SELECT 1 FROM ff_exec_core WHERE queue_rank < 8999 FOR UPDATE";
+    changes.execute(hold).await.unwrap();
+    assert!(claim(&backend).await.is_some());
+    let state = backend.read_execution_state(&last.execution_id).await;
+    assert_eq!(state.unwrap(), Some(PublicState::Active));
+    assert!(claim(&backend).await.is_none(), "all others are locked");
+    changes.rollback().await.unwrap();
     scratch.leave().await.unwrap();
 }
 
-/// The key of the lock by which claims of the lane take turns.
-fn lane_turn(schema: &str) -> i64 {
-    let digest = Sha256::digest(format!("{}:{schema}:lane lane", schema.len()));
-    let (first, _) = digest.split_at(8);
-    i64::from_be_bytes(first.try_into().unwrap())
-}
-
-/// A claim that has come to where it waits.
-async fn waiting_claim(backend: &Arc<PostgresBackend>) -> JoinHandle<Option<Handle>> {
-    let claiming = tokio::spawn({
-        let backend = Arc::clone(backend);
-        async move { claim(&backend).await }
-    });
-    until_someone_waits(backend, "transactionid", "%FROM ff_exec_core%").await;
-    claiming
-}
-
-/// Returns once a connection waits for a lock of this type in such a query.
-async fn until_someone_waits(backend: &PostgresBackend, lock: &str, query: &str) {
-    let begun = Instant::now();
-    let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-                   WHERE NOT l.granted AND l.locktype = $1 AND a.query LIKE $2";
-    loop {
-        let count: i64 = sqlx::query_scalar(waiting)
-            .bind(lock)
-            .bind(query)
-            .fetch_one(backend.pool_for_test())
-            .await
-            .unwrap();
-        if count > 0 {
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "nobody waits");
-    }
-}
-
-/// Wherever a call is given up, its connection serves the next as if nothing had happened.
 #[tokio::test]
 async fn a_call_that_is_given_up_leaves_no_transaction_open() {
     let scratch = scratch().await;
-    let backend = options(&scratch).connections(1).open().await.unwrap();
-    backend.prepare().await.unwrap();
+    open(&scratch).await.prepare().await.unwrap();
+    // One connection, so that the call and whoever looks have the same.
+    let connect: PgConnectOptions = scratch.server.url.parse().unwrap();
+    let connect = connect.options([("search_path", &scratch.name)]);
+    let pool = PgPoolOptions::new().max_connections(1);
+    let pool = pool.connect_with(connect).await.unwrap();
+    let backend = options(&scratch).over(pool).unwrap();
     let args = execution();
     backend.create_execution(args.clone()).await.unwrap();
     for polls in 0..400 {
