@@ -41,6 +41,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         busy_claim_takes_the_second()
     ),
     deviant!(
+        "claims-scatter",
+        "CLM-009",
+        "A claim that overlaps another takes the last of the queue, to be out of its way.",
+        claims_scatter()
+    ),
+    deviant!(
         "refusals-hide",
         "CLM-010",
         "A claim passes over what a call under a lease is about, also if that is refused.",
@@ -214,6 +220,31 @@ fn busy_claim_takes_the_second() -> Tampering {
                 return take_second(subject, call).await;
             }
             subject.model.dispatch(call).await
+        })
+    })
+}
+
+fn claims_scatter() -> Tampering {
+    let claiming: Arc<AtomicUsize> = Arc::default();
+    around(move |subject, call| {
+        let claiming = Arc::clone(&claiming);
+        Box::pin(async move {
+            let Call::Claim {
+                lane, capabilities, ..
+            } = &call
+            else {
+                return subject.model.dispatch(call).await;
+            };
+            claiming.fetch_add(1, Ordering::SeqCst);
+            linger().await;
+            let alone = claiming.load(Ordering::SeqCst) == 1;
+            let claimable = subject.claimable(lane, capabilities).await;
+            let last = claimable.into_values().flatten().last();
+            let last = last.filter(|_| !alone);
+            let answer = subject.take(last.map_or(Take::First, Take::Only), call);
+            let answer = answer.await;
+            claiming.fetch_sub(1, Ordering::SeqCst);
+            answer
         })
     })
 }
