@@ -115,15 +115,6 @@ pub(super) const PATCHES: &[Patched] = &[
     ),
     patched(
         Language::Sql,
-        "flow-unguarded",
-        "GRA-003",
-        "A flow is written whatever has become of it since it was read.",
-        "write",
-        "t.xmin::text::bigint = u.version) AND t.flow_id = u.flow_id",
-        "true) AND t.flow_id = u.flow_id",
-    ),
-    patched(
-        Language::Sql,
         "execution-unguarded",
         "ATT-029",
         "An execution is written whatever has become of it since it was read.",
