@@ -8,18 +8,38 @@ function record.decimal(number)
   return string.format('%.0f', number)
 end
 
--- The fields of a record or an event in the order of its kind. A list has no holes: what is not there
--- is `false`.
-function record.pack(kind, fields)
-  local packed, names = {}, kind.fields
-  for place = 1, #names do
-    local value = fields[names[place]]
-    if value == nil then
-      value = false
-    end
-    packed[place] = value
+-- How the records of a kind become a list and a table again: written out field by field, which Lua
+-- runs in half the time of a loop over names. A list has no holes: what is not there is `false`.
+local function compile(kind)
+  local listed, named = {}, {}
+  for place = 1, #kind.fields do
+    local name = kind.fields[place]
+    listed[place] = string.format('fields.%s or false', name)
+    named[place] = string.format('%s = values[%d] or nil', name, place)
   end
-  return cmsgpack.pack(packed)
+  for place = 1, #(kind.key or {}) do
+    named[#named + 1] = string.format('%s = key[%d]', kind.key[place], place)
+  end
+  local function define(parameters, body)
+    return loadstring('local ' .. parameters .. ' = ... return {' .. table.concat(body, ',') .. '}')
+  end
+  return { list = define('fields', listed), name = define('values, key', named) }
+end
+
+local COMPILED = {}
+
+local function compiled(kind)
+  local known = COMPILED[kind]
+  if not known then
+    known = compile(kind)
+    COMPILED[kind] = known
+  end
+  return known
+end
+
+-- The fields of a record or an event in the order of its kind.
+function record.pack(kind, fields)
+  return cmsgpack.pack(compiled(kind).list(fields))
 end
 
 -- The record that was packed like this, with the fields of its key; and the list of its values.
@@ -28,16 +48,7 @@ function record.unpack(kind, packed, key)
   if not ok or type(values) ~= 'table' or #values ~= #kind.fields then
     ff.refusal.validation('corruption', 'the record of ' .. table.concat(key, ' ') .. ' is damaged')
   end
-  local fields, names = {}, kind.fields
-  for place = 1, #names do
-    if values[place] ~= false then
-      fields[names[place]] = values[place]
-    end
-  end
-  for place = 1, #kind.key do
-    fields[kind.key[place]] = key[place]
-  end
-  return fields, values
+  return compiled(kind).name(values, key), values
 end
 
 -- Where each field of a kind is in its list.
