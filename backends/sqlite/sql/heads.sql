@@ -9,7 +9,7 @@ WITH RECURSIVE sets (requirements) AS (
     )
     FROM sets WHERE sets.requirements IS NOT NULL
 )
-SELECT 0 AS place, e.fixed, e.changing
+SELECT e.fixed, e.changing
 FROM sets JOIN ff_exec_core e ON (e.partition_key, e.execution_id) = (
     SELECT q.partition_key, q.execution_id FROM ff_exec_core q
     WHERE q.queue_lane = $1 AND q.queue_requirements = sets.requirements

@@ -34,6 +34,11 @@ impl SqliteBackend {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &SqliteStore {
+        self.engine.store()
+    }
+
     /// The database, for tests that look at tables.
     #[doc(hidden)]
     pub fn pool_for_test(&self) -> &SqlitePool {

@@ -1,62 +1,68 @@
 //! Connections, lent to one transaction at a time.
 
-use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use futures_util::FutureExt;
-use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqliteConnection, SqlitePool};
+use ff_transactional::StoreError;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep};
 
-/// Connections of a pool. The pool asks each that comes back whether it is alive, which costs a trip to
-/// the connection's thread; those of a file are therefore kept.
+use crate::location::Location;
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// How long a statement waits for another process, or another backend on the same file.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
+
+/// The first and the longest pause before a busy database is asked again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+
+/// Connections to one database that do the same.
+///
+/// A statement runs where the call runs: it takes some ten microseconds, less than the way to a thread of
+/// its own and back.
 #[derive(Clone)]
-pub(crate) enum Connections {
-    /// The one that is the database, for whoever uses the pool.
-    Shared(SqlitePool),
-    Kept(Arc<Kept>),
-}
+pub(crate) struct Connections(Arc<Kept>);
 
-pub(crate) struct Kept {
-    idle: Mutex<Vec<PoolConnection<Sqlite>>>,
+struct Kept {
+    location: Location,
+    read_only: bool,
+    idle: Mutex<Vec<Connection>>,
     free: Arc<Semaphore>,
 }
 
 impl Kept {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<PoolConnection<Sqlite>>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Connections {
-    /// Takes so many out of the pool for good.
-    pub(crate) async fn kept(pool: &SqlitePool, number: u32) -> Result<Self, sqlx::Error> {
-        let mut idle = Vec::new();
-        for _ in 0..number {
-            idle.push(pool.acquire().await?);
-        }
-        let free = Arc::new(Semaphore::new(idle.len()));
-        Ok(Self::Kept(Arc::new(Kept {
-            idle: Mutex::new(idle),
-            free,
-        })))
+    /// As many as this, opened when they are needed.
+    pub(crate) fn new(location: Location, read_only: bool, number: usize) -> Self {
+        Self(Arc::new(Kept {
+            location,
+            read_only,
+            idle: Mutex::default(),
+            free: Arc::new(Semaphore::new(number)),
+        }))
     }
 
     /// One that nobody else has, as soon as there is one.
-    pub(crate) async fn lend(&self) -> Result<Lent, sqlx::Error> {
-        let (connection, home) = match self {
-            Self::Shared(pool) => (pool.acquire().await?, None),
-            Self::Kept(kept) => {
-                let free = Arc::clone(&kept.free).acquire_owned().await;
-                let permit = free.map_err(|_| sqlx::Error::PoolClosed)?;
-                let idle = kept.idle().pop().ok_or(sqlx::Error::PoolClosed)?;
-                (idle, Some((Arc::clone(kept), permit)))
-            }
+    pub(crate) async fn lend(&self) -> Result<Lent> {
+        let kept = Arc::clone(&self.0);
+        let permit = Arc::clone(&kept.free).acquire_owned().await;
+        let permit = permit.map_err(|closed| StoreError::Failed(closed.into()))?;
+        let idle = kept.idle().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => kept.location.open(kept.read_only).map_err(failed)?,
         };
         Ok(Lent {
             connection: Some(connection),
-            home,
-            begun: false,
+            kept,
+            _permit: permit,
         })
     }
 }
@@ -64,41 +70,62 @@ impl Connections {
 /// A connection. Whatever was begun on it is over before anybody else has it.
 pub(crate) struct Lent {
     /// Absent only while it is given back.
-    connection: Option<PoolConnection<Sqlite>>,
-    home: Option<(Arc<Kept>, OwnedSemaphorePermit)>,
-    pub(crate) begun: bool,
+    connection: Option<Connection>,
+    kept: Arc<Kept>,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Deref for Lent {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        self.connection
-            .as_ref()
-            .expect("it is given back at the end")
+impl Lent {
+    /// Does this, again and again while another has the database.
+    pub(crate) async fn patiently<T>(
+        &mut self,
+        mut work: impl FnMut(&Connection) -> Result<T> + Send,
+    ) -> Result<T> {
+        let connection = self.connection.as_mut();
+        let connection = connection.expect("it is given back at the end");
+        let begun = Instant::now();
+        let [mut pause, longest] = PAUSES;
+        loop {
+            match work(connection) {
+                Err(StoreError::Conflict) if begun.elapsed() < BUSY => {
+                    sleep(pause).await;
+                    pause = longest.min(pause * 2);
+                }
+                Err(StoreError::Conflict) => {
+                    let why = format!("another has kept the database for {BUSY:?}");
+                    return Err(StoreError::Failed(why.into()));
+                }
+                done => return done,
+            }
+        }
     }
-}
 
-impl DerefMut for Lent {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        self.connection
-            .as_mut()
-            .expect("it is given back at the end")
+    pub(crate) async fn execute(&mut self, sql: &'static str) -> Result<()> {
+        let run = |connection: &Connection| connection.prepare_cached(sql)?.execute([]);
+        self.patiently(|connection| run(connection).map(drop).map_err(failed))
+            .await
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if self.begun {
-            // Its thread gets this at once, and does it before anything else. If nothing was begun
-            // after all, it says so to nobody.
-            let _ = sqlx::raw_sql("ROLLBACK")
-                .execute(&mut **self)
-                .now_or_never();
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        if !connection.is_autocommit() {
+            let _ = connection.execute_batch("ROLLBACK");
         }
-        if let Some((kept, permit)) = self.home.take() {
-            kept.idle().extend(self.connection.take());
-            drop(permit);
+        // One that cannot be brought out of its transaction is closed, and another opened.
+        if connection.is_autocommit() {
+            self.kept.idle().push(connection);
         }
+    }
+}
+
+/// SQLite reports a lock that it could not get as busy or locked.
+pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Conflict,
+        _ => StoreError::Failed(error.into()),
     }
 }

@@ -3,7 +3,10 @@
 
 mod backend;
 mod connections;
+mod location;
 mod open;
+#[cfg(test)]
+mod recovery;
 mod statements;
 mod store;
 #[cfg(test)]

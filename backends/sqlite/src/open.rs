@@ -1,30 +1,23 @@
 //! Opening a database.
 
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ff_core::clock::Clock;
 use ff_core::partition::PartitionConfig;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 
 use crate::backend::SqliteBackend;
-use crate::connections::Connections;
+use crate::connections::{BUSY, Connections};
+use crate::location::Location;
 use crate::store::SqliteStore;
 
-pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
-/// Connections that read a file at once; memory has one connection for everything.
-const READERS: u32 = 4;
-
-/// Prepared texts of a connection: one for each combination of kinds that calls read or write.
-const STATEMENTS: usize = 256;
-
-/// How long a transaction waits for one of another process.
-const BUSY: Duration = Duration::from_secs(5);
+/// Connections that read a file at once.
+const READERS: usize = 4;
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +25,8 @@ const BUSY: Duration = Duration::from_secs(5);
 pub enum OpenError {
     #[error("the SQLite backend is for development: set FF_DEV_MODE=1 to use it")]
     RequiresDevMode,
-    #[error("{uri:?} names no SQLite database")]
-    Uri { uri: String, source: sqlx::Error },
+    #[error("{uri:?} names no SQLite database: {reason}")]
+    Uri { uri: String, reason: &'static str },
     #[error("the database cannot be opened")]
     Connect(#[source] sqlx::Error),
     #[error("the schema cannot be brought up to date")]
@@ -92,56 +85,62 @@ impl SqliteOptions {
         if !self.dev_mode {
             return Err(OpenError::RequiresDevMode);
         }
-        let connect = self.connect_options()?;
-        let in_memory = is_in_memory(&self.uri);
-        let tables = pool(connect.clone(), if in_memory { 1 } else { 2 }).await?;
-        MIGRATIONS.run(&tables).await.map_err(OpenError::Migrate)?;
-        let (writer, readers) = if in_memory {
-            let shared = Connections::Shared(tables.clone());
-            (shared.clone(), shared)
-        } else {
-            let readers = pool(connect.read_only(true), READERS).await?;
-            let writer = Connections::kept(&tables, 1).await;
-            let readers = Connections::kept(&readers, READERS).await;
-            (
-                writer.map_err(OpenError::Connect)?,
-                readers.map_err(OpenError::Connect)?,
-            )
-        };
-        Ok(SqliteStore::new(tables, writer, readers, self.clock))
-    }
-
-    fn connect_options(&self) -> Result<SqliteConnectOptions, OpenError> {
-        let bad = |source| OpenError::Uri {
+        let location = Location::of(&self.uri).map_err(|reason| OpenError::Uri {
             uri: self.uri.clone(),
-            source,
+            reason,
+        })?;
+        let pool = pool(&location).await.map_err(OpenError::Connect)?;
+        migrate(&pool).await.map_err(OpenError::Migrate)?;
+        let (writer, readers) = match &location {
+            Location::File(_) => {
+                let writer = Connections::new(location.clone(), false, 1);
+                (writer, Connections::new(location, true, READERS))
+            }
+            // Whoever reads memory is in the way of who writes it.
+            Location::Memory(_) => {
+                let both = Connections::new(location, false, 1);
+                (both.clone(), both)
+            }
         };
-        let rest = self.uri.strip_prefix("file:").unwrap_or(&self.uri);
-        let rest = rest.strip_prefix("sqlite:").unwrap_or(rest);
-        let options = SqliteConnectOptions::from_str(&format!("sqlite:{rest}")).map_err(bad)?;
-        Ok(options
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .statement_cache_capacity(STATEMENTS)
-            .busy_timeout(BUSY))
+        Ok(SqliteStore::new(pool, writer, readers, self.clock))
     }
 }
 
-fn is_in_memory(uri: &str) -> bool {
-    uri.contains(":memory:") || uri.contains("mode=memory")
+/// One connection, kept for good: memory lives only as long as there is one.
+async fn pool(location: &Location) -> Result<SqlitePool, sqlx::Error> {
+    let begun = Instant::now();
+    loop {
+        let opened = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            // There is no way to the database that could break.
+            .test_before_acquire(false)
+            .connect_with(location.for_sqlx())
+            .await;
+        match opened {
+            // SQLite does not wait for another that turns the same new file into a database.
+            Err(error) if is_locked(&error) && begun.elapsed() < BUSY => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
-/// Connections are kept for good: memory lives only as long as its connection.
-async fn pool(options: SqliteConnectOptions, connections: u32) -> Result<SqlitePool, OpenError> {
-    SqlitePoolOptions::new()
-        .min_connections(1)
-        .max_connections(connections)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        // There is no way to the database that could break.
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(OpenError::Connect)
+fn is_locked(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    // The upper bytes refine the code.
+    code.is_some_and(|code| [BUSY, LOCKED].contains(&(code & 0xff)))
+}
+
+/// Brings the schema up to date. Of several that do it at once, one does it before the others look.
+pub(crate) async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
+    let mut turn = pool.begin_with("BEGIN IMMEDIATE").await?;
+    MIGRATIONS.run_direct(None, &mut *turn, false).await?;
+    Ok(turn.commit().await?)
 }

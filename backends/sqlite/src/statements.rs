@@ -1,200 +1,142 @@
-//! The statements for records of any kind, put together to what goes to the database at once.
-
-use std::fmt::Write as _;
+//! The statements for records of any kind. Their text is of names from the declaration and numbers;
+//! everything else is bound.
 
 use ff_core::types::LaneId;
-use ff_transactional::records::{Event, Key, Kind, Packed, Part};
+use ff_transactional::records::{Event, Key, Kind, Packed, Part, Record};
 use ff_transactional::sql::{Arguments, names};
-use ff_transactional::{Before, Changes, Query, StoreError, Write};
-use sqlx::query::Query as SqlQuery;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Row, SqlSafeStr, Sqlite};
+use ff_transactional::{Before, Query, StoreError, Write};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Params, Row, params_from_iter};
 
-pub(crate) type Statement = SqlQuery<'static, Sqlite, SqliteArguments>;
+use crate::connections::failed;
 
-/// The host's time, as the database tells it.
-pub(crate) const CLOCK: &str =
-    "SELECT -1 AS place, CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now";
+type Result<T> = std::result::Result<T, StoreError>;
 
-/// Statements that run one after the other. Their text is of names from the declaration and numbers;
-/// everything else is bound.
-#[derive(Default)]
-pub(crate) struct Script {
-    statements: Vec<String>,
-    bound: Vec<Value>,
-}
-
-enum Value {
-    Part(Option<Part>),
-    Bytes(Vec<u8>),
-}
-
-impl Script {
-    pub(crate) fn then(&mut self, statement: &str) {
-        self.statements.push(statement.to_owned());
-    }
-
-    /// All of it before what there is.
-    pub(crate) fn first(&mut self, statement: &str) {
-        self.statements.insert(0, statement.to_owned());
-    }
-
-    pub(crate) fn fill(self) -> Statement {
-        let sql = AssertSqlSafe(self.statements.join("; ")).into_sql_str();
-        self.bound
-            .into_iter()
-            .fold(sqlx::query(sql), |statement, value| match value {
-                Value::Part(Some(Part::Integer(number))) => statement.bind(number),
-                Value::Part(Some(Part::Uuid(uuid))) => statement.bind(uuid),
-                Value::Part(Some(Part::Text(text))) => statement.bind(text),
-                Value::Part(None) => statement.bind(None::<i64>),
-                Value::Bytes(bytes) => statement.bind(bytes),
-            })
-    }
-
-    /// Finds what is asked for; rows are for [`Found::of`].
-    pub(crate) fn read(queries: &[Query]) -> Self {
-        let mut script = Self::default();
-        for (place, query) in queries.iter().enumerate() {
-            let mut arguments = Arguments::after(script.bound.len());
-            let rows = match query {
-                Query::Key(key) => arguments.with_key(key),
-                Query::Range(range) => arguments.in_range(range),
-            };
-            script.then(&format!("SELECT {place} AS place, fixed, changing {rows}"));
-            let parts = arguments.parts.into_iter();
-            script
-                .bound
-                .extend(parts.map(|part| Value::Part(Some(part))));
-        }
-        script
-    }
-
-    /// Finds the first of each requirement set of a lane, in no order.
-    pub(crate) fn heads(lane: &LaneId) -> Self {
-        let lane = Value::Part(Some(Part::Text(lane.0.clone())));
-        Self {
-            statements: vec![include_str!("../sql/heads.sql").to_owned()],
-            bound: vec![lane],
-        }
-    }
-
-    /// Writes all changes. There is a row for each event, with its number in its outbox.
-    pub(crate) fn write(changes: &Changes) -> Self {
-        let mut script = Self::default();
-        for (key, write) in &changes.records {
-            script.write_one(key, write);
-        }
-        for event in &changes.events {
-            script.append(event);
-        }
-        script
-    }
-
-    /// Stores a record, replaces it or removes it.
-    fn write_one(&mut self, key: &Key, write: &Write) {
-        let schema = key.kind.schema();
-        let (table, key_names) = (schema.table, names(&schema.key));
-        let columns = &schema.columns;
-        let mut same_key = String::new();
-        for column in &schema.key {
-            let and = if same_key.is_empty() { "" } else { " AND " };
-            let _ = write!(same_key, "{and}{} = ?", column.name);
-        }
-        let key_parts = key
-            .parts
-            .iter()
-            .cloned()
-            .map(|part| Value::Part(Some(part)));
-        let Some(after) = &write.after else {
-            self.then(&format!("DELETE FROM {table} WHERE {same_key}"));
-            self.bound.extend(key_parts);
-            return;
-        };
-        let packed = after.pack();
-        let values = after.columns().into_iter().map(Value::Part);
-        let changing = columns
-            .iter()
-            .map(|column| &*column.name)
-            .chain(["changing"]);
-        match &write.before {
-            // What is the same in all versions stays where it is.
-            Before::Present(_) if !schema.is_fixed() => {
-                let set: Vec<String> = changing.map(|name| format!("{name} = ?")).collect();
-                let set = set.join(", ");
-                self.then(&format!("UPDATE {table} SET {set} WHERE {same_key}"));
-                self.bound.extend(values);
-                self.bound.push(Value::Bytes(packed.changing));
-                self.bound.extend(key_parts);
-            }
-            _ => {
-                let set: Vec<String> = changing
-                    .map(|name| format!("{name} = excluded.{name}"))
-                    .collect();
-                let all = names(&[&*schema.key, &**columns].concat());
-                let places = vec!["?"; schema.key.len() + columns.len()].join(", ");
-                self.then(&format!(
-                    "INSERT INTO {table} ({all}, fixed, changing) VALUES ({places}, ?, ?) \
-                     ON CONFLICT ({key_names}) DO UPDATE SET {}",
-                    set.join(", ")
-                ));
-                self.bound.extend(key_parts);
-                self.bound.extend(values);
-                self.bound.push(Value::Bytes(packed.fixed));
-                self.bound.push(Value::Bytes(packed.changing));
-            }
-        }
-    }
-
-    /// Adds to an outbox.
-    fn append(&mut self, event: &Event) {
-        let schema = event.outbox().schema();
-        self.then(&format!(
-            "INSERT INTO {} ({}, event) VALUES ({}, ?) RETURNING event_id",
-            schema.table,
-            names(&schema.columns),
-            vec!["?"; schema.columns.len()].join(", ")
-        ));
-        self.bound
-            .extend(event.columns().into_iter().map(Value::Part));
-        self.bound.push(Value::Bytes(event.pack()));
-    }
-}
-
-/// What a row of a script that reads says.
-pub(crate) enum Found {
-    /// A record that was found for the query at this place.
-    Record(usize, Packed),
-    /// The clock.
-    Now(i64),
-}
-
-impl Found {
-    pub(crate) fn of(row: &SqliteRow) -> Result<Self, StoreError> {
-        match usize::try_from(get::<i64>(row, "place")?) {
-            Ok(place) => {
-                let (fixed, changing) = (get(row, "fixed")?, get(row, "changing")?);
-                Ok(Self::Record(place, Packed { fixed, changing }))
-            }
-            Err(_) => Ok(Self::Now(get(row, "now")?)),
-        }
-    }
-}
-
-/// The kind of what a query finds.
-pub(crate) fn kind_of(query: &Query) -> Kind {
-    match query {
-        Query::Key(key) => key.kind,
-        Query::Range(range) => range.kind,
-    }
-}
-
-pub(crate) fn get<'r, T>(row: &'r SqliteRow, name: &str) -> Result<T, StoreError>
-where
-    T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
-{
-    row.try_get(name).map_err(|error| StoreError::Corrupt {
-        record: "row",
-        detail: format!("{name}: {error}"),
+fn bound(part: Option<&Part>) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match part {
+        Some(Part::Integer(number)) => ValueRef::Integer(*number),
+        Some(Part::Uuid(uuid)) => ValueRef::Blob(uuid.as_bytes()),
+        Some(Part::Text(text)) => ValueRef::Text(text.as_bytes()),
+        None => ValueRef::Null,
     })
+}
+
+fn bytes(bytes: &[u8]) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(ValueRef::Blob(bytes))
+}
+
+/// Finds what is asked for.
+pub(crate) fn find(connection: &Connection, query: &Query) -> Result<Vec<Record>> {
+    let mut arguments = Arguments::default();
+    let (kind, rows) = match query {
+        Query::Key(key) => (key.kind, arguments.with_key(key)),
+        Query::Range(range) => (range.kind, arguments.in_range(range)),
+    };
+    let parts = arguments.parts.iter().map(|part| bound(Some(part)));
+    let sql = format!("SELECT fixed, changing {rows}");
+    records(connection, kind, &sql, params_from_iter(parts))
+}
+
+/// The first of each requirement set of a lane, in no order.
+pub(crate) fn heads(connection: &Connection, lane: &LaneId) -> Result<Vec<Record>> {
+    let sql = include_str!("../sql/heads.sql");
+    records(connection, Kind::Execution, sql, [&lane.0])
+}
+
+fn records(
+    connection: &Connection,
+    kind: Kind,
+    sql: &str,
+    arguments: impl Params,
+) -> Result<Vec<Record>> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query(arguments).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let (fixed, changing) = (blob(row, 0)?, blob(row, 1)?);
+        found.push(kind.unpack(&Packed { fixed, changing })?);
+    }
+    Ok(found)
+}
+
+fn blob(row: &Row<'_>, place: usize) -> Result<Vec<u8>> {
+    let value = row.get_ref(place).map_err(failed)?;
+    let blob = value.as_blob().map_err(|error| StoreError::Corrupt {
+        record: "row",
+        detail: error.to_string(),
+    })?;
+    Ok(blob.to_vec())
+}
+
+/// Stores a record, replaces it or removes it.
+pub(crate) fn write(connection: &Connection, key: &Key, write: &Write) -> Result<()> {
+    let schema = key.kind.schema();
+    let (table, columns) = (schema.table, &schema.columns);
+    let key_parts = key.parts.iter().map(|part| bound(Some(part)));
+    let same_key: Vec<String> = schema
+        .key
+        .iter()
+        .map(|it| format!("{} = ?", it.name))
+        .collect();
+    let same_key = same_key.join(" AND ");
+    let Some(after) = &write.after else {
+        let sql = format!("DELETE FROM {table} WHERE {same_key}");
+        return execute(connection, &sql, key_parts);
+    };
+    let (packed, values) = (after.pack(), after.columns());
+    let values = values.iter().map(|part| bound(part.as_ref()));
+    let changing = columns.iter().map(|it| &*it.name).chain(["changing"]);
+    match &write.before {
+        // What is the same in all versions stays where it is.
+        Before::Present(_) if !schema.is_fixed() => {
+            let set: Vec<String> = changing.map(|name| format!("{name} = ?")).collect();
+            let sql = format!("UPDATE {table} SET {} WHERE {same_key}", set.join(", "));
+            let arguments = values.chain([bytes(&packed.changing)]).chain(key_parts);
+            execute(connection, &sql, arguments)
+        }
+        _ => {
+            let set: Vec<String> = changing
+                .map(|name| format!("{name} = excluded.{name}"))
+                .collect();
+            let conflict = if schema.is_fixed() {
+                "NOTHING".to_owned()
+            } else {
+                format!("UPDATE SET {}", set.join(", "))
+            };
+            let sql = format!(
+                "INSERT INTO {table} ({}, fixed, changing) VALUES ({}, ?, ?) \
+                 ON CONFLICT ({}) DO {conflict}",
+                names(&[&*schema.key, &**columns].concat()),
+                vec!["?"; schema.key.len() + columns.len()].join(", "),
+                names(&schema.key),
+            );
+            let packed = [bytes(&packed.fixed), bytes(&packed.changing)];
+            execute(connection, &sql, key_parts.chain(values).chain(packed))
+        }
+    }
+}
+
+/// Adds to an outbox; the event has this number there.
+pub(crate) fn append(connection: &Connection, event: &Event) -> Result<i64> {
+    let schema = event.outbox().schema();
+    let sql = format!(
+        "INSERT INTO {} ({}, event) VALUES ({}, ?)",
+        schema.table,
+        names(&schema.columns),
+        vec!["?"; schema.columns.len()].join(", ")
+    );
+    let (values, packed) = (event.columns(), event.pack());
+    let values = values.iter().map(|part| bound(part.as_ref()));
+    execute(connection, &sql, values.chain([bytes(&packed)]))?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn execute<'a>(
+    connection: &Connection,
+    sql: &str,
+    arguments: impl Iterator<Item = ToSqlOutput<'a>>,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let done = statement.execute(params_from_iter(arguments));
+    done.map(drop).map_err(failed)
 }

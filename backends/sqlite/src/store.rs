@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
-use ff_transactional::records::{Execution, Kind, Outbox, Record, Stored};
+use ff_transactional::records::{Execution, Outbox, Record, Stored};
 use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, place_in_queue};
 use sqlx::SqlitePool;
-use sqlx::sqlite::SqliteRow;
 use tokio::sync::broadcast;
 
-use crate::connections::{Connections, Lent};
-use crate::open::MIGRATIONS;
-use crate::statements::{CLOCK, Found, Script, get, kind_of};
+use crate::connections::{Connections, Lent, failed};
+use crate::open::migrate;
+use crate::statements;
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -58,6 +57,11 @@ impl SqliteStore {
         &self.pool
     }
 
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> &Connections {
+        &self.writer
+    }
+
     pub(crate) fn completions(&self) -> broadcast::Receiver<OutboxEvent> {
         self.completions.subscribe()
     }
@@ -67,83 +71,61 @@ impl Store for SqliteStore {
     type Tx = SqliteTx;
 
     async fn begin(&self, access: Access) -> Result<SqliteTx> {
-        let (connections, begin) = match access {
-            Access::Look => (&self.readers, None),
-            Access::Read => (&self.readers, Some("BEGIN")),
-            // A write lock from the start, so that what is read stays true until the commit.
-            Access::Write | Access::WriteAgain => (&self.writer, Some("BEGIN IMMEDIATE")),
+        let connections = match access {
+            Access::Look | Access::Read => &self.readers,
+            Access::Write | Access::WriteAgain => &self.writer,
         };
         Ok(SqliteTx {
-            lent: connections.lend().await.map_err(failed)?,
-            begin,
+            lent: connections.lend().await?,
+            access,
+            begun: false,
             clock: self.clock.clone(),
-            now: None,
             completions: self.completions.clone(),
         })
     }
 
     async fn prepare(&self) -> Result<PrepareOutcome> {
-        let migrated = MIGRATIONS.run(&self.pool).await;
+        let migrated = migrate(&self.pool).await;
         migrated.map_err(|error| StoreError::Failed(error.into()))?;
         // Opening has brought the schema up to date already.
         Ok(PrepareOutcome::NoOp)
     }
 }
 
-/// A transaction. What goes to the connection's thread goes there together: the beginning with the
-/// first reads, the end with the writes.
+/// A transaction. Dropped before its commit, it is rolled back as its connection is given back.
 pub(crate) struct SqliteTx {
     lent: Lent,
-    /// How it begins, as long as it has not.
-    begin: Option<&'static str>,
+    access: Access,
+    begun: bool,
     clock: Clock,
-    /// The host's time, once something was read with it.
-    now: Option<TimestampMs>,
     completions: broadcast::Sender<OutboxEvent>,
 }
 
 impl SqliteTx {
-    async fn run(&mut self, mut script: Script) -> Result<Vec<SqliteRow>> {
-        if let Some(begin) = self.begin.take() {
-            script.first(begin);
-            self.lent.begun = true;
+    async fn begin(&mut self) -> Result<()> {
+        if !std::mem::replace(&mut self.begun, true) {
+            let how = match self.access {
+                Access::Look | Access::Read => "BEGIN",
+                // A write lock from the start, so that what is read stays true until the commit.
+                Access::Write | Access::WriteAgain => "BEGIN IMMEDIATE",
+            };
+            self.lent.execute(how).await?;
         }
-        script
-            .fill()
-            .fetch_all(&mut *self.lent)
-            .await
-            .map_err(failed)
-    }
-
-    /// Runs this, and reads the time with it if it is the host's.
-    async fn find(&mut self, kinds: &[Kind], mut script: Script) -> Result<Vec<Vec<Record>>> {
-        if self.clock.manual().is_none() {
-            script.then(CLOCK);
-        }
-        let rows = self.run(script).await?;
-        let mut found = vec![Vec::new(); kinds.len()];
-        for row in &rows {
-            match Found::of(row)? {
-                Found::Record(place, packed) => found[place].push(kinds[place].unpack(&packed)?),
-                Found::Now(now) => self.now = Some(TimestampMs(now)),
-            }
-        }
-        Ok(found)
+        Ok(())
     }
 }
 
 impl Tx for SqliteTx {
     async fn get(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
-        let kinds: Vec<Kind> = queries.iter().map(kind_of).collect();
-        let mut script = Script::read(queries);
-        let by_itself = self.begin.is_none() && !self.lent.begun;
-        if by_itself && queries.len() > 1 {
-            script.first("BEGIN");
-            script.then("COMMIT");
-            self.lent.begun = true;
+        // A look at one thing is of one instant by itself.
+        if self.access != Access::Look || queries.len() > 1 {
+            self.begin().await?;
         }
-        let found = self.find(&kinds, script).await?;
-        self.lent.begun &= !by_itself;
+        let mut found = Vec::new();
+        for query in queries {
+            let records = self.lent.patiently(|it| statements::find(it, query));
+            found.push(records.await?);
+        }
         Ok(found)
     }
 
@@ -153,38 +135,43 @@ impl Tx for SqliteTx {
     }
 
     async fn now(&mut self) -> Result<TimestampMs> {
-        if let Some(now) = self.clock.manual().or(self.now) {
-            return Ok(now);
-        }
-        self.find(&[], Script::default()).await?;
-        self.now
-            .ok_or_else(|| StoreError::Failed("the database tells no time".into()))
+        Ok(self.clock.now())
     }
 
     async fn commit(mut self, changes: Changes) -> Result<()> {
         if changes.is_empty() {
             return Ok(());
         }
-        let mut script = Script::write(&changes);
-        script.then("COMMIT");
-        let rows = self.run(script).await?;
-        self.lent.begun = false;
-        for (row, event) in rows.iter().zip(&changes.events) {
+        self.begin().await?;
+        for (key, write) in &changes.records {
+            let written = self.lent.patiently(|it| statements::write(it, key, write));
+            written.await?;
+        }
+        let mut completed = Vec::new();
+        for event in &changes.events {
+            let appended = self.lent.patiently(|it| statements::append(it, event));
+            let event_id = appended.await?;
             if event.outbox() == Outbox::CompletionRecord {
-                // That nobody listens is fine: the outbox has it.
-                let _ = self.completions.send(OutboxEvent {
-                    event_id: get(row, "event_id")?,
+                completed.push(OutboxEvent {
+                    event_id,
                     partition_key: event.partition().into(),
                 });
             }
+        }
+        self.lent.execute("COMMIT").await?;
+        for event in completed {
+            // That nobody listens is fine: the outbox has it.
+            let _ = self.completions.send(event);
         }
         Ok(())
     }
 
     async fn ping(&mut self) -> Result<()> {
-        let mut script = Script::default();
-        script.then(CLOCK);
-        self.run(script).await.map(|_| ())
+        let version = |connection: &rusqlite::Connection| {
+            connection.pragma_query(None, "schema_version", |_| Ok(()))
+        };
+        let asked = self.lent.patiently(|it| version(it).map_err(failed));
+        asked.await
     }
 
     async fn first_claimable(
@@ -192,25 +179,15 @@ impl Tx for SqliteTx {
         lane: &LaneId,
         offered: &BTreeSet<String>,
     ) -> Result<Option<Record>> {
-        let heads = self.find(&[Kind::Execution], Script::heads(lane)).await?;
+        self.begin().await?;
+        let heads = self
+            .lent
+            .patiently(|it| statements::heads(it, lane))
+            .await?;
         let qualifies = |record: &Record| {
             Execution::of(record).is_some_and(|it| it.requirements.is_subset(offered))
         };
-        let heads = heads.into_iter().flatten().filter(qualifies);
+        let heads = heads.into_iter().filter(qualifies);
         Ok(heads.min_by_key(place_in_queue))
-    }
-}
-
-/// SQLite reports a lock that it could not get as busy or locked.
-fn failed(error: sqlx::Error) -> StoreError {
-    const BUSY: i32 = 5;
-    const LOCKED: i32 = 6;
-    let code = error
-        .as_database_error()
-        .and_then(|error| error.code()?.parse::<i32>().ok());
-    match code {
-        // The upper bytes refine the code.
-        Some(code) if [BUSY, LOCKED].contains(&(code & 0xff)) => StoreError::Conflict,
-        _ => StoreError::Failed(error.into()),
     }
 }

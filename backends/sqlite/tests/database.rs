@@ -75,11 +75,16 @@ async fn outside_development_it_does_not_open() {
 
 #[tokio::test]
 async fn a_bad_uri_is_told_from_a_bad_file() {
-    let bad = SqliteOptions::new("file:x?mode=nonsense")
-        .dev_mode()
-        .open()
-        .await;
-    assert!(matches!(bad, Err(OpenError::Uri { .. })));
+    for uri in [
+        "",
+        "file:",
+        "file:?mode=memory&cash=shared",
+        "file:x?mode=nonsense",
+        "file:x?vfs=unix",
+    ] {
+        let bad = SqliteOptions::new(uri).dev_mode().open().await;
+        assert!(matches!(bad, Err(OpenError::Uri { .. })), "{uri:?}");
+    }
     let bad = SqliteOptions::new("file:/no/such/directory/x.db")
         .dev_mode()
         .open()
@@ -102,6 +107,82 @@ async fn every_form_of_uri_opens() {
         backend.create_execution(execution(&[])).await.unwrap();
         assert_eq!(backend.prepare().await.unwrap(), PrepareOutcome::NoOp);
     }
+}
+
+async fn knows(backend: &SqliteBackend, id: &ExecutionId) -> bool {
+    backend.describe_execution(id).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn memory_is_shared_by_name_and_else_nobodys() {
+    let open = async |uri: &str| SqliteOptions::new(uri).dev_mode().open().await.unwrap();
+    let args = execution(&[]);
+    let shared = "file:by-name?mode=memory&cache=shared";
+    let first = open(shared).await;
+    first.create_execution(args.clone()).await.unwrap();
+    assert!(knows(&*open(shared).await, &args.execution_id).await);
+    for other in [
+        "file:by-name?mode=memory",
+        ":memory:",
+        "file:other?mode=memory&cache=shared",
+    ] {
+        assert!(
+            !knows(&*open(other).await, &args.execution_id).await,
+            "{other}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_open_a_new_file_at_once() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new.db");
+        let open = (0..8).map(|_| {
+            let path = path.clone();
+            tokio::spawn(async move { file(&path).await })
+        });
+        let backends = futures_util::future::try_join_all(open).await.unwrap();
+        let args = execution(&[]);
+        backends[0].create_execution(args.clone()).await.unwrap();
+        for backend in &backends {
+            assert!(knows(backend, &args.execution_id).await);
+        }
+    }
+}
+
+/// Another process is played by a connection that nobody here knows of.
+#[tokio::test]
+async fn who_writes_waits_for_another_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("shared.db");
+    let backend = file(&path).await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let args = execution(&[]);
+    let mut create = Box::pin(backend.create_execution(args.clone()));
+    assert!(futures_util::poll!(&mut create).is_pending());
+    other.execute_batch("COMMIT").unwrap();
+    create.await.unwrap();
+    assert!(knows(&backend, &args.execution_id).await);
+}
+
+#[tokio::test]
+async fn who_writes_waits_for_five_seconds_and_no_longer() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("kept.db");
+    let backend = file(&path).await;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // From here on sleeping takes no time.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let refused = backend.create_execution(execution(&[])).await.unwrap_err();
+    let waited = begun.elapsed();
+    assert_eq!(refused.code(), "transport", "{refused}");
+    assert!((5_000..5_100).contains(&waited.as_millis()), "{waited:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    backend.create_execution(execution(&[])).await.unwrap();
 }
 
 #[tokio::test]
