@@ -1,5 +1,6 @@
 //! A store in memory. Its state is made of persistent maps, so that a copy costs nothing.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use ff_core::backend::PrepareOutcome;
@@ -10,6 +11,7 @@ use ff_transactional::records::{
 };
 use ff_transactional::{Access, Changes, Minted, Query, Store, StoreError, Tx};
 use imbl::{OrdMap, Vector};
+use smallvec::SmallVec;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
@@ -30,8 +32,9 @@ pub struct MemoryStore {
     state: Arc<Mutex<State>>,
 }
 
-/// A key or an entry. Parts of a map are copied when they change, so a copy has to be cheap.
-type Bytes = Arc<[u8]>;
+/// A key or an entry. All keys of executions fit in here, so that a search does not follow a pointer
+/// for each comparison.
+type Bytes = SmallVec<[u8; 32]>;
 
 /// What is stored, in the order of its bytes.
 #[derive(Clone, Default)]
@@ -161,7 +164,8 @@ impl State {
     /// The records in a range, in the order of its index and beyond its limit.
     pub(crate) fn range(&self, range: &Range) -> impl Iterator<Item = &Record> {
         let (first, last) = ordered::bounds(range);
-        let bounds = (first.map(Bytes::from), last.map(Bytes::from));
+        let bytes = |bound: Bound<Vec<u8>>| bound.map(Bytes::from_vec);
+        let bounds = (bytes(first), bytes(last));
         let by_key = (range.index == 0).then(|| self.records.range(bounds.clone()));
         let by_entry = (range.index > 0).then(|| self.entries.range(bounds));
         let by_key = by_key.into_iter().flatten().map(|(_, record)| record);
@@ -171,8 +175,8 @@ impl State {
 
     /// All records of a type, in the order of their keys.
     pub(crate) fn all<R: Stored>(&self) -> impl Iterator<Item = &R> {
-        let first = Bytes::from([R::KIND as u8]);
-        let after = Bytes::from([R::KIND as u8 + 1]);
+        let first = Bytes::from_slice(&[R::KIND as u8]);
+        let after = Bytes::from_slice(&[R::KIND as u8 + 1]);
         let records = self.records.range(first..after);
         records
             .filter_map(|(_, record)| R::of(record))
@@ -192,9 +196,9 @@ impl State {
         for entry in left.iter().filter(|entry| !taken.contains(entry)) {
             self.entries.remove(&**entry);
         }
-        let key = Bytes::from(key);
+        let key = Bytes::from_slice(key);
         for entry in taken.into_iter().filter(|entry| !left.contains(entry)) {
-            self.entries.insert(entry.into(), Arc::clone(&key));
+            self.entries.insert(Bytes::from_slice(&entry), key.clone());
         }
         match after {
             Some(after) => self.records.insert(key, after),

@@ -188,8 +188,10 @@ pub mod ordered {
     }
 
     fn of(kind: Kind, index: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(64);
         // There are not a hundred of either.
-        vec![kind as u8, u8::try_from(index).unwrap_or(u8::MAX)]
+        bytes.extend([kind as u8, u8::try_from(index).unwrap_or(u8::MAX)]);
+        bytes
     }
 
     /// The first bytes behind all that begin like these.
