@@ -185,32 +185,24 @@ function execution.finish(partition, fields, outcome, now)
   })
 end
 
--- The record of an execution's current attempt as it begins.
-function execution.attempt_of(fields)
+-- Records the current attempt as it ends or is set aside.
+function execution.end_attempt(partition, fields, state, now)
   local current = fields.current_attempt
-  return {
+  if not current then
+    return
+  end
+  local failed = state == 'ended_failure'
+  partition:put('attempt', {
     execution_id = fields.execution_id,
     attempt_index = current.index,
     attempt_id = current.id,
     attempt_type = current.kind,
     started_at = current.started_at,
-    state = 'started',
-  }
-end
-
--- Closes the record of the current attempt, or sets it aside.
-function execution.end_attempt(partition, fields, state, now)
-  if not fields.current_attempt then
-    return
-  end
-  local attempt = execution.attempt_of(fields)
-  attempt.state = state
-  attempt.ended_at = state ~= 'suspended' and now or nil
-  if state == 'ended_failure' then
-    attempt.failure_reason = fields.failure_reason
-    attempt.failure_category = fields.failure_category
-  end
-  partition:put('attempt', attempt)
+    state = state,
+    ended_at = state ~= 'suspended' and now or nil,
+    failure_reason = failed and fields.failure_reason or nil,
+    failure_category = failed and fields.failure_category or nil,
+  })
 end
 
 -- Tells the outbox what happened to the lease that the record shows.

@@ -55,7 +55,6 @@ ff.write('claim', function(partition, args, context)
     acquired_at = now,
     expires_at = ff.after(now, policy.lease_ttl_ms),
   }, now)
-  partition:put('attempt', execution.attempt_of(fields))
   execution.emit(partition, fields, 'acquired', now)
   return {
     payload = {

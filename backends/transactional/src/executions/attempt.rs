@@ -174,7 +174,7 @@ fn release<T: Tx>(tx: &mut Session<T>, held: &mut Held, closing: Closing, state:
     execution.release(closing);
 }
 
-/// Closes the record of the current attempt, or sets it aside.
+/// Records the current attempt as it ends or is set aside.
 pub(crate) fn end_attempt<T: Tx>(
     tx: &mut Session<T>,
     execution: &Execution,
@@ -187,11 +187,15 @@ pub(crate) fn end_attempt<T: Tx>(
     let failed = state == AttemptLifecycle::EndedFailure;
     let told = |text: &Option<String>| text.clone().filter(|_| failed);
     tx.put(&Attempt {
+        execution: execution.id.clone(),
+        index: current.index,
+        id: current.id,
+        kind: current.kind,
+        started_at: current.started_at,
         state,
         ended_at: Some(now).filter(|_| state.is_terminal()),
         failure_reason: told(&execution.failure_reason),
         failure_category: told(&execution.failure_category),
-        ..Attempt::started(&execution.id, current)
     });
 }
 

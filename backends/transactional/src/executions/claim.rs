@@ -9,7 +9,7 @@ use ff_core::types::{AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseFence, L
 use super::create::later;
 use super::lease::emit;
 use crate::engine::Rule;
-use crate::records::{Attempt, CurrentAttempt, Execution, Lease, LeaseEventKind};
+use crate::records::{CurrentAttempt, Execution, Lease, LeaseEventKind};
 use crate::session::Session;
 use crate::store::{Minted, Tx};
 
@@ -59,7 +59,6 @@ async fn start<T: Tx>(
     };
     execution.start_attempt(attempt, lease.clone());
     tx.put(&execution);
-    tx.put(&Attempt::started(&execution.id, attempt));
     emit(tx, &execution, LeaseEventKind::Acquired, now);
     let payload = HandlePayload {
         fence: LeaseFence {

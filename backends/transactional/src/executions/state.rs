@@ -1,12 +1,12 @@
 //! The states of an execution, and the transitions between them.
 
 use ff_core::state::{
-    AttemptLifecycle, AttemptState, BlockingReason, EligibilityState, LifecyclePhase,
-    OwnershipState, PublicState, StateVector, TerminalOutcome,
+    AttemptState, BlockingReason, EligibilityState, LifecyclePhase, OwnershipState, PublicState,
+    StateVector, TerminalOutcome,
 };
-use ff_core::types::{ExecutionId, LeaseFence, TimestampMs};
+use ff_core::types::{LeaseFence, TimestampMs};
 
-use crate::records::{Attempt, Closing, CurrentAttempt, Execution, Lease};
+use crate::records::{Closing, CurrentAttempt, Execution, Lease};
 
 impl Execution {
     /// Whether a fresh claim may take it (SCH-001).
@@ -189,22 +189,5 @@ impl Execution {
         self.completed_at = Some(now);
         self.uncascaded_since = self.flow.map(|_| now);
         self.transition(now);
-    }
-}
-
-impl Attempt {
-    /// As it begins.
-    pub(crate) fn started(execution: &ExecutionId, current: CurrentAttempt) -> Self {
-        Self {
-            execution: execution.clone(),
-            index: current.index,
-            id: current.id,
-            kind: current.kind,
-            started_at: current.started_at,
-            state: AttemptLifecycle::Started,
-            ended_at: None,
-            failure_reason: None,
-            failure_category: None,
-        }
     }
 }

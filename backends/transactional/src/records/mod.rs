@@ -252,7 +252,8 @@ records! {
             shown {}
         }
 
-        /// One run of an execution.
+        /// A run of an execution that has ended or was set aside; the one under way is part of the
+        /// execution's record.
         attempt: Attempt in "ff_attempt" {
             key { execution as "execution_id": ExecutionId, index as "attempt_index": AttemptIndex }
             fixed {
