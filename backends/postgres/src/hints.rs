@@ -140,3 +140,40 @@ impl Listening {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+    use ff_conformance::plain_execution;
+    use ff_core::engine_backend::EngineBackend;
+    use ff_core::types::ExecutionId;
+    use ff_provision::{Kind, Scratch};
+    use ff_transactional::Store;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::connections::Connections;
+    use crate::open::PostgresOptions;
+
+    #[tokio::test]
+    async fn needs_postgres_word_of_new_work_reaches_other_instances() {
+        let scratch = Scratch::on(Kind::Postgres).await.unwrap();
+        let options = PostgresOptions::new(&scratch.server.url).schema(&scratch.name);
+        let creates = options.clone().open().await.unwrap();
+        creates.prepare().await.unwrap();
+        let pool = options.connect().await.unwrap();
+        let waits = options.store(Connections::shared(pool)).unwrap();
+        let (lane, waiting) = (LaneId::new("lane"), Arc::new(WaitingClaims::default()));
+        waits.listen(&lane, &waiting);
+        let told = waiting.told(&lane);
+        tokio::pin!(told);
+        // What comes before the lane has its flag is told to nobody.
+        while futures_util::poll!(&mut told).is_pending() {
+            let id = ExecutionId::from_parts(3, Uuid::new_v4());
+            let args = plain_execution(id, lane.clone());
+            creates.create_execution(args).await.unwrap();
+        }
+        scratch.leave().await.unwrap();
+    }
+}

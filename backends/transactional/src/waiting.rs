@@ -45,6 +45,14 @@ impl WaitingClaims {
         self.lanes().contains_key(lane)
     }
 
+    /// Waits for word of work on this lane, and looks for none by itself: for tests of how word travels.
+    #[doc(hidden)]
+    pub async fn told(&self, lane: &LaneId) {
+        let nobody_elses = CapabilitySet::new(["told"]);
+        let place = Place::among(self, lane, &nobody_elses);
+        place.group.work.notified().await;
+    }
+
     /// Looks for work until there is some or `max_wait` has passed (CLM-004). Nothing is held while
     /// it waits, so a claim that is dropped meanwhile has taken nothing.
     pub async fn claim<F>(

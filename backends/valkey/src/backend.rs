@@ -53,6 +53,12 @@ impl ValkeyBackend {
         &self.server.client
     }
 
+    /// The claims that wait here.
+    #[doc(hidden)]
+    pub fn waiting_for_test(&self) -> &WaitingClaims {
+        &self.waiting
+    }
+
     /// What the library declares of records and outboxes, for the test that compares it.
     #[doc(hidden)]
     pub async fn kinds_for_test<T: serde::de::DeserializeOwned>(&self) -> Result<T, EngineError> {

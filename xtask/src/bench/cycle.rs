@@ -11,7 +11,7 @@ use rand::Rng;
 use uuid::Uuid;
 
 use super::limits;
-use super::measure::{AsyncWorker, RUNS, Row, Run, Times, drive, messages, timed};
+use super::measure::{AsyncWorker, Load, RUNS, Row, Run, Times, drive, messages, timed};
 use super::place::Place;
 use crate::backends::Backend;
 
@@ -74,6 +74,19 @@ impl AsyncWorker for Worker {
             }
         }
     }
+}
+
+/// So many callers on one lane, for so long.
+pub(super) async fn of_one_lane(
+    place: &Place,
+    callers: usize,
+    time: Duration,
+) -> Result<Load, HarnessError> {
+    let instances = place.instances(callers).await?;
+    let workers = instances.into_iter().enumerate();
+    let workers =
+        workers.map(|(number, instance)| Worker::new(instance, Spread::AllPartitions, number));
+    drive(workers, time).await
 }
 
 /// Over so many connections, work in one partition and in all.

@@ -26,6 +26,12 @@ const INSTANCES: usize = 4;
 
 const ARRIVALS: usize = 100;
 
+/// When all claims have looked and wait.
+const LOOKED: Duration = Duration::from_secs(1);
+
+/// When Postgres has counted what sessions did before they went idle: it may be ten seconds late.
+const COUNTED: Duration = Duration::from_secs(12);
+
 /// What waiting has cost the server.
 pub(super) struct Idle {
     pub(super) backend: Backend,
@@ -66,8 +72,13 @@ pub(super) async fn measure(
             tokio::spawn(async move { claims(&*backend, &lane, number, &taken).await })
         })
         .collect();
-    // Once everybody has looked, and is waiting.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Once everybody has looked, and is waiting, and the server has counted that.
+    tokio::time::sleep(if backend == Backend::Postgres {
+        COUNTED
+    } else {
+        LOOKED
+    })
+    .await;
     let (before, begun) = (commands(&place).await?, Instant::now());
     tokio::time::sleep(time).await;
     let after = commands(&place).await?;
@@ -133,7 +144,6 @@ async fn commands(place: &Place) -> Result<Option<f64>, HarnessError> {
         Kind::Valkey => commands_of(&ff_provision::connect(url).await?).await?,
         Kind::Postgres => {
             let mut connection = PgConnection::connect(url).await?;
-            // Counts reach the view when a backend has been idle for a moment, at most a second late.
             sqlx::query_scalar(
                 "SELECT (xact_commit + xact_rollback)::float8 FROM pg_stat_database \
                  WHERE datname = current_database()",

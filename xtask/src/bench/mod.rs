@@ -11,6 +11,7 @@ mod measure;
 mod place;
 mod report;
 mod server;
+mod waits;
 
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ enum Scenario {
     Flow,
     /// A hundred claims that wait
     Idle,
+    /// Whom sixteen callers on one lane wait for at a Postgres server
+    Waits,
     /// What calls cost a Valkey server by its own account
     Server,
     /// Flows of many members, cancelled
@@ -139,8 +142,9 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
                     flow::measure(*backend, &arguments.connections, time, &mut rows).await?;
                 }
                 Scenario::Idle => idle.push(idle::measure(*backend, time, &mut rows).await?),
+                Scenario::Waits if *backend == Backend::Postgres => waits::measure(time).await?,
                 Scenario::Server if *backend == Backend::Valkey => server::measure().await?,
-                Scenario::Server => {}
+                Scenario::Server | Scenario::Waits => {}
                 Scenario::Cancellation => {
                     all_end &= cancellations(*backend, &*harness, &arguments.members).await?;
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
 use ff_conformance::plain_execution;
@@ -36,6 +37,37 @@ async fn claim(backend: &ValkeyBackend) -> Option<ff_core::backend::Handle> {
         .claim(&LaneId::new("lane"), &capabilities, policy)
         .await
         .unwrap()
+}
+
+#[tokio::test]
+async fn word_of_new_work_reaches_other_instances() {
+    let scratch = scratch().await;
+    let creates = options(&scratch).open().await.unwrap();
+    let waits = options(&scratch).open().await.unwrap();
+    let lane = LaneId::new("lane");
+    // A claim that nothing satisfies makes its instance listen.
+    let claims = Arc::clone(&waits);
+    let patience = Some(Duration::from_mins(10));
+    let policy = ClaimPolicy::new(
+        WorkerId::new("worker"),
+        WorkerInstanceId::new("worker-1"),
+        30_000,
+        patience,
+    );
+    let claim = tokio::spawn(async move {
+        let nowhere = LaneId::new("nowhere");
+        claims
+            .claim(&nowhere, &CapabilitySet::default(), policy)
+            .await
+    });
+    let told = waits.waiting_for_test().told(&lane);
+    tokio::pin!(told);
+    // What comes before it listens is told to nobody.
+    while futures_util::poll!(&mut told).is_pending() {
+        creates.create_execution(execution(3)).await.unwrap();
+    }
+    claim.abort();
+    scratch.leave().await.unwrap();
 }
 
 #[tokio::test]
