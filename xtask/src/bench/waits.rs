@@ -50,7 +50,9 @@ async fn sampled(scratch: &Scratch, time: Duration) -> Result<Seen, HarnessError
     let (mut seen, begun) = (Seen::default(), Instant::now());
     while begun.elapsed() < time {
         let (active, waited): (i64, i64) = sqlx::query_as(
-            "SELECT count(*), count(*) FILTER (WHERE wait_event_type = 'Lock') \
+            // Who waits for a file to grow waits for nobody's commit.
+            "SELECT count(*), \
+                 count(*) FILTER (WHERE wait_event_type = 'Lock' AND wait_event <> 'extend') \
              FROM pg_stat_activity \
              WHERE state = 'active' AND pid <> pg_backend_pid() AND datname = current_database()",
         )
