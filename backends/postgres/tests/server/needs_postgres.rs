@@ -252,3 +252,70 @@ async fn a_call_that_is_given_up_leaves_no_transaction_open() {
     }
     scratch.leave().await.unwrap();
 }
+
+/// Completes an execution that another transaction has locked, until the server ends the wait.
+async fn complete_in_vain(backend: &PostgresBackend, lease: &Handle, ended: &str) {
+    let refused = backend.complete(lease, None).await.unwrap_err();
+    let code = refused.code();
+    let expected = ["transport", "contention.retry_exhausted"];
+    assert!(expected.contains(&&*code), "{ended}: {refused}");
+}
+
+#[tokio::test]
+async fn a_statement_that_the_server_ends_fails_alone() {
+    let scratch = scratch().await;
+    let locker = open(&scratch).await;
+    locker.prepare().await.unwrap();
+    for setting in ["statement_timeout", "lock_timeout"] {
+        let url = format!("{}?options[{setting}]=50", scratch.server.url);
+        // One connection, so that the next call has the same.
+        let one = PostgresOptions::new(url)
+            .schema(&scratch.name)
+            .connections(1);
+        let backend = one.open().await.unwrap();
+        backend.create_execution(execution()).await.unwrap();
+        let lease = claim(&backend).await.unwrap();
+        let mut lock = locker.pool_for_test().begin().await.unwrap();
+        let all = "SELECT 1 FROM ff_exec_core FOR UPDATE";
+        lock.execute(all).await.unwrap();
+        for _ in 0..3 {
+            complete_in_vain(&backend, &lease, setting).await;
+            let known = backend.describe_execution(&execution().execution_id).await;
+            assert_eq!(known.unwrap(), None, "the next call works");
+        }
+        lock.rollback().await.unwrap();
+        backend.complete(&lease, None).await.unwrap();
+    }
+    scratch.leave().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_that_is_cancelled_fails_alone() {
+    let scratch = scratch().await;
+    let locker = open(&scratch).await;
+    locker.prepare().await.unwrap();
+    let backend = options(&scratch).connections(1).open().await.unwrap();
+    backend.create_execution(execution()).await.unwrap();
+    let lease = claim(&backend).await.unwrap();
+    let mut lock = locker.pool_for_test().begin().await.unwrap();
+    let all = "SELECT 1 FROM ff_exec_core FOR UPDATE";
+    lock.execute(all).await.unwrap();
+    let cancelled = async {
+        // Whoever waits for this lock.
+        let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                      WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))";
+        loop {
+            let count: i64 = sqlx::query_scalar(cancel)
+                .fetch_one(&mut *lock)
+                .await
+                .unwrap();
+            if count > 0 {
+                return;
+            }
+        }
+    };
+    tokio::join!(complete_in_vain(&backend, &lease, "cancelled"), cancelled);
+    lock.rollback().await.unwrap();
+    backend.complete(&lease, None).await.unwrap();
+    scratch.leave().await.unwrap();
+}
