@@ -161,14 +161,20 @@ local function announce(self, lane)
   redis.call('PUBLISH', prefix .. 'work', number .. ' ' .. lane)
 end
 
--- Keeps the queues in step with an execution; a lane lists those that are not empty.
+-- Removes a member from a queue; a lane lists those that are not empty.
+function partition:leave_queue(lane, requirements, member)
+  local queue = self:key('queue', { lane, requirements })
+  redis.call('ZREM', queue, member)
+  if redis.call('EXISTS', queue) == 0 then
+    redis.call('SREM', self:key('lane', { lane }), requirements)
+  end
+end
+
+-- Keeps the queues in step with an execution.
 local function queue(self, before, after)
   before, after = place_in_queue(self, before), place_in_queue(self, after)
   if before and not (after and after.member == before.member) then
-    redis.call('ZREM', before.queue, before.member)
-    if redis.call('EXISTS', before.queue) == 0 then
-      redis.call('SREM', before.lane, before.requirements)
-    end
+    self:leave_queue(before.lane_id, before.requirements, before.member)
   end
   if after and not (before and after.member == before.member) then
     redis.call('ZADD', after.queue, 0, after.member)

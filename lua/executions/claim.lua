@@ -16,31 +16,46 @@ local KINDS = {
   pending_replay_attempt = 'replay',
 }
 
+-- Of each queue of the lane whose requirements the worker meets, the first; of these, the first (SCH-002)
+-- with its queue, and whether there is more.
+local function head_of(partition, lane, offered)
+  local sets = redis.call('SMEMBERS', partition:key('lane', { lane }))
+  local first, queue
+  local more = #sets > 1
+  for _, requirements in ipairs(sets) do
+    if is_subset(requirements, offered) then
+      local candidate, second = partition:first_in_queue(lane, requirements)
+      more = more or second ~= nil
+      if candidate and (not first or candidate < first) then
+        first, queue = candidate, requirements
+      end
+    end
+  end
+  return first, queue, more
+end
+
 -- Takes the first execution of the lane in this partition that the worker qualifies for (CLM-001,
--- CLM-002): of each queue whose requirements it meets, the first; of these, the first (SCH-002).
+-- CLM-002). An entry without its record, which only somebody else can have removed, blocks nobody.
 ff.write('claim', function(partition, args, context)
   local offered = {}
   for _, token in ipairs(args.capabilities.tokens) do
     offered[token] = true
   end
-  local sets = redis.call('SMEMBERS', partition:key('lane', { args.lane }))
-  local first
-  local more = #sets > 1
-  for _, requirements in ipairs(sets) do
-    if is_subset(requirements, offered) then
-      local candidate, second = partition:first_in_queue(args.lane, requirements)
-      more = more or second ~= nil
-      if candidate and (not first or candidate < first) then
-        first = candidate
-      end
+  local id, fields, more
+  repeat
+    local first, queue
+    first, queue, more = head_of(partition, args.lane, offered)
+    if not first then
+      return nil
     end
-  end
-  if not first then
-    return nil
-  end
+    id = string.match(first, '^%d+:%d+:(.*)$')
+    fields = partition:execution(id)
+    if not fields then
+      redis.log(redis.LOG_WARNING, 'the record of ' .. id .. ' is gone, its entry in a queue goes too')
+      partition:leave_queue(args.lane, queue, first)
+    end
+  until fields
 
-  local id = string.match(first, '^%d+:%d+:(.*)$')
-  local fields = partition:execution(id)
   local now = partition:now()
   local policy = args.policy
   execution.start_attempt(fields, {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::partition::PartitionConfig;
-use ff_transactional::{Patch, PatchError, StoreError};
+use ff_transactional::{Patch, PatchError, ServerUrl, StoreError};
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor};
@@ -19,6 +19,9 @@ use crate::transaction::{begin_in_turn, failed, turn_of};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
+/// Who uses the same schema may have migrations of its own under the library's name.
+const APPLIED: &str = "ff_migrations";
+
 /// Prepared statements of a connection: one for each combination of kinds that calls read or write.
 const STATEMENTS: usize = 256;
 
@@ -26,10 +29,15 @@ const STATEMENTS: usize = 256;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    #[error("{url:?} is no Postgres URL")]
-    Url { url: String, source: sqlx::Error },
-    #[error("{0:?} is no schema name: 1 to 63 of a-z, 0-9 and _, not beginning with a digit")]
+    #[error("{url:?} is not a Postgres URL")]
+    Url { url: ServerUrl, source: sqlx::Error },
+    #[error(
+        "{0:?} is not the name of a schema for tables: 1 to 63 of a-z, 0-9 and _, not beginning with a \
+         digit or pg_, and not information_schema"
+    )]
     Schema(String),
+    #[error("at least one connection is needed")]
+    NoConnections,
     #[error("the server cannot be reached")]
     Connect(#[source] sqlx::Error),
     #[error("the SQL cannot be patched")]
@@ -39,7 +47,7 @@ pub enum OpenError {
 /// How to connect.
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
-    url: String,
+    url: ServerUrl,
     schema: String,
     clock: Clock,
     partitions: PartitionConfig,
@@ -51,7 +59,7 @@ impl PostgresOptions {
     /// A server and database as in `postgres://user:password@host:5432/database`.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
-            url: url.into(),
+            url: ServerUrl::new(url),
             schema: "public".to_owned(),
             clock: Clock::Server,
             partitions: PartitionConfig::default(),
@@ -60,7 +68,8 @@ impl PostgresOptions {
         }
     }
 
-    /// The schema that holds the tables; `public` by default. `prepare` creates it.
+    /// The schema that holds the tables, which others may use too; `public` by default. `prepare` creates
+    /// it.
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
@@ -80,7 +89,7 @@ impl PostgresOptions {
         self
     }
 
-    /// How many connections calls use at most; 10 by default. `prepare` opens one more.
+    /// How many connections calls use at most, at least 1; 10 by default. `prepare` opens one more.
     #[must_use]
     pub fn connections(mut self, connections: u32) -> Self {
         self.connections = connections;
@@ -105,17 +114,22 @@ impl PostgresOptions {
     /// A pool whose connections see the schema first.
     pub(crate) async fn connect(&self) -> Result<PgPool, OpenError> {
         check_schema(&self.schema)?;
-        let options = PgConnectOptions::from_str(&self.url).map_err(|source| OpenError::Url {
-            url: self.url.clone(),
-            source,
-        })?;
+        if self.connections == 0 {
+            return Err(OpenError::NoConnections);
+        }
+        let options =
+            PgConnectOptions::from_str(self.url.reveal()).map_err(|source| OpenError::Url {
+                url: self.url.clone(),
+                source,
+            })?;
         PgPoolOptions::new()
             // One more for migrations, and whoever looks at the tables.
             .max_connections(self.connections.saturating_add(1))
             // A round trip for each call otherwise; a connection that broke shows as `Transport`.
             .test_before_acquire(false)
             .connect_with(options.statement_cache_capacity(STATEMENTS).options([
-                ("search_path", self.schema.as_str()),
+                // Quoted, as it may be a reserved word.
+                ("search_path", format!("\"{}\"", self.schema).as_str()),
                 // Rows come in the order of the index, and locks are taken in it.
                 ("max_parallel_workers_per_gather", "0"),
                 // Statements touch few rows and know which, so their plans need no statistics, and must
@@ -157,7 +171,8 @@ impl PostgresOptions {
 fn check_schema(schema: &str) -> Result<(), OpenError> {
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let begins = schema.starts_with(|c: char| !c.is_ascii_digit());
-    if begins && schema.len() <= 63 && schema.chars().all(known) {
+    let systems = schema.starts_with("pg_") || schema == "information_schema";
+    if begins && !systems && schema.len() <= 63 && schema.chars().all(known) {
         return Ok(());
     }
     Err(OpenError::Schema(schema.to_owned()))
@@ -169,12 +184,13 @@ pub(crate) async fn migrate(pool: &PgPool, schema: &str) -> Result<PrepareOutcom
     // The lock goes with the transaction, also if this one is cut off.
     let mut turn = begin_in_turn(pool, turn_of(schema, "migrations")).await?;
     // `open` has checked the name.
-    let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
+    let create = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
     turn.execute(create).await.map_err(failed)?;
     let before = applied(&mut turn).await?;
     let unlocked = Migrator {
         migrations: MIGRATIONS.migrations.clone(),
         locking: false,
+        table_name: APPLIED.into(),
         ..Migrator::DEFAULT
     };
     unlocked
@@ -191,10 +207,10 @@ pub(crate) async fn migrate(pool: &PgPool, schema: &str) -> Result<PrepareOutcom
 
 /// How many migrations are in place.
 async fn applied(turn: &mut sqlx::PgConnection) -> Result<usize, StoreError> {
-    turn.ensure_migrations_table(&MIGRATIONS.table_name)
+    turn.ensure_migrations_table(APPLIED)
         .await
         .map_err(|error| StoreError::Failed(error.into()))?;
-    let applied = turn.list_applied_migrations(&MIGRATIONS.table_name).await;
+    let applied = turn.list_applied_migrations(APPLIED).await;
     Ok(applied
         .map_err(|error| StoreError::Failed(error.into()))?
         .len())

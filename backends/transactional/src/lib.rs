@@ -12,6 +12,7 @@ mod page;
 mod patch;
 pub mod records;
 pub mod requirements;
+mod server_url;
 mod session;
 pub mod sql;
 mod store;
@@ -23,6 +24,7 @@ pub use arguments::housekeeping as check_housekeeping;
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
 pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};
+pub use server_url::ServerUrl;
 pub use store::{
     Access, Before, Changes, Minted, Query, Store, StoreError, Tx, Write, place_in_queue,
 };

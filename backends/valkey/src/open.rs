@@ -6,7 +6,7 @@ use std::time::Duration;
 use ferriskey::{Client, ClientBuilder};
 use ff_core::clock::Clock;
 use ff_core::partition::PartitionConfig;
-use ff_transactional::{Patch, PatchError};
+use ff_transactional::{Patch, PatchError, ServerUrl};
 
 use crate::backend::ValkeyBackend;
 use crate::hints::Hints;
@@ -30,6 +30,11 @@ pub enum OpenError {
     Connect(#[source] ferriskey::Error),
     #[error("the server is version {found}, at least {needed} is needed")]
     TooOld { found: String, needed: String },
+    #[error(
+        "the server may evict keys that have no expiry (maxmemory-policy {0}), and work would be lost; \
+         noeviction and the volatile policies evict none"
+    )]
+    Evicts(String),
     #[error("the library cannot be patched")]
     Patch(#[from] PatchError),
 }
@@ -37,7 +42,7 @@ pub enum OpenError {
 /// How to connect.
 #[derive(Clone, Debug)]
 pub struct ValkeyOptions {
-    url: String,
+    url: ServerUrl,
     prefix: String,
     clock: Clock,
     partitions: PartitionConfig,
@@ -48,7 +53,7 @@ impl ValkeyOptions {
     /// A server as in `valkey://host:6379`, or `valkeys://` with TLS; `redis` will do as well.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
-            url: url.into(),
+            url: ServerUrl::new(url),
             prefix: "ff:".to_owned(),
             clock: Clock::Server,
             partitions: PartitionConfig::default(),
@@ -89,9 +94,9 @@ impl ValkeyOptions {
     /// first call that misses it.
     pub async fn open(self) -> Result<Arc<ValkeyBackend>, OpenError> {
         // The client reads a URL by its older names only.
-        let url = match self.url.strip_prefix("valkey") {
+        let url = match self.url.reveal().strip_prefix("valkey") {
             Some(rest) => format!("redis{rest}"),
-            None => self.url.clone(),
+            None => self.url.reveal().to_owned(),
         };
         let client = ClientBuilder::new()
             .url(&url)
@@ -103,10 +108,12 @@ impl ValkeyOptions {
         let info: String = client
             .cmd("INFO")
             .arg("server")
+            .arg("memory")
             .execute()
             .await
             .map_err(OpenError::Connect)?;
         check_version(&info)?;
+        check_eviction(&info)?;
         self.with(client, Hints::from(Some(url)))
     }
 
@@ -130,14 +137,24 @@ impl ValkeyOptions {
     }
 }
 
+fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
+}
+
+/// No key has an expiry, so the policies that evict keys with one evict none.
+fn check_eviction(info: &str) -> Result<(), OpenError> {
+    match field(info, "maxmemory_policy") {
+        Some(policy) if policy.starts_with("allkeys") => Err(OpenError::Evicts(policy.to_owned())),
+        _ => Ok(()),
+    }
+}
+
 /// Valkey tells for compatibility which Redis it began as; both count by the same versions here.
 fn check_version(info: &str) -> Result<(), OpenError> {
-    let field = |name: &str| {
-        info.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(str::trim)
-    };
-    let (family, version) = match (field("valkey_version"), field("redis_version")) {
+    let versions = ["valkey_version", "redis_version"].map(|name| field(info, name));
+    let (family, version) = match (versions[0], versions[1]) {
         (Some(version), _) => ("Valkey", version),
         (None, Some(version)) => ("Redis", version),
         (None, None) => ("unknown", "unknown"),
@@ -158,6 +175,18 @@ fn check_version(info: &str) -> Result<(), OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn servers_that_lose_keys_are_refused() {
+        let of =
+            |policy: &str| check_eviction(&format!("# Memory\r\nmaxmemory_policy:{policy}\r\n"));
+        assert!(
+            matches!(of("allkeys-lru"), Err(OpenError::Evicts(policy)) if policy == "allkeys-lru")
+        );
+        for policy in ["noeviction", "volatile-ttl"] {
+            assert!(of(policy).is_ok(), "{policy}");
+        }
+    }
 
     #[test]
     fn old_servers_are_refused_by_name() {

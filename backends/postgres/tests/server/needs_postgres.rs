@@ -94,6 +94,9 @@ async fn a_name_that_is_no_schema_is_refused() {
         "Upper",
         "a-b",
         "a\"; DROP SCHEMA public",
+        "pg_catalog",
+        "pg_mine",
+        "information_schema",
         &"x".repeat(64),
     ] {
         let opened = PostgresOptions::new(&scratch.server.url)
@@ -102,6 +105,54 @@ async fn a_name_that_is_no_schema_is_refused() {
             .await;
         assert!(matches!(opened, Err(OpenError::Schema(_))), "{name:?}");
     }
+    scratch.leave().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_connections_it_does_not_open() {
+    let scratch = scratch().await;
+    let opened = options(&scratch).connections(0).open().await;
+    assert!(matches!(opened, Err(OpenError::NoConnections)));
+    scratch.leave().await.unwrap();
+}
+
+#[tokio::test]
+async fn passwords_do_not_show() {
+    let options = PostgresOptions::new("postgres://user:secret@host:none/database");
+    let shown = format!("{options:?}");
+    let error = options.open().await.err().unwrap();
+    let mut chain = vec![format!("{error:?} {error}")];
+    let mut source = std::error::Error::source(&error);
+    while let Some(error) = source {
+        chain.push(format!("{error:?} {error}"));
+        source = error.source();
+    }
+    for text in [&shown].into_iter().chain(&chain) {
+        assert!(!text.contains("secret"), "{text}");
+    }
+    assert!(shown.contains("postgres://user:***@host"), "{shown}");
+}
+
+/// The name is a reserved word, and the library that migrates has a table of its own there already.
+#[tokio::test]
+async fn a_schema_is_shared_with_others() {
+    let scratch = scratch().await;
+    let pool = PgPoolOptions::new().max_connections(1);
+    let pool = pool.connect(&scratch.server.url).await.unwrap();
+    let foreign = "DROP SCHEMA IF EXISTS \"order\" CASCADE; CREATE SCHEMA \"order\"; \
+                   CREATE TABLE \"order\"._sqlx_migrations (version text)";
+    pool.execute(foreign).await.unwrap();
+    let options = PostgresOptions::new(&scratch.server.url).schema("order");
+    let backend = options.open().await.unwrap();
+    assert!(matches!(
+        backend.prepare().await.unwrap(),
+        PrepareOutcome::Applied { .. }
+    ));
+    backend.create_execution(execution()).await.unwrap();
+    let lease = claim(&backend).await.unwrap();
+    backend.complete(&lease, None).await.unwrap();
+    assert_eq!(backend.prepare().await.unwrap(), PrepareOutcome::NoOp);
+    pool.execute("DROP SCHEMA \"order\" CASCADE").await.unwrap();
     scratch.leave().await.unwrap();
 }
 

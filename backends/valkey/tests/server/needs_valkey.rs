@@ -10,6 +10,7 @@ use ff_core::backend::{CapabilitySet, ClaimPolicy, PrepareOutcome};
 use ff_core::contracts::CreateExecutionArgs;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::PartitionConfig;
+use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Proxy, Scratch, keys};
 use ff_transactional::Patch;
@@ -174,6 +175,43 @@ async fn the_kinds_of_the_library_are_those_declared() {
     }
     assert_eq!(lua.outboxes.len(), Outbox::ALL.len());
     scratch.leave().await.unwrap();
+}
+
+/// As under a server that evicts, or after somebody has removed a key by hand.
+#[tokio::test]
+async fn work_whose_record_is_gone_blocks_nobody() {
+    let scratch = scratch().await;
+    let backend = options(&scratch).open().await.unwrap();
+    let (mut lost, kept) = (execution(3), execution(3));
+    lost.priority = 9;
+    for args in [&lost, &kept] {
+        backend.create_execution(args.clone()).await.unwrap();
+    }
+    let client = backend.client_for_test();
+    let id = lost.execution_id.to_string();
+    let key = format!("{}{{fp:3}}:execution:{}:{id}", scratch.name, id.len());
+    let removed: i64 = client.cmd("DEL").arg(key).execute().await.unwrap();
+    assert_eq!(removed, 1);
+    assert!(claim(&backend).await.is_some(), "the one that is there");
+    assert!(claim(&backend).await.is_none());
+    let state = backend.read_execution_state(&kept.execution_id).await;
+    assert_eq!(state.unwrap(), Some(PublicState::Active));
+    backend.create_execution(lost).await.unwrap();
+    assert!(claim(&backend).await.is_some(), "created anew");
+    scratch.leave().await.unwrap();
+}
+
+#[tokio::test]
+async fn passwords_do_not_show() {
+    for url in ["valkey://user:secret@host:none", "nonsense:secret@host"] {
+        let options = ValkeyOptions::new(url);
+        let shown = format!("{options:?}");
+        let error = options.open().await.err().unwrap();
+        let error = format!("{error:?} {error} {:?}", std::error::Error::source(&error));
+        for text in [shown, error] {
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
 }
 
 fn owned(names: &[&str]) -> Vec<String> {
