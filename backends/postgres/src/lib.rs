@@ -16,4 +16,4 @@ mod suite;
 mod transaction;
 
 pub use backend::PostgresBackend;
-pub use open::{OpenError, PostgresOptions};
+pub use open::{APPLIED, OpenError, PostgresOptions};

@@ -19,8 +19,10 @@ use crate::transaction::{begin_in_turn, failed, turn_of};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
-/// Who uses the same schema may have migrations of its own under the library's name.
-const APPLIED: &str = "ff_migrations";
+/// The table of the migrations that are applied. Who uses the same schema may have one by the name that
+/// the library gives it.
+#[doc(hidden)]
+pub const APPLIED: &str = "ff_migrations";
 
 /// Prepared statements of a connection: one for each combination of kinds that calls read or write.
 const STATEMENTS: usize = 256;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use ff_backend_postgres::PostgresOptions;
+use ff_backend_postgres::{APPLIED, PostgresOptions};
 use ff_conformance::{
     CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, replay_by_xtask, rerun_by_xtask,
 };
@@ -184,8 +184,9 @@ impl Drop for Returned {
 async fn empty(slot: &Slot) -> Result<(), HarnessError> {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT quote_ident(tablename) FROM pg_tables \
-         WHERE schemaname = current_schema() AND tablename <> '_sqlx_migrations'",
+         WHERE schemaname = current_schema() AND tablename <> $1",
     )
+    .bind(APPLIED)
     .fetch_all(&slot.pool)
     .await?;
     let lock = format!("LOCK TABLE {} IN EXCLUSIVE MODE; ", tables.join(", "));
