@@ -130,12 +130,12 @@ async fn pool(location: &Location) -> Result<SqlitePool, sqlx::Error> {
 }
 
 fn is_locked(error: &sqlx::Error) -> bool {
-    const BUSY: i32 = 5;
-    const LOCKED: i32 = 6;
+    /// `SQLITE_BUSY` and `SQLITE_LOCKED`.
+    const CODES: [i32; 2] = [5, 6];
     let code = error.as_database_error().and_then(DatabaseError::code);
     let code = code.and_then(|code| code.parse::<i32>().ok());
     // The upper bytes refine the code.
-    code.is_some_and(|code| [BUSY, LOCKED].contains(&(code & 0xff)))
+    code.is_some_and(|code| CODES.contains(&(code & 0xff)))
 }
 
 /// Brings the schema up to date. Of several that do it at once, one does it before the others look.
