@@ -36,7 +36,7 @@ impl Kept {
 impl Connections {
     /// As many as this, out of a pool that nobody else needs so many of.
     pub(crate) fn kept(pool: PgPool, number: usize) -> Self {
-        let (idle, free) = (Mutex::default(), Arc::new(Semaphore::new(number.max(1))));
+        let (idle, free) = (Mutex::default(), Arc::new(Semaphore::new(number)));
         Self {
             pool,
             kept: Some(Arc::new(Kept { idle, free })),

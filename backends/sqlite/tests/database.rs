@@ -16,6 +16,7 @@ use ff_core::policy::{ExecutionPolicy, RoutingRequirements};
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use ff_transactional::records::{Kind, Outbox, Schema};
 use ff_transactional::sql::{columns, names};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 async fn memory() -> Arc<SqliteBackend> {
@@ -151,14 +152,19 @@ async fn eight_open_a_new_file_at_once() {
     }
 }
 
-/// Another process is played by a connection that nobody here knows of.
+/// A database that another process writes, played by a connection that nobody here knows of.
+async fn kept_by_another(directory: &tempfile::TempDir) -> (Arc<SqliteBackend>, Connection) {
+    let path = directory.path().join("kept.db");
+    let backend = file(&path).await;
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    (backend, other)
+}
+
 #[tokio::test]
 async fn who_writes_waits_for_another_process() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("shared.db");
-    let backend = file(&path).await;
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (backend, other) = kept_by_another(&directory).await;
     let args = execution(&[]);
     let mut create = Box::pin(backend.create_execution(args.clone()));
     assert!(futures_util::poll!(&mut create).is_pending());
@@ -170,10 +176,7 @@ async fn who_writes_waits_for_another_process() {
 #[tokio::test]
 async fn who_writes_waits_for_five_seconds_and_no_longer() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("kept.db");
-    let backend = file(&path).await;
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (backend, other) = kept_by_another(&directory).await;
     // From here on sleeping takes no time.
     tokio::time::pause();
     let begun = tokio::time::Instant::now();

@@ -25,16 +25,16 @@ impl fmt::Display for ServerUrl {
             None => ("", &*self.0),
         };
         f.write_str(scheme)?;
-        let (who, rest) = match rest.rsplit_once('@') {
-            Some((who, rest)) => (Some(who), rest),
-            None => (None, rest),
+        let place = match rest.rsplit_once('@') {
+            Some((who, place)) => {
+                let user = who.split_once(':').map_or(who, |(user, _)| user);
+                let hidden = if user == who { "" } else { ":***" };
+                write!(f, "{user}{hidden}@")?;
+                place
+            }
+            None => rest,
         };
-        match who.map(|who| who.split_once(':')) {
-            Some(Some((user, _))) => write!(f, "{user}:***@")?,
-            Some(None) => write!(f, "{}@", who.unwrap_or_default())?,
-            None => {}
-        }
-        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (place, query) = place.split_once('?').unwrap_or((place, ""));
         f.write_str(place)?;
         for (number, parameter) in query.split('&').filter(|it| !it.is_empty()).enumerate() {
             f.write_str(if number == 0 { "?" } else { "&" })?;
