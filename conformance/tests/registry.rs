@@ -5,11 +5,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use arbitrary::Unstructured;
 use ff_conformance::{Selection, SelectionError, deviants, registry};
-use ff_core::call::Method;
+use ff_core::call::{Call, Method};
 use ff_core::contract::{Binds, Level, clause, clauses};
 use ff_core::dispatch::Dispatch;
+use ff_core::types::ExecutionId;
 use ff_mock::MockBackend;
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
+use serde_json::Value;
 
 /// A rename is seen here: slugs are permanent.
 #[test]
@@ -65,6 +70,31 @@ fn claimed_methods_have_clauses_of_their_own() {
             Binds::These(methods) => methods.contains(method),
         });
         assert_eq!(bound, claimed.claims(*method), "{method}");
+    }
+}
+
+/// A cursor is no name: it need not exist, and EXE-034 says in which partition it is.
+#[test]
+fn calls_that_name_an_execution_are_bound_by_the_clause_on_ids() {
+    fn names_one(name: &str, value: &Value) -> bool {
+        match value {
+            Value::String(text) => name != "cursor" && ExecutionId::parse(text).is_ok(),
+            Value::Array(items) => items.iter().any(|item| names_one(name, item)),
+            Value::Object(fields) => fields.iter().any(|(name, value)| names_one(name, value)),
+            _ => false,
+        }
+    }
+    let ids = clause("SYS-037").unwrap();
+    let Binds::These(bound) = &ids.binds else {
+        panic!("{} names its methods", ids.id);
+    };
+    let mut bytes = vec![0; 4096];
+    StdRng::seed_from_u64(1).fill_bytes(&mut bytes);
+    let claimed = Dispatch::capabilities(&MockBackend::conforming()).supports;
+    for method in Method::ALL.iter().filter(|method| claimed.claims(**method)) {
+        let call = Call::arbitrary_of(*method, &mut Unstructured::new(&bytes)).unwrap();
+        let names = call.is_some_and(|call| names_one("", &serde_json::to_value(&call).unwrap()));
+        assert_eq!(names, bound.contains(method), "{method}");
     }
 }
 

@@ -6,8 +6,8 @@ use ff_core::backend::{BackendTag, Handle, HandleKind, HandlePayload};
 use ff_core::call::{Call, Reply};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::{EngineError, StateKind, ValidationKind};
-use ff_core::partition::{Partition, PartitionFamily};
-use ff_core::types::{LaneId, MAX_INTEGER, TimestampMs};
+use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, flow_partition};
+use ff_core::types::{ExecutionId, FlowId, LaneId, MAX_INTEGER, TimestampMs};
 
 use super::tampering::{Answer, Tampering, answer, around, call};
 use super::{Deviant, deviant};
@@ -73,6 +73,71 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
             subject.model.dispatch(call).await
         }))
+    ),
+    deviant!(
+        "stages-for-namesakes",
+        "SYS-037",
+        "Takes the ends of an edge for members by their UUIDs.",
+        call(|call| if let Call::StageDependencyEdge { args } = call {
+            take_for_member(&args.flow_id, &mut args.upstream_execution_id);
+            take_for_member(&args.flow_id, &mut args.downstream_execution_id);
+        })
+    ),
+    deviant!(
+        "policies-for-namesakes",
+        "SYS-037",
+        "Sets the policy of whichever member has the UUID.",
+        call(|call| {
+            if let Call::SetEdgeGroupPolicy {
+                flow_id,
+                downstream_execution_id,
+                ..
+            } = call
+            {
+                take_for_member(flow_id, downstream_execution_id);
+            }
+        })
+    ),
+    deviant!(
+        "cascades-for-namesakes",
+        "SYS-037",
+        "Counts the end of whichever member has the UUID.",
+        call(|call| {
+            if let Call::CascadeCompletion { payload } = call
+                && let Some(flow) = &payload.flow_id
+            {
+                take_for_member(flow, &mut payload.execution_id);
+            }
+        })
+    ),
+    deviant!(
+        "drains-for-namesakes",
+        "SYS-037",
+        "Forgets the note on whichever member has the UUID.",
+        call(|call| {
+            if let Call::DrainSiblingCancelGroup {
+                flow_id,
+                downstream_eid,
+                ..
+            } = call
+            {
+                take_for_member(flow_id, downstream_eid);
+            }
+        })
+    ),
+    deviant!(
+        "acknowledges-namesakes",
+        "SYS-037",
+        "Acknowledges whichever member has the UUID.",
+        call(|call| {
+            if let Call::AckCancelMember {
+                flow_id,
+                execution_id,
+            } = call
+            {
+                take_for_member(flow_id, execution_id);
+            }
+        })
     ),
     deviant!(
         "any-family",
@@ -224,6 +289,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
 ];
+
+/// Makes an id that of the execution with its UUID which can be a member of the flow.
+fn take_for_member(flow: &FlowId, id: &mut ExecutionId) {
+    let home = flow_partition(flow, &PartitionConfig::default()).index;
+    *id = ExecutionId::from_parts(home, id.uuid());
+}
 
 fn mends_handles() -> Tampering {
     let last: std::sync::Arc<Mutex<Option<Handle>>> = std::sync::Arc::default();

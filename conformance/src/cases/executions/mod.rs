@@ -20,6 +20,8 @@ mod scheduling;
 mod tags;
 mod written;
 
+pub(super) use cancel::cancellation;
+
 use crate::case::Case;
 use crate::written::Repetition;
 

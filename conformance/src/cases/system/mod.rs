@@ -3,6 +3,7 @@
 mod arguments;
 mod generated;
 mod handles;
+mod ids;
 mod presence;
 mod repeated;
 mod steps;
@@ -22,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         steps::CASES,
         arguments::CASES,
         handles::CASES,
+        ids::CASES,
         generated::CASES,
     ]
     .concat()

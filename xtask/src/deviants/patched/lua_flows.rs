@@ -159,6 +159,15 @@ pub(super) const PATCHES: &[Patched] = &[
     ),
     patched(
         Language::Lua,
+        "namesakes-are-members",
+        "SYS-037",
+        "An edge may begin and end at ids of another partition.",
+        "flows/graph.lua",
+        "local fields = partition:execution(member)",
+        "local fields = partition:execution(partition:namesake(member))",
+    ),
+    patched(
+        Language::Lua,
         "namesakes-have-edges",
         "GRA-017",
         "An id of another partition is taken for a member's.",
