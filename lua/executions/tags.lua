@@ -7,8 +7,7 @@ ff.write('set_execution_tag', function(partition, args)
   local fields = execution.existing(partition, args.execution_id)
   execution.touch(fields, partition:now())
   local known = partition:tags(args.execution_id)
-  local tags = known and known.tags or {}
-  tags[args.key] = args.value
+  local tags = ff.tags.with(known and known.tags, args.key, args.value)
   partition:put('tags', { execution_id = args.execution_id, tags = tags })
 end)
 

@@ -7,8 +7,7 @@ ff.write('set_flow_tag', function(partition, args)
   local fields = flow.known(partition, args.flow_id)
   flow.touch(fields, partition:now())
   local known = partition:flow_tags(args.flow_id)
-  local tags = known and known.tags or {}
-  tags[args.key] = args.value
+  local tags = ff.tags.with(known and known.tags, args.key, args.value)
   partition:put('flow_tags', { flow_id = args.flow_id, tags = tags })
 end)
 

@@ -9,6 +9,7 @@ mod backend;
 mod connections;
 mod hints;
 mod open;
+mod parts;
 mod statements;
 mod store;
 #[cfg(test)]

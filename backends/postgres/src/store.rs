@@ -1,6 +1,7 @@
 //! The store: what a transaction reads, locks and writes.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::Arc;
 
 use ff_core::backend::PrepareOutcome;
@@ -13,6 +14,7 @@ use sqlx::postgres::{PgPool, PgRow};
 use crate::connections::{Connections, Lent};
 use crate::hints::Hints;
 use crate::open;
+use crate::parts::parts;
 use crate::statements::{Found, Lock, Locked, Statement, Statements, get, packed};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -160,7 +162,7 @@ impl Tx for PostgresTx {
         if !self.locks {
             return self.find(queries, Lock::Later).await;
         }
-        if !std::mem::replace(&mut self.begun, true) {
+        if !mem::replace(&mut self.begun, true) {
             self.lent().await?.begin("BEGIN").await?;
         }
         self.find(queries, Lock::ForUpdate).await
@@ -177,8 +179,14 @@ impl Tx for PostgresTx {
         // What one message has read was so at one instant.
         let to_check = !self.locks && !self.locked.is_empty() && self.messages > 1;
         if !changes.is_empty() || to_check {
-            let statement = self.sql.write(&self.schema, &changes, &self.locked);
-            self.rows(statement).await?;
+            let parts = parts(changes, mem::take(&mut self.locked));
+            if parts.len() > 1 && !mem::replace(&mut self.begun, true) {
+                self.lent().await?.begin("BEGIN").await?;
+            }
+            for (changes, locked) in parts {
+                let statement = self.sql.write(&self.schema, &changes, &locked);
+                self.rows(statement).await?;
+            }
         }
         match &mut self.lent {
             Some(lent) => lent.commit().await,

@@ -20,9 +20,13 @@ use serde_json::Value;
 
 use crate::engine::Settings;
 use crate::page::partition_of;
+use crate::tags;
 
 /// The longest payload and the longest text, in bytes (SYS-031, SYS-032).
 const MAX_BYTES: usize = 64 * 1024;
+
+/// The most budgets that a policy names (EXE-043).
+const MAX_BUDGETS: usize = 64;
 
 /// The largest quorum (DEP-001).
 const MAX_QUORUM: u32 = i32::MAX.unsigned_abs();
@@ -222,20 +226,20 @@ fn create_execution(settings: &Settings, args: &CreateExecutionArgs) -> Check {
         validate_tag_key(key)?;
         text("tag value", value)?;
     }
+    tags::check(&args.tags)?;
     args.policy.as_ref().map_or(Ok(()), policy)?;
     payload("payload", Some(&args.input_payload))
 }
 
 /// A policy that is stored takes effect, so every part of it must be understood (EXE-037).
 fn policy(policy: &ExecutionPolicy) -> Check {
+    let refuse =
+        |detail: String| EngineError::validation(ValidationKind::InvalidPolicyJson, detail);
     if let Some(retry) = &policy.retry_policy
         && let BackoffStrategy::Exponential { multiplier, .. } = retry.backoff
         && !(multiplier.is_finite() && multiplier >= 0.0)
     {
-        return Err(EngineError::validation(
-            ValidationKind::InvalidPolicyJson,
-            format!("a backoff cannot grow by {multiplier}"),
-        ));
+        return Err(refuse(format!("a backoff cannot grow by {multiplier}")));
     }
     if let Some(routing) = &policy.routing_requirements {
         requirements(&routing.required_capabilities)?;
@@ -254,13 +258,15 @@ fn policy(policy: &ExecutionPolicy) -> Check {
         ];
         one_of("timeout_behavior", &suspension.timeout_behavior, &behaviors)?;
     }
-    match serde_json::to_value(policy) {
-        Ok(value) => every_leaf(&value),
-        Err(error) => Err(EngineError::validation(
-            ValidationKind::InvalidPolicyJson,
-            error.to_string(),
-        )),
+    let value = serde_json::to_value(policy).map_err(|error| refuse(error.to_string()))?;
+    every_leaf(&value)?;
+    let (budgets, bytes) = (policy.budget_ids.len(), value.to_string().len());
+    if budgets > MAX_BUDGETS || bytes > MAX_BYTES {
+        return Err(refuse(format!(
+            "{budgets} budget ids, at most {MAX_BUDGETS}; {bytes} bytes, at most {MAX_BYTES}"
+        )));
     }
+    Ok(())
 }
 
 /// Texts and numbers anywhere inside a policy.

@@ -18,6 +18,7 @@ pub mod sql;
 mod store;
 #[cfg(feature = "suite")]
 pub mod suite;
+mod tags;
 mod waiting;
 
 pub use arguments::housekeeping as check_housekeeping;

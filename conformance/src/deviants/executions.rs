@@ -9,7 +9,7 @@ use ff_core::engine_error::EngineError;
 use ff_core::state::PublicState;
 use ff_core::types::{LaneId, LeaseEpoch};
 
-use super::tampering::{Tampering, answer, around, call, write};
+use super::tampering::{Answer, Tampering, answer, around, call, write};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -39,6 +39,44 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         creating(|args| {
             if args.lane_id.check().is_err() {
                 args.lane_id = LaneId::new("default");
+            }
+        })
+    ),
+    deviant!(
+        "shortens-keys",
+        "EXE-041",
+        "Cuts long keys.",
+        call(|call| {
+            if let Call::SetExecutionTag { key, .. }
+            | Call::SetFlowTag { key, .. }
+            | Call::GetExecutionTag { key, .. }
+            | Call::GetFlowTag { key, .. } = call
+            {
+                key.truncate(256);
+            }
+        })
+    ),
+    deviant!(
+        "drops-tags",
+        "EXE-042",
+        "Leaves out tags that there is no room for.",
+        answer(|call, answer| match call {
+            Call::SetExecutionTag { key, .. } if is_full(key, answer) => {
+                *answer = Ok(Reply::SetExecutionTag(()));
+            }
+            Call::SetFlowTag { key, .. } if is_full(key, answer) => {
+                *answer = Ok(Reply::SetFlowTag(()));
+            }
+            _ => {}
+        })
+    ),
+    deviant!(
+        "drops-budgets",
+        "EXE-043",
+        "Leaves out all budgets but the first 64.",
+        creating(|args| {
+            if let Some(policy) = &mut args.policy {
+                policy.budget_ids.truncate(64);
             }
         })
     ),
@@ -364,6 +402,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
 ];
+
+/// Whether a tag with a good key was refused for its size or number.
+fn is_full(key: &str, answer: &Answer) -> bool {
+    let refused = matches!(answer, Err(EngineError::Validation { .. }));
+    refused && validate_tag_key(key).is_ok()
+}
 
 /// Changes the arguments of creations.
 pub(super) fn creating(

@@ -5,16 +5,20 @@ use std::time::{Duration, Instant};
 
 use ff_backend_postgres::{OpenError, PostgresBackend, PostgresOptions};
 use ff_conformance::plain_execution;
-use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, PrepareOutcome};
-use ff_core::contracts::CreateExecutionArgs;
+use ff_core::backend::{
+    CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy, Handle, PrepareOutcome,
+};
+use ff_core::contracts::{AddExecutionToFlowArgs, CreateExecutionArgs, CreateFlowArgs};
 use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
+use ff_core::partition::PartitionConfig;
 use ff_core::state::PublicState;
-use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
+use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use ff_provision::{Kind, Scratch};
 use ff_transactional::records::{self, Outbox};
 use ff_transactional::sql::{columns, names};
-use sqlx::Executor;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
 async fn scratch() -> Scratch {
@@ -370,5 +374,71 @@ async fn a_statement_that_is_cancelled_fails_alone() {
     tokio::join!(complete_in_vain(&backend, &lease, "transport"), cancelled);
     lock.rollback().await.unwrap();
     backend.complete(&lease, None).await.unwrap();
+    scratch.leave().await.unwrap();
+}
+
+/// 12 MiB of progress: more than one statement sends.
+#[tokio::test]
+async fn a_large_flow_is_cancelled_as_a_whole_or_not_at_all() {
+    const MEMBERS: u32 = 200;
+    let scratch = scratch().await;
+    let backend = open(&scratch).await;
+    backend.prepare().await.unwrap();
+    let (flow, now) = (FlowId::new(), TimestampMs::now());
+    let new = CreateFlowArgs {
+        flow_id: flow,
+        flow_kind: "dag".to_owned(),
+        namespace: "tenant".into(),
+        now,
+    };
+    backend.create_flow(new).await.unwrap();
+    let mut members = Vec::new();
+    for number in 0..MEMBERS {
+        let uuid = Uuid::from_u128(number.into());
+        let partitions = PartitionConfig::default();
+        let id = ExecutionId::deterministic_for_flow(&flow, &partitions, uuid);
+        let execution = plain_execution(id.clone(), LaneId::new("lane"));
+        backend.create_execution(execution).await.unwrap();
+        let joining = AddExecutionToFlowArgs {
+            flow_id: flow,
+            execution_id: id.clone(),
+            now,
+        };
+        backend.add_execution_to_flow(joining).await.unwrap();
+        let lease = claim(&backend).await.unwrap();
+        let told = "x".repeat(65_536);
+        backend.progress(&lease, None, Some(told)).await.unwrap();
+        members.push(id);
+    }
+    let in_state = async |state: PublicState| {
+        let mut count = 0;
+        for id in &members {
+            let seen = backend.read_execution_state(id).await.unwrap();
+            count += u32::from(seen == Some(state));
+        }
+        count
+    };
+    let (all, wait) = (CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait);
+    let pool = backend.pool_for_test();
+    let last = members.last().unwrap().uuid();
+    let stumbles = format!(
+        "CREATE FUNCTION stumble() RETURNS trigger AS \
+         $$ BEGIN RAISE EXCEPTION 'it stumbles'; END $$ LANGUAGE plpgsql; \
+         CREATE TRIGGER stumbles BEFORE UPDATE ON ff_exec_core FOR EACH ROW \
+         WHEN (NEW.execution_id = '{last}') EXECUTE FUNCTION stumble()"
+    );
+    pool.execute(sqlx::raw_sql(AssertSqlSafe(stumbles)))
+        .await
+        .unwrap();
+    let refused = backend.cancel_flow(&flow, all, wait).await.unwrap_err();
+    assert!(
+        matches!(refused, EngineError::Transport { .. }),
+        "{refused}"
+    );
+    assert_eq!(in_state(PublicState::Active).await, MEMBERS);
+    let mended = "DROP TRIGGER stumbles ON ff_exec_core";
+    pool.execute(sqlx::raw_sql(mended)).await.unwrap();
+    backend.cancel_flow(&flow, all, wait).await.unwrap();
+    assert_eq!(in_state(PublicState::Cancelled).await, MEMBERS);
     scratch.leave().await.unwrap();
 }

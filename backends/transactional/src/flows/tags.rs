@@ -9,6 +9,7 @@ use crate::engine::Rule;
 use crate::records::{Flow, FlowTags};
 use crate::session::Session;
 use crate::store::Tx;
+use crate::tags;
 
 /// FLW-029.
 pub(crate) async fn set_tag<T: Tx>(
@@ -25,7 +26,7 @@ pub(crate) async fn set_tag<T: Tx>(
         flow: *id,
         tags: BTreeMap::new(),
     });
-    tags.tags.insert(key.to_owned(), value.to_owned());
+    tags::set(&mut tags.tags, key, value)?;
     tx.put(&tags);
     Ok(())
 }

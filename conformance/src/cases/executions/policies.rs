@@ -1,8 +1,10 @@
 //! Policies that cannot take effect are refused at creation.
 
 use ff_core::policy::{BackoffStrategy, RetryPolicy, StreamPolicy, SuspensionPolicy};
+use ff_core::types::BudgetId;
 
 use crate::case::{Case, Verdict, case};
+use crate::failure::Failure;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -23,6 +25,12 @@ pub(super) const CASES: &[Case] = &[
         ["ATT-013"],
         "A backoff that grows by something that is no factor.",
         multiplier
+    ),
+    case!(
+        "executions.policies.size",
+        ["EXE-043"],
+        "64 budgets and 64 KiB, and one more.",
+        size
     ),
 ];
 
@@ -96,5 +104,41 @@ async fn multiplier(world: World) -> Verdict {
         expect_refused!(answer, "validation.invalid_policy_json", "multiplier {bad}");
     }
     growing_by(0.0).create().await?;
+    Ok(())
+}
+
+async fn size(world: World) -> Verdict {
+    let refused = "validation.invalid_policy_json";
+    let with = |budgets: usize, length: usize| {
+        let execution = world.execution().policy(|policy| {
+            policy.budget_ids = (0..budgets)
+                .map(|_| BudgetId::from_uuid(world.uuid()))
+                .collect();
+            policy.retry_policy = Some(RetryPolicy {
+                retryable_categories: vec!["x".repeat(length)],
+                ..RetryPolicy::default()
+            });
+        });
+        let bytes = execution.args().policy.map_or(Ok(0), |policy| {
+            serde_json::to_vec(&policy).map(|json| json.len())
+        });
+        bytes.map(|bytes| (execution, bytes))
+    };
+    let (_, bytes) = with(64, 0).map_err(|error| Failure::new(error.to_string()))?;
+    for (budgets, length, fits) in [
+        (64, 65_536 - bytes, true),
+        (64, 65_537 - bytes, false),
+        (65, 0, false),
+    ] {
+        let execution = with(budgets, length)
+            .map_err(|error| Failure::new(error.to_string()))?
+            .0;
+        if fits {
+            execution.create().await?;
+        } else {
+            let answer = execution.try_create().await;
+            expect_refused!(answer, refused, "{budgets} budgets, a text of {length}");
+        }
+    }
     Ok(())
 }

@@ -37,6 +37,24 @@ pub(super) const CASES: &[Case] = &[
         bad_keys
     ),
     case!(
+        "executions.tags.long-keys",
+        ["EXE-041"],
+        "Keys of 256 bytes, and of one more.",
+        long_keys
+    ),
+    case!(
+        "executions.tags.number",
+        ["EXE-042"],
+        "256 tags, and one more, of an execution and of a flow.",
+        number
+    ),
+    case!(
+        "executions.tags.size",
+        ["EXE-042"],
+        "A mebibyte of keys and values, and one byte more.",
+        size
+    ),
+    case!(
         "executions.tags.seen-alike",
         ["EXE-032"],
         "All reads show the same tags under their whole names.",
@@ -140,6 +158,83 @@ async fn bad_keys(world: World) -> Verdict {
             "nobody"
         );
     }
+    Ok(())
+}
+
+async fn long_keys(world: World) -> Verdict {
+    let (longest, long) = (format!("a.{:b>254}", ""), format!("a.{:b>255}", ""));
+    let id = world.execution().tag(&longest, "1").create().await?;
+    let flow = world.flow().await?;
+    world.set_execution_tag(&id, &longest, "2").await?;
+    world.set_flow_tag(&flow, &longest, "3").await?;
+    let tag = world.get_execution_tag(&id, &longest).await?;
+    expect_eq!(tag.as_deref(), Some("2"), "256 bytes");
+    let tag = world.get_flow_tag(&flow, &longest).await?;
+    expect_eq!(tag.as_deref(), Some("3"), "256 bytes");
+    let refused = "validation.invalid_input";
+    let created = world.execution().tag(&long, "1").try_create().await;
+    expect_refused!(created, refused);
+    for (id, flow) in [(id, flow), (world.execution_id(), world.flow_id())] {
+        expect_refused!(world.set_execution_tag(&id, &long, "1").await, refused);
+        expect_refused!(world.get_execution_tag(&id, &long).await, refused);
+        expect_refused!(world.set_flow_tag(&flow, &long, "1").await, refused);
+        expect_refused!(world.get_flow_tag(&flow, &long).await, refused);
+    }
+    Ok(())
+}
+
+async fn number(world: World) -> Verdict {
+    let refused = "validation.invalid_input";
+    let with = |count: usize| {
+        let tags = (0..count).map(|at| (format!("app.t{at}"), "v".to_owned()));
+        world.execution().with(|args| args.tags = tags.collect())
+    };
+    expect_refused!(with(257).try_create().await, refused, "257 tags");
+    let id = with(256).create().await?;
+    let flow = world.flow().await?;
+    for at in 0..256 {
+        world
+            .set_flow_tag(&flow, &format!("app.t{at}"), "v")
+            .await?;
+    }
+    let (before, described) = (
+        world.observe(&id).await?,
+        world.described_flow(&flow).await?,
+    );
+    expect_eq!(described.tags.len(), 256, "all of them");
+    let more = world.set_execution_tag(&id, "app.more", "v").await;
+    expect_refused!(more, refused, "one more");
+    let more = world.set_flow_tag(&flow, "app.more", "v").await;
+    expect_refused!(more, refused, "one more");
+    expect_eq!(world.observe(&id).await?, before, "nothing changes");
+    expect_eq!(
+        world.described_flow(&flow).await?,
+        described,
+        "nothing changes"
+    );
+    world.set_execution_tag(&id, "app.t0", "another").await?;
+    world.set_flow_tag(&flow, "app.t0", "another").await?;
+    Ok(())
+}
+
+async fn size(world: World) -> Verdict {
+    let refused = "validation.invalid_input";
+    // With its key each has 65 536 bytes.
+    let (value, key) = ("x".repeat(65_530), |at: usize| format!("app.{at:02}"));
+    let full = |last: &str| {
+        let tags = (0..15).map(|at| (key(at), value.clone()));
+        let tags = tags.chain([(key(15), last.to_owned())]);
+        world.execution().with(|args| args.tags = tags.collect())
+    };
+    let long = format!("{value}x");
+    expect_refused!(full(&long).try_create().await, refused, "a byte more");
+    let id = full(&value).create().await?;
+    let before = world.observe(&id).await?;
+    let more = world.set_execution_tag(&id, &key(3), &long).await;
+    expect_refused!(more, refused, "a byte more");
+    expect_eq!(world.observe(&id).await?, before, "nothing changes");
+    world.set_execution_tag(&id, &key(3), "").await?;
+    world.set_execution_tag(&id, &key(4), &long).await?;
     Ok(())
 }
 
