@@ -33,12 +33,22 @@ function lease.held(partition, held, otherwise)
   if fields.lifecycle_phase ~= 'active' then
     return fields, otherwise(fields)
   end
-  lease.hold(partition, fields, held.fence)
+  lease.hold(partition, fields, held.fence, held)
   return fields
 end
 
--- The ladder on an active execution: its lease is not due, and it is the caller's.
-function lease.hold(partition, fields, fence)
+-- Whether a handle says of its lease what the record says (LSE-017).
+local function is_true(fields, handle)
+  local held = fields.lease
+  return handle.attempt_index == fields.current_attempt.index
+    and handle.lane_id == fields.lane_id
+    and handle.worker_instance_id == held.worker_instance
+    and ff.after(held.renewed_at or held.acquired_at, handle.lease_ttl_ms) == held.expires_at
+end
+
+-- The ladder on an active execution: its lease is not due, and it is the caller's, by a handle if there is
+-- one.
+function lease.hold(partition, fields, fence, handle)
   local now = partition:now()
   if fields.ownership_state == 'lease_expired_reclaimable' then
     refusal.state('lease_expired')
@@ -49,7 +59,8 @@ function lease.hold(partition, fields, fence)
   end
   if fields.lease.id ~= fence.lease_id
     or fields.lease_epoch ~= fence.lease_epoch
-    or fields.current_attempt.id ~= fence.attempt_id then
+    or fields.current_attempt.id ~= fence.attempt_id
+    or handle and not is_true(fields, handle) then
     refusal.state('stale_lease')
   end
 end

@@ -26,6 +26,27 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
     deviant!(
+        "believes-the-ttl",
+        "LSE-017",
+        "Renews for as long as the handle says.",
+        around(|subject, call| Box::pin(async move {
+            let answer = subject.model.dispatch(call.clone()).await;
+            if let (
+                Err(EngineError::State(StateKind::StaleLease)),
+                Call::Renew { .. },
+                Some(held),
+            ) = (&answer, &call, payload_of(&call))
+            {
+                let lease = subject.field(&held.execution_id, "current_lease_id").await;
+                if lease == Some(held.fence.lease_id.to_string()) {
+                    let until = subject.clock.now().0.unsigned_abs() + held.lease_ttl_ms;
+                    return Ok(Reply::Renew(LeaseRenewal::new(until, 1)));
+                }
+            }
+            answer
+        }))
+    ),
+    deviant!(
         "fence-before-expiry",
         "LSE-002",
         "Compares the fence before it looks at the clock.",

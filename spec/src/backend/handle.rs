@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::engine_error::{EngineError, ValidationKind};
 use crate::intern::intern;
-use crate::types::{AttemptIndex, ExecutionId, LaneId, LeaseFence, WorkerInstanceId};
+use crate::types::{AttemptIndex, ExecutionId, LaneId, LeaseFence, MAX_INTEGER, WorkerInstanceId};
 
 /// The family of the backend that made a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,7 +90,9 @@ impl HandleOpaque {
     }
 }
 
-/// A worker's proof that it holds a lease; it works from any process of the deployment.
+/// Names the lease that a worker holds; it works from any process of the deployment. It is no secret and no
+/// authority: `describe_execution` shows what it takes to make one, so whoever can call the backend can act
+/// under any lease. It protects workers from their own mistakes (LSE-001, LSE-017), not from each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary)]
 #[non_exhaustive]
 pub struct Handle {
@@ -129,6 +131,11 @@ impl HandlePayload {
         Handle::new(backend, kind, HandleOpaque::new(bytes.into_boxed_slice()))
     }
 
+    /// Whether its numbers are such as a claim can give (SYS-029).
+    fn is_possible(&self) -> bool {
+        self.lease_ttl_ms.max(self.fence.lease_epoch.0) <= MAX_INTEGER
+    }
+
     /// What a handle carries, if `backend` made it (SYS-025).
     pub fn open(backend: BackendTag, handle: &Handle) -> Result<Self, EngineError> {
         let foreign = |tag: &str| {
@@ -141,7 +148,7 @@ impl HandlePayload {
         let decoded = postcard::take_from_bytes::<(&str, Self)>(handle.opaque.as_bytes());
         match decoded {
             Ok(((tag, _), _)) if tag != backend.as_str() => Err(foreign(tag)),
-            Ok(((_, payload), [])) => Ok(payload),
+            Ok(((_, payload), [])) if payload.is_possible() => Ok(payload),
             _ => Err(EngineError::validation(
                 ValidationKind::Corruption,
                 "the handle's payload cannot be decoded",

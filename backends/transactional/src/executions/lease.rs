@@ -40,11 +40,26 @@ pub(super) async fn standing<T: Tx>(
     }
     let now = tx.now().await?;
     hold(tx, &mut execution, &payload.fence, now)?;
+    if !is_true(&payload, &execution) {
+        return Err(EngineError::State(StateKind::StaleLease).into());
+    }
     Ok(Standing::Held(Box::new(Held {
         execution,
         payload,
         now,
     })))
+}
+
+/// Whether a handle says of its lease what the record says (LSE-017).
+fn is_true(handle: &HandlePayload, execution: &Execution) -> bool {
+    let attempt = execution.attempt.as_ref().map(|attempt| attempt.index);
+    execution.lease.as_ref().is_some_and(|lease| {
+        let since = lease.renewed_at.unwrap_or(lease.acquired_at);
+        attempt == Some(handle.attempt_index)
+            && execution.lane == handle.lane_id
+            && lease.worker_instance == handle.worker_instance_id
+            && lease.expires_at == later(since, handle.lease_ttl_ms)
+    })
 }
 
 /// The ladder on an active execution: its lease is not due, and it is the caller's.

@@ -1,6 +1,6 @@
 //! Holding a lease, losing it, and being too late.
 
-use ff_core::backend::{FailureClass, Handle};
+use ff_core::backend::{FailureClass, Handle, HandleOpaque};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::types::ExecutionId;
@@ -52,6 +52,13 @@ pub(super) const CASES: &[Case] = &[
         ["LSE-005"],
         "Whoever calls first on a due lease marks it.",
         lapse_on_contact,
+        Clock
+    ),
+    case!(
+        "executions.leases.edited",
+        ["LSE-017"],
+        "A handle with each of its bits the other way.",
+        edited,
         Clock
     ),
     case!(
@@ -148,6 +155,37 @@ async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdi
     expect_refused!(world.cancel(handle, "late").await, code, "cancel");
     expect_refused!(world.wait_children(handle).await, code, "wait_children");
     Ok(())
+}
+
+async fn edited(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let handle = world.worker().ttl(1_000).claim().await?;
+    let bytes = handle.opaque.as_bytes();
+    for bit in 0..bytes.len() * 8 {
+        let mut edited = bytes.to_vec();
+        edited[bit / 8] ^= 1 << (bit % 8);
+        let edited = HandleOpaque::new(edited.into_boxed_slice());
+        let edited = Handle::new(handle.backend, handle.kind, edited);
+        let at = format!("bit {bit} of {}", bytes.len() * 8);
+        match world.renew(&edited).await {
+            Ok(renewal) => {
+                let granted = renewal.expires_at_ms;
+                let expected = world.in_ms(1_000).0.unsigned_abs();
+                expect_eq!(granted, expected, "the expiry, {at}");
+                expect_eq!(renewal.lease_epoch, 1, "the epoch, {at}");
+            }
+            Err(EngineError::Transport { source, .. }) => {
+                return Err(Failure::new(format!("{at}: {source}")));
+            }
+            Err(_) => {}
+        }
+        world.advance_ms(1);
+        world.renew(&handle).await?;
+    }
+    world.complete(&handle, None).await?;
+    world
+        .expect_fields(&id, [("terminal_outcome", "success")])
+        .await
 }
 
 async fn stale(world: World) -> Verdict {

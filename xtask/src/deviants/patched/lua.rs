@@ -6,6 +6,24 @@ use super::{Language, Patched, patched};
 pub(super) const PATCHES: &[Patched] = &[
     patched(
         Language::Lua,
+        "believes-handles",
+        "LSE-017",
+        "A handle is believed for all but its fence.",
+        "executions/lease.lua",
+        "    or handle and not is_true(fields, handle) then",
+        "    then",
+    ),
+    patched(
+        Language::Lua,
+        "more-tags",
+        "EXE-042",
+        "There is room for 300 tags.",
+        "tags.lua",
+        "local MAX_TAGS = 256",
+        "local MAX_TAGS = 300",
+    ),
+    patched(
+        Language::Lua,
         "creation-overwrites",
         "EXE-007",
         "A known id is created again.",
