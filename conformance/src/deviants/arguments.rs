@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use ff_core::backend::{BackendTag, Handle, HandleKind, HandlePayload};
 use ff_core::call::{Call, Reply};
+use ff_core::contracts::CreateExecutionResult;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::{EngineError, StateKind, ValidationKind};
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, flow_partition};
@@ -70,6 +71,25 @@ pub(super) const DEVIANTS: &[Deviant] = &[
                     .is_some_and(|stored| LaneId(stored) != *lane)
             {
                 return Ok(Reply::PromoteDelayed(()));
+            }
+            subject.model.dispatch(call).await
+        }))
+    ),
+    deviant!(
+        "one-of-twins",
+        "SYS-037",
+        "Takes a creation for one of the execution with its UUID in the partition before.",
+        around(|subject, call| Box::pin(async move {
+            if let Call::CreateExecution { args } = &call
+                && let Some(before) = args.execution_id.partition().checked_sub(1)
+            {
+                let known = ExecutionId::from_parts(before, args.execution_id.uuid());
+                if subject.field(&known, "lane_id").await.is_some() {
+                    let execution_id = known;
+                    return Ok(Reply::CreateExecution(CreateExecutionResult::Duplicate {
+                        execution_id,
+                    }));
+                }
             }
             subject.model.dispatch(call).await
         }))
