@@ -6,6 +6,11 @@
 -- partition; it has those records that have a time, each by its whole key.
 
 ff.kinds = {
+  layout = {
+    key = { 'family' },
+    fields = { 'partitions' },
+    indexes = {},
+  },
   idempotency = {
     key = { 'partition_key', 'digest' },
     fields = { 'execution_id', 'expires_at' },

@@ -85,6 +85,8 @@ impl PostgresOptions {
         self
     }
 
+    /// 256 partitions of flows and 32 each of budgets and quotas by default. A deployment keeps the
+    /// numbers with which it is first used; an instance with others is refused by its first call.
     #[must_use]
     pub fn partitions(mut self, partitions: PartitionConfig) -> Self {
         self.partitions = partitions;

@@ -60,7 +60,8 @@ impl SqliteOptions {
         self
     }
 
-    /// One partition in each family by default, as one file needs no spreading.
+    /// One partition in each family by default, as one file needs no spreading. A deployment keeps the
+    /// numbers with which it is first used; an instance with others is refused by its first call.
     #[must_use]
     pub fn partitions(mut self, partitions: PartitionConfig) -> Self {
         self.partitions = partitions;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ff_backend_sqlite::{OpenError, SqliteBackend, SqliteOptions};
-use ff_conformance::plain_execution;
+use ff_conformance::{check_layout, plain_execution};
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy, Handle, PrepareOutcome,
 };
@@ -403,4 +403,15 @@ async fn a_call_that_is_given_up_takes_no_memory_with_it() {
         let known = backend.describe_execution(&args.execution_id).await;
         assert!(known.unwrap().is_some(), "gone after {polls} polls");
     }
+}
+
+#[tokio::test]
+async fn a_deployment_keeps_its_number_of_partitions() {
+    let directory = tempfile::tempdir().unwrap();
+    let uri = format!("file:{}", directory.path().join("kept.db").display());
+    let open = async |partitions| {
+        let options = SqliteOptions::new(&uri).partitions(partitions);
+        options.dev_mode().open().await.unwrap()
+    };
+    check_layout(open).await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use ff_core::backend::BackendTag;
@@ -17,7 +18,7 @@ use crate::records::Backlog;
 use crate::session::Session;
 use crate::store::{Access, Store, StoreError, Tx};
 use crate::waiting::{WaitingClaims, until_cancelled};
-use crate::{arguments, executions, flows, housekeeping};
+use crate::{arguments, executions, flows, housekeeping, layout};
 
 /// The methods that have rules here.
 pub const IMPLEMENTED: &[Method] = &[
@@ -88,6 +89,8 @@ pub struct Transactional<S> {
     store: S,
     settings: Settings,
     waiting: Arc<WaitingClaims>,
+    /// The storage is laid out as the settings say.
+    is_laid_out: AtomicBool,
 }
 
 impl<S: Store> Transactional<S> {
@@ -96,6 +99,7 @@ impl<S: Store> Transactional<S> {
             store,
             settings,
             waiting: Arc::default(),
+            is_laid_out: AtomicBool::new(false),
         }
     }
 
@@ -104,7 +108,35 @@ impl<S: Store> Transactional<S> {
     }
 
     async fn run(&self, call: &Call) -> Result<Reply, EngineError> {
+        if !matches!(call, Call::Ping {} | Call::ServerTimeMs {}) {
+            self.lay_out().await?;
+        }
         self.tried(|again| self.attempt(call, again)).await?
+    }
+
+    /// Makes sure, once, that the storage has as many partitions as the settings say.
+    async fn lay_out(&self) -> Result<(), EngineError> {
+        if self.is_laid_out.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let partitions = &self.settings.partitions;
+        let look = |_| async {
+            let mut tx = Session::new(self.store.begin(Access::Look).await?, Access::Look);
+            let kept = settled(layout::is_kept(&mut tx, partitions).await)?;
+            tx.leave().await.map(|()| kept)
+        };
+        let keep = |_| async {
+            let mut tx = Session::new(self.store.begin(Access::Write).await?, Access::Write);
+            match settled(layout::keep(&mut tx, partitions).await)? {
+                Ok(()) => tx.commit().await.map(Ok),
+                Err(refused) => tx.leave().await.map(|()| Err(refused)),
+            }
+        };
+        if !self.tried(look).await?? {
+            self.tried(keep).await??;
+        }
+        self.is_laid_out.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Does this, again if the storage reports that it met another; told whether it is again.
@@ -201,18 +233,25 @@ impl From<StoreError> for Stop {
 
 pub(crate) type Rule<T> = Result<T, Stop>;
 
+/// What a rule that finds no lapse has come to.
+fn settled<T>(answer: Rule<T>) -> Result<Result<T, EngineError>, StoreError> {
+    match answer {
+        Ok(done) => Ok(Ok(done)),
+        Err(Stop::Refused(error)) => Ok(Err(error)),
+        Err(Stop::Lapsed) => Ok(Err(EngineError::State(StateKind::LeaseExpired))),
+        Err(Stop::Store(error)) => Err(error),
+    }
+}
+
 #[async_trait]
 impl<S: Store> Housekeeping for Transactional<S> {
     async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
         arguments::housekeeping(&self.settings, partition, limit)?;
+        self.lay_out().await?;
         let look = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Read).await?, Access::Read);
-            match housekeeping::due(&mut tx, partition, limit).await {
-                Ok(calls) => tx.leave().await.map(|()| Ok(calls)),
-                Err(Stop::Refused(error)) => Ok(Err(error)),
-                Err(Stop::Lapsed) => Ok(Err(EngineError::State(StateKind::LeaseExpired))),
-                Err(Stop::Store(error)) => Err(error),
-            }
+            let calls = settled(housekeeping::due(&mut tx, partition, limit).await)?;
+            tx.leave().await.map(|()| calls)
         };
         self.tried(look).await?
     }
@@ -245,10 +284,12 @@ impl<S: Store> Dispatch for Transactional<S> {
                 let is_done = || async { self.backlog_is_done(id).await };
                 until_cancelled(*wait, is_done).await.map(|()| reply)
             }
-            Call::Prepare {} => match self.store.prepare().await {
-                Ok(outcome) => Ok(Reply::Prepare(outcome)),
-                Err(error) => Err(EngineError::transport(self.settings.tag.as_str(), error)),
-            },
+            Call::Prepare {} => {
+                let prepared = self.store.prepare().await;
+                let outcome = prepared.map_err(|error| self.error_of(error))?;
+                self.lay_out().await?;
+                Ok(Reply::Prepare(outcome))
+            }
             // There are no background tasks and no queues: nothing is ever under way.
             Call::ShutdownPrepare { .. } => Ok(Reply::ShutdownPrepare(())),
             _ => self.run(&call).await,

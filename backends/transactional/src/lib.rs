@@ -8,6 +8,7 @@ mod engine;
 mod executions;
 mod flows;
 mod housekeeping;
+mod layout;
 mod page;
 mod patch;
 pub mod records;
@@ -23,6 +24,7 @@ mod waiting;
 
 pub use arguments::housekeeping as check_housekeeping;
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
+pub use layout::families;
 pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};
 pub use server_url::ServerUrl;

@@ -1,7 +1,9 @@
 //! From a call to a function and back.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use ferriskey::Client;
@@ -14,7 +16,7 @@ use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
 use ff_core::types::FlowId;
 use ff_transactional::{
-    Settings, WaitingClaims, admit, capabilities, check_housekeeping, until_cancelled,
+    Settings, WaitingClaims, admit, capabilities, check_housekeeping, families, until_cancelled,
 };
 
 use crate::claims::Claims;
@@ -31,6 +33,8 @@ pub struct ValkeyBackend {
     claims: Arc<Claims>,
     waiting: Arc<WaitingClaims>,
     hints: Hints,
+    /// The deployment is laid out as the settings say.
+    is_laid_out: AtomicBool,
 }
 
 impl ValkeyBackend {
@@ -44,6 +48,7 @@ impl ValkeyBackend {
             claims: Arc::default(),
             waiting: Arc::default(),
             hints,
+            is_laid_out: AtomicBool::new(false),
         }
     }
 
@@ -83,6 +88,27 @@ impl ValkeyBackend {
         Ok(!left)
     }
 
+    /// Makes sure, once, that the deployment has as many partitions as the settings say.
+    async fn lay_out(&self) -> Result<(), EngineError> {
+        if self.is_laid_out.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let families = BTreeMap::from(families(&self.settings.partitions));
+        let families = Wire::of(&families).map_err(transport)?;
+        let look = self
+            .server
+            .fcall("layout_is_kept", true, 0, &families, None)?;
+        let kept: bool = self.server.call(&look).await?.into().map_err(transport)?;
+        if !kept {
+            let keep = self
+                .server
+                .fcall("keep_layout", false, 0, &families, None)?;
+            self.server.call(&keep).await?;
+        }
+        self.is_laid_out.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Calls the function of the call's method in the partition that the call is about.
     async fn run(&self, call: &Call) -> Result<Reply, EngineError> {
         let method = call.method();
@@ -113,6 +139,7 @@ impl ValkeyBackend {
 impl Housekeeping for ValkeyBackend {
     async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
         check_housekeeping(&self.settings, partition, limit)?;
+        self.lay_out().await?;
         let home = partition
             .parse()
             .map_err(|error| EngineError::invalid_input(error.to_string()))?;
@@ -130,6 +157,13 @@ impl Dispatch for ValkeyBackend {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
         admit(&self.settings, &call)?;
         let partitions = self.settings.partitions.num_flow_partitions;
+        let looks = !matches!(
+            call,
+            Call::Prepare {} | Call::Ping {} | Call::ServerTimeMs {} | Call::ShutdownPrepare { .. }
+        );
+        if looks {
+            self.lay_out().await?;
+        }
         match &call {
             Call::Claim {
                 lane,
@@ -159,7 +193,11 @@ impl Dispatch for ValkeyBackend {
                     .await
                     .map(Reply::ListLanes)
             }
-            Call::Prepare {} => self.server.prepare().await.map(Reply::Prepare),
+            Call::Prepare {} => {
+                let outcome = self.server.prepare().await?;
+                self.lay_out().await?;
+                Ok(Reply::Prepare(outcome))
+            }
             Call::Ping {} => self.server.now().await.map(|_| Reply::Ping(())),
             Call::ServerTimeMs {} => {
                 let now = self.server.now().await?;

@@ -19,6 +19,7 @@ files! {
     "record.lua",
     "partition.lua",
     "page.lua",
+    "layout.lua",
     "tags.lua",
     "execution.lua",
     "executions/create.lua",

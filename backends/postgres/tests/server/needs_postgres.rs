@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ff_backend_postgres::{OpenError, PostgresBackend, PostgresOptions};
-use ff_conformance::plain_execution;
+use ff_conformance::{check_layout, plain_execution};
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, CapabilitySet, ClaimPolicy, Handle, PrepareOutcome,
 };
@@ -440,5 +440,16 @@ async fn a_large_flow_is_cancelled_as_a_whole_or_not_at_all() {
     pool.execute(sqlx::raw_sql(mended)).await.unwrap();
     backend.cancel_flow(&flow, all, wait).await.unwrap();
     assert_eq!(in_state(PublicState::Cancelled).await, MEMBERS);
+    scratch.leave().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deployment_keeps_its_number_of_partitions() {
+    let scratch = scratch().await;
+    let open = async |partitions| {
+        let options = options(&scratch).partitions(partitions);
+        options.open().await.unwrap()
+    };
+    check_layout(open).await.unwrap();
     scratch.leave().await.unwrap();
 }

@@ -88,6 +88,15 @@ impl Event {
 
 records! {
     records {
+        /// How many partitions of a family the deployment has.
+        layout: Layout in "ff_layout" {
+            key { family: String }
+            fixed { partitions: u16 }
+            changing {}
+            indexes {}
+            shown {}
+        }
+
         /// The execution that an idempotency key stands for, and until when. The digest is that of
         /// namespace and key, which are longer than an index takes.
         idempotency: Idempotency in "ff_idempotency" {
