@@ -3,7 +3,8 @@
 --
 -- An index is an ordered set for each combination of the fields in `per`; it has those records that
 -- have all of these, each by the last field of its key. An index by time (`at`) is one set of a
--- partition; it has those records that have a time, each by its whole key.
+-- partition; it has those records that have a time, each by its whole key. Beside an index that
+-- `leads_to` a field stands the set of all values that the field has had in its records.
 
 ff.kinds = {
   layout = {
@@ -88,7 +89,7 @@ ff.kinds = {
       'created_at', 'state',
     },
     indexes = {
-      OUT = { per = { 'flow_id', 'upstream_execution_id' } },
+      OUT = { per = { 'flow_id', 'upstream_execution_id' }, leads_to = 'downstream_execution_id' },
       IN = { per = { 'flow_id', 'downstream_execution_id' } },
     },
   },

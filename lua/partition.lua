@@ -107,6 +107,11 @@ function partition:list(kind, index, ...)
   return redis.call('ZRANGE', self:index(kind, index, ...), 0, -1)
 end
 
+-- How many entries an index has for these values.
+function partition:count(kind, index, ...)
+  return redis.call('ZCARD', self:index(kind, index, ...))
+end
+
 -- The records of an index by time up to now, the earliest first.
 function partition:timed(kind, index, limit)
   local found = {}
@@ -201,7 +206,8 @@ end
 -- Keeps an ordered set for each combination of some fields in step with a record.
 local function relist(self, kind, index, before, after)
   local declared = ff.kinds[kind]
-  local per, name = declared.indexes[index].per, declared.key[#declared.key]
+  local how, name = declared.indexes[index], declared.key[#declared.key]
+  local per = how.per
   if alike(before, after, per) then
     return
   end
@@ -211,6 +217,9 @@ local function relist(self, kind, index, before, after)
   end
   if to then
     redis.call('ZADD', self:key(kind .. '.' .. index, to), 0, after[name])
+    if how.leads_to then
+      redis.call('ZADD', self:key(kind .. '.' .. index .. '.next', to), 0, after[how.leads_to])
+    end
   end
 end
 

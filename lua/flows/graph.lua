@@ -5,16 +5,23 @@ local execution, flow, refusal = ff.execution, ff.flow, ff.refusal
 -- Members that a search for cycles visits at most (GRA-006).
 local MAX_VISITED = 1000
 
+-- Edges that a search for cycles looks at (GRA-024), and that leave or enter a member (GRA-023), at most.
+local MAX_EDGES = 10000
+
 -- Whether the upstream can be reached from the downstream already; a search that grows too large
 -- counts as a yes (GRA-006).
 local function closes_cycle(partition, args)
   local visited = { [args.downstream_execution_id] = true }
   local frontier = { args.downstream_execution_id }
-  local looked_at = 0
+  local looked_at, edges = 0, 0
   while looked_at < #frontier do
     looked_at = looked_at + 1
-    for _, edge in ipairs(partition:edges_at('OUT', args.flow_id, frontier[looked_at])) do
-      local downstream = edge.downstream_execution_id
+    local member = frontier[looked_at]
+    edges = edges + partition:count('edge', 'OUT', args.flow_id, member)
+    if edges > MAX_EDGES then
+      return true
+    end
+    for _, downstream in ipairs(partition:list('edge', 'OUT.next', args.flow_id, member)) do
       if downstream == args.upstream_execution_id then
         return true
       end
@@ -56,6 +63,11 @@ ff.write('stage_dependency_edge', function(partition, args)
   local known = partition:edge(args.flow_id, args.edge_id)
   if known then
     refusal.conflict({ dependency_already_exists = { existing = flow.edge_snapshot(known) } })
+  end
+  local leaving = partition:count('edge', 'OUT', args.flow_id, args.upstream_execution_id)
+  local entering = partition:count('edge', 'IN', args.flow_id, args.downstream_execution_id)
+  if math.max(leaving, entering) >= MAX_EDGES then
+    refusal.validation('invalid_input', leaving .. ' edges leave it, ' .. entering .. ' enter it')
   end
   local now = partition:now()
   partition:put('edge', {

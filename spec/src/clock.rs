@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use crate::types::TimestampMs;
+use crate::types::{MAX_INTEGER, TimestampMs};
+
+/// The last time that can travel.
+const LAST: i64 = MAX_INTEGER.cast_signed();
 
 /// The clock a backend is built with (SYS-004).
 #[derive(Clone, Debug, Default)]
@@ -57,25 +60,27 @@ impl ManualClock {
     }
 
     pub fn starting_at(start: TimestampMs) -> Self {
-        Self(Arc::new(AtomicI64::new(start.0)))
+        let clock = Self(Arc::default());
+        clock.set(start);
+        clock
     }
 
     pub fn now(&self) -> TimestampMs {
         TimestampMs(self.0.load(Ordering::SeqCst))
     }
 
-    /// Moves forward, by whole milliseconds; never past `i64::MAX`.
+    /// Moves forward, by whole milliseconds; never past 2^53 - 1 (SYS-004).
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let moved = |now: i64| Some(now.saturating_add(by));
+        let moved = |now: i64| Some(now.saturating_add(by).min(LAST));
         // The closure never declines, so the update always happens.
         let _ = self
             .0
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 
-    /// Moves to this time, which may lie in the past.
+    /// Moves to this time, which may lie in the past, or to the nearest from 0 to 2^53 - 1 (SYS-004).
     pub fn set(&self, now: TimestampMs) {
-        self.0.store(now.0, Ordering::SeqCst);
+        self.0.store(now.0.clamp(0, LAST), Ordering::SeqCst);
     }
 }

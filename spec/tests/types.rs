@@ -20,7 +20,8 @@ use ff_core::policy::{BackoffStrategy, RetryPolicy};
 use ff_core::state::{PublicState, StateVector};
 use ff_core::types::{
     AttemptId, AttemptIndex, BudgetId, CancelSource, ExecutionId, ExecutionIdParseError, FlowId,
-    LaneId, LaneIdError, LeaseEpoch, LeaseFence, LeaseId, QuotaPolicyId, WorkerInstanceId,
+    LaneId, LaneIdError, LeaseEpoch, LeaseFence, LeaseId, MAX_INTEGER, QuotaPolicyId, TimestampMs,
+    WorkerInstanceId,
 };
 use uuid::Uuid;
 
@@ -349,5 +350,11 @@ fn manual_clocks_share_their_time() {
     clock.advance(std::time::Duration::from_millis(1_500));
     assert_eq!(other.now().0, ManualClock::START.0 + 1_500);
     clock.advance(std::time::Duration::MAX);
-    assert_eq!(other.now().0, i64::MAX);
+    assert_eq!(other.now().0, MAX_INTEGER.cast_signed());
+    clock.set(TimestampMs(-1));
+    assert_eq!(other.now().0, 0);
+    assert_eq!(
+        ManualClock::starting_at(TimestampMs(i64::MAX)).now().0,
+        MAX_INTEGER.cast_signed()
+    );
 }

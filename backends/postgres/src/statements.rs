@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ff_core::types::LaneId;
 use ff_transactional::records::{
-    Column, Event, Key, Kind, Outbox, Packed, Part, Record, Schema, Type,
+    Column, Event, Key, Kind, Outbox, Packed, Part, Range, Record, Schema, Type,
 };
 use ff_transactional::sql::{Arguments, names};
 use ff_transactional::{Before, Changes, Patch, PatchError, Query, StoreError, Write};
@@ -61,6 +61,17 @@ impl Statements {
         };
         let statement = self.made(name, read.branches.join(" UNION ALL "));
         read.bound.fill(statement)
+    }
+
+    /// Counts what is in a range.
+    pub(crate) fn count(&self, range: &Range) -> Statement {
+        let mut arguments = Arguments::default();
+        let rows = arguments.in_range(range);
+        let bound = Bound(arguments.parts.into_iter().map(Values::One).collect());
+        bound.fill(self.made(
+            "count",
+            format!("SELECT count(*) FROM (SELECT {rows}) counted"),
+        ))
     }
 
     /// Writes all changes, if every record that was read in some version is still in it; else it fails.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
-use ff_transactional::records::{Kind, Record};
+use ff_transactional::records::{Kind, Range, Record};
 use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, WaitingClaims};
 use sqlx::postgres::{PgPool, PgRow};
 
@@ -166,6 +166,14 @@ impl Tx for PostgresTx {
             self.lent().await?.begin("BEGIN").await?;
         }
         self.find(queries, Lock::ForUpdate).await
+    }
+
+    async fn count(&mut self, range: &Range) -> Result<usize> {
+        let rows = self.rows(self.sql.count(range)).await?;
+        let row = rows.first();
+        let row = row.ok_or_else(|| StoreError::Failed("a count has no answer".into()))?;
+        let count: i64 = get(row, "count")?;
+        usize::try_from(count).map_err(|error| StoreError::Failed(error.into()))
     }
 
     async fn now(&mut self) -> Result<TimestampMs> {

@@ -2,7 +2,7 @@
 //! everything else is bound.
 
 use ff_core::types::LaneId;
-use ff_transactional::records::{Event, Key, Kind, Packed, Part, Record};
+use ff_transactional::records::{Event, Key, Kind, Packed, Part, Range, Record};
 use ff_transactional::sql::{Arguments, names};
 use ff_transactional::{Before, Query, StoreError, Write};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -35,6 +35,19 @@ pub(crate) fn find(connection: &Connection, query: &Query) -> Result<Vec<Record>
     let parts = arguments.parts.iter().map(|part| bound(Some(part)));
     let sql = format!("SELECT fixed, changing {rows}");
     records(connection, kind, &sql, params_from_iter(parts))
+}
+
+/// Counts what is in a range.
+pub(crate) fn count(connection: &Connection, range: &Range) -> Result<usize> {
+    let mut arguments = Arguments::default();
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 {})",
+        arguments.in_range(range)
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let parts = arguments.parts.iter().map(|part| bound(Some(part)));
+    let count = statement.query_row(params_from_iter(parts), |row| row.get::<_, u32>(0));
+    count.map(|count| count as usize).map_err(failed)
 }
 
 /// The first of each requirement set of a lane, in no order.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
-use ff_transactional::records::{Execution, Outbox, Record, Stored};
+use ff_transactional::records::{Execution, Outbox, Range, Record, Stored};
 use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, place_in_queue};
 use sqlx::SqlitePool;
 use tokio::sync::broadcast;
@@ -132,6 +132,12 @@ impl Tx for SqliteTx {
     async fn lock(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
         // There is one writer at a time.
         self.get(queries).await
+    }
+
+    async fn count(&mut self, range: &Range) -> Result<usize> {
+        self.begin().await?;
+        let counted = self.lent.patiently(|it| statements::count(it, range));
+        counted.await
     }
 
     async fn now(&mut self) -> Result<TimestampMs> {

@@ -51,7 +51,10 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             list_executions(settings, partition, cursor.as_ref())?;
             integer("limit", *limit as u64)
         }
-        Call::ListLanes { limit, .. } => integer("limit", *limit as u64),
+        Call::ListLanes { cursor, limit } => {
+            cursor.as_ref().map_or(Ok(()), lane)?;
+            integer("limit", *limit as u64)
+        }
         Call::Claim {
             lane: lane_id,
             capabilities,

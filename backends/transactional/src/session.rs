@@ -47,6 +47,11 @@ impl<T: Tx> Session<T> {
         self.answer(ask, true).await
     }
 
+    /// How many records the storage has in the range, without those that are written here.
+    pub(crate) async fn count<R: Stored>(&mut self, scan: Scan<R>) -> Result<usize> {
+        self.tx.count(scan.range()).await
+    }
+
     async fn answer<A: Ask>(&mut self, ask: A, lock: bool) -> Result<A::Answer> {
         let mut queries = Vec::new();
         ask.queries(&mut queries);

@@ -86,6 +86,14 @@ pub trait Tx: Send {
     /// or one meets [`StoreError::Conflict`], at the commit if not before.
     fn lock(&mut self, queries: &[Query]) -> impl Future<Output = Result<Vec<Vec<Record>>>> + Send;
 
+    /// How many records [`Tx::get`] finds in the range; a storage may be able to tell without reading them.
+    fn count(&mut self, range: &Range) -> impl Future<Output = Result<usize>> + Send {
+        async move {
+            let found = self.get(&[Query::Range(range.clone())]).await?;
+            Ok(found.iter().map(Vec::len).sum())
+        }
+    }
+
     /// The storage's clock.
     fn now(&mut self) -> impl Future<Output = Result<TimestampMs>> + Send;
 

@@ -1,13 +1,14 @@
 //! From a call to a function and back.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use ferriskey::Client;
-use ff_core::backend::BackendTag;
+use ff_core::backend::{BackendTag, CancelFlowWait};
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::dispatch::Dispatch;
@@ -222,7 +223,21 @@ impl Dispatch for ValkeyBackend {
     }
 }
 
-/// The arguments by name.
+/// The arguments by name. For how long a call may wait is nothing to the library, and no number for it.
 fn arguments(call: &Call) -> Result<Wire, EngineError> {
-    Ok(Wire::of(call).map_err(transport)?.content())
+    let mut call = Cow::Borrowed(call);
+    match &*call {
+        Call::Claim { policy, .. } if policy.max_wait.is_some() => {
+            if let Call::Claim { policy, .. } = call.to_mut() {
+                policy.max_wait = None;
+            }
+        }
+        Call::CancelFlow { .. } => {
+            if let Call::CancelFlow { wait, .. } = call.to_mut() {
+                *wait = CancelFlowWait::NoWait;
+            }
+        }
+        _ => {}
+    }
+    Ok(Wire::of(&*call).map_err(transport)?.content())
 }

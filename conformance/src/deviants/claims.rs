@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ff_core::backend::{BackendTag, CapabilitySet, Handle, HandleKind, HandlePayload};
 use ff_core::call::{Call, Reply};
 use ff_core::dispatch::Dispatch;
+use ff_core::engine_backend::cancel_flow_wait_deadline;
 use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::state::{AttemptState, EligibilityState, LifecyclePhase, OwnershipState};
@@ -128,6 +129,22 @@ pub(super) const DEVIANTS: &[Deviant] = &[
                 policy.max_wait = None;
             }
         })
+    ),
+    deviant!(
+        "waits-overflow",
+        "SYS-038",
+        "Cannot say when a very long wait will be over.",
+        around(|subject, call| Box::pin(async move {
+            let wait = match &call {
+                Call::Claim { policy, .. } => policy.max_wait,
+                Call::CancelFlow { wait, .. } => cancel_flow_wait_deadline(*wait),
+                _ => None,
+            };
+            if wait.is_some_and(|wait| Instant::now().checked_add(wait).is_none()) {
+                return Err(EngineError::transport("mock", "the end of time"));
+            }
+            subject.model.dispatch(call).await
+        }))
     ),
     deviant!(
         "waits-always",

@@ -167,6 +167,19 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
     deviant!(
+        "no-bound-of-edges",
+        "GRA-023",
+        "Says that an edge for which there is no room was staged.",
+        answer(|call, answer| {
+            if let (Call::StageDependencyEdge { args }, Err(EngineError::Validation { .. })) =
+                (call, &answer)
+                && args.dependency_kind == "success_only"
+            {
+                *answer = Ok(staged(args));
+            }
+        })
+    ),
+    deviant!(
         "edges-twice",
         "GRA-007",
         "Says that a known edge is new.",

@@ -273,6 +273,16 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         })
     ),
     deviant!(
+        "lanes-after-anything",
+        "EXE-036",
+        "Begins at the first lane where the cursor is no name.",
+        call(|call| {
+            if let Call::ListLanes { cursor, .. } = call {
+                cursor.take_if(|cursor| cursor.check().is_err());
+            }
+        })
+    ),
+    deviant!(
         "lanes-end-after-a-page",
         "EXE-036",
         "Says that no page follows one of a thousand lanes.",

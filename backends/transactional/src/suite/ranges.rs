@@ -3,9 +3,9 @@
 use ff_core::state::EligibilityState;
 
 use super::samples::{edge, execution, flow, id};
-use super::{Bench, Finding, Storage, changes, expect};
+use super::{Bench, Finding, Storage, changes, expect, told};
 use crate::records::{Edge, Execution, Flow, Kind, Part, Range, Record, Scan, Stored};
-use crate::store::{Before, Query};
+use crate::store::{Access, Before, Query, Tx};
 
 /// Executions of several partitions and lanes, flows and edges, in no order.
 fn many() -> Vec<Record> {
@@ -49,7 +49,11 @@ async fn expect_range<S: Storage>(bench: &Bench<S>, all: &[Record], range: &Rang
     let keys = |records: &[Record]| records.iter().map(Record::key).collect::<Vec<_>>();
     let found = bench.find(Query::Range(range.clone())).await?;
     let what = format!("{range:?}");
-    expect(&keys(&found), &keys(&expected(all, range)), &what)
+    let expected = expected(all, range);
+    expect(&keys(&found), &keys(&expected), &what)?;
+    let mut tx = bench.begin(Access::Read).await?;
+    let count = tx.count(range).await.map_err(told)?;
+    expect(&count, &expected.len(), &format!("the count of {what}"))
 }
 
 /// Every index in full, and below each first part that occurs.

@@ -56,6 +56,13 @@ pub(super) const CASES: &[Case] = &[
         Concurrency
     ),
     case!(
+        "executions.claims.waits-forever",
+        ["SYS-038"],
+        "A claim that may wait for as long as there is time.",
+        waits_forever,
+        Concurrency
+    ),
+    case!(
         "executions.claims.waits-in-vain",
         ["CLM-004"],
         "A waiting claim gives up when its time has passed.",
@@ -220,6 +227,21 @@ async fn waits_for_work(world: World) -> Verdict {
         .await
         .map_err(|error| Failure::new(error.to_string()))??;
     expect!(claimed.is_some(), "the waiting claim has the work");
+    Ok(())
+}
+
+async fn waits_forever(world: World) -> Verdict {
+    let waiting = world.worker().waiting(Duration::MAX);
+    let claim = tokio::spawn(async move { waiting.try_claim().await });
+    tokio::task::yield_now().await;
+    world.execution().create().await?;
+    world.execution().create().await?;
+    let claimed = claim
+        .await
+        .map_err(|error| Failure::new(error.to_string()))??;
+    expect!(claimed.is_some(), "the waiting claim has work");
+    let claimed = world.worker().waiting(Duration::MAX).try_claim().await?;
+    expect!(claimed.is_some(), "work that is there is taken at once");
     Ok(())
 }
 

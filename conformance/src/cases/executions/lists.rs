@@ -56,6 +56,12 @@ pub(super) const CASES: &[Case] = &[
         lanes
     ),
     case!(
+        "executions.lists.lane-cursors",
+        ["EXE-036"],
+        "Cursors that no lane can have as its name.",
+        lane_cursors
+    ),
+    case!(
         "executions.lists.many-lanes",
         ["EXE-036"],
         "More lanes than a page has, in all partitions, some in several.",
@@ -222,6 +228,20 @@ async fn lanes(world: World) -> Verdict {
         (0, None),
         "a limit of 0"
     );
+    Ok(())
+}
+
+async fn lane_cursors(world: World) -> Verdict {
+    world.execution().lane("a").create().await?;
+    for limit in [0, 10] {
+        for cursor in ["", "a\0", "\u{e9}", "a\n", &"a".repeat(65)] {
+            let listed = world.list_lanes(Some(LaneId::new(cursor)), limit).await;
+            expect_refused!(listed, "validation.invalid_input", "after {cursor:?}");
+        }
+        world
+            .list_lanes(Some(LaneId::new("a".repeat(64))), limit)
+            .await?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass};
 use ff_core::contracts::{
-    ApplyDependencyToChildResult, EdgeDependencyPolicy, OnSatisfied, StageDependencyEdgeResult,
+    ApplyDependencyToChildResult, EdgeDependencyPolicy, EdgeDirection, OnSatisfied,
+    StageDependencyEdgeResult,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::{ConflictKind, EngineError};
@@ -11,6 +12,7 @@ use futures_util::future::join_all;
 
 use crate::case::{Case, Verdict, case};
 use crate::failure::Failure;
+use crate::graph::Graph;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
@@ -62,6 +64,12 @@ pub(super) const CASES: &[Case] = &[
         ["GRA-006"],
         "A search over more than 1 000 members is refused.",
         deep_search
+    ),
+    case!(
+        "flows.stage.many-edges",
+        ["GRA-023", "GRA-024"],
+        "As many edges between two members as there may be, and what they forbid.",
+        many_edges
     ),
     case!(
         "flows.stage.known-edge",
@@ -281,6 +289,43 @@ async fn deep_search(world: World) -> Verdict {
         "1 001 members would be visited"
     );
     Ok(())
+}
+
+async fn many_edges(world: World) -> Verdict {
+    const MOST: usize = 10_000;
+    let mut graph = Graph::new(&world).await?;
+    let (first, last) = (graph.member().await?, graph.member().await?);
+    let (before, after) = (graph.member().await?, graph.member().await?);
+    for _ in 0..MOST {
+        graph.stage(&first, &last).await?;
+    }
+    let flow = graph.flow;
+    let full = world.described_flow(&flow).await?;
+    let refuse = async |up: &ExecutionId, down: &ExecutionId, code: &str| -> Verdict {
+        let revision = world.described_flow(&flow).await?.graph_revision;
+        let args = world.edge_args(&flow, up, down, revision);
+        expect_refused!(world.stage_dependency_edge(args).await, code);
+        Ok(())
+    };
+    for (up, down) in [(&first, &last), (&first, &after), (&before, &last)] {
+        refuse(up, down, "validation.invalid_input").await?;
+    }
+    expect_eq!(world.described_flow(&flow).await?, full, "nothing changes");
+    let leaving = EdgeDirection::Outgoing {
+        from_node: first.clone(),
+    };
+    let listed = world.list_edges(&flow, leaving).await?;
+    expect_eq!(listed.len(), MOST, "the edges that leave");
+    let entering = EdgeDirection::Incoming {
+        to_node: last.clone(),
+    };
+    let entering = world.list_edges(&flow, entering).await?;
+    expect!(entering == listed, "those that enter are the same");
+    // The search looks at all of them, and at no other.
+    graph.stage(&before, &first).await?;
+    graph.stage(&last, &after).await?;
+    let another = graph.member().await?;
+    refuse(&another, &first, "conflict.cycle_detected").await
 }
 
 async fn known_edge(world: World) -> Verdict {

@@ -51,6 +51,13 @@ pub(super) const CASES: &[Case] = &[
         Clock
     ),
     case!(
+        "flows.headers.waits-forever",
+        ["SYS-038"],
+        "A cancellation that may wait for its members for as long as there is time.",
+        waits_forever,
+        Concurrency
+    ),
+    case!(
         "flows.headers.none-left",
         ["CAN-019", "CAN-013"],
         "Policies, and flows, that leave nothing to others.",
@@ -280,6 +287,25 @@ async fn left(world: World) -> Verdict {
     let policy = CancelFlowPolicy::CancelAll;
     let wait = CancelFlowWait::WaitIndefinite;
     world.cancel_flow(&flow, policy, wait).await?;
+    Ok(())
+}
+
+async fn waits_forever(world: World) -> Verdict {
+    let (flow, handles) = closed(&world, 1).await?;
+    let waiting = world.clone();
+    let cancelled = tokio::spawn(async move {
+        let wait = CancelFlowWait::WaitTimeout(Duration::MAX);
+        let policy = CancelFlowPolicy::CancelAll;
+        waiting.cancel_flow(&flow, policy, wait).await
+    });
+    tokio::task::yield_now().await;
+    for handle in &handles {
+        world.cancel(handle, "with the flow").await?;
+    }
+    world.look_at(&flow).await?;
+    cancelled
+        .await
+        .map_err(|error| Failure::new(error.to_string()))??;
     Ok(())
 }
 

@@ -53,7 +53,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "system.shutdown",
-        ["SYS-010"],
+        ["SYS-010", "SYS-038"],
         "Shutting down leaves work as it is and can be repeated.",
         shutdown
     ),
@@ -203,8 +203,9 @@ async fn prepare(world: World) -> Verdict {
 async fn shutdown(world: World) -> Verdict {
     let (id, _) = world.claimed().await?;
     let before = world.observe(&id).await?;
-    world.shutdown_prepare(Duration::from_secs(1)).await?;
-    world.shutdown_prepare(Duration::from_secs(1)).await?;
+    for grace in [Duration::from_secs(1), Duration::ZERO, Duration::MAX] {
+        world.shutdown_prepare(grace).await?;
+    }
     expect_eq!(
         world.observe(&id).await?,
         before,

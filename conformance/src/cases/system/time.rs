@@ -2,7 +2,7 @@
 
 use ff_core::backend::FailureClass;
 use ff_core::engine_backend::EngineBackend;
-use ff_core::types::TimestampMs;
+use ff_core::types::{MAX_INTEGER, TimestampMs};
 
 use crate::case::{Case, Verdict, case};
 use crate::world::World;
@@ -13,6 +13,13 @@ pub(super) const CASES: &[Case] = &[
         ["SYS-004"],
         "Every time that can be read is the clock's at the call that wrote it.",
         one_clock,
+        Clock
+    ),
+    case!(
+        "system.time.first-and-last",
+        ["SYS-004"],
+        "Work at the first and at the last millisecond, and with a clock set beyond them.",
+        first_and_last,
         Clock
     ),
     case!(
@@ -124,6 +131,36 @@ async fn one_clock(world: World) -> Verdict {
         Some(world.now().to_string()),
         "completed_at"
     );
+    Ok(())
+}
+
+async fn first_and_last(world: World) -> Verdict {
+    let last = MAX_INTEGER.cast_signed();
+    for (set, shown) in [
+        (i64::MIN, 0),
+        (-1, 0),
+        (0, 0),
+        (last, last),
+        (last + 1, last),
+        (i64::MAX, last),
+    ] {
+        world.clock().set(TimestampMs(set));
+        let id = world.execution().create().await?;
+        let now = world.server_time_ms().await?;
+        expect_eq!(now, shown.unsigned_abs(), "a clock set to {set}");
+        world
+            .expect_fields(&id, [("created_at", shown.to_string().as_str())])
+            .await?;
+        let handle = world.worker().claim().await?;
+        if shown == 0 {
+            world.renew(&handle).await?;
+            world.complete(&handle, None).await?;
+        } else {
+            // It cannot expire any later.
+            let renewed = world.renew(&handle).await;
+            expect_refused!(renewed, "state.lease_expired");
+        }
+    }
     Ok(())
 }
 
