@@ -1,5 +1,6 @@
 //! What of a history that is not linearizable is enough to see it.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use ff_core::call::{Call, Method};
@@ -12,6 +13,9 @@ use super::story::{answer_text, call_text};
 
 /// How many calls may be tried to judge a shorter history. More than this, and a call is left in.
 const BUDGET: u64 = 20_000;
+
+/// How many may be tried in all to find what a history is about. After that, every call is left in.
+const ALL: u64 = 200_000;
 
 /// A smallest part of a history that no order of calls explains: every call in it is needed. Of the
 /// calls that are left out, each may have taken effect at any time after its start, or never.
@@ -52,8 +56,16 @@ fn things(call: &Call) -> BTreeSet<String> {
     things
 }
 
+/// Tells whether a history is not linearizable, as long as there is something left of [`ALL`].
 fn contradicting(initial: &Reference) -> impl Fn(&History) -> bool {
-    |history| judge(initial, history, BUDGET) == Judgement::NotLinearizable
+    let left = Cell::new(ALL);
+    move |history| {
+        let budget = left.get().min(BUDGET);
+        let mut unused = budget;
+        let judgement = judge(initial, history, &mut unused);
+        left.set(left.get() - (budget - unused));
+        judgement == Judgement::NotLinearizable
+    }
 }
 
 /// Finds a core of a history that is not linearizable.

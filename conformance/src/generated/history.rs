@@ -188,7 +188,7 @@ pub(crate) fn examine(
         history[place].op.passable = passable;
     }
     for group in groups(&history) {
-        match judge(initial, &group, budget) {
+        match judge(initial, &group, &mut budget.clone()) {
             Judgement::Linearizable(_) => {}
             other => return Err((other, group)),
         }

@@ -37,16 +37,23 @@ pub(crate) enum Judgement {
     Unknown,
 }
 
-/// Judges a history that began in `initial`. The budget is how many calls may be tried.
-pub(crate) fn judge<O: Object>(initial: &O, history: &[Span<O::Op>], budget: u64) -> Judgement {
+/// Judges a history that began in `initial`. The budget is how many calls may be tried; what is left of it
+/// is left there.
+pub(crate) fn judge<O: Object>(
+    initial: &O,
+    history: &[Span<O::Op>],
+    budget: &mut u64,
+) -> Judgement {
     let mut search = Search {
         history,
         done: Done::new(history.len()),
         order: Vec::new(),
         failed: HashMap::new(),
-        left: budget,
+        left: *budget,
     };
-    match search.explain(initial) {
+    let explained = search.explain(initial);
+    *budget = search.left;
+    match explained {
         Some(true) => Judgement::Linearizable(search.order),
         Some(false) => Judgement::NotLinearizable,
         None => Judgement::Unknown,

@@ -74,7 +74,7 @@ fn lost(act: Act, start: u64) -> Span<(Act, Option<Seen>)> {
 }
 
 fn judged(history: &[Span<(Act, Option<Seen>)>]) -> Judgement {
-    judge(&Register::default(), history, PLENTY)
+    judge(&Register::default(), history, &mut PLENTY.clone())
 }
 
 #[test]
@@ -141,9 +141,12 @@ fn what_cannot_be_tried_is_unknown() {
         .map(|number| span(Act::Write(number), 1, 0, 100))
         .chain([span(Act::Read, 77, 101, 102)])
         .collect();
-    assert_eq!(judge(&Register::default(), &many, 100), Judgement::Unknown);
     assert_eq!(
-        judge(&Register::default(), &many, PLENTY),
+        judge(&Register::default(), &many, &mut 100),
+        Judgement::Unknown
+    );
+    assert_eq!(
+        judge(&Register::default(), &many, &mut PLENTY.clone()),
         Judgement::NotLinearizable
     );
     assert_eq!(judged(&[]), Judgement::Linearizable(Vec::new()));
