@@ -37,6 +37,8 @@ pub(crate) enum Body {
     Gate(ff_core::call::Method),
     /// Made of a call that is repeated.
     Repeated(&'static Repetition),
+    /// Made of a call that is interrupted, in many deployments.
+    Interrupted(&'static Repetition),
     /// Made of many deployments.
     Generated(Generated),
 }
@@ -73,7 +75,9 @@ impl Case {
             Body::Written(body) => body(world).await,
             Body::Gate(method) => crate::cases::gate(world, method).await,
             Body::Repeated(repetition) => repeat(world, repetition).await,
-            Body::Generated(_) => unreachable!("the runner gives these a harness, not a world"),
+            Body::Interrupted(_) | Body::Generated(_) => {
+                unreachable!("the runner gives these a harness, not a world")
+            }
         }
     }
 }

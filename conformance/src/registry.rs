@@ -14,9 +14,12 @@ pub fn registry() -> Vec<Case> {
         .filter(|method| method.is_call())
         .map(|method| gate(*method));
     let repeated = cases::repetitions().map(|(chapter, repetition)| repeated(chapter, repetition));
+    let interrupted =
+        cases::repetitions().map(|(chapter, repetition)| interrupted(chapter, repetition));
     cases::written()
         .into_iter()
         .chain(repeated)
+        .chain(interrupted)
         .chain(gates)
         .collect()
 }
@@ -41,6 +44,17 @@ fn repeated(chapter: &str, repetition: &'static Repetition) -> Case {
         clauses: repetition.clauses,
         needs: &[Need::Clock, Need::Concurrency, Need::Elsewhere],
         body: Body::Repeated(repetition),
+    }
+}
+
+/// The case that a call can be interrupted wherever it waits.
+fn interrupted(chapter: &str, repetition: &'static Repetition) -> Case {
+    Case {
+        slug: ff_core::intern(&format!("{chapter}.interrupted.{}", repetition.method)),
+        title: "A call that is given up, or whose connection is lost, at each of its steps.",
+        clauses: &["SYS-039"],
+        needs: &[Need::Clock, Need::Nemesis],
+        body: Body::Interrupted(repetition),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::generated::{Generation, Outcome, run as run_generated};
 use crate::harness::{Deployment, Harness, HarnessError};
 use crate::report::{BackendReport, CaseReport, FailureReport, Identity, Status, Totals};
 use crate::world::World;
+use crate::written::interrupt;
 
 /// How long a case may take before it counts as failed: it never ends. Cases share a machine.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -152,19 +153,16 @@ pub(crate) async fn run_case(
             outcome,
             report: made,
         } = run.await;
-        let report = match outcome {
-            Outcome::Passed => report(case, Status::Passed, None, millis(started)),
-            Outcome::Unsupported(reason) => {
-                report(case, Status::Unsupported, Some(reason), millis(started))
-            }
-            Outcome::Failed(failure) => failed(harness, case, seed, failure, Vec::new(), started),
-        };
         return CaseReport {
             generated: made,
-            ..report
+            ..reported(harness, case, seed, outcome, started)
         };
     }
     let drawn = case_seed(seed, case.slug);
+    if let Body::Interrupted(repetition) = case.body {
+        let outcome = interrupt(harness, case, repetition, drawn).await;
+        return reported(harness, case, seed, outcome, started);
+    }
     let elsewhere = second
         .as_ref()
         .map(|second| World::new(second, None, !drawn));
@@ -269,6 +267,23 @@ fn report(case: &Case, status: Status, reason: Option<String>, millis: u64) -> C
         millis,
         failure: None,
         generated: None,
+    }
+}
+
+/// What a case that has many deployments came to.
+fn reported(
+    harness: &Arc<dyn Harness>,
+    case: &Case,
+    seed: u64,
+    outcome: Outcome,
+    started: Instant,
+) -> CaseReport {
+    match outcome {
+        Outcome::Passed => report(case, Status::Passed, None, millis(started)),
+        Outcome::Unsupported(reason) => {
+            report(case, Status::Unsupported, Some(reason), millis(started))
+        }
+        Outcome::Failed(failure) => failed(harness, case, seed, failure, Vec::new(), started),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Deviants of the chapter on the system.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ff_core::call::{Call, Method, Reply};
@@ -12,7 +12,9 @@ use ff_core::engine_error::{ContentionKind, EngineError, backend_context};
 use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::types::{LaneId, TimestampMs};
 
-use super::tampering::{Tampering, answer, around, call, capabilities, label, target_of, write};
+use super::tampering::{
+    Tampering, answer, around, call, capabilities, label, pause, target_of, write,
+};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
@@ -48,6 +50,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-002",
         "Sets a group's flag without its methods.",
         capabilities(|c| c.supports.quota_admin = true)
+    ),
+    deviant!(
+        "left-in-a-transaction",
+        "SYS-039",
+        "Serves nobody any more when a caller is gone while its call is under way.",
+        left_in_a_transaction()
     ),
     deviant!(
         "other-label",
@@ -280,9 +288,35 @@ pub(super) const DEVIANTS: &[Deviant] = &[
     ),
 ];
 
+/// Told that a call came to no end, unless it is called off.
+struct Unended<'a>(&'a AtomicBool, bool);
+
+impl Drop for Unended<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_or(self.1, Ordering::SeqCst);
+    }
+}
+
+fn left_in_a_transaction() -> Tampering {
+    let broken: Arc<AtomicBool> = Arc::default();
+    around(move |subject, call| {
+        let broken = Arc::clone(&broken);
+        Box::pin(async move {
+            if broken.load(Ordering::SeqCst) {
+                return Err(EngineError::transport("mock", "a transaction has failed"));
+            }
+            let mut unended = Unended(&broken, true);
+            pause().await;
+            let answer = subject.model.dispatch(call).await;
+            unended.1 = false;
+            answer
+        })
+    })
+}
+
 fn trusts_now() -> Tampering {
-    let told = std::sync::Arc::new(Mutex::new(TimestampMs(0)));
-    let heard = std::sync::Arc::clone(&told);
+    let told = Arc::new(Mutex::new(TimestampMs(0)));
+    let heard = Arc::clone(&told);
     call(move |call| {
         if let Call::CreateExecution { args } = call
             && let Ok(mut told) = told.lock()

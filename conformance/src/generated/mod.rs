@@ -52,6 +52,7 @@ pub(crate) struct Generation {
     pub(crate) report: Option<GeneratedReport>,
 }
 
+/// What a case of many deployments came to.
 pub(crate) enum Outcome {
     Passed,
     /// A method is not claimed without which there is nothing to generate.

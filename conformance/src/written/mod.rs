@@ -2,6 +2,7 @@
 //! contract, not to each other.
 
 pub(crate) mod cast;
+mod interrupted;
 mod repeated;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use ff_core::call::{Call, Reply};
 use ff_core::dispatch::Dispatch;
 
 pub(crate) use cast::Cast;
+pub(crate) use interrupted::{interrupt, within};
 pub(crate) use repeated::{Repetition, repeat};
 
 use crate::case::Verdict;

@@ -15,7 +15,7 @@ use crate::generated::names::{Minted, canonical};
 use crate::generated::story::{answer_text, call_text};
 use crate::world::World;
 
-const TIMES: usize = 10;
+pub(super) const TIMES: usize = 10;
 
 /// A call that is made ten times, and how it is answered.
 pub(crate) struct Repetition {
@@ -31,7 +31,7 @@ pub(crate) struct Repetition {
 }
 
 impl Repetition {
-    fn expected(&self) -> Vec<&'static str> {
+    pub(super) fn expected(&self) -> Vec<&'static str> {
         let answers = self.answers.iter();
         let each = answers.flat_map(|(times, answer)| std::iter::repeat_n(*answer, *times));
         each.collect()
@@ -117,7 +117,7 @@ impl Scene<'_> {
     }
 
     /// All that can be seen of what was named, a line each.
-    async fn observed(&self) -> Vec<String> {
+    pub(super) async fn observed(&self) -> Vec<String> {
         let supports = self.world.capabilities().supports;
         let mut lines = Vec::new();
         for read in observables(&self.known(), &self.world.partitions(), &supports) {

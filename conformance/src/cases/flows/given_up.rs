@@ -1,9 +1,5 @@
 //! Cascades whose caller is gone before they are over.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-
 use ff_core::contracts::{CascadeOutcome, EdgeDependencyPolicy, OnSatisfied};
 use ff_core::engine_error::EngineError;
 use ff_core::state::TerminalOutcome;
@@ -14,6 +10,7 @@ use crate::failure::Failure;
 use crate::graph::{BLOCKED, Graph, SKIPPED};
 use crate::harness::Nemesis;
 use crate::world::World;
+use crate::written::within;
 
 pub(super) const CASES: &[Case] = &[
     case!(
@@ -115,21 +112,6 @@ async fn given_up(world: World) -> Verdict {
     Err(Failure::new(format!(
         "a cascade has less than {STEPS} steps"
     )))
-}
-
-/// Lets a call come so far, and drops it where it waits then.
-async fn within<T>(steps: usize, call: impl Future<Output = T>) -> Option<T> {
-    let mut call = pin!(call);
-    let mut left = steps;
-    poll_fn(|context| {
-        left -= 1;
-        match call.as_mut().poll(context) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 async fn cut_off(world: World) -> Verdict {
