@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::contracts::EdgeSnapshot;
 use crate::error::ErrorClass;
-use crate::intern::intern;
+use crate::intern::admit;
 use crate::stream_subscribe::StreamCursor;
 
 /// Everything a call can be refused with.
@@ -405,16 +405,16 @@ impl From<Record> for EngineError {
     fn from(record: Record) -> Self {
         match record {
             Record::NotFound { entity } => Self::NotFound {
-                entity: intern(&entity),
+                entity: name(&entity),
             },
             Record::Validation { kind, detail } => Self::Validation { kind, detail },
             Record::Contention(kind) => Self::Contention(kind),
             Record::Conflict(kind) => Self::Conflict(kind),
             Record::State(kind) => Self::State(kind),
             Record::Bug(kind) => Self::Bug(kind),
-            Record::Unavailable { op } => Self::Unavailable { op: intern(&op) },
+            Record::Unavailable { op } => Self::Unavailable { op: name(&op) },
             Record::Timeout { op, elapsed } => Self::Timeout {
-                op: intern(&op),
+                op: name(&op),
                 elapsed,
             },
             Record::ResourceExhausted {
@@ -422,19 +422,24 @@ impl From<Record> for EngineError {
                 max,
                 retry_after_ms,
             } => Self::ResourceExhausted {
-                pool: intern(&pool),
+                pool: name(&pool),
                 max,
                 retry_after_ms,
             },
             Record::StreamBackpressure => Self::StreamBackpressure,
             Record::StreamDisconnected { cursor } => Self::StreamDisconnected { cursor },
-            Record::Transport { backend, source } => Self::transport(intern(&backend), source),
+            Record::Transport { backend, source } => Self::transport(name(&backend), source),
             Record::Contextual { context, source } => Self::Contextual {
                 context,
                 source: Box::new((*source).into()),
             },
         }
     }
+}
+
+/// A name that came with an error. Where there is no room for one more, it is not told.
+fn name(name: &str) -> &'static str {
+    admit(name).unwrap_or("unknown")
 }
 
 impl Clone for EngineError {

@@ -7,11 +7,11 @@ use std::task::Poll;
 
 use super::repeated::{Repetition, TIMES};
 use super::{Cast, Scene};
-use crate::case::Case;
+use crate::case::{Case, Verdict};
 use crate::failure::Failure;
 use crate::generated::Outcome;
 use crate::generated::story::call_text;
-use crate::harness::{Deployment, Harness};
+use crate::harness::{Deployment, Harness, Nemesis};
 use crate::world::World;
 
 /// More steps and more messages than a call has.
@@ -26,6 +26,19 @@ enum Interruption {
     RequestLost,
     /// The connection is lost with one of the answers.
     AnswerLost,
+}
+
+impl Interruption {
+    const ALL: [Self; 3] = [Self::GivenUp, Self::RequestLost, Self::AnswerLost];
+
+    /// Has the message lost that comes after so many.
+    fn lose(self, nemesis: &dyn Nemesis, after: usize) {
+        match self {
+            Self::GivenUp => {}
+            Self::RequestLost => nemesis.lose_request(after),
+            Self::AnswerLost => nemesis.lose_answer(after),
+        }
+    }
 }
 
 /// Interrupts the call at each of its steps, requests and answers, each time in a new deployment. Made
@@ -73,11 +86,7 @@ impl Interrupted<'_> {
     async fn everywhere(&self) -> Result<(), Ended> {
         let calm = self.deploy().await?;
         let after = calm.checked(self.undisturbed(&calm.world).await)?;
-        for how in [
-            Interruption::GivenUp,
-            Interruption::RequestLost,
-            Interruption::AnswerLost,
-        ] {
+        for how in Interruption::ALL {
             let mut number = 0;
             loop {
                 let ground = self.deploy().await?;
@@ -139,12 +148,8 @@ impl Interrupted<'_> {
                 let over = first.is_some();
                 (first, over)
             }
-            Interruption::RequestLost => {
-                nemesis.lose_request(number);
-                (Some(scene.make(&call).await?), nemesis.spare())
-            }
-            Interruption::AnswerLost => {
-                nemesis.lose_answer(number);
+            Interruption::RequestLost | Interruption::AnswerLost => {
+                how.lose(nemesis, number);
                 (Some(scene.make(&call).await?), nemesis.spare())
             }
         };
@@ -169,6 +174,49 @@ impl Interrupted<'_> {
         expect_eq!(scene.observed().await, after, "{when}");
         Ok(over)
     }
+}
+
+/// Interrupts every read that there is about an execution and a flow, and makes it again: it answers as it
+/// did before.
+pub(crate) async fn interrupt_reads(world: World) -> Verdict {
+    let cast = Cast::of(&world);
+    let mut scene = Scene::new(&world);
+    let lines = vec![cast.created(1), cast.flow_created(1), cast.joined(1, 1, 1)];
+    scene.play(lines).await?;
+    let nemesis = world.nemesis();
+    for read in scene.reads() {
+        let expected = scene.make(&read).await?;
+        for how in Interruption::ALL {
+            for number in 0..MOST {
+                let over = match how {
+                    Interruption::GivenUp => {
+                        let first = within(number + 1, scene.make(&read)).await;
+                        first.is_some()
+                    }
+                    Interruption::RequestLost | Interruption::AnswerLost => {
+                        how.lose(nemesis, number);
+                        let first = scene.make(&read).await?;
+                        let over = nemesis.spare();
+                        expect!(
+                            first == expected || (!over && first == "refused: transport"),
+                            "{} {how:?} at {number} is answered {first}",
+                            call_text(&read)
+                        );
+                        if !over {
+                            world.reconnect().await?;
+                        }
+                        over
+                    }
+                };
+                let again = scene.make(&read).await?;
+                expect_eq!(again, expected, "{} {how:?} at {number}", call_text(&read));
+                if over {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A world of its own, for as long as this is there.

@@ -12,7 +12,7 @@ use ff_core::call::{Call, Reply};
 use ff_core::dispatch::Dispatch;
 
 pub(crate) use cast::Cast;
-pub(crate) use interrupted::{interrupt, within};
+pub(crate) use interrupted::{interrupt, interrupt_reads, within};
 pub(crate) use repeated::{Repetition, repeat};
 
 use crate::case::Verdict;

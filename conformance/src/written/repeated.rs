@@ -116,11 +116,16 @@ impl Scene<'_> {
         known
     }
 
+    /// The reads of what was named.
+    pub(super) fn reads(&self) -> Vec<Call> {
+        let supports = self.world.capabilities().supports;
+        observables(&self.known(), &self.world.partitions(), &supports)
+    }
+
     /// All that can be seen of what was named, a line each.
     pub(super) async fn observed(&self) -> Vec<String> {
-        let supports = self.world.capabilities().supports;
         let mut lines = Vec::new();
-        for read in observables(&self.known(), &self.world.partitions(), &supports) {
+        for read in self.reads() {
             let text = call_text(&read);
             let answer = self.world.dispatch(read).await;
             let answer = answer_text(&canonical(&answer, &mut Minted::Alike));

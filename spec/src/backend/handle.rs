@@ -1,10 +1,11 @@
 //! Handles: what a worker holds while it holds a lease.
 
 use arbitrary::{Arbitrary, Unstructured};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::engine_error::{EngineError, ValidationKind};
-use crate::intern::intern;
+use crate::intern::{admit, intern};
 use crate::types::{AttemptIndex, ExecutionId, LaneId, LeaseFence, MAX_INTEGER, WorkerInstanceId};
 
 /// The family of the backend that made a handle.
@@ -50,7 +51,11 @@ impl Serialize for BackendTag {
 
 impl<'de> Deserialize<'de> for BackendTag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::from_name(&String::deserialize(deserializer)?))
+        let name = String::deserialize(deserializer)?;
+        let known = Self::KNOWN.into_iter().find(|tag| tag.as_str() == name);
+        known
+            .or_else(|| admit(&name).map(Self::Other))
+            .ok_or_else(|| Error::custom("there is no room for one more family's name"))
     }
 }
 

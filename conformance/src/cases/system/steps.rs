@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use crate::case::{Case, Verdict, case};
 use crate::failure::Failure;
 use crate::world::World;
+use crate::written::interrupt_reads;
 
 pub(super) const CASES: &[Case] = &[
     case!(
@@ -38,6 +39,14 @@ pub(super) const CASES: &[Case] = &[
         "Concurrent changes of one execution are all kept.",
         concurrent_tags,
         Concurrency
+    ),
+    case!(
+        "system.steps.interrupted-reads",
+        ["SYS-039"],
+        "Every read, given up or losing its connection at each of its steps.",
+        interrupt_reads,
+        Clock,
+        Nemesis
     ),
     case!(
         "system.steps.bare-refusals",
