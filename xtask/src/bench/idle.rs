@@ -15,16 +15,18 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::measure::{Load, Row, Run, times};
+use super::measure::{Load, Row, Run, Times, timed, times};
 use super::place::Place;
 use crate::backends::Backend;
 
-const CLAIMS: usize = 100;
+const CLAIMS: usize = 300;
 
 /// Instances that the claims are spread over.
 const INSTANCES: usize = 4;
 
 const ARRIVALS: usize = 100;
+
+const CREATIONS: usize = 500;
 
 /// When all claims have looked and wait.
 const LOOKED: Duration = Duration::from_secs(1);
@@ -39,7 +41,8 @@ pub(super) struct Idle {
     pub(super) commands_per_s: Option<f64>,
 }
 
-/// A hundred claims on one lane; work arrives at an instance where none of them waits.
+/// Claims on one lane; work arrives at an instance where none of them waits. Before and meanwhile,
+/// executions are created on another lane.
 pub(super) async fn measure(
     backend: Backend,
     time: Duration,
@@ -61,6 +64,7 @@ pub(super) async fn measure(
         _ => place.instances(1).await?.remove(0),
     };
     let lane = LaneId::new("bench");
+    let mut created = vec![(0, creations(&*creator).await?)];
     let (taken, mut arrivals) = mpsc::unbounded_channel();
     let waiting: Vec<_> = (0..CLAIMS)
         .map(|number| {
@@ -86,6 +90,7 @@ pub(super) async fn measure(
         // The two looks at the counter are commands themselves.
         (after - before - 1.0) / begun.elapsed().as_secs_f64()
     });
+    created.push((CLAIMS, creations(&*creator).await?));
     let mut times = times()?;
     for _ in 0..ARRIVALS {
         let id = ExecutionId::from_parts(rand::rng().random_range(0..256), Uuid::new_v4());
@@ -99,20 +104,41 @@ pub(super) async fn measure(
     for claims in &waiting {
         claims.abort();
     }
-    let each = Duration::from_nanos(times.value_at_quantile(0.5)).as_secs_f64();
-    let run = Run {
-        load: Load {
-            per_s: 1.0 / each,
-            times,
-        },
-        limit: None,
-    };
-    rows.push(Row::of(backend, "idle/arrival", CLAIMS, vec![run], None));
+    for (claims, times) in created {
+        rows.push(row(backend, "idle/creation", claims, times));
+    }
+    rows.push(row(backend, "idle/arrival", CLAIMS, times));
     place.leave().await?;
     Ok(Idle {
         backend,
         commands_per_s,
     })
+}
+
+fn row(backend: Backend, scenario: &str, claims: usize, times: Times) -> Row {
+    let each = Duration::from_nanos(times.value_at_quantile(0.5)).as_secs_f64();
+    let load = Load {
+        per_s: 1.0 / each,
+        times,
+    };
+    Row::of(
+        backend,
+        scenario,
+        claims,
+        vec![Run { load, limit: None }],
+        None,
+    )
+}
+
+/// How long creations take on a lane where nobody waits.
+async fn creations(creator: &dyn EngineBackend) -> Result<Times, HarnessError> {
+    let mut times = times()?;
+    for _ in 0..CREATIONS {
+        let id = ExecutionId::from_parts(rand::rng().random_range(0..256), Uuid::new_v4());
+        let args = plain_execution(id, LaneId::new("elsewhere"));
+        timed(&mut times, creator.create_execution(args)).await?;
+    }
+    Ok(times)
 }
 
 /// Waits for work, again and again, and says when there was some.

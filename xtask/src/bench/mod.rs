@@ -64,7 +64,7 @@ enum Scenario {
     Growth,
     /// Flows of a hundred members in a row, built and cancelled
     Flow,
-    /// A hundred claims that wait
+    /// Three hundred claims that wait
     Idle,
     /// Whom sixteen callers on one lane wait for at a Postgres server
     Waits,
