@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ff_transactional::StoreError;
+use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgPool, PgRow};
+
+use sqlx::postgres::{PgDatabaseError, PgPool, PgRow, PgSeverity};
 use sqlx::{Executor, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -113,10 +115,11 @@ impl Lent {
         self.answered(done).await.map(drop)
     }
 
-    /// Notes that the server has answered. What it refused is over, and so is the transaction.
+    /// Notes that the server has answered. What it refused is over, and so is the transaction; after a fatal
+    /// error, so is the connection.
     async fn answered<T>(&mut self, answer: std::result::Result<T, sqlx::Error>) -> Result<T> {
         if let Err(error) = answer {
-            if error.as_database_error().is_some() {
+            if error.as_database_error().is_some_and(is_survived) {
                 if self.begun {
                     let undone = self.connection()?.execute(sqlx::raw_sql("ROLLBACK")).await;
                     self.begun = undone.is_err();
@@ -128,6 +131,13 @@ impl Lent {
         self.owes = false;
         answer.map_err(failed)
     }
+}
+
+/// Whether the server keeps the connection after this error (57P01 and others end it).
+fn is_survived(error: &dyn DatabaseError) -> bool {
+    let error = error.try_downcast_ref::<PgDatabaseError>();
+    let severity = error.map(PgDatabaseError::severity);
+    !matches!(severity, None | Some(PgSeverity::Fatal | PgSeverity::Panic))
 }
 
 impl Drop for Lent {

@@ -2,242 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::time::Duration;
 
-use ff_conformance::{Deployment, plain_execution};
-use ff_core::backend::{ClaimPolicy, Handle};
+use ff_conformance::Deployment;
 use ff_core::call::{Call, Method, Reply};
-use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
-use ff_core::types::{
-    EdgeId, ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId,
-};
 use ff_provision::{Kind, Servers};
 use ff_transactional::IMPLEMENTED;
-use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::Backend;
+use super::round::{Each, Round, made};
 use crate::bench::counted;
 
-/// Calls whose messages are counted.
-struct Counting {
-    deployment: Deployment,
-    lane: LaneId,
-    /// Of each method the last call.
-    messages: BTreeMap<&'static str, usize>,
-}
+/// The messages of the last call of each method.
+#[derive(Default)]
+struct Counting(BTreeMap<&'static str, usize>);
 
-impl Counting {
-    /// Makes the call that is written like this.
-    async fn call(&mut self, call: Value) -> Reply {
-        let call: Call = serde_json::from_value(call).unwrap();
-        let nemesis = self.deployment.nemesis().unwrap();
+impl Each for Counting {
+    async fn make(&mut self, deployment: &Deployment, call: &Call) -> Reply {
+        let nemesis = deployment.nemesis().unwrap();
         let before = nemesis.requests();
-        let reply = call.send(&**self.deployment.backend()).await;
-        let reply = reply.unwrap_or_else(|error| panic!("{call:?}: {error}"));
-        self.messages
+        let reply = made(deployment, call).await;
+        self.0
             .insert(call.method().as_str(), nemesis.requests() - before);
         reply
-    }
-
-    async fn create(&mut self, id: &ExecutionId, delay: Option<TimestampMs>) {
-        let mut args = plain_execution(id.clone(), self.lane.clone());
-        args.delay_until = delay;
-        self.call(json!({ "create_execution": { "args": args } }))
-            .await;
-    }
-
-    async fn claim(&mut self) -> Handle {
-        let worker = WorkerInstanceId::new("worker");
-        let policy = ClaimPolicy::new(WorkerId::new("worker"), worker, 1_000, None);
-        let claim =
-            json!({ "lane": self.lane, "capabilities": { "tokens": [] }, "policy": policy });
-        match self.call(json!({ "claim": claim })).await {
-            Reply::Claim(Some(lease)) => lease,
-            other => panic!("there is work: {other:?}"),
-        }
-    }
-
-    async fn flow(&mut self) -> FlowId {
-        let flow_id = FlowId::new();
-        let args = json!({
-            "flow_id": flow_id, "flow_kind": "dag", "namespace": "tenant", "now": 0,
-        });
-        self.call(json!({ "create_flow": { "args": args } })).await;
-        flow_id
-    }
-
-    async fn join(&mut self, flow_id: &FlowId, id: &ExecutionId) {
-        let args = json!({ "flow_id": flow_id, "execution_id": id, "now": 0 });
-        self.call(json!({ "add_execution_to_flow": { "args": args } }))
-            .await;
-    }
-
-    async fn depend(
-        &mut self,
-        flow: &FlowId,
-        up: &ExecutionId,
-        down: &ExecutionId,
-        revision: u64,
-    ) -> EdgeId {
-        let edge_id = EdgeId::new();
-        let mut args = json!({
-            "flow_id": flow, "edge_id": edge_id, "upstream_execution_id": up,
-            "downstream_execution_id": down, "dependency_kind": "success_only",
-            "expected_graph_revision": revision, "graph_revision": revision + 1, "now": 0,
-        });
-        self.call(json!({ "stage_dependency_edge": { "args": args } }))
-            .await;
-        args["data_passing_ref"] = Value::Null;
-        self.call(json!({ "apply_dependency_to_child": { "args": args } }))
-            .await;
-        edge_id
-    }
-
-    /// Calls every method that has rules.
-    #[allow(clippy::too_many_lines)] // A script.
-    async fn round(&mut self) {
-        let partitions = PartitionConfig::default();
-        let flow = self.flow().await;
-        let home = flow_partition(&flow, &partitions);
-        let key = PartitionKey::from(&home);
-        let id = || ExecutionId::from_parts(home.index, Uuid::new_v4());
-        let [one, two, three, alone] = [id(), id(), id(), id()];
-        self.create(&one, None).await;
-        let lease = self.claim().await;
-        for member in [&two, &three] {
-            self.create(member, None).await;
-        }
-        for member in [&one, &two, &three] {
-            self.join(&flow, member).await;
-        }
-        let any = json!({ "any_of": { "on_satisfied": "cancel_remaining" } });
-        self.call(json!({ "set_edge_group_policy": {
-            "flow_id": flow, "downstream_execution_id": two, "policy": any,
-        } }))
-        .await;
-        let edge = self.depend(&flow, &one, &two, 3).await;
-        self.depend(&flow, &three, &two, 4).await;
-
-        self.call(json!({ "renew": { "handle": lease } })).await;
-        self.call(json!({ "progress": { "handle": lease, "percent": 50, "message": "half" } }))
-            .await;
-        for (read, name) in [
-            ("describe_execution", "id"),
-            ("read_execution_info", "id"),
-            ("read_execution_state", "id"),
-            ("get_execution_result", "id"),
-            ("read_execution_context", "execution_id"),
-            ("get_execution_namespace", "execution_id"),
-            ("read_current_attempt_index", "execution_id"),
-            ("read_total_attempt_count", "execution_id"),
-            ("resolve_execution_flow_id", "execution_id"),
-        ] {
-            self.call(json!({ read: { name: one } })).await;
-        }
-        self.call(json!({ "read_exec_core_fields": {
-            "partition": home, "execution_id": one, "fields": ["lane_id", "started_at"],
-        } }))
-        .await;
-        self.call(
-            json!({ "set_execution_tag": { "execution_id": one, "key": "app.k", "value": "v" } }),
-        )
-        .await;
-        self.call(json!({ "get_execution_tag": { "execution_id": one, "key": "app.k" } }))
-            .await;
-        self.call(json!({ "set_flow_tag": { "flow_id": flow, "key": "app.k", "value": "v" } }))
-            .await;
-        self.call(json!({ "get_flow_tag": { "flow_id": flow, "key": "app.k" } }))
-            .await;
-        self.call(json!({ "list_executions": { "partition": key, "cursor": null, "limit": 10 } }))
-            .await;
-        self.call(json!({ "list_flows": { "partition": key, "cursor": null, "limit": 10 } }))
-            .await;
-        self.call(json!({ "list_lanes": { "cursor": null, "limit": 10 } }))
-            .await;
-        self.call(json!({ "describe_flow": { "id": flow } })).await;
-        self.call(json!({ "describe_edge": { "flow_id": flow, "edge_id": edge } }))
-            .await;
-        self.call(json!({ "list_edges": {
-            "flow_id": flow, "direction": { "incoming": { "to_node": two } },
-        } }))
-        .await;
-        self.call(json!({ "evaluate_flow_eligibility": { "args": { "execution_id": two } } }))
-            .await;
-        self.call(
-            json!({ "project_flow_summary": { "partition": home, "flow_id": flow, "now_ms": 0 } }),
-        )
-        .await;
-
-        self.call(json!({ "complete": { "handle": lease, "payload": "done" } }))
-            .await;
-        self.call(json!({ "resolve_dependency": { "args": {
-            "partition": home, "flow_id": flow, "edge_id": edge, "upstream_execution_id": one,
-            "downstream_execution_id": two, "lane_id": self.lane, "current_attempt_index": 0,
-            "upstream_outcome": "success", "now": 0,
-        } } }))
-        .await;
-        let group = json!({ "flow_partition": home, "flow_id": flow, "downstream_eid": two });
-        self.call(json!({ "reconcile_sibling_cancel_group": group }))
-            .await;
-        self.call(json!({ "drain_sibling_cancel_group": group }))
-            .await;
-        self.call(json!({ "cascade_completion": { "payload": {
-            "execution_id": one, "outcome": "success", "payload_bytes": null, "produced_at_ms": 0,
-            "flow_id": flow,
-        } } }))
-        .await;
-        self.call(
-            json!({ "cancel_flow": { "id": flow, "policy": "cancel_all", "wait": "no_wait" } }),
-        )
-        .await;
-
-        let closed = self.flow().await;
-        let args = json!({
-            "flow_id": closed, "cancellation_policy": "flow_only", "reason": "late", "now": 0,
-        });
-        self.call(json!({ "cancel_flow_header": { "args": args } }))
-            .await;
-        self.call(json!({ "ack_cancel_member": { "flow_id": closed, "execution_id": one } }))
-            .await;
-
-        let clock = self.deployment.clock().unwrap().clone();
-        self.create(&alone, Some(TimestampMs(clock.now().0 + 5)))
-            .await;
-        clock.advance(Duration::from_millis(5));
-        self.call(json!({ "promote_delayed": {
-            "partition": home, "lane": self.lane, "execution_id": alone, "now_ms": 0,
-        } }))
-        .await;
-        let lease = self.claim().await;
-        let reason = json!({ "message": "boom", "detail": null });
-        self.call(json!({ "fail": {
-            "handle": lease, "reason": reason, "classification": "permanent",
-        } }))
-        .await;
-        let again = json!({ "replay_execution": { "args": { "execution_id": alone, "now": 0 } } });
-        self.call(again.clone()).await;
-        let lease = self.claim().await;
-        self.call(json!({ "wait_children": { "handle": lease } }))
-            .await;
-        self.call(json!({ "cancel_execution": { "args": {
-            "execution_id": alone, "attempt_id": null, "lease_epoch": null, "lease_id": null,
-            "reason": "why", "source": "operator_override", "now": 0,
-        } } }))
-        .await;
-        self.call(again.clone()).await;
-        let lease = self.claim().await;
-        self.call(json!({ "cancel": { "handle": lease, "reason": "why" } }))
-            .await;
-        self.call(again).await;
-        self.claim().await;
-        clock.advance(Duration::from_secs(1));
-        self.call(
-            json!({ "mark_lease_expired_if_due": { "partition": home, "execution_id": alone } }),
-        )
-        .await;
-        self.call(json!({ "ping": {} })).await;
-        self.call(json!({ "server_time_ms": {} })).await;
     }
 }
 
@@ -246,18 +32,14 @@ async fn messages(kind: Kind) -> String {
     let servers = Servers::default();
     let harness = Backend::on(kind).harness(&servers).await.unwrap();
     let deployment = counted(&*harness).await.unwrap();
-    let mut counting = Counting {
-        deployment,
-        lane: LaneId::new("lane"),
-        messages: BTreeMap::new(),
-    };
-    counting.round().await;
-    counting.round().await;
-    let Counting {
-        messages,
+    let mut round = Round::of(deployment, Counting::default());
+    round.play().await;
+    round.play().await;
+    let Round {
+        each: Counting(messages),
         deployment,
         ..
-    } = counting;
+    } = round;
     drop(deployment);
     harness.finish().await.unwrap();
     servers.down().await;

@@ -1,6 +1,8 @@
 //! The backends of this project, as the suite deploys them.
 
 #[cfg(test)]
+mod attack;
+#[cfg(test)]
 mod contention;
 #[cfg(test)]
 mod deployments;
@@ -11,6 +13,8 @@ mod messages;
 mod postgres;
 #[cfg(test)]
 mod projections;
+#[cfg(test)]
+mod round;
 mod sqlite;
 mod valkey;
 
