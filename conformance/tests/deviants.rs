@@ -31,11 +31,12 @@ async fn no_deviant_survives_and_no_case_is_idle() {
     assert_eq!(idle, BTreeSet::new(), "cases that fail on no deviant");
 }
 
-/// Generated calls, random graphs and repeated calls are there for these: no other case sees them.
+/// Generated calls, random graphs, repeated calls and interrupted ones are there for these: no other case sees
+/// them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_breaks_only_in_generated_calls_is_seen_by_nothing_else() {
     let mut cases = registry();
-    let drawn = [".generated.", ".graphs.", ".repeated."];
+    let drawn = [".generated.", ".graphs.", ".repeated.", ".interrupted."];
     cases.retain(|case| !drawn.iter().any(|part| case.slug.contains(part)));
     let generated = ["SYS-034", "SYS-035"];
     let rare = all().into_iter().filter(|d| generated.contains(&d.breaks));

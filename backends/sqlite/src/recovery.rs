@@ -1,4 +1,4 @@
-//! What comes after a disk that was full.
+//! What comes after a disk that was full, or could not be written to.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -11,27 +11,21 @@ use crate::backend::SqliteBackend;
 use crate::connections::failed;
 use crate::open::SqliteOptions;
 
-/// Lets the file grow to so many pages, but not below what it has.
-async fn bound(backend: &SqliteBackend, pages: u32) {
+/// Sets something of the writer's connection.
+async fn set(backend: &SqliteBackend, pragma: &'static str, value: u32) {
     let mut writer = backend.store().writer().lend().await.unwrap();
-    let bounded = writer.patiently(|connection| {
-        let bound = |_: &rusqlite::Row<'_>| Ok(());
-        let bounded = connection.pragma_update_and_check(None, "max_page_count", pages, bound);
-        bounded.map_err(failed)
+    let set = writer.patiently(|connection| {
+        connection
+            .execute_batch(&format!("PRAGMA {pragma} = {value}"))
+            .map_err(failed)
     });
-    bounded.await.unwrap();
+    set.await.unwrap();
 }
 
-#[tokio::test]
-async fn a_call_that_finds_the_disk_full_fails_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    let uri = directory.path().join("full.db").display().to_string();
-    let backend = SqliteOptions::new(uri).dev_mode().open().await.unwrap();
-    bound(&backend, 1).await;
-    let mut args = plain_execution(
-        ExecutionId::from_parts(0, Uuid::new_v4()),
-        LaneId::new("default"),
-    );
+/// An execution cannot be created, the way it is now; with this it can again.
+async fn refuses_until(backend: &SqliteBackend, mend: impl AsyncFnOnce(&SqliteBackend)) {
+    let id = ExecutionId::from_parts(0, Uuid::new_v4());
+    let mut args = plain_execution(id, LaneId::new("default"));
     args.input_payload = vec![0; 65_536];
     for _ in 0..3 {
         let refused = backend.create_execution(args.clone()).await.unwrap_err();
@@ -39,8 +33,27 @@ async fn a_call_that_finds_the_disk_full_fails_alone() {
         let known = backend.describe_execution(&args.execution_id).await;
         assert_eq!(known.unwrap(), None, "all of it or nothing");
     }
-    bound(&backend, 1_000_000).await;
+    mend(backend).await;
     backend.create_execution(args.clone()).await.unwrap();
     let known = backend.describe_execution(&args.execution_id).await;
     assert!(known.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn calls_that_cannot_write_fail_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let uri = directory.path().join("full.db").display().to_string();
+    let backend = SqliteOptions::new(uri).dev_mode().open().await.unwrap();
+    // The file may have so many pages, but not less than it has.
+    set(&backend, "max_page_count", 1).await;
+    refuses_until(&backend, async |it| {
+        set(it, "max_page_count", 1_000_000).await;
+    })
+    .await;
+    // As on a file system that is read-only.
+    set(&backend, "query_only", 1).await;
+    refuses_until(&backend, async |it| {
+        set(it, "query_only", 0).await;
+    })
+    .await;
 }

@@ -73,6 +73,9 @@ impl ValkeyBackend {
     }
 
     /// Removes the function library from the server. Backends that still need it load it again.
+    ///
+    /// Nothing else removes a library, as other versions may be in use beside it: a server keeps that of each
+    /// version which was ever used on it, some 100 kB of text each.
     pub async fn unload(&self) -> Result<(), EngineError> {
         self.server.unload().await
     }

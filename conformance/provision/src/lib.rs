@@ -210,6 +210,23 @@ impl Servers {
         {
             return Ok(server(url, Rung::Kept, version));
         }
+        self.start(kind).await
+    }
+
+    /// A server that nobody else uses, for tests that change how it works; or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// There is neither a container engine nor a binary.
+    pub async fn start(&self, kind: Kind) -> Result<Server, String> {
+        let begun = Instant::now();
+        let server = |url: String, rung, version| Server {
+            kind,
+            url,
+            rung,
+            version,
+            started_in: begun.elapsed(),
+        };
         let in_container = match container::start(kind, &self.images).await {
             Ok((running, url, image)) => {
                 self.keep_track(Running::Container(Box::new(running))).await;

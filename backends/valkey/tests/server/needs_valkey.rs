@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
+use ff_backend_valkey::{OpenError, ValkeyBackend, ValkeyOptions};
 use ff_conformance::{check_layout, plain_execution};
 use ff_core::backend::{CapabilitySet, ClaimPolicy, PrepareOutcome};
 use ff_core::contracts::CreateExecutionArgs;
@@ -12,7 +12,7 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::PartitionConfig;
 use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
-use ff_provision::{Kind, Proxy, Scratch, keys};
+use ff_provision::{Kind, Proxy, Scratch, Servers, keys};
 use ff_transactional::Patch;
 use ff_transactional::records::{self, Outbox};
 use uuid::Uuid;
@@ -318,4 +318,39 @@ async fn a_deployment_keeps_its_number_of_partitions() {
     };
     check_layout(open).await.unwrap();
     scratch.leave().await.unwrap();
+}
+
+/// What an evicting server loses is lost, but no call fails for it.
+#[tokio::test]
+async fn an_evicting_server_is_refused_and_blocks_nobody() {
+    const CREATED: u16 = 6_000;
+    let servers = Servers::default();
+    let server = servers.start(Kind::Valkey).await.unwrap();
+    let opened = || ValkeyOptions::new(&server.url).open();
+    let backend = opened().await.unwrap();
+    let client = backend.client_for_test();
+    let set = async |setting: &str, value: &str| {
+        let set = client.cmd("CONFIG").arg("SET").arg(setting).arg(value);
+        set.execute::<String>().await.unwrap();
+    };
+    set("maxmemory-policy", "allkeys-random").await;
+    let Err(OpenError::Evicts(policy)) = opened().await else {
+        panic!("it is opened");
+    };
+    assert_eq!(policy, "allkeys-random");
+
+    for number in 0..CREATED {
+        backend
+            .create_execution(execution(number % 8))
+            .await
+            .unwrap();
+    }
+    // Less than it has in use already.
+    set("maxmemory", "4mb").await;
+    let mut claimed = 0;
+    while claim(&backend).await.is_some() {
+        claimed += 1;
+    }
+    assert!(claimed < CREATED, "something was evicted");
+    servers.down().await;
 }
