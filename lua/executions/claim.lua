@@ -26,6 +26,10 @@ local function head_of(partition, lane, offered)
     if is_subset(requirements, offered) then
       local candidate, second = partition:first_in_queue(lane, requirements)
       more = more or second ~= nil
+      if not candidate then
+        -- Somebody else has removed the queue: it must not be looked for for ever.
+        partition:leave_queue(lane, requirements, '')
+      end
       if candidate and (not first or candidate < first) then
         first, queue = candidate, requirements
       end

@@ -198,6 +198,12 @@ async fn work_whose_record_is_gone_blocks_nobody() {
     assert_eq!(state.unwrap(), Some(PublicState::Active));
     backend.create_execution(lost).await.unwrap();
     assert!(claim(&backend).await.is_some(), "created anew");
+
+    backend.create_execution(execution(3)).await.unwrap();
+    let queue = format!("{}{{fp:3}}:queue:4:lane:0:", scratch.name);
+    let removed: i64 = client.cmd("DEL").arg(queue).execute().await.unwrap();
+    assert_eq!(removed, 1);
+    assert!(claim(&backend).await.is_none(), "a queue that is gone");
     scratch.leave().await.unwrap();
 }
 
