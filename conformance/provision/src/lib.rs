@@ -133,6 +133,17 @@ pub struct Server {
 }
 
 impl Server {
+    /// One that was decided upon then, and answers now.
+    fn since(begun: Instant, kind: Kind, url: String, rung: Rung, version: String) -> Self {
+        Self {
+            kind,
+            url,
+            rung,
+            version,
+            started_in: begun.elapsed(),
+        }
+    }
+
     /// The rung and the time it took, for reports.
     pub fn provisioned(&self) -> String {
         format!("{}, up in {} ms", self.rung, self.started_in.as_millis())
@@ -190,13 +201,7 @@ impl Servers {
 
     async fn climb(&self, kind: Kind) -> Result<Server, String> {
         let begun = Instant::now();
-        let server = |url: String, rung, version| Server {
-            kind,
-            url,
-            rung,
-            version,
-            started_in: begun.elapsed(),
-        };
+        let server = |url, rung, version| Server::since(begun, kind, url, rung, version);
         if let Ok(url) = std::env::var(kind.url_variable()) {
             // Whoever names a server means that one and no other.
             let version = probe::version(kind, &url).await.map_err(|error| {
@@ -220,13 +225,7 @@ impl Servers {
     /// There is neither a container engine nor a binary.
     pub async fn start(&self, kind: Kind) -> Result<Server, String> {
         let begun = Instant::now();
-        let server = |url: String, rung, version| Server {
-            kind,
-            url,
-            rung,
-            version,
-            started_in: begun.elapsed(),
-        };
+        let server = |url, rung, version| Server::since(begun, kind, url, rung, version);
         let in_container = match container::start(kind, &self.images).await {
             Ok((running, url, image)) => {
                 self.keep_track(Running::Container(Box::new(running))).await;

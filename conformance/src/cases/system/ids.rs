@@ -50,7 +50,7 @@ impl World {
         ExecutionId::from_parts(other, id.uuid())
     }
 
-    /// Demands that a call which names a namesake answers as with an id that nobody has ever had.
+    /// Demands that a call is answered for the namesake of an execution as for an id that was never used.
     async fn expect_stranger(
         &self,
         known: &ExecutionId,
