@@ -47,15 +47,8 @@ async fn main() -> Result<()> {
 async fn run() -> Result<()> {
     // A real engine takes the database's clock, and looks every second or so.
     let clock = ManualClock::new();
-    let backend = SqliteOptions::new(":memory:")
-        .clock(clock.clone())
-        .dev_mode()
-        .open()
-        .await?;
-    let home = Partition {
-        family: PartitionFamily::Flow,
-        index: 0,
-    };
+    let backend = SqliteOptions::new(":memory:").clock(clock.clone()).dev_mode().open().await?;
+    let home = Partition { family: PartitionFamily::Flow, index: 0 };
     let home = PartitionKey::from(&home);
     let members = chain_of_three(&*backend).await?;
 
@@ -99,33 +92,21 @@ fn given_up(id: &ExecutionId) -> CancelExecutionArgs {
 }
 
 fn again(id: &ExecutionId) -> ReplayExecutionArgs {
-    ReplayExecutionArgs {
-        execution_id: id.clone(),
-        now: TimestampMs::now(),
-    }
+    ReplayExecutionArgs { execution_id: id.clone(), now: TimestampMs::now() }
 }
 
 /// Three executions in a flow, each of which waits for the one before.
 async fn chain_of_three(backend: &dyn EngineBackend) -> Result<Vec<ExecutionId>> {
     let (flow_id, now) = (FlowId::new(), TimestampMs::now());
     let flow_kind = "dag".to_owned();
-    let flow = CreateFlowArgs {
-        flow_id,
-        flow_kind,
-        namespace: "example".into(),
-        now,
-    };
+    let flow = CreateFlowArgs { flow_id, flow_kind, namespace: "example".into(), now };
     backend.create_flow(flow).await?;
     let mut members = Vec::new();
     for _ in 0..3 {
         let id = ExecutionId::from_parts(0, uuid::Uuid::new_v4());
         let args = ff_conformance::plain_execution(id.clone(), LaneId::new("work"));
         backend.create_execution(args).await?;
-        let join = AddExecutionToFlowArgs {
-            flow_id,
-            execution_id: id.clone(),
-            now,
-        };
+        let join = AddExecutionToFlowArgs { flow_id, execution_id: id.clone(), now };
         backend.add_execution_to_flow(join).await?;
         members.push(id);
     }

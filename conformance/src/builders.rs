@@ -147,9 +147,7 @@ impl ExecutionBuilder {
             CreateExecutionResult::Created { execution_id, .. } if execution_id == expected => {
                 Ok(execution_id)
             }
-            other => Err(Failure::new(format!(
-                "{expected} is created, not {other:?}"
-            ))),
+            other => Err(Failure::new(format!("{expected} is created, not {other:?}"))),
         }
     }
 
@@ -238,9 +236,7 @@ impl Worker {
 
     pub async fn try_claim(&self) -> Result<Option<Handle>, EngineError> {
         let offers = CapabilitySet::new(self.offers.clone());
-        self.world
-            .claim(&self.lane, &offers, self.policy.clone())
-            .await
+        self.world.claim(&self.lane, &offers, self.policy.clone()).await
     }
 
     /// Claims under an instance name of its own, and tells which execution it was.
@@ -257,9 +253,7 @@ impl Worker {
                 return Ok(Some((id, handle)));
             }
         }
-        Err(Failure::new(
-            "a claimed execution shows its worker instance",
-        ))
+        Err(Failure::new("a claimed execution shows its worker instance"))
     }
 
     /// Claims, and tells only which execution it was.

@@ -27,11 +27,7 @@ pub struct Difference {
 
 impl Failure {
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            differences: Vec::new(),
-            story: Vec::new(),
-        }
+        Self { message: message.into(), differences: Vec::new(), story: Vec::new() }
     }
 
     /// `expected` was promised and `seen` came.
@@ -47,10 +43,7 @@ impl Failure {
 /// A refusal that the contract does not allow.
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Self::new(format!(
-            "a call was refused that should succeed: {} ({error})",
-            error.code()
-        ))
+        Self::new(format!("a call was refused that should succeed: {} ({error})", error.code()))
     }
 }
 
@@ -66,9 +59,7 @@ fn differences(expected: &str, seen: &str) -> Vec<Difference> {
             let value = side.get(name).cloned();
             shortened(value.unwrap_or_else(|| "nothing".to_owned()))
         };
-        let differing = names
-            .into_iter()
-            .filter(|name| left.get(*name) != right.get(*name));
+        let differing = names.into_iter().filter(|name| left.get(*name) != right.get(*name));
         return differing
             .map(|name| Difference {
                 what: name.clone(),
@@ -133,9 +124,7 @@ mod tests {
     fn told(expected: &dyn Debug, seen: &dyn Debug) -> Vec<(String, String, String)> {
         let failure = Failure::differing("why", expected, seen);
         let lines = failure.differences.into_iter();
-        lines
-            .map(|line| (line.what, line.expected, line.seen))
-            .collect()
+        lines.map(|line| (line.what, line.expected, line.seen)).collect()
     }
 
     #[derive(Debug)]
@@ -154,10 +143,7 @@ mod tests {
 
     #[test]
     fn maps_tell_what_is_missing() {
-        let (full, empty) = (
-            BTreeMap::from([("a", 1), ("b", 2)]),
-            BTreeMap::from([("a", 1)]),
-        );
+        let (full, empty) = (BTreeMap::from([("a", 1), ("b", 2)]), BTreeMap::from([("a", 1)]));
         let line = ("b".to_owned(), "2".to_owned(), "nothing".to_owned());
         assert_eq!(told(&full, &empty), [line]);
     }

@@ -24,11 +24,7 @@ pub(crate) struct Graph {
 
 impl Graph {
     pub(crate) async fn new(world: &World) -> Result<Self, Failure> {
-        Ok(Self {
-            flow: world.flow().await?,
-            world: world.clone(),
-            revision: 0,
-        })
+        Ok(Self { flow: world.flow().await?, world: world.clone(), revision: 0 })
     }
 
     /// A member and so many others that it depends on.
@@ -45,11 +41,7 @@ impl Graph {
             let upstream = graph.member().await?;
             edges.push(graph.depend(&upstream, &downstream).await?);
         }
-        Ok(FanIn {
-            graph,
-            downstream,
-            edges,
-        })
+        Ok(FanIn { graph, downstream, edges })
     }
 
     /// Begins an execution that can join, alone on a lane.
@@ -130,9 +122,7 @@ impl Graph {
         upstream: &ExecutionId,
         downstream: &ExecutionId,
     ) -> Result<StageDependencyEdgeArgs, Failure> {
-        let edge = self
-            .stage_with(upstream, downstream, Some("result"))
-            .await?;
+        let edge = self.stage_with(upstream, downstream, Some("result")).await?;
         self.apply(&edge).await?;
         Ok(edge)
     }

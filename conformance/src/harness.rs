@@ -56,10 +56,7 @@ pub trait Harness: Send + Sync + 'static {
     /// The command that runs just this case again, for failures.
     fn rerun(&self, slug: &str, seed: u64) -> String {
         let test = std::env::current_exe().ok();
-        let test = test
-            .as_deref()
-            .and_then(Path::file_stem)
-            .unwrap_or_default();
+        let test = test.as_deref().and_then(Path::file_stem).unwrap_or_default();
         let test = test.to_string_lossy();
         // Cargo adds a dash and a hash to a test's name.
         let test = test.rsplit_once('-').map_or(&*test, |(name, _)| name);

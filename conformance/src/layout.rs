@@ -36,9 +36,7 @@ pub async fn check_layout<B: EngineBackend>(
         let created = later.create_execution(execution(new.clone())).await;
         expect_refused!(created, refused, "{other:?}");
         let policy = ClaimPolicy::new("worker".into(), "worker-1".into(), 30_000, None);
-        let claimed = later
-            .claim(&LaneId::new("lane"), &CapabilitySet::default(), policy)
-            .await;
+        let claimed = later.claim(&LaneId::new("lane"), &CapabilitySet::default(), policy).await;
         expect_refused!(claimed, refused, "{other:?}");
         let listed = later.list_executions(at(7), None, 10).await;
         expect_refused!(listed, refused, "{other:?}");
@@ -54,8 +52,5 @@ pub async fn check_layout<B: EngineBackend>(
 }
 
 fn at(index: u16) -> PartitionKey {
-    PartitionKey::from(&Partition {
-        family: PartitionFamily::Flow,
-        index,
-    })
+    PartitionKey::from(&Partition { family: PartitionFamily::Flow, index })
 }

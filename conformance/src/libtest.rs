@@ -31,11 +31,7 @@ pub fn run(harness: impl Harness) -> ExitCode {
     let started = Instant::now();
     let seed = std::env::var(SEED_VARIABLE).ok();
     let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let options = Options {
-        seed,
-        jobs: AT_ONCE,
-        ..Options::default()
-    };
+    let options = Options { seed, jobs: AT_ONCE, ..Options::default() };
     let runtime = match Runtime::new() {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => {
@@ -76,13 +72,11 @@ fn trials(
             let outcome = match report.status {
                 Status::Passed => Ok(Completion::Completed),
                 Status::Failed => Err(Failed::from(failure_text(harness.name(), &report, false))),
-                Status::Unsupported | Status::Skipped => Ok(Completion::ignored_with(
-                    report.reason.clone().unwrap_or_default(),
-                )),
+                Status::Unsupported | Status::Skipped => {
+                    Ok(Completion::ignored_with(report.reason.clone().unwrap_or_default()))
+                }
             };
-            ran.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(report);
+            ran.lock().unwrap_or_else(PoisonError::into_inner).push(report);
             outcome
         })
     };

@@ -20,18 +20,14 @@ impl Observation {
     /// One field of it.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let ends = format!(".{name}");
-        let found = self
-            .0
-            .iter()
-            .find(|(known, _)| *known == name || known.ends_with(&ends));
+        let found = self.0.iter().find(|(known, _)| *known == name || known.ends_with(&ends));
         found.map(|(_, value)| value.as_str())
     }
 
     /// The observation without the fields whose name ends like this.
     #[must_use]
     pub fn without(mut self, endings: &[&str]) -> Self {
-        self.0
-            .retain(|name, _| !endings.iter().any(|ending| name.ends_with(ending)));
+        self.0.retain(|name, _| !endings.iter().any(|ending| name.ends_with(ending)));
         self
     }
 }
@@ -127,9 +123,7 @@ impl World {
         }
         if self.claims(Method::ReadExecCoreFields) {
             let partition = self.partition_of(id);
-            let fields = self
-                .read_exec_core_fields(partition, id, &CORE_FIELDS)
-                .await?;
+            let fields = self.read_exec_core_fields(partition, id, &CORE_FIELDS).await?;
             let fields: BTreeMap<_, _> = fields.into_iter().collect();
             flatten(&mut seen, "field", &fields);
         }
@@ -167,8 +161,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> String {
     if bytes.len() <= 64 {
         return format!("b\"{}\"", bytes.escape_ascii());
     }
-    let sum = bytes.iter().fold(0_u64, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
-    });
+    let sum =
+        bytes.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
     format!("{} bytes, checksum {sum:016x}", bytes.len())
 }

@@ -9,19 +9,11 @@ use crate::written::Repetition;
 
 /// Every case, in the order of the chapters.
 pub fn registry() -> Vec<Case> {
-    let gates = Method::ALL
-        .iter()
-        .filter(|method| method.is_call())
-        .map(|method| gate(*method));
+    let gates = Method::ALL.iter().filter(|method| method.is_call()).map(|method| gate(*method));
     let repeated = cases::repetitions().map(|(chapter, repetition)| repeated(chapter, repetition));
     let interrupted =
         cases::repetitions().map(|(chapter, repetition)| interrupted(chapter, repetition));
-    cases::written()
-        .into_iter()
-        .chain(repeated)
-        .chain(interrupted)
-        .chain(gates)
-        .collect()
+    cases::written().into_iter().chain(repeated).chain(interrupted).chain(gates).collect()
 }
 
 /// The case that a method is claimed and there, or neither.
@@ -120,7 +112,5 @@ impl Selection {
 }
 
 fn is_named(case: &Case, name: &str) -> bool {
-    case.slug
-        .strip_prefix(name)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    case.slug.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -144,14 +144,12 @@ impl Report {
     }
 
     pub fn totals(&self) -> Totals {
-        self.backends
-            .iter()
-            .fold(Totals::default(), |sum, backend| Totals {
-                passed: sum.passed + backend.totals.passed,
-                failed: sum.failed + backend.totals.failed,
-                unsupported: sum.unsupported + backend.totals.unsupported,
-                skipped: sum.skipped + backend.totals.skipped,
-            })
+        self.backends.iter().fold(Totals::default(), |sum, backend| Totals {
+            passed: sum.passed + backend.totals.passed,
+            failed: sum.failed + backend.totals.failed,
+            unsupported: sum.unsupported + backend.totals.unsupported,
+            skipped: sum.skipped + backend.totals.skipped,
+        })
     }
 }
 
@@ -170,16 +168,11 @@ impl Totals {
 impl ContractReport {
     fn measure() -> Self {
         let cases = registry();
-        let uncovered = contract::clauses().filter(|clause| {
-            !cases
-                .iter()
-                .any(|case| case.clauses.contains(&clause.id.as_str()))
-        });
+        let uncovered = contract::clauses()
+            .filter(|clause| !cases.iter().any(|case| case.clauses.contains(&clause.id.as_str())));
         Self {
             clauses: contract::clauses().count(),
-            must: contract::clauses()
-                .filter(|clause| clause.level == Level::Must)
-                .count(),
+            must: contract::clauses().filter(|clause| clause.level == Level::Must).count(),
             uncovered: uncovered.map(|clause| clause.id.clone()).collect(),
         }
     }

@@ -38,13 +38,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            seed: 0,
-            jobs: 16,
-            shuffle: false,
-            repeat: 1,
-            long: 1,
-        }
+        Self { seed: 0, jobs: 16, shuffle: false, repeat: 1, long: 1 }
     }
 }
 
@@ -149,23 +143,15 @@ pub(crate) async fn run_case(
     }
     if let Body::Generated(generated) = case.body {
         let run = run_generated(generated, harness, case, &deployment, options);
-        let Generation {
-            outcome,
-            report: made,
-        } = run.await;
-        return CaseReport {
-            generated: made,
-            ..reported(harness, case, seed, outcome, started)
-        };
+        let Generation { outcome, report: made } = run.await;
+        return CaseReport { generated: made, ..reported(harness, case, seed, outcome, started) };
     }
     let drawn = case_seed(seed, case.slug);
     if let Body::Interrupted(repetition) = case.body {
         let outcome = interrupt(harness, case, repetition, drawn).await;
         return reported(harness, case, seed, outcome, started);
     }
-    let elsewhere = second
-        .as_ref()
-        .map(|second| World::new(second, None, !drawn));
+    let elsewhere = second.as_ref().map(|second| World::new(second, None, !drawn));
     let world = World::new(&deployment, elsewhere, drawn);
     let outcome = run_in_task(case.clone(), world.clone()).await;
     let story = world.story();
@@ -289,9 +275,7 @@ fn reported(
 
 /// Each case draws from its own sequence, whatever the order it runs in.
 fn case_seed(seed: u64, slug: &str) -> u64 {
-    slug.bytes().fold(seed, |sum, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    slug.bytes().fold(seed, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn millis(since: Instant) -> u64 {

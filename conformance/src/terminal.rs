@@ -30,18 +30,8 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
     text += &servers(&report.backends);
     text += &generated(&report.backends);
     let rows: Vec<_> = report.backends.iter().flat_map(rows).collect();
-    let name = rows
-        .iter()
-        .map(|row| row.backend.len())
-        .max()
-        .unwrap_or(0)
-        .max(7);
-    let chapter = rows
-        .iter()
-        .map(|row| row.chapter.len())
-        .max()
-        .unwrap_or(0)
-        .max(7);
+    let name = rows.iter().map(|row| row.backend.len()).max().unwrap_or(0).max(7);
+    let chapter = rows.iter().map(|row| row.chapter.len()).max().unwrap_or(0).max(7);
     let _ = writeln!(
         text,
         "{:name$}  {:chapter$}  {:>6}  {:>6}  {:>11}  {:>7}  {:>8}",
@@ -51,18 +41,10 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
         let style = match row.totals {
             _ if !colour => Style::new(),
             Totals { failed: 1.., .. } => Style::new().red(),
-            Totals { skipped: 1.., .. }
-            | Totals {
-                unsupported: 1.., ..
-            } => Style::new().yellow(),
+            Totals { skipped: 1.., .. } | Totals { unsupported: 1.., .. } => Style::new().yellow(),
             _ => Style::new().green(),
         };
-        let Totals {
-            passed,
-            failed,
-            unsupported,
-            skipped,
-        } = row.totals;
+        let Totals { passed, failed, unsupported, skipped } = row.totals;
         let line = format!(
             "{:name$}  {:chapter$}  {passed:>6}  {failed:>6}  {unsupported:>11}  {skipped:>7}  {:>5} ms",
             row.backend, row.chapter, row.millis
@@ -84,30 +66,16 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
 
 /// The last line of a run.
 pub fn closing_line(totals: Totals) -> String {
-    let Totals {
-        passed,
-        failed,
-        unsupported,
-        skipped,
-    } = totals;
+    let Totals { passed, failed, unsupported, skipped } = totals;
     format!("{passed} passed, {failed} failed, {unsupported} unsupported, {skipped} skipped")
 }
 
 /// A failure, so that someone who has never seen the code knows what broke and how to see it again.
 pub fn failure_text(backend: &str, case: &CaseReport, colour: bool) -> String {
-    let style = if colour {
-        Style::new().red().bold()
-    } else {
-        Style::new()
-    };
+    let style = if colour { Style::new().red().bold() } else { Style::new() };
     let mut text = String::new();
     let head = format!("{}  on {backend}", case.slug);
-    let _ = writeln!(
-        text,
-        "{}  {head:<70}  {:>6} ms",
-        "FAIL".style(style),
-        case.millis
-    );
+    let _ = writeln!(text, "{}  {head:<70}  {:>6} ms", "FAIL".style(style), case.millis);
     if let Some(known) = registry().iter().find(|known| known.slug == case.slug) {
         text += &indented(known.title);
     }
@@ -120,17 +88,10 @@ pub fn failure_text(backend: &str, case: &CaseReport, colour: bool) -> String {
         return text;
     };
     text += &indented(&failure.message);
-    let names = failure
-        .differences
-        .iter()
-        .map(|difference| &difference.what);
+    let names = failure.differences.iter().map(|difference| &difference.what);
     let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
     for difference in &failure.differences {
-        let Difference {
-            what,
-            expected,
-            seen,
-        } = difference;
+        let Difference { what, expected, seen } = difference;
         let _ = writeln!(text, "        {what:width$}  expected  {expected}");
         let _ = writeln!(text, "        {:width$}  seen      {seen}", "");
     }
@@ -152,11 +113,7 @@ struct Row<'a> {
 }
 
 fn rows(backend: &BackendReport) -> Vec<Row<'_>> {
-    let mut chapters: Vec<&str> = backend
-        .cases
-        .iter()
-        .map(|case| case.chapter.as_str())
-        .collect();
+    let mut chapters: Vec<&str> = backend.cases.iter().map(|case| case.chapter.as_str()).collect();
     chapters.dedup();
     let mut seen = Vec::new();
     chapters.retain(|chapter| {
@@ -165,12 +122,8 @@ fn rows(backend: &BackendReport) -> Vec<Row<'_>> {
         new
     });
     let row = |chapter| {
-        let cases: Vec<_> = backend
-            .cases
-            .iter()
-            .filter(|case| case.chapter == chapter)
-            .cloned()
-            .collect();
+        let cases: Vec<_> =
+            backend.cases.iter().filter(|case| case.chapter == chapter).cloned().collect();
         Row {
             backend: &backend.name,
             chapter,
@@ -228,13 +181,10 @@ fn generated(backends: &[BackendReport]) -> String {
     }
     text += "reached, all together:\n";
     for (method, answers) in sum.methods() {
-        let answers = answers
-            .iter()
-            .map(|(answer, count)| format!("{answer} {count}"));
+        let answers = answers.iter().map(|(answer, count)| format!("{answer} {count}"));
         let line = format!("{method}: {}", answers.collect::<Vec<_>>().join(", "));
-        let options = textwrap::Options::new(WIDTH)
-            .initial_indent("  ")
-            .subsequent_indent("      ");
+        let options =
+            textwrap::Options::new(WIDTH).initial_indent("  ").subsequent_indent("      ");
         let _ = writeln!(text, "{}", textwrap::fill(&line, options));
     }
     text.push('\n');
@@ -278,8 +228,7 @@ fn reasons(backends: &[BackendReport]) -> String {
 }
 
 fn indented(text: &str) -> String {
-    let options = textwrap::Options::new(WIDTH)
-        .initial_indent("      ")
-        .subsequent_indent("      ");
+    let options =
+        textwrap::Options::new(WIDTH).initial_indent("      ").subsequent_indent("      ");
     textwrap::fill(text, options) + "\n"
 }

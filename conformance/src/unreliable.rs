@@ -30,11 +30,7 @@ struct Loss {
 
 impl Unreliable {
     pub fn new(backend: Arc<dyn EngineBackend>) -> Arc<Self> {
-        Arc::new(Self {
-            backend,
-            loss: Mutex::default(),
-            calls: AtomicUsize::new(0),
-        })
+        Arc::new(Self { backend, loss: Mutex::default(), calls: AtomicUsize::new(0) })
     }
 
     fn loss(&self) -> MutexGuard<'_, Option<Loss>> {

@@ -48,10 +48,7 @@ impl Witness {
     /// The calls that changed something or were refused, with how each was answered.
     pub(crate) fn story(&self) -> Vec<String> {
         let calls = lock(&self.calls);
-        calls
-            .iter()
-            .map(|(method, answer)| format!("{method} → {answer}"))
-            .collect()
+        calls.iter().map(|(method, answer)| format!("{method} → {answer}")).collect()
     }
 }
 

@@ -108,10 +108,7 @@ impl World {
         let housekeeping =
             housekeeping.expect("the runner skips cases that need it where there is none");
         let family = PartitionFamily::Flow;
-        let key = PartitionKey::from(&Partition {
-            family,
-            index: partition,
-        });
+        let key = PartitionKey::from(&Partition { family, index: partition });
         housekeeping.due(&key, limit).await
     }
 
@@ -141,9 +138,7 @@ impl World {
                 }
             }
         }
-        Err(Failure::new(format!(
-            "something is still due after {MOST_ROUNDS} rounds"
-        )))
+        Err(Failure::new(format!("something is still due after {MOST_ROUNDS} rounds")))
     }
 
     /// Lets every connection that was lost be found to be, by a ping that fails.
@@ -201,10 +196,7 @@ impl World {
 
     /// The partition of an execution, as scanner hooks take it.
     pub fn partition_of(&self, id: &ExecutionId) -> Partition {
-        Partition {
-            family: PartitionFamily::Execution,
-            index: id.partition(),
-        }
+        Partition { family: PartitionFamily::Execution, index: id.partition() }
     }
 
     /// The partition of an execution, as lists take it.
@@ -248,23 +240,17 @@ impl World {
     }
 
     pub async fn promote(&self, id: &ExecutionId) -> Result<(), EngineError> {
-        self.promote_delayed(self.partition_of(id), &self.lane(), id, TimestampMs::now())
-            .await
+        self.promote_delayed(self.partition_of(id), &self.lane(), id, TimestampMs::now()).await
     }
 
     pub async fn mark_lapsed(&self, id: &ExecutionId) -> Result<(), EngineError> {
-        self.mark_lease_expired_if_due(self.partition_of(id), id)
-            .await
+        self.mark_lease_expired_if_due(self.partition_of(id), id).await
     }
 
     /// One field of an execution by name.
     pub async fn field(&self, id: &ExecutionId, name: &str) -> Result<Option<String>, Failure> {
-        let mut fields = self
-            .read_exec_core_fields(self.partition_of(id), id, &[name])
-            .await?;
-        fields
-            .remove(name)
-            .ok_or_else(|| Failure::new(format!("there is an entry for {name}")))
+        let mut fields = self.read_exec_core_fields(self.partition_of(id), id, &[name]).await?;
+        fields.remove(name).ok_or_else(|| Failure::new(format!("there is an entry for {name}")))
     }
 
     /// Demands that these fields of an execution have these values.
@@ -274,9 +260,7 @@ impl World {
         expected: [(&str, V); N],
     ) -> Verdict {
         let names = expected.each_ref().map(|(name, _)| *name);
-        let seen = self
-            .read_exec_core_fields(self.partition_of(id), id, &names)
-            .await?;
+        let seen = self.read_exec_core_fields(self.partition_of(id), id, &names).await?;
         let told = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
         let seen: BTreeMap<_, _> = seen.into_iter().map(|(name, v)| (name, told(v))).collect();
         let expected = expected.map(|(name, value)| (name.to_owned(), told(value.shown())));

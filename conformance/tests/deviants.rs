@@ -7,13 +7,7 @@ use ff_conformance::{Options, registry};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_deviant_survives_and_no_case_is_idle() {
-    let options = Options {
-        seed: 1,
-        jobs: 16,
-        shuffle: true,
-        repeat: 1,
-        long: 1,
-    };
+    let options = Options { seed: 1, jobs: 16, shuffle: true, repeat: 1, long: 1 };
     let mut surviving = Vec::new();
     let mut idle: BTreeSet<&str> = registry().iter().map(|case| case.slug).collect();
     // One gate is as good as another.

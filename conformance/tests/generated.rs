@@ -66,14 +66,9 @@ impl Progress for Silent {
 }
 
 async fn sequences(harness: &Arc<dyn Harness>, seed: u64) -> CaseReport {
-    let selection = Selection {
-        cases: vec!["system.generated.sequences".to_owned()],
-        ..Selection::default()
-    };
-    let options = Options {
-        seed,
-        ..Options::default()
-    };
+    let selection =
+        Selection { cases: vec!["system.generated.sequences".to_owned()], ..Selection::default() };
+    let options = Options { seed, ..Options::default() };
     let cases = selection.choose().unwrap();
     let report = run_backend(harness, &cases, options, &Silent).await;
     report.cases.into_iter().next().unwrap()
@@ -115,12 +110,7 @@ async fn what_differs_is_told_briefly_kept_and_played_first() {
 fn what_is_no_recording_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.json");
-    assert!(
-        Recording::read(&path)
-            .unwrap_err()
-            .to_string()
-            .contains("x.json")
-    );
+    assert!(Recording::read(&path).unwrap_err().to_string().contains("x.json"));
     std::fs::write(&path, "{}").unwrap();
     let error = Recording::read(&path).unwrap_err().to_string();
     assert!(error.contains("no recording of a sequence"), "{error}");

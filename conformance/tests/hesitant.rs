@@ -74,10 +74,8 @@ impl Harness for HesitantHarness {
 
     async fn deploy(&self, _: &CaseInfo) -> std::result::Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
-        let settings = Settings {
-            tag: BackendTag::Other("hesitant"),
-            partitions: PartitionConfig::default(),
-        };
+        let settings =
+            Settings { tag: BackendTag::Other("hesitant"), partitions: PartitionConfig::default() };
         let store = Hesitant(MemoryStore::new(clock.clone()));
         let backend = Arc::new(Transactional::new(store, settings));
         Ok(Deployment::new(backend).with_clock(clock))
@@ -93,21 +91,13 @@ impl Progress for Silent {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_given_up_between_two_steps_has_happened_or_not() {
     let given_up = ["flows.cascade.given-up", "system.generated.histories"];
-    let selection = Selection {
-        cases: given_up.map(str::to_owned).to_vec(),
-        ..Selection::default()
-    };
+    let selection =
+        Selection { cases: given_up.map(str::to_owned).to_vec(), ..Selection::default() };
     let harness: Arc<dyn Harness> = Arc::new(HesitantHarness);
     let cases = selection.choose().unwrap();
     let report = run_backend(&harness, &cases, Options::default(), &Silent).await;
     for case in &report.cases {
-        assert_eq!(
-            case.status,
-            Status::Passed,
-            "{}: {:?}",
-            case.slug,
-            case.reason
-        );
+        assert_eq!(case.status, Status::Passed, "{}: {:?}", case.slug, case.reason);
     }
     assert_eq!(report.cases.len(), 2);
 }

@@ -20,10 +20,7 @@ use serde_json::Value;
 #[test]
 fn slugs_are_permanent() {
     let mut list = String::new();
-    for case in registry()
-        .iter()
-        .filter(|case| !case.slug.starts_with("system.gate."))
-    {
+    for case in registry().iter().filter(|case| !case.slug.starts_with("system.gate.")) {
         let _ = writeln!(list, "{}  {}", case.slug, case.clauses.join(" "));
     }
     insta::assert_snapshot!(list);
@@ -44,17 +41,11 @@ fn cases_name_clauses_and_clauses_have_cases() {
     for case in &cases {
         assert!(!case.clauses.is_empty(), "{} checks nothing", case.slug);
         for id in case.clauses {
-            assert!(
-                clause(id).is_some(),
-                "{} names {id}, which is no clause",
-                case.slug
-            );
+            assert!(clause(id).is_some(), "{} names {id}, which is no clause", case.slug);
         }
     }
     for clause in clauses() {
-        let covered = cases
-            .iter()
-            .any(|case| case.clauses.contains(&clause.id.as_str()));
+        let covered = cases.iter().any(|case| case.clauses.contains(&clause.id.as_str()));
         assert!(covered, "{} has no case", clause.id);
     }
 }
@@ -129,37 +120,21 @@ fn every_must_clause_has_a_deviant() {
 fn selections_narrow_and_refuse_what_is_not_there() {
     let choose = |chapters: &[&str], cases: &[&str], clauses: &[&str]| {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Selection {
-            chapters: owned(chapters),
-            cases: owned(cases),
-            clauses: owned(clauses),
-        }
-        .choose()
+        Selection { chapters: owned(chapters), cases: owned(cases), clauses: owned(clauses) }
+            .choose()
     };
     let slugs = |cases: Vec<ff_conformance::Case>| cases.iter().map(|c| c.slug).collect::<Vec<_>>();
     assert_eq!(choose(&[], &[], &[]).unwrap().len(), registry().len());
     let by_clause = slugs(choose(&[], &[], &["SYS-010"]).unwrap());
-    assert_eq!(
-        by_clause,
-        ["system.shutdown", "system.repeated.shutdown_prepare"]
-    );
+    assert_eq!(by_clause, ["system.shutdown", "system.repeated.shutdown_prepare"]);
     let by_slug = slugs(choose(&[], &["executions.create.duplicate"], &[]).unwrap());
     assert_eq!(by_slug, ["executions.create.duplicate"]);
     let by_prefix = choose(&["executions"], &["executions.create"], &[]).unwrap();
     assert!(by_prefix.len() > 15 && by_prefix.iter().all(|c| c.slug.contains(".create.")));
     let refused = |outcome: Result<Vec<ff_conformance::Case>, _>| outcome.unwrap_err();
-    assert!(matches!(
-        refused(choose(&["x"], &[], &[])),
-        SelectionError::Chapter(..)
-    ));
-    assert!(matches!(
-        refused(choose(&[], &["executions.cre"], &[])),
-        SelectionError::Case(_)
-    ));
-    assert!(matches!(
-        refused(choose(&[], &[], &["EXE-999"])),
-        SelectionError::Clause(_)
-    ));
+    assert!(matches!(refused(choose(&["x"], &[], &[])), SelectionError::Chapter(..)));
+    assert!(matches!(refused(choose(&[], &["executions.cre"], &[])), SelectionError::Case(_)));
+    assert!(matches!(refused(choose(&[], &[], &["EXE-999"])), SelectionError::Clause(_)));
     let none = choose(&["flows"], &["executions"], &[]);
     assert_eq!(refused(none), SelectionError::Nothing);
 }

@@ -24,13 +24,7 @@ impl Progress for Silent {
     fn done(&self, _: &CaseReport) {}
 }
 
-const OPTIONS: Options = Options {
-    seed: 7,
-    jobs: 16,
-    shuffle: false,
-    repeat: 1,
-    long: 1,
-};
+const OPTIONS: Options = Options { seed: 7, jobs: 16, shuffle: false, repeat: 1, long: 1 };
 
 async fn run(harness: impl Harness, cases: &[Case], options: Options) -> BackendReport {
     let harness: Arc<dyn Harness> = Arc::new(harness);
@@ -58,11 +52,7 @@ impl Harness for Changed {
         let clock = ManualClock::new();
         let deployment =
             Deployment::new((self.change)(MockBackend::conforming_with(clock.clone())));
-        Ok(if self.clock {
-            deployment.with_clock(clock)
-        } else {
-            deployment
-        })
+        Ok(if self.clock { deployment.with_clock(clock) } else { deployment })
     }
 }
 
@@ -72,26 +62,11 @@ async fn the_model_passes_in_any_order_and_width() {
     let first = run(ModelHarness, &cases, OPTIONS).await;
     assert_eq!(first.totals.failed, 0);
     assert!(first.totals.passed > 200);
-    for options in [
-        Options { jobs: 1, ..OPTIONS },
-        Options {
-            shuffle: true,
-            seed: 8,
-            ..OPTIONS
-        },
-    ] {
+    for options in [Options { jobs: 1, ..OPTIONS }, Options { shuffle: true, seed: 8, ..OPTIONS }] {
         let again = run(ModelHarness, &cases, options).await;
         assert_eq!(statuses(&again), statuses(&first), "{options:?}");
     }
-    let repeated = run(
-        ModelHarness,
-        &cases[..10],
-        Options {
-            repeat: 3,
-            ..OPTIONS
-        },
-    )
-    .await;
+    let repeated = run(ModelHarness, &cases[..10], Options { repeat: 3, ..OPTIONS }).await;
     assert_eq!(repeated.cases.len(), 30);
 }
 
@@ -118,23 +93,15 @@ impl Dispatch for Forgetful {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_tells_clause_difference_and_rerun() {
-    let cases = Selection {
-        cases: vec!["executions.reads.result".to_owned()],
-        ..Selection::default()
-    };
-    let harness = Changed {
-        clock: true,
-        change: |model| Arc::new(Forgetful(model)),
-    };
+    let cases =
+        Selection { cases: vec!["executions.reads.result".to_owned()], ..Selection::default() };
+    let harness = Changed { clock: true, change: |model| Arc::new(Forgetful(model)) };
     let report = run(harness, &cases.choose().unwrap(), OPTIONS).await;
     assert_eq!(report.totals.failed, 1);
     let text = failure_text("changed", &report.cases[0], false);
     // The first line ends in how long it took.
     let (first, rest) = text.split_once('\n').expect("a failure has several lines");
-    assert!(
-        first.starts_with("FAIL  executions.reads.result  on changed"),
-        "{first}"
-    );
+    assert!(first.starts_with("FAIL  executions.reads.result  on changed"), "{first}");
     insta::assert_snapshot!(rest);
 }
 
@@ -190,61 +157,33 @@ impl Dispatch for Absent {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn capabilities_are_promises_both_ways() {
     let cases = registry();
-    let modest = Changed {
-        clock: true,
-        change: |model| Arc::new(Modest(model)),
-    };
+    let modest = Changed { clock: true, change: |model| Arc::new(Modest(model)) };
     let report = run(modest, &cases, OPTIONS).await;
-    let failed = report
-        .cases
-        .iter()
-        .find(|case| case.slug == "executions.create.waiting");
-    let reason = failed
-        .and_then(|case| case.reason.clone())
-        .unwrap_or_default();
-    assert!(
-        reason.starts_with("create_execution is not claimed, so it answers"),
-        "{reason}"
-    );
+    let failed = report.cases.iter().find(|case| case.slug == "executions.create.waiting");
+    let reason = failed.and_then(|case| case.reason.clone()).unwrap_or_default();
+    assert!(reason.starts_with("create_execution is not claimed, so it answers"), "{reason}");
 
-    let absent = Changed {
-        clock: true,
-        change: |_| Arc::new(Absent),
-    };
+    let absent = Changed { clock: true, change: |_| Arc::new(Absent) };
     let report = run(absent, &cases, OPTIONS).await;
     let failed = report.cases.iter().filter(|case| case.failure.is_some());
     let failed: Vec<_> = failed.map(|case| (&case.slug, &case.failure)).collect();
-    assert!(
-        failed.is_empty(),
-        "nothing claimed, nothing broken: {failed:?}"
-    );
+    assert!(failed.is_empty(), "nothing claimed, nothing broken: {failed:?}");
     assert!(report.totals.unsupported > 250, "{:?}", report.totals);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_case_needs_and_is_not_there_is_a_reasoned_skip() {
-    let harness = Changed {
-        clock: false,
-        change: |model| Arc::new(model),
-    };
+    let harness = Changed { clock: false, change: |model| Arc::new(model) };
     let report = run(harness, &registry(), OPTIONS).await;
     assert_eq!(report.totals.failed, 0);
-    let skipped = report
-        .cases
-        .iter()
-        .filter(|case| case.status == Status::Skipped);
+    let skipped = report.cases.iter().filter(|case| case.status == Status::Skipped);
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for case in skipped {
         *reasons.entry(case.reason.as_deref().unwrap()).or_default() += 1;
     }
     assert!(reasons.remove("the deployment has no clock").unwrap() > 30);
     assert!(reasons.remove("the deployment has no nemesis").unwrap() > 1);
-    assert!(
-        reasons
-            .remove("the deployment has no housekeeping")
-            .unwrap()
-            > 1
-    );
+    assert!(reasons.remove("the deployment has no housekeeping").unwrap() > 1);
     assert_eq!(reasons, BTreeMap::new());
 }
 
@@ -265,10 +204,7 @@ impl Harness for Broken {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_report_obeys_the_schema() {
     let cases = registry();
-    let forgetful = Changed {
-        clock: false,
-        change: |model| Arc::new(Forgetful(model)),
-    };
+    let forgetful = Changed { clock: false, change: |model| Arc::new(Forgetful(model)) };
     let backends = vec![
         run(ModelHarness, &cases, OPTIONS).await,
         run(forgetful, &cases, OPTIONS).await,
@@ -284,10 +220,7 @@ async fn every_kind_of_report_obeys_the_schema() {
     let schema = serde_json::from_str(SCHEMA).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let json = serde_json::to_value(&report).unwrap();
-    let errors: Vec<_> = validator
-        .iter_errors(&json)
-        .map(|error| error.to_string())
-        .collect();
+    let errors: Vec<_> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
     assert_eq!(errors, Vec::<String>::new());
     let back: Report = serde_json::from_value(json.clone()).unwrap();
     assert_eq!(serde_json::to_value(&back).unwrap(), json);
@@ -298,14 +231,8 @@ async fn every_kind_of_report_obeys_the_schema() {
 
     let text = summary_text(&report, false);
     assert!(text.contains("elsewhere: 3 skipped: install it"), "{text}");
-    assert!(
-        text.contains("FF_CONFORMANCE_SEED=7 cargo test --test runs -- --exact "),
-        "{text}"
-    );
+    assert!(text.contains("FF_CONFORMANCE_SEED=7 cargo test --test runs -- --exact "), "{text}");
     let totals = report.totals();
     let line = closing_line(totals);
-    assert!(line.starts_with(&format!(
-        "{} passed, {} failed, ",
-        totals.passed, totals.failed
-    )));
+    assert!(line.starts_with(&format!("{} passed, {} failed, ", totals.passed, totals.failed)));
 }

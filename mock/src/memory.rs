@@ -73,12 +73,7 @@ impl MemoryStore {
     /// A store that holds this already, mints the same ids for the same calls, and whose claims
     /// take this.
     pub(crate) fn holding(state: State, clock: Clock, take: Take) -> Self {
-        Self {
-            take,
-            repeatable: true,
-            state: Arc::new(Mutex::new(state)),
-            ..Self::new(clock)
-        }
+        Self { take, repeatable: true, state: Arc::new(Mutex::new(state)), ..Self::new(clock) }
     }
 
     /// What it holds now.
@@ -119,13 +114,7 @@ impl MemoryStore {
     }
 
     async fn events<E>(&self, of: impl Fn(&Event) -> Option<E>) -> Vec<E> {
-        self.state
-            .lock()
-            .await
-            .events
-            .iter()
-            .filter_map(of)
-            .collect()
+        self.state.lock().await.events.iter().filter_map(of).collect()
     }
 }
 
@@ -178,16 +167,12 @@ impl State {
         let first = Bytes::from_slice(&[R::KIND as u8]);
         let after = Bytes::from_slice(&[R::KIND as u8 + 1]);
         let records = self.records.range(first..after);
-        records
-            .filter_map(|(_, record)| R::of(record))
-            .map(AsRef::as_ref)
+        records.filter_map(|(_, record)| R::of(record)).map(AsRef::as_ref)
     }
 
     /// Every record of these kinds.
     pub(crate) fn records(&self, kinds: impl Fn(Kind) -> bool) -> impl Iterator<Item = &Record> {
-        self.records
-            .values()
-            .filter(move |record| kinds(record.kind()))
+        self.records.values().filter(move |record| kinds(record.kind()))
     }
 
     fn replace(&mut self, key: &[u8], after: Option<Record>) {
@@ -228,14 +213,8 @@ impl Tx for MemoryTx {
         let found = queries.iter().map(|query| match query {
             Query::Key(key) => self.state.record(key).cloned().into_iter().collect(),
             Query::Range(range) => {
-                let found = self
-                    .state
-                    .range(range)
-                    .filter(|record| self.is_seen(range, record));
-                found
-                    .take(range.limit.unwrap_or(usize::MAX))
-                    .cloned()
-                    .collect()
+                let found = self.state.range(range).filter(|record| self.is_seen(range, record));
+                found.take(range.limit.unwrap_or(usize::MAX)).cloned().collect()
             }
         });
         Ok(found.collect())

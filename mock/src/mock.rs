@@ -70,10 +70,7 @@ impl MockBackend {
     }
 
     fn with(clock: Clock, conforming: bool) -> Self {
-        let settings = Settings {
-            tag: BackendTag::Mock,
-            partitions: PartitionConfig::default(),
-        };
+        let settings = Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() };
         Self {
             script: Mutex::default(),
             log: Mutex::default(),
@@ -115,21 +112,14 @@ impl MockBackend {
 
     /// The expectations that were met less often than they say.
     pub fn unmet(&self) -> Vec<Unmet> {
-        lock(&self.script)
-            .iter()
-            .filter_map(Expectation::unmet)
-            .collect()
+        lock(&self.script).iter().filter_map(Expectation::unmet).collect()
     }
 
     /// Panics, and says which, if there are unmet expectations.
     pub fn verify(&self) {
         let unmet = self.unmet();
         let lines: Vec<_> = unmet.iter().map(|line| format!("\n  {line}")).collect();
-        assert!(
-            unmet.is_empty(),
-            "the mock was not called as scripted:{}",
-            lines.concat()
-        );
+        assert!(unmet.is_empty(), "the mock was not called as scripted:{}", lines.concat());
     }
 
     /// What the first matching line says; the line counts the call.

@@ -29,13 +29,7 @@ pub(crate) enum Answer {
 
 impl Expectation {
     pub(crate) fn new(method: Method, answer: Answer) -> Self {
-        Self {
-            method,
-            predicate: None,
-            times: None,
-            answer,
-            used: 0,
-        }
+        Self { method, predicate: None, times: None, answer, used: 0 }
     }
 
     /// Only calls for which this holds.
@@ -60,11 +54,7 @@ impl Expectation {
 
     pub(crate) fn unmet(&self) -> Option<Unmet> {
         let expected = self.times?;
-        (self.used < expected).then_some(Unmet {
-            method: self.method,
-            expected,
-            seen: self.used,
-        })
+        (self.used < expected).then_some(Unmet { method: self.method, expected, seen: self.used })
     }
 }
 
@@ -78,10 +68,6 @@ pub struct Unmet {
 
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "expected {} call(s) of {}, saw {}",
-            self.expected, self.method, self.seen
-        )
+        write!(f, "expected {} call(s) of {}, saw {}", self.expected, self.method, self.seen)
     }
 }

@@ -109,10 +109,7 @@ impl Snapshot {
     }
 
     pub fn execution(&self, id: &ExecutionId) -> Option<&Execution> {
-        self.0
-            .record(Execution::at(id).key())
-            .and_then(Execution::of)
-            .map(AsRef::as_ref)
+        self.0.record(Execution::at(id).key()).and_then(Execution::of).map(AsRef::as_ref)
     }
 
     /// The same for snapshots that no call of the trait can tell apart.

@@ -20,16 +20,8 @@ fn erased(mock: &Arc<MockBackend>) -> Arc<dyn EngineBackend> {
 #[tokio::test]
 async fn unscripted_calls_are_unavailable_under_the_mocks_name() {
     let mock = Arc::new(MockBackend::default());
-    let error = erased(&mock)
-        .describe_flow(&FlowId::new())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error,
-        EngineError::Unavailable {
-            op: "mock::describe_flow"
-        }
-    );
+    let error = erased(&mock).describe_flow(&FlowId::new()).await.unwrap_err();
+    assert_eq!(error, EngineError::Unavailable { op: "mock::describe_flow" });
     assert_eq!(EngineBackend::backend_label(&*mock), "mock");
 }
 
@@ -37,9 +29,7 @@ async fn unscripted_calls_are_unavailable_under_the_mocks_name() {
 async fn defaults_that_work_are_kept() {
     let mock = erased(&Arc::new(MockBackend::new()));
     assert_eq!(mock.prepare().await.unwrap(), PrepareOutcome::NoOp);
-    mock.shutdown_prepare(std::time::Duration::from_secs(5))
-        .await
-        .unwrap();
+    mock.shutdown_prepare(std::time::Duration::from_secs(5)).await.unwrap();
     assert!(mock.server_time_ms().await.unwrap() > 1_600_000_000_000);
 }
 
@@ -49,27 +39,15 @@ async fn scripted_replies_come_back_and_arguments_are_seen() {
     let id = ExecutionId::solo(&LaneId::new("parity"), &PartitionConfig::default());
     let page = ListExecutionsPage::new(vec![id], None);
     mock.reply(Reply::ListExecutions(page.clone()), |line| line);
-    let accepted = DeliverSignalResult::Duplicate {
-        existing_signal_id: SignalId::new(),
-    };
+    let accepted = DeliverSignalResult::Duplicate { existing_signal_id: SignalId::new() };
     mock.reply(Reply::DeliverSignal(accepted), |line| line.times(1));
 
-    let key = PartitionKey::from(&Partition {
-        family: PartitionFamily::Execution,
-        index: 7,
-    });
+    let key = PartitionKey::from(&Partition { family: PartitionFamily::Execution, index: 7 });
     for _ in 0..2 {
-        let got = erased(&mock)
-            .list_executions(key.clone(), None, 50)
-            .await
-            .unwrap();
+        let got = erased(&mock).list_executions(key.clone(), None, 50).await.unwrap();
         assert_eq!(got, page);
     }
-    let seen = Call::ListExecutions {
-        partition: key,
-        cursor: None,
-        limit: 50,
-    };
+    let seen = Call::ListExecutions { partition: key, cursor: None, limit: 50 };
     assert_eq!(mock.calls(), [seen.clone(), seen]);
     let unmet: Vec<_> = mock.unmet().iter().map(ToString::to_string).collect();
     assert_eq!(unmet, ["expected 1 call(s) of deliver_signal, saw 0"]);
@@ -92,12 +70,7 @@ async fn lines_apply_in_order_by_count_and_predicate() {
     }
     assert_eq!(mock.list_lanes(None, 5).await.unwrap().lanes, vec![]);
     let error = mock.list_lanes(None, 6).await.unwrap_err();
-    assert_eq!(
-        error,
-        EngineError::Unavailable {
-            op: "mock::list_lanes"
-        }
-    );
+    assert_eq!(error, EngineError::Unavailable { op: "mock::list_lanes" });
     mock.verify();
 }
 
@@ -113,11 +86,7 @@ async fn unmet_expectations_are_told() {
 #[tokio::test]
 async fn a_script_stands_before_the_model() {
     let mock = MockBackend::conforming();
-    mock.refuse(
-        Method::Ping,
-        EngineError::transport("mock", "cut off"),
-        |line| line.times(1),
-    );
+    mock.refuse(Method::Ping, EngineError::transport("mock", "cut off"), |line| line.times(1));
     assert_eq!(mock.ping().await.unwrap_err().code(), "transport");
     mock.ping().await.unwrap();
     assert!(EngineBackend::capabilities(&mock).supports.create_execution);

@@ -77,10 +77,7 @@ impl Storage for Faulty {
 
     async fn open(&self) -> Self {
         if self.fault == Some(Fault::ForgetsAll) {
-            return Self {
-                memory: memory(),
-                ..self.clone()
-            };
+            return Self { memory: memory(), ..self.clone() };
         }
         self.clone()
     }
@@ -95,15 +92,8 @@ impl Store for Faulty {
             Some(Fault::NoSnapshot) => access == Access::Read,
             _ => false,
         };
-        let tx = if loose {
-            None
-        } else {
-            Some(self.memory.begin(access).await?)
-        };
-        Ok(FaultyTx {
-            store: self.clone(),
-            tx,
-        })
+        let tx = if loose { None } else { Some(self.memory.begin(access).await?) };
+        Ok(FaultyTx { store: self.clone(), tx })
     }
 
     async fn prepare(&self) -> Result<PrepareOutcome> {
@@ -120,14 +110,7 @@ impl FaultyTx {
     async fn ask(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {
         match &mut self.tx {
             Some(tx) => tx.get(queries).await,
-            None => {
-                self.store
-                    .memory
-                    .begin(Access::Look)
-                    .await?
-                    .get(queries)
-                    .await
-            }
+            None => self.store.memory.begin(Access::Look).await?.get(queries).await,
         }
     }
 
@@ -156,9 +139,7 @@ impl FaultyTx {
         }
         if let Query::Range(range) = query {
             for (before, after) in &*self.store.left.lock().await {
-                let was = before
-                    .entry(range.index)
-                    .filter(|_| before.kind() == range.kind);
+                let was = before.entry(range.index).filter(|_| before.kind() == range.kind);
                 let is = after.entry(range.index);
                 if was.is_some_and(|was| range.contains(&was) && Some(&was) != is.as_ref()) {
                     found.push(after.clone());
@@ -239,12 +220,7 @@ impl Tx for FaultyTx {
             yield_now().await;
             let tx = self.store.memory.begin(Access::Write).await?;
             let records = last.into_iter().collect();
-            return tx
-                .commit(Changes {
-                    records,
-                    events: Vec::new(),
-                })
-                .await;
+            return tx.commit(Changes { records, events: Vec::new() }).await;
         }
         if fault != Some(Fault::OverwritesCreated) {
             return committed(tx, changes).await;
@@ -265,10 +241,7 @@ impl Tx for FaultyTx {
         let oldest = self.is(Fault::TakesOldest);
         Ok(wanted.min_by_key(|record| {
             let entry = record.entry(Execution::QUEUE.place()).unwrap_or_default();
-            entry
-                .into_iter()
-                .skip(if oldest { 3 } else { 2 })
-                .collect::<Vec<_>>()
+            entry.into_iter().skip(if oldest { 3 } else { 2 }).collect::<Vec<_>>()
         }))
     }
 }
@@ -286,11 +259,7 @@ async fn committed(mut tx: <MemoryStore as Store>::Tx, changes: Changes) -> Resu
 }
 
 fn faulty(fault: Option<Fault>) -> Faulty {
-    Faulty {
-        memory: memory(),
-        fault,
-        left: Arc::default(),
-    }
+    Faulty { memory: memory(), fault, left: Arc::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -320,11 +289,7 @@ async fn wrong_stores_are_caught() {
         assert!(!wrong.is_empty(), "{fault:?} is not noticed");
         println!(
             "{fault:?}: {}",
-            wrong
-                .iter()
-                .map(|wrong| wrong.check)
-                .collect::<Vec<_>>()
-                .join(", ")
+            wrong.iter().map(|wrong| wrong.check).collect::<Vec<_>>().join(", ")
         );
     }
 }

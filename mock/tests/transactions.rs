@@ -29,9 +29,7 @@ impl Store for Busy {
         self.begun.fetch_add(1, Ordering::SeqCst);
         let left = self
             .conflicts
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-                left.checked_sub(1)
-            });
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match left {
             Ok(_) => Err(StoreError::Conflict),
             Err(_) => self.memory.begin(access).await,
@@ -49,10 +47,8 @@ fn backend(conflicts: u32) -> Transactional<Busy> {
         conflicts: AtomicU32::new(conflicts),
         begun: AtomicU32::new(0),
     };
-    let settings = Settings {
-        tag: BackendTag::Other("busy"),
-        partitions: PartitionConfig::single(),
-    };
+    let settings =
+        Settings { tag: BackendTag::Other("busy"), partitions: PartitionConfig::single() };
     Transactional::new(store, settings)
 }
 
@@ -83,12 +79,7 @@ async fn waiting_claims_are_idle() {
     let offers = CapabilitySet::default();
     let policy = |name: &str| {
         let limit = Some(Duration::from_millis(120));
-        ClaimPolicy::new(
-            WorkerId::new("w"),
-            WorkerInstanceId::new(name),
-            1_000,
-            limit,
-        )
+        ClaimPolicy::new(WorkerId::new("w"), WorkerInstanceId::new(name), 1_000, limit)
     };
     let (one, two, three) = tokio::join!(
         backend.claim(&lane, &offers, policy("1")),

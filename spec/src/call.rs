@@ -171,15 +171,8 @@ impl Method {
 
     /// Whether it only looks and changes nothing.
     pub fn is_read(self) -> bool {
-        let looks = [
-            "describe_",
-            "evaluate_",
-            "get_",
-            "list_",
-            "observe_",
-            "read_",
-            "resolve_execution_",
-        ];
+        let looks =
+            ["describe_", "evaluate_", "get_", "list_", "observe_", "read_", "resolve_execution_"];
         looks.iter().any(|prefix| self.as_str().starts_with(prefix))
             || matches!(
                 self,
@@ -191,10 +184,7 @@ impl Method {
     /// provides the method.
     pub fn has_working_default(self) -> bool {
         !self.is_call()
-            || matches!(
-                self,
-                Self::Prepare | Self::ShutdownPrepare | Self::ServerTimeMs
-            )
+            || matches!(self, Self::Prepare | Self::ShutdownPrepare | Self::ServerTimeMs)
     }
 
     /// The method with this name.

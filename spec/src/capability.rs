@@ -16,11 +16,7 @@ pub struct Version {
 
 impl Version {
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
-        Self {
-            major,
-            minor,
-            patch,
-        }
+        Self { major, minor, patch }
     }
 }
 
@@ -43,11 +39,7 @@ pub struct BackendIdentity {
 
 impl BackendIdentity {
     pub const fn new(family: &'static str, version: Version, rfc017_stage: &'static str) -> Self {
-        Self {
-            family,
-            version,
-            rfc017_stage,
-        }
+        Self { family, version, rfc017_stage }
     }
 }
 

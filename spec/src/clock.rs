@@ -74,9 +74,7 @@ impl ManualClock {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         let moved = |now: i64| Some(now.saturating_add(by).min(LAST));
         // The closure never declines, so the update always happens.
-        let _ = self
-            .0
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 
     /// Moves to this time, which may lie in the past, or to the nearest from 0 to 2^53 - 1 (SYS-004).

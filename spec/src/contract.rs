@@ -64,16 +64,9 @@ pub enum ContractError {
     #[error("{chapter}: the first line is not a `# ` heading")]
     NoTitle { chapter: &'static str },
     #[error("{chapter}: heading {heading:?} is not `### ID · LEVEL · method, …`")]
-    Heading {
-        chapter: &'static str,
-        heading: String,
-    },
+    Heading { chapter: &'static str, heading: String },
     #[error("{chapter}: {id} names {name:?}, which is no method of the trait")]
-    UnknownMethod {
-        chapter: &'static str,
-        id: String,
-        name: String,
-    },
+    UnknownMethod { chapter: &'static str, id: String, name: String },
     #[error("{chapter}: {id} has no text")]
     NoText { chapter: &'static str, id: String },
     #[error("{0} is given to two clauses")]
@@ -84,10 +77,7 @@ const SOURCES: [(&str, &str); 4] = [
     ("system", include_str!("../contract/00-system.md")),
     ("executions", include_str!("../contract/01-executions.md")),
     ("flows", include_str!("../contract/02-flows.md")),
-    (
-        "housekeeping",
-        include_str!("../contract/03-housekeeping.md"),
-    ),
+    ("housekeeping", include_str!("../contract/03-housekeeping.md")),
 ];
 
 /// All chapters, in order.
@@ -113,11 +103,8 @@ fn read_all() -> Result<Vec<Chapter>, ContractError> {
         .iter()
         .map(|(name, source)| read_chapter(name, source))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut ids: Vec<_> = chapters
-        .iter()
-        .flat_map(|chapter| &chapter.clauses)
-        .map(|clause| &clause.id)
-        .collect();
+    let mut ids: Vec<_> =
+        chapters.iter().flat_map(|chapter| &chapter.clauses).map(|clause| &clause.id).collect();
     ids.sort();
     match ids.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(ContractError::Twice(pair[0].clone())),
@@ -143,11 +130,7 @@ fn read_chapter(chapter: &'static str, source: &str) -> Result<Chapter, Contract
         }
         clauses.push(read_clause(chapter, heading, &body)?);
     }
-    Ok(Chapter {
-        name: chapter,
-        title,
-        clauses,
-    })
+    Ok(Chapter { name: chapter, title, clauses })
 }
 
 fn read_clause(
@@ -155,15 +138,9 @@ fn read_clause(
     heading: &str,
     body: &[&str],
 ) -> Result<Clause, ContractError> {
-    let malformed = || ContractError::Heading {
-        chapter,
-        heading: heading.to_owned(),
-    };
-    let [id, level, methods] = heading
-        .split(" · ")
-        .collect::<Vec<_>>()
-        .try_into()
-        .map_err(|_| malformed())?;
+    let malformed = || ContractError::Heading { chapter, heading: heading.to_owned() };
+    let [id, level, methods] =
+        heading.split(" · ").collect::<Vec<_>>().try_into().map_err(|_| malformed())?;
     let well_formed = id.split_once('-').is_some_and(|(prefix, number)| {
         prefix.len() == 3
             && prefix.bytes().all(|b| b.is_ascii_uppercase())
@@ -187,10 +164,7 @@ fn read_clause(
     };
     let text = body.join(" ").trim().to_owned();
     if text.is_empty() {
-        return Err(ContractError::NoText {
-            chapter,
-            id: id.to_owned(),
-        });
+        return Err(ContractError::NoText { chapter, id: id.to_owned() });
     }
     Ok(Clause {
         id: id.to_owned(),

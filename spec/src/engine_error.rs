@@ -17,10 +17,7 @@ pub enum EngineError {
     #[error("{entity} not found")]
     NotFound { entity: &'static str },
     #[error("{}: {detail}", <&'static str>::from(.kind))]
-    Validation {
-        kind: ValidationKind,
-        detail: String,
-    },
+    Validation { kind: ValidationKind, detail: String },
     #[error("{}", <&'static str>::from(.0))]
     Contention(ContentionKind),
     #[error("{}", <&'static str>::from(.0))]
@@ -35,26 +32,16 @@ pub enum EngineError {
     #[error("{op} timed out after {elapsed:?}")]
     Timeout { op: &'static str, elapsed: Duration },
     #[error("{pool} is exhausted (at most {max})")]
-    ResourceExhausted {
-        pool: &'static str,
-        max: u32,
-        retry_after_ms: Option<u32>,
-    },
+    ResourceExhausted { pool: &'static str, max: u32, retry_after_ms: Option<u32> },
     #[error("the stream dropped events that this reader had not seen")]
     StreamBackpressure,
     #[error("the stream was cut off")]
     StreamDisconnected { cursor: StreamCursor },
     /// The storage or the way to it failed; the call may or may not have taken effect.
     #[error("{backend}: {source}")]
-    Transport {
-        backend: &'static str,
-        source: Box<dyn std::error::Error + Send + Sync + 'static>,
-    },
+    Transport { backend: &'static str, source: Box<dyn std::error::Error + Send + Sync + 'static> },
     #[error("{context}: {source}")]
-    Contextual {
-        context: String,
-        source: Box<EngineError>,
-    },
+    Contextual { context: String, source: Box<EngineError> },
 }
 
 macro_rules! kinds {
@@ -190,10 +177,7 @@ kinds! {
 impl EngineError {
     /// A refusal of the arguments.
     pub fn validation(kind: ValidationKind, detail: impl Into<String>) -> Self {
-        Self::Validation {
-            kind,
-            detail: detail.into(),
-        }
+        Self::Validation { kind, detail: detail.into() }
     }
 
     /// `Validation(InvalidInput)`, the most frequent refusal.
@@ -206,10 +190,7 @@ impl EngineError {
         backend: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
     ) -> Self {
-        Self::Transport {
-            backend,
-            source: source.into(),
-        }
+        Self::Transport { backend, source: source.into() }
     }
 
     /// The stable code: a group, or a group and a kind, as in `contention.stale_graph_revision`.
@@ -281,10 +262,7 @@ impl EngineError {
 pub fn codes() -> impl Iterator<Item = String> {
     use strum::VariantNames;
     let groups: [(&str, &[&str]); 6] = [
-        (
-            "not_found",
-            &["execution", "flow", "budget", "quota_policy", "waitpoint"],
-        ),
+        ("not_found", &["execution", "flow", "budget", "quota_policy", "waitpoint"]),
         ("validation", ValidationKind::VARIANTS),
         ("contention", ContentionKind::VARIANTS),
         ("conflict", ConflictKind::VARIANTS),
@@ -307,10 +285,7 @@ pub fn codes() -> impl Iterator<Item = String> {
 
 /// Says where an error arose, keeping its code.
 pub fn backend_context(error: EngineError, context: impl Into<String>) -> EngineError {
-    EngineError::Contextual {
-        context: context.into(),
-        source: Box::new(error),
-    }
+    EngineError::Contextual { context: context.into(), source: Box::new(error) }
 }
 
 /// An `EngineError` as plain data: what is compared, copied, recorded and sent. Of a transport
@@ -318,81 +293,50 @@ pub fn backend_context(error: EngineError, context: impl Into<String>) -> Engine
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 enum Record {
-    NotFound {
-        entity: String,
-    },
-    Validation {
-        kind: ValidationKind,
-        detail: String,
-    },
+    NotFound { entity: String },
+    Validation { kind: ValidationKind, detail: String },
     Contention(ContentionKind),
     Conflict(ConflictKind),
     State(StateKind),
     Bug(BugKind),
-    Unavailable {
-        op: String,
-    },
-    Timeout {
-        op: String,
-        elapsed: Duration,
-    },
-    ResourceExhausted {
-        pool: String,
-        max: u32,
-        retry_after_ms: Option<u32>,
-    },
+    Unavailable { op: String },
+    Timeout { op: String, elapsed: Duration },
+    ResourceExhausted { pool: String, max: u32, retry_after_ms: Option<u32> },
     StreamBackpressure,
-    StreamDisconnected {
-        cursor: StreamCursor,
-    },
-    Transport {
-        backend: String,
-        source: String,
-    },
-    Contextual {
-        context: String,
-        source: Box<Record>,
-    },
+    StreamDisconnected { cursor: StreamCursor },
+    Transport { backend: String, source: String },
+    Contextual { context: String, source: Box<Record> },
 }
 
 impl From<&EngineError> for Record {
     fn from(error: &EngineError) -> Self {
         match error {
-            EngineError::NotFound { entity } => Self::NotFound {
-                entity: (*entity).to_owned(),
-            },
-            EngineError::Validation { kind, detail } => Self::Validation {
-                kind: kind.clone(),
-                detail: detail.clone(),
-            },
+            EngineError::NotFound { entity } => Self::NotFound { entity: (*entity).to_owned() },
+            EngineError::Validation { kind, detail } => {
+                Self::Validation { kind: kind.clone(), detail: detail.clone() }
+            }
             EngineError::Contention(kind) => Self::Contention(kind.clone()),
             EngineError::Conflict(kind) => Self::Conflict(kind.clone()),
             EngineError::State(kind) => Self::State(kind.clone()),
             EngineError::Bug(kind) => Self::Bug(kind.clone()),
-            EngineError::Unavailable { op } => Self::Unavailable {
-                op: (*op).to_owned(),
-            },
-            EngineError::Timeout { op, elapsed } => Self::Timeout {
-                op: (*op).to_owned(),
-                elapsed: *elapsed,
-            },
-            EngineError::ResourceExhausted {
-                pool,
-                max,
-                retry_after_ms,
-            } => Self::ResourceExhausted {
-                pool: (*pool).to_owned(),
-                max: *max,
-                retry_after_ms: *retry_after_ms,
-            },
+            EngineError::Unavailable { op } => Self::Unavailable { op: (*op).to_owned() },
+            EngineError::Timeout { op, elapsed } => {
+                Self::Timeout { op: (*op).to_owned(), elapsed: *elapsed }
+            }
+            EngineError::ResourceExhausted { pool, max, retry_after_ms } => {
+                Self::ResourceExhausted {
+                    pool: (*pool).to_owned(),
+                    max: *max,
+                    retry_after_ms: *retry_after_ms,
+                }
+            }
             EngineError::StreamBackpressure => Self::StreamBackpressure,
-            EngineError::StreamDisconnected { cursor } => Self::StreamDisconnected {
-                cursor: cursor.clone(),
-            },
-            EngineError::Transport { backend, source } => Self::Transport {
-                backend: (*backend).to_owned(),
-                source: source.to_string(),
-            },
+            EngineError::StreamDisconnected { cursor } => {
+                Self::StreamDisconnected { cursor: cursor.clone() }
+            }
+            EngineError::Transport { backend, source } => {
+                Self::Transport { backend: (*backend).to_owned(), source: source.to_string() }
+            }
             EngineError::Contextual { context, source } => Self::Contextual {
                 context: context.clone(),
                 source: Box::new(source.as_ref().into()),
@@ -404,35 +348,23 @@ impl From<&EngineError> for Record {
 impl From<Record> for EngineError {
     fn from(record: Record) -> Self {
         match record {
-            Record::NotFound { entity } => Self::NotFound {
-                entity: name(&entity),
-            },
+            Record::NotFound { entity } => Self::NotFound { entity: name(&entity) },
             Record::Validation { kind, detail } => Self::Validation { kind, detail },
             Record::Contention(kind) => Self::Contention(kind),
             Record::Conflict(kind) => Self::Conflict(kind),
             Record::State(kind) => Self::State(kind),
             Record::Bug(kind) => Self::Bug(kind),
             Record::Unavailable { op } => Self::Unavailable { op: name(&op) },
-            Record::Timeout { op, elapsed } => Self::Timeout {
-                op: name(&op),
-                elapsed,
-            },
-            Record::ResourceExhausted {
-                pool,
-                max,
-                retry_after_ms,
-            } => Self::ResourceExhausted {
-                pool: name(&pool),
-                max,
-                retry_after_ms,
-            },
+            Record::Timeout { op, elapsed } => Self::Timeout { op: name(&op), elapsed },
+            Record::ResourceExhausted { pool, max, retry_after_ms } => {
+                Self::ResourceExhausted { pool: name(&pool), max, retry_after_ms }
+            }
             Record::StreamBackpressure => Self::StreamBackpressure,
             Record::StreamDisconnected { cursor } => Self::StreamDisconnected { cursor },
             Record::Transport { backend, source } => Self::transport(name(&backend), source),
-            Record::Contextual { context, source } => Self::Contextual {
-                context,
-                source: Box::new((*source).into()),
-            },
+            Record::Contextual { context, source } => {
+                Self::Contextual { context, source: Box::new((*source).into()) }
+            }
         }
     }
 }

@@ -18,22 +18,14 @@ pub struct PartitionConfig {
 
 impl Default for PartitionConfig {
     fn default() -> Self {
-        Self {
-            num_flow_partitions: 256,
-            num_budget_partitions: 32,
-            num_quota_partitions: 32,
-        }
+        Self { num_flow_partitions: 256, num_budget_partitions: 32, num_quota_partitions: 32 }
     }
 }
 
 impl PartitionConfig {
     /// One partition in each family, for stores that need no spreading.
     pub fn single() -> Self {
-        Self {
-            num_flow_partitions: 1,
-            num_budget_partitions: 1,
-            num_quota_partitions: 1,
-        }
+        Self { num_flow_partitions: 1, num_budget_partitions: 1, num_quota_partitions: 1 }
     }
 
     pub fn count_for(&self, family: PartitionFamily) -> u16 {
@@ -123,17 +115,13 @@ impl PartitionKey {
             .strip_prefix('{')
             .and_then(|rest| rest.strip_suffix('}'))
             .ok_or(PartitionKeyParseError::MissingBraces)?;
-        let (prefix, index) = body
-            .split_once(':')
-            .ok_or(PartitionKeyParseError::MalformedBody)?;
+        let (prefix, index) = body.split_once(':').ok_or(PartitionKeyParseError::MalformedBody)?;
         let family = match prefix {
             "fp" => PartitionFamily::Flow,
             "b" => PartitionFamily::Budget,
             "q" => PartitionFamily::Quota,
             other => {
-                return Err(PartitionKeyParseError::UnknownFamilyPrefix(
-                    other.to_owned(),
-                ));
+                return Err(PartitionKeyParseError::UnknownFamilyPrefix(other.to_owned()));
             }
         };
         let index = parse_index(index)
@@ -172,10 +160,7 @@ pub fn flow_partition(flow: &FlowId, config: &PartitionConfig) -> Partition {
 }
 
 pub fn execution_partition(execution: &ExecutionId, _config: &PartitionConfig) -> Partition {
-    Partition {
-        family: PartitionFamily::Execution,
-        index: execution.partition(),
-    }
+    Partition { family: PartitionFamily::Execution, index: execution.partition() }
 }
 
 pub fn budget_partition(budget: &BudgetId, config: &PartitionConfig) -> Partition {
@@ -194,10 +179,7 @@ pub fn quota_partition(policy: &QuotaPolicyId, config: &PartitionConfig) -> Part
 
 /// The partition of executions that belong to no flow.
 pub fn solo_partition(lane: &LaneId, config: &PartitionConfig) -> Partition {
-    Partition {
-        family: PartitionFamily::Execution,
-        index: execution_index_for_lane(lane, config),
-    }
+    Partition { family: PartitionFamily::Execution, index: execution_index_for_lane(lane, config) }
 }
 
 pub(crate) fn execution_index_for_flow(flow: &FlowId, config: &PartitionConfig) -> u16 {

@@ -35,12 +35,7 @@ impl CompletionEvent {
         outcome: CompletionOutcome,
         at: TimestampMs,
     ) -> Self {
-        Self {
-            cursor,
-            execution_id,
-            outcome,
-            at,
-        }
+        Self { cursor, execution_id, outcome, at }
     }
 }
 
@@ -181,15 +176,7 @@ impl SignalDeliveryEvent {
         effect: SignalDeliveryEffect,
         at: TimestampMs,
     ) -> Self {
-        Self {
-            cursor,
-            execution_id,
-            signal_id,
-            waitpoint_id,
-            source_identity,
-            effect,
-            at,
-        }
+        Self { cursor, execution_id, signal_id, waitpoint_id, source_identity, effect, at }
     }
 }
 
@@ -220,16 +207,6 @@ impl SignalDeliveryEffect {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum InstanceTagEvent {
-    Attached {
-        cursor: StreamCursor,
-        execution_id: ExecutionId,
-        tag: String,
-        at: TimestampMs,
-    },
-    Cleared {
-        cursor: StreamCursor,
-        execution_id: ExecutionId,
-        tag: String,
-        at: TimestampMs,
-    },
+    Attached { cursor: StreamCursor, execution_id: ExecutionId, tag: String, at: TimestampMs },
+    Cleared { cursor: StreamCursor, execution_id: ExecutionId, tag: String, at: TimestampMs },
 }

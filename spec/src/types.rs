@@ -275,10 +275,7 @@ impl From<ExecutionId> for String {
 
 impl<'a> Arbitrary<'a> for ExecutionId {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(Self::from_parts(
-            u.int_in_range(0..=255)?,
-            Uuid::arbitrary(u)?,
-        ))
+        Ok(Self::from_parts(u.int_in_range(0..=255)?, Uuid::arbitrary(u)?))
     }
 }
 
@@ -332,9 +329,7 @@ impl TimestampMs {
 
     /// This host's time.
     pub fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
@@ -383,12 +378,8 @@ impl FromStr for CancelSource {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = [
-            Self::LeaseHolder,
-            Self::OperatorOverride,
-            Self::FlowCascade,
-            Self::SystemTimeout,
-        ];
+        let known =
+            [Self::LeaseHolder, Self::OperatorOverride, Self::FlowCascade, Self::SystemTimeout];
         Ok(known
             .into_iter()
             .find(|source| source.as_str() == text)

@@ -20,11 +20,7 @@ fn a_clause_has_everything() {
     let found = clause("EXE-007").expect("the clause is there");
     assert_eq!(found.level, Level::Must);
     assert_eq!(found.binds, Binds::These(vec![Method::CreateExecution]));
-    assert!(
-        found
-            .text
-            .starts_with("A creation whose execution id is known returns `Duplicate`")
-    );
+    assert!(found.text.starts_with("A creation whose execution id is known returns `Duplicate`"));
     assert!(clause("EXE-000").is_none());
 }
 
@@ -51,14 +47,7 @@ fn clauses_are_short() {
 fn ids_in_sources_are_clauses() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut sources = Vec::new();
-    for directory in [
-        "spec/src",
-        "conformance",
-        "mock",
-        "backends",
-        "lua",
-        "xtask",
-    ] {
+    for directory in ["spec/src", "conformance", "mock", "backends", "lua", "xtask"] {
         collect(&root.join(directory), &mut sources);
     }
     assert!(sources.len() > 100, "{} sources", sources.len());
@@ -66,9 +55,7 @@ fn ids_in_sources_are_clauses() {
     for path in sources {
         let text = std::fs::read_to_string(&path).unwrap();
         for (dash, _) in text.match_indices('-') {
-            let word = dash
-                .checked_sub(3)
-                .and_then(|start| text.get(start..dash + 4));
+            let word = dash.checked_sub(3).and_then(|start| text.get(start..dash + 4));
             let Some((chapter, number)) = word.map(|word| word.split_at(4)) else {
                 continue;
             };
@@ -87,10 +74,7 @@ fn collect(directory: &Path, into: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, into);
-        } else if path
-            .extension()
-            .is_some_and(|ending| ending == "rs" || ending == "lua")
-        {
+        } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "lua") {
             into.push(path);
         }
     }

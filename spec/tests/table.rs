@@ -37,10 +37,8 @@ fn trait_methods() -> BTreeMap<String, bool> {
 
 #[test]
 fn table_and_trait_have_the_same_methods() {
-    let table: BTreeMap<_, _> = Method::ALL
-        .iter()
-        .map(|method| (method.to_string(), method.is_call()))
-        .collect();
+    let table: BTreeMap<_, _> =
+        Method::ALL.iter().map(|method| (method.to_string(), method.is_call())).collect();
     assert_eq!(table, trait_methods());
     assert_eq!(table.len(), 115);
 }
@@ -89,20 +87,12 @@ async fn calls_and_replies_survive_the_trait() {
             };
             let reply = Reply::arbitrary_of(*method, &mut u).unwrap();
             let echo = Echo {
-                replies: reply
-                    .clone()
-                    .map(|reply| (*method, reply))
-                    .into_iter()
-                    .collect(),
+                replies: reply.clone().map(|reply| (*method, reply)).into_iter().collect(),
                 heard: Mutex::default(),
             };
             let answer = call.send(&echo).await;
             assert_eq!(echo.heard.into_inner().unwrap().as_ref(), Some(&call));
-            assert_eq!(
-                answer,
-                reply.ok_or(EngineError::StreamBackpressure),
-                "{method}"
-            );
+            assert_eq!(answer, reply.ok_or(EngineError::StreamBackpressure), "{method}");
         }
     }
 }
@@ -120,11 +110,7 @@ fn calls_and_replies_survive_json() {
             }
             if let Some(reply) = Reply::arbitrary_of(*method, &mut u).unwrap() {
                 let text = serde_json::to_string(&reply).unwrap();
-                assert_eq!(
-                    serde_json::from_str::<Reply>(&text).unwrap(),
-                    reply,
-                    "{text}"
-                );
+                assert_eq!(serde_json::from_str::<Reply>(&text).unwrap(), reply, "{text}");
                 assert_eq!(reply.method(), *method);
             }
         }
@@ -145,10 +131,7 @@ impl Dispatch for Bare {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new(
-            BackendIdentity::new("bare", Version::new(0, 0, 0), ""),
-            Supports::none(),
-        )
+        Capabilities::new(BackendIdentity::new("bare", Version::new(0, 0, 0), ""), Supports::none())
     }
 }
 
@@ -157,12 +140,7 @@ async fn a_reply_of_another_method_is_a_fault() {
     assert_eq!(Bare.ping().await, Ok(()));
     let error = Bare.server_time_ms().await.unwrap_err();
     assert_eq!(error.code(), "transport");
-    assert!(
-        error
-            .to_string()
-            .contains("server_time_ms was answered by ping"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("server_time_ms was answered by ping"), "{error}");
 }
 
 #[test]
@@ -171,11 +149,7 @@ fn supports_answers_for_every_method() {
         let claimed = Supports::of([*method]);
         assert!(claimed.claims(*method), "{method}");
         let none = Supports::none();
-        assert_eq!(
-            none.claims(*method),
-            method.has_working_default(),
-            "{method}"
-        );
+        assert_eq!(none.claims(*method), method.has_working_default(), "{method}");
     }
     assert!(Supports::all().is_consistent() && Supports::none().is_consistent());
     let mut half = Supports::none();

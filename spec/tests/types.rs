@@ -32,21 +32,10 @@ fn execution_ids_have_one_spelling() {
     let id = ExecutionId::parse(&format!("{{fp:7}}:{UUID}")).unwrap();
     assert_eq!((id.partition(), id.uuid().to_string().as_str()), (7, UUID));
     let upper = format!("{{fp:7}}:{}", "ABCDEFAB-1111-1111-1111-111111111111");
-    assert!(
-        ExecutionId::parse(&upper)
-            .unwrap()
-            .as_str()
-            .contains("abcdefab")
-    );
+    assert!(ExecutionId::parse(&upper).unwrap().as_str().contains("abcdefab"));
     for (text, error) in [
-        (
-            UUID.to_owned(),
-            ExecutionIdParseError::MissingTag(UUID.to_owned()),
-        ),
-        (
-            format!("{{fp:x}}:{UUID}"),
-            ExecutionIdParseError::InvalidPartitionIndex("x".to_owned()),
-        ),
+        (UUID.to_owned(), ExecutionIdParseError::MissingTag(UUID.to_owned())),
+        (format!("{{fp:x}}:{UUID}"), ExecutionIdParseError::InvalidPartitionIndex("x".to_owned())),
         (
             format!("{{fp:07}}:{UUID}"),
             ExecutionIdParseError::InvalidPartitionIndex("07".to_owned()),
@@ -55,10 +44,7 @@ fn execution_ids_have_one_spelling() {
             format!("{{fp:70000}}:{UUID}"),
             ExecutionIdParseError::InvalidPartitionIndex("70000".to_owned()),
         ),
-        (
-            "{fp:1}:x".to_owned(),
-            ExecutionIdParseError::InvalidUuid("x".to_owned()),
-        ),
+        ("{fp:1}:x".to_owned(), ExecutionIdParseError::InvalidUuid("x".to_owned())),
     ] {
         assert_eq!(ExecutionId::parse(&text), Err(error), "{text}");
     }
@@ -76,10 +62,7 @@ fn members_share_their_flows_partition() {
         assert_eq!(flow_partition(&flow, &PartitionConfig::single()).index, 0);
     }
     let lane = LaneId::new("default");
-    assert_eq!(
-        ExecutionId::solo(&lane, &config).partition(),
-        solo_partition(&lane, &config).index
-    );
+    assert_eq!(ExecutionId::solo(&lane, &config).partition(), solo_partition(&lane, &config).index);
     assert!(budget_partition(&BudgetId::new(), &config).index < 32);
     assert!(quota_partition(&QuotaPolicyId::new(), &config).index < 32);
 }
@@ -88,10 +71,7 @@ fn members_share_their_flows_partition() {
 #[test]
 fn partitions_follow_crc16_xmodem() {
     let lane = LaneId::new("123456789");
-    let all = PartitionConfig {
-        num_flow_partitions: u16::MAX,
-        ..PartitionConfig::default()
-    };
+    let all = PartitionConfig { num_flow_partitions: u16::MAX, ..PartitionConfig::default() };
     assert_eq!(solo_partition(&lane, &all).index, 0x31c3);
 }
 
@@ -110,36 +90,21 @@ fn partition_keys_parse_back() {
     let parse = |text: &str| PartitionKey::new(text).parse().unwrap_err();
     assert_eq!(parse("fp:1"), PartitionKeyParseError::MissingBraces);
     assert_eq!(parse("{fp}"), PartitionKeyParseError::MalformedBody);
-    assert_eq!(
-        parse("{x:1}"),
-        PartitionKeyParseError::UnknownFamilyPrefix("x".to_owned())
-    );
-    assert_eq!(
-        parse("{fp:+1}"),
-        PartitionKeyParseError::InvalidIndex("+1".to_owned())
-    );
+    assert_eq!(parse("{x:1}"), PartitionKeyParseError::UnknownFamilyPrefix("x".to_owned()));
+    assert_eq!(parse("{fp:+1}"), PartitionKeyParseError::InvalidIndex("+1".to_owned()));
 }
 
 #[test]
 fn lane_names_are_checked_on_request() {
     assert_eq!(LaneId::try_new(""), Err(LaneIdError::Empty));
-    assert_eq!(
-        LaneId::try_new("x".repeat(65)),
-        Err(LaneIdError::TooLong(65))
-    );
+    assert_eq!(LaneId::try_new("x".repeat(65)), Err(LaneIdError::TooLong(65)));
     assert_eq!(LaneId::try_new("a\tb"), Err(LaneIdError::NonPrintable(1)));
     assert_eq!(LaneId::try_new("~ !").unwrap().as_str(), "~ !");
 }
 
 #[test]
 fn cancel_sources_parse_back() {
-    for text in [
-        "lease_holder",
-        "operator_override",
-        "flow_cascade",
-        "system_timeout",
-        "cron",
-    ] {
+    for text in ["lease_holder", "operator_override", "flow_cascade", "system_timeout", "cron"] {
         let source: CancelSource = text.parse().unwrap();
         assert_eq!(source.as_str(), text);
         assert_eq!(matches!(source, CancelSource::Custom(_)), text == "cron");
@@ -195,11 +160,8 @@ fn damaged_handles_are_corrupt() {
 fn bytes_are_text_in_json_and_themselves_elsewhere() {
     let told = |bytes: &[u8]| {
         let payload = Some(bytes.to_vec());
-        let handle = Handle::new(
-            BackendTag::Sqlite,
-            HandleKind::Fresh,
-            HandleOpaque::new([].into()),
-        );
+        let handle =
+            Handle::new(BackendTag::Sqlite, HandleKind::Fresh, HandleOpaque::new([].into()));
         let call = Call::Complete { handle, payload };
         let text = serde_json::to_value(&call).unwrap();
         assert_eq!(serde_json::from_value::<Call>(text.clone()).unwrap(), call);
@@ -227,11 +189,7 @@ fn codes_are_stable_and_distinct() {
         "bug.attempt_not_in_created_state",
         "unavailable",
     ] {
-        assert_eq!(
-            all.iter().filter(|known| *known == code).count(),
-            1,
-            "{code}"
-        );
+        assert_eq!(all.iter().filter(|known| *known == code).count(), 1, "{code}");
     }
     let stale = EngineError::Contention(ContentionKind::StaleGraphRevision);
     assert_eq!(stale.code(), "contention.stale_graph_revision");
@@ -245,22 +203,10 @@ fn codes_are_stable_and_distinct() {
 fn classes_say_what_to_do() {
     for (error, class) in [
         (EngineError::invalid_input("x"), ErrorClass::Terminal),
-        (
-            EngineError::State(StateKind::StaleLease),
-            ErrorClass::Cooperative,
-        ),
-        (
-            EngineError::State(StateKind::DuplicateSignal),
-            ErrorClass::Informational,
-        ),
-        (
-            EngineError::Conflict(ConflictKind::CycleDetected),
-            ErrorClass::Terminal,
-        ),
-        (
-            EngineError::Contention(ContentionKind::RetryExhausted),
-            ErrorClass::Retryable,
-        ),
+        (EngineError::State(StateKind::StaleLease), ErrorClass::Cooperative),
+        (EngineError::State(StateKind::DuplicateSignal), ErrorClass::Informational),
+        (EngineError::Conflict(ConflictKind::CycleDetected), ErrorClass::Terminal),
+        (EngineError::Contention(ContentionKind::RetryExhausted), ErrorClass::Retryable),
         (EngineError::transport("x", "y"), ErrorClass::Retryable),
         (EngineError::StreamBackpressure, ErrorClass::Advisory),
     ] {
@@ -334,9 +280,8 @@ fn tag_keys_match_as_a_whole() {
     for key in ["a.b", "a1_2.x", "app.sub.field", "x.y_z", "a.b."] {
         assert!(validate_tag_key(key).is_ok(), "{key}");
     }
-    for key in [
-        "", "a", "a.", ".a", "A.b", "a..b", "1.b", "_.b", "a-b.c", "a.B", "a.b c", "a.b\n",
-    ] {
+    for key in ["", "a", "a.", ".a", "A.b", "a..b", "1.b", "_.b", "a-b.c", "a.B", "a.b c", "a.b\n"]
+    {
         let error = validate_tag_key(key).unwrap_err();
         assert_eq!(error.code(), "validation.invalid_input", "{key:?}");
         assert!(error.to_string().contains(&format!("{key:?}")), "{error}");
@@ -353,8 +298,5 @@ fn manual_clocks_share_their_time() {
     assert_eq!(other.now().0, MAX_INTEGER.cast_signed());
     clock.set(TimestampMs(-1));
     assert_eq!(other.now().0, 0);
-    assert_eq!(
-        ManualClock::starting_at(TimestampMs(i64::MAX)).now().0,
-        MAX_INTEGER.cast_signed()
-    );
+    assert_eq!(ManualClock::starting_at(TimestampMs(i64::MAX)).now().0, MAX_INTEGER.cast_signed());
 }

@@ -68,9 +68,7 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    with_servers(&arguments.images, async |servers| {
-        run_on(arguments, servers).await
-    })
+    with_servers(&arguments.images, async |servers| run_on(arguments, servers).await)
 }
 
 pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
@@ -100,11 +98,7 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
     }
     let totals = report.totals();
     println!("{}", closing_line(totals));
-    Ok(if totals.failed == 0 && missing.is_empty() {
-        CONFORMS
-    } else {
-        BREAKS
-    })
+    Ok(if totals.failed == 0 && missing.is_empty() { CONFORMS } else { BREAKS })
 }
 
 async fn run_suite(
@@ -149,10 +143,7 @@ fn drawn() -> u64 {
 pub(crate) fn required(names: &[String]) -> Result<Vec<Backend>, String> {
     let mut required = Vec::new();
     for name in names {
-        match Backend::ALL
-            .into_iter()
-            .find(|backend| backend.name() == name)
-        {
+        match Backend::ALL.into_iter().find(|backend| backend.name() == name) {
             _ if name == "all" => required.extend(Backend::ALL),
             Some(backend) => required.push(backend),
             None => return Err(format!("--require: there is no backend {name:?}")),
@@ -163,12 +154,7 @@ pub(crate) fn required(names: &[String]) -> Result<Vec<Backend>, String> {
 
 fn ran(report: &Report, backend: Backend) -> bool {
     report.backends.iter().any(|seen| {
-        let Totals {
-            passed,
-            failed,
-            unsupported,
-            ..
-        } = seen.totals;
+        let Totals { passed, failed, unsupported, .. } = seen.totals;
         seen.name == backend.name() && passed + failed + unsupported > 0
     })
 }
@@ -176,11 +162,7 @@ fn ran(report: &Report, backend: Backend) -> bool {
 /// One line a case: slug, clauses, needs.
 fn listing(cases: &[Case]) -> String {
     let slug = cases.iter().map(|case| case.slug.len()).max().unwrap_or(0);
-    let clauses = cases
-        .iter()
-        .map(|case| case.clauses.join(" ").len())
-        .max()
-        .unwrap_or(0);
+    let clauses = cases.iter().map(|case| case.clauses.join(" ").len()).max().unwrap_or(0);
     let line = |case: &Case| {
         let needs: Vec<_> = case.needs.iter().map(ToString::to_string).collect();
         let line = format!(

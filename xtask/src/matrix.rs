@@ -40,11 +40,7 @@ fn matrix() -> Matrix {
         let name = backend.name();
         let plain = format!("{name} --require {name}");
         match images(backend) {
-            [] => vec![Job {
-                backend: name,
-                image: "",
-                arguments: plain,
-            }],
+            [] => vec![Job { backend: name, image: "", arguments: plain }],
             images => images
                 .iter()
                 .map(|image| Job {
@@ -55,9 +51,7 @@ fn matrix() -> Matrix {
                 .collect(),
         }
     };
-    Matrix {
-        include: Backend::ALL.into_iter().flat_map(jobs).collect(),
-    }
+    Matrix { include: Backend::ALL.into_iter().flat_map(jobs).collect() }
 }
 
 #[cfg(test)]

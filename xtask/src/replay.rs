@@ -48,12 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                     for line in &difference.differences {
                         let what = &line.what;
                         println!("    {what}  expected  {}", line.expected);
-                        println!(
-                            "    {:width$}  seen      {}",
-                            "",
-                            line.seen,
-                            width = what.len()
-                        );
+                        println!("    {:width$}  seen      {}", "", line.seen, width = what.len());
                     }
                 }
             }

@@ -20,10 +20,7 @@ pub(crate) struct ImageArguments {
 
 impl From<ImageArguments> for Images {
     fn from(arguments: ImageArguments) -> Self {
-        Self {
-            valkey: arguments.valkey_image,
-            postgres: arguments.postgres_image,
-        }
+        Self { valkey: arguments.valkey_image, postgres: arguments.postgres_image }
     }
 }
 

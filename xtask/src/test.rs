@@ -21,22 +21,8 @@ pub(crate) struct Arguments {
 /// Checks that need no server: a name, and what cargo is asked to do.
 const CHECKS: &[(&str, &[&str])] = &[
     ("format", &["fmt", "--all", "--check"]),
-    (
-        "lints",
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--quiet",
-            "--",
-            "-D",
-            "warnings",
-        ],
-    ),
-    (
-        "examples in documentation",
-        &["test", "--workspace", "--doc", "--quiet"],
-    ),
+    ("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
+    ("examples in documentation", &["test", "--workspace", "--doc", "--quiet"]),
     (
         "a backend from outside",
         &[
@@ -51,16 +37,7 @@ const CHECKS: &[(&str, &[&str])] = &[
     // By themselves, as nextest would count what they report as ignored among the passed.
     (
         "the suite as a test binary",
-        &[
-            "test",
-            "--workspace",
-            "--test",
-            "model",
-            "--test",
-            "memory",
-            "--",
-            "--quiet",
-        ],
+        &["test", "--workspace", "--test", "model", "--test", "memory", "--", "--quiet"],
     ),
 ];
 
@@ -124,13 +101,7 @@ fn every_test(skipped: &[String]) -> Result<Command, std::io::Error> {
         command.args(["--status-level", "fail", "--filterset", &filter]);
         return Ok(command);
     }
-    let mut command = cargo(&[
-        "test",
-        "--workspace",
-        "--all-targets",
-        "--no-fail-fast",
-        "--",
-    ]);
+    let mut command = cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast", "--"]);
     command.args(skipped.iter().flat_map(|name| ["--skip", name]));
     Ok(command)
 }

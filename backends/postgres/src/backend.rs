@@ -14,13 +14,8 @@ pub struct PostgresBackend {
 
 impl PostgresBackend {
     pub(crate) fn over(store: PostgresStore, partitions: PartitionConfig) -> Self {
-        let settings = Settings {
-            tag: BackendTag::Postgres,
-            partitions,
-        };
-        Self {
-            engine: Transactional::new(store, settings),
-        }
+        let settings = Settings { tag: BackendTag::Postgres, partitions };
+        Self { engine: Transactional::new(store, settings) }
     }
 
     /// The connections, for tests that look at tables.

@@ -39,10 +39,7 @@ impl Connections {
     /// As many as this, out of a pool that nobody else needs so many of.
     pub(crate) fn kept(pool: PgPool, number: usize) -> Self {
         let (idle, free) = (Mutex::default(), Arc::new(Semaphore::new(number)));
-        Self {
-            pool,
-            kept: Some(Arc::new(Kept { idle, free })),
-        }
+        Self { pool, kept: Some(Arc::new(Kept { idle, free })) }
     }
 
     /// Of a pool that others use as well.
@@ -56,12 +53,7 @@ impl Connections {
 
     /// One that nobody else has, as soon as there is one.
     pub(crate) async fn lend(&self) -> Result<Lent> {
-        let mut lent = Lent {
-            connection: None,
-            home: None,
-            owes: false,
-            begun: false,
-        };
+        let mut lent = Lent { connection: None, home: None, owes: false, begun: false };
         if let Some(kept) = &self.kept {
             let permit = Arc::clone(&kept.free).acquire_owned().await;
             let permit = permit.map_err(|closed| StoreError::Failed(closed.into()))?;

@@ -79,9 +79,7 @@ impl Listening {
     }
 
     async fn listen(&mut self, options: &PgConnectOptions) -> Result<(), sqlx::Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .connect_lazy_with(options.clone());
+        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(&channel_of(&self.schema)).await?;
         let mut ticks = tokio::time::interval(TICK);
@@ -108,11 +106,7 @@ impl Listening {
 
     async fn flag(&mut self, listener: &mut PgListener, lane: LaneId) -> Result<(), sqlx::Error> {
         let flag = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)");
-        if flag
-            .bind(flag_of(&self.schema, &lane))
-            .fetch_one(&mut *listener)
-            .await?
-        {
+        if flag.bind(flag_of(&self.schema, &lane)).fetch_one(&mut *listener).await? {
             self.flagged.insert(lane);
         }
         Ok(())
@@ -122,16 +116,12 @@ impl Listening {
         let waiting = self.waiting.upgrade();
         let is_waited_on = |lane: &LaneId| waiting.as_ref().is_some_and(|it| it.any_on(lane));
         self.lanes.retain(is_waited_on);
-        let (kept, left): (BTreeSet<_>, BTreeSet<_>) = std::mem::take(&mut self.flagged)
-            .into_iter()
-            .partition(is_waited_on);
+        let (kept, left): (BTreeSet<_>, BTreeSet<_>) =
+            std::mem::take(&mut self.flagged).into_iter().partition(is_waited_on);
         self.flagged = kept;
         for lane in left {
             let unflag = sqlx::query("SELECT pg_advisory_unlock($1)");
-            unflag
-                .bind(flag_of(&self.schema, &lane))
-                .execute(&mut *listener)
-                .await?;
+            unflag.bind(flag_of(&self.schema, &lane)).execute(&mut *listener).await?;
         }
         let missing: Vec<LaneId> = self.lanes.difference(&self.flagged).cloned().collect();
         for lane in missing {

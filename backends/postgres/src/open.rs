@@ -121,11 +121,8 @@ impl PostgresOptions {
         if self.connections == 0 {
             return Err(OpenError::NoConnections);
         }
-        let options =
-            PgConnectOptions::from_str(self.url.reveal()).map_err(|source| OpenError::Url {
-                url: self.url.clone(),
-                source,
-            })?;
+        let options = PgConnectOptions::from_str(self.url.reveal())
+            .map_err(|source| OpenError::Url { url: self.url.clone(), source })?;
         PgPoolOptions::new()
             // One more for migrations, and whoever looks at the tables.
             .max_connections(self.connections.saturating_add(1))
@@ -163,12 +160,7 @@ impl PostgresOptions {
 
     pub(crate) fn store(self, connections: Connections) -> Result<PostgresStore, OpenError> {
         let sql = Statements::load(self.patch.as_ref())?;
-        Ok(PostgresStore::new(
-            connections,
-            self.schema,
-            self.clock,
-            sql,
-        ))
+        Ok(PostgresStore::new(connections, self.schema, self.clock, sql))
     }
 }
 
@@ -215,7 +207,5 @@ async fn applied(turn: &mut sqlx::PgConnection) -> Result<usize, StoreError> {
         .await
         .map_err(|error| StoreError::Failed(error.into()))?;
     let applied = turn.list_applied_migrations(APPLIED).await;
-    Ok(applied
-        .map_err(|error| StoreError::Failed(error.into()))?
-        .len())
+    Ok(applied.map_err(|error| StoreError::Failed(error.into()))?.len())
 }

@@ -65,17 +65,11 @@ mod tests {
         let (mut changes, mut locked) = (Changes::default(), Locked::new());
         for number in 0..records {
             let id = |number: u32| ExecutionId::from_parts(7, Uuid::from_u128(number.into()));
-            let record = Payload {
-                execution: id(number),
-                bytes: vec![0; bytes].into(),
-            };
+            let record = Payload { execution: id(number), bytes: vec![0; bytes].into() };
             locked.insert(record.key(), Some(number.into()));
             // Read and not written.
             locked.insert(Payload::at(&id(number + 1_000_000)).key().clone(), None);
-            let write = Write {
-                before: Before::Absent,
-                after: Some(record.clone().into_record()),
-            };
+            let write = Write { before: Before::Absent, after: Some(record.clone().into_record()) };
             changes.records.insert(record.key(), write);
         }
         (changes, locked)
@@ -98,8 +92,7 @@ mod tests {
         for (at, (part, own)) in parts.into_iter().enumerate() {
             let of_part = |key: &_| part.records.contains_key(key);
             assert!(
-                own.iter()
-                    .all(|(key, version)| of_part(key) || (at == 0 && version.is_none()))
+                own.iter().all(|(key, version)| of_part(key) || (at == 0 && version.is_none()))
             );
             assert!(part.records.keys().all(|key| own.contains_key(key)));
             together.records.extend(part.records);

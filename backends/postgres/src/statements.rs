@@ -45,9 +45,8 @@ impl Statements {
         let mut read = Reading::default();
         let mut place = 0;
         while place < queries.len() {
-            let alike = queries[place..]
-                .iter()
-                .take_while(|query| is_key_of(query, &queries[place]));
+            let alike =
+                queries[place..].iter().take_while(|query| is_key_of(query, &queries[place]));
             let count = alike.count().max(1);
             read.branch(&queries[place..place + count], place, lock);
             place += count;
@@ -68,10 +67,7 @@ impl Statements {
         let mut arguments = Arguments::default();
         let rows = arguments.in_range(range);
         let bound = Bound(arguments.parts.into_iter().map(Values::One).collect());
-        bound.fill(self.made(
-            "count",
-            format!("SELECT count(*) FROM (SELECT {rows}) counted"),
-        ))
+        bound.fill(self.made("count", format!("SELECT count(*) FROM (SELECT {rows}) counted")))
     }
 
     /// Writes all changes, if every record that was read in some version is still in it; else it fails.
@@ -179,17 +175,15 @@ impl Bound {
     }
 
     fn fill(self, statement: Statement) -> Statement {
-        self.0
-            .into_iter()
-            .fold(statement, |statement, values| match values {
-                Values::One(Part::Integer(it)) => statement.bind(it),
-                Values::One(Part::Uuid(it)) => statement.bind(it),
-                Values::One(Part::Text(it)) => statement.bind(it),
-                Values::Integers(them) => statement.bind(them),
-                Values::Uuids(them) => statement.bind(them),
-                Values::Texts(them) => statement.bind(them),
-                Values::Bytes(them) => statement.bind(them),
-            })
+        self.0.into_iter().fold(statement, |statement, values| match values {
+            Values::One(Part::Integer(it)) => statement.bind(it),
+            Values::One(Part::Uuid(it)) => statement.bind(it),
+            Values::One(Part::Text(it)) => statement.bind(it),
+            Values::Integers(them) => statement.bind(them),
+            Values::Uuids(them) => statement.bind(them),
+            Values::Texts(them) => statement.bind(them),
+            Values::Bytes(them) => statement.bind(them),
+        })
     }
 }
 
@@ -215,9 +209,7 @@ impl Reading {
             [Query::Range(range)] => {
                 let mut arguments = Arguments::after(self.bound.0.len());
                 let rows = arguments.in_range(range);
-                self.bound
-                    .0
-                    .extend(arguments.parts.into_iter().map(Values::One));
+                self.bound.0.extend(arguments.parts.into_iter().map(Values::One));
                 format!(
                     "SELECT {place} AS place, fixed, changing, {version} AS version {rows}{lock}"
                 )
@@ -225,9 +217,7 @@ impl Reading {
             [Query::Key(key)] => {
                 let mut arguments = Arguments::after(self.bound.0.len());
                 let row = arguments.with_key(key);
-                self.bound
-                    .0
-                    .extend(arguments.parts.into_iter().map(Values::One));
+                self.bound.0.extend(arguments.parts.into_iter().map(Values::One));
                 format!(
                     "SELECT {place} AS place, fixed, changing, {version} AS version {row}{lock}"
                 )
@@ -284,20 +274,15 @@ impl Found {
 }
 
 pub(crate) fn packed(row: &PgRow) -> Result<Packed, StoreError> {
-    Ok(Packed {
-        fixed: get(row, "fixed")?,
-        changing: get(row, "changing")?,
-    })
+    Ok(Packed { fixed: get(row, "fixed")?, changing: get(row, "changing")? })
 }
 
 pub(crate) fn get<'r, T>(row: &'r PgRow, name: &str) -> Result<T, StoreError>
 where
     T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
 {
-    row.try_get(name).map_err(|error| StoreError::Corrupt {
-        record: "row",
-        detail: format!("{name}: {error}"),
-    })
+    row.try_get(name)
+        .map_err(|error| StoreError::Corrupt { record: "row", detail: format!("{name}: {error}") })
 }
 
 /// Whether the record is in the version that was read, if it was read to be locked.
@@ -348,9 +333,7 @@ impl Writing {
             self.unchanged(kind.schema(), changes, locked);
             for step in Step::ALL {
                 let of_kind = changes.records.iter().filter(|(key, _)| key.kind == *kind);
-                let rows: Vec<_> = of_kind
-                    .filter(|(_, write)| Step::of(write) == step)
-                    .collect();
+                let rows: Vec<_> = of_kind.filter(|(_, write)| Step::of(write) == step).collect();
                 if !rows.is_empty() {
                     let name = format!("{step:?}_{}", kind.schema().name).to_lowercase();
                     let sql = self.step(kind.schema(), step, &rows, locked);
@@ -367,9 +350,7 @@ impl Writing {
     fn expect(&mut self, step: &str, versions: impl Iterator<Item = i64>) {
         match versions.count() {
             0 => {}
-            known => self
-                .expected
-                .push(format!("(SELECT count(version) FROM {step}) = {known}")),
+            known => self.expected.push(format!("(SELECT count(version) FROM {step}) = {known}")),
         }
     }
 
@@ -432,10 +413,8 @@ impl Writing {
                  WHERE {SAME_VERSION} AND {same_key} RETURNING u.version"
             );
         }
-        let after: Vec<&Record> = rows
-            .iter()
-            .filter_map(|(_, write)| write.after.as_ref())
-            .collect();
+        let after: Vec<&Record> =
+            rows.iter().filter_map(|(_, write)| write.after.as_ref()).collect();
         let values: Vec<_> = after.iter().map(|record| record.columns()).collect();
         for (at, column) in schema.columns.iter().enumerate() {
             let parts = values.iter().map(|values| values[at].clone());
@@ -450,9 +429,7 @@ impl Writing {
         let columns: Vec<&str> = schema.columns.iter().map(|column| &*column.name).collect();
         let changing = [&*columns, &["changing"]].concat();
         let set = |from: &str| {
-            let set = changing
-                .iter()
-                .map(|name| format!("{name} = {from}.{name}"));
+            let set = changing.iter().map(|name| format!("{name} = {from}.{name}"));
             set.collect::<Vec<_>>().join(", ")
         };
         if step == Step::Update {
@@ -470,10 +447,9 @@ impl Writing {
             format!("INSERT INTO {table} ({key}, {columns}) SELECT * FROM unnest({arrays})");
         match step {
             Step::Upsert if schema.is_fixed() => format!("{insert} ON CONFLICT DO NOTHING"),
-            Step::Upsert => format!(
-                "{insert} ON CONFLICT ({key}) DO UPDATE SET {}",
-                set("excluded")
-            ),
+            Step::Upsert => {
+                format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {}", set("excluded"))
+            }
             _ => insert,
         }
     }
@@ -494,17 +470,13 @@ impl Writing {
              WHERE NOT pg_try_advisory_xact_lock_shared(flag))"
         ));
         // A part that nobody reads from is not run.
-        self.expected
-            .push("(SELECT count(*) FROM told) >= 0".to_owned());
+        self.expected.push("(SELECT count(*) FROM told) >= 0".to_owned());
     }
 
     fn events(&mut self, changes: &Changes) {
         for outbox in Outbox::ALL {
             let schema = outbox.schema();
-            let events = changes
-                .events
-                .iter()
-                .filter(|event| event.outbox() == *outbox);
+            let events = changes.events.iter().filter(|event| event.outbox() == *outbox);
             let events: Vec<&Event> = events.collect();
             if events.is_empty() {
                 continue;

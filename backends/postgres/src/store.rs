@@ -35,13 +35,7 @@ impl PostgresStore {
         clock: Clock,
         sql: Statements,
     ) -> Self {
-        Self {
-            connections,
-            schema,
-            clock,
-            sql: Arc::new(sql),
-            hints: Hints::default(),
-        }
+        Self { connections, schema, clock, sql: Arc::new(sql), hints: Hints::default() }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

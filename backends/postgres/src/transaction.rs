@@ -14,9 +14,8 @@ pub(crate) async fn begin_in_turn(
 ) -> Result<Transaction<'static, Postgres>, StoreError> {
     let pool = pool.clone();
     let begun = tokio::spawn(async move { pool.begin().await }).await;
-    let mut transaction = begun
-        .map_err(|stopped| StoreError::Failed(stopped.into()))?
-        .map_err(failed)?;
+    let mut transaction =
+        begun.map_err(|stopped| StoreError::Failed(stopped.into()))?.map_err(failed)?;
     let wait = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(turn);
     wait.execute(&mut *transaction).await.map_err(failed)?;
     Ok(transaction)
@@ -34,9 +33,7 @@ pub(crate) fn turn_of(schema: &str, what: &str) -> i64 {
 /// statement that writes divides by what it finds unchanged.
 pub(crate) fn failed(error: sqlx::Error) -> StoreError {
     const CONFLICTS: [&str; 5] = ["40001", "40P01", "55P03", "23505", "22012"];
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     match code {
         Some(code) if CONFLICTS.contains(&&*code) => StoreError::Conflict,
         _ => StoreError::Failed(error.into()),

@@ -25,13 +25,8 @@ impl SqliteBackend {
     }
 
     pub(crate) fn over(store: SqliteStore, partitions: PartitionConfig) -> Self {
-        let settings = Settings {
-            tag: BackendTag::Sqlite,
-            partitions,
-        };
-        Self {
-            engine: Transactional::new(store, settings),
-        }
+        let settings = Settings { tag: BackendTag::Sqlite, partitions };
+        Self { engine: Transactional::new(store, settings) }
     }
 
     #[cfg(test)]

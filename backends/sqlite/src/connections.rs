@@ -59,11 +59,7 @@ impl Connections {
             Some(connection) => connection,
             None => kept.location.open(kept.read_only).map_err(failed)?,
         };
-        Ok(Lent {
-            connection: Some(connection),
-            kept,
-            _permit: permit,
-        })
+        Ok(Lent { connection: Some(connection), kept, _permit: permit })
     }
 }
 
@@ -102,8 +98,7 @@ impl Lent {
 
     pub(crate) async fn execute(&mut self, sql: &'static str) -> Result<()> {
         let run = |connection: &Connection| connection.prepare_cached(sql)?.execute([]);
-        self.patiently(|connection| run(connection).map(drop).map_err(failed))
-            .await
+        self.patiently(|connection| run(connection).map(drop).map_err(failed)).await
     }
 }
 

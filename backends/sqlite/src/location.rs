@@ -22,9 +22,7 @@ pub(crate) enum Location {
 impl Location {
     /// What a URI says, or why it says nothing.
     pub(crate) fn of(uri: &str) -> Result<Self, &'static str> {
-        let rest = ["file:", "sqlite:"]
-            .iter()
-            .find_map(|scheme| uri.strip_prefix(scheme));
+        let rest = ["file:", "sqlite:"].iter().find_map(|scheme| uri.strip_prefix(scheme));
         let (path, query) = match rest {
             Some(rest) => rest.split_once('?').unwrap_or((rest, "")),
             None => (uri, ""),
@@ -46,11 +44,7 @@ impl Location {
             (false, _) => {
                 let path = path.strip_prefix("//").unwrap_or(path);
                 let path = percent_decode_str(path).decode_utf8();
-                Self::File(
-                    path.map_err(|_| "its path is not UTF-8")?
-                        .into_owned()
-                        .into(),
-                )
+                Self::File(path.map_err(|_| "its path is not UTF-8")?.into_owned().into())
             }
             (true, true) => Self::Memory(format!("/shared/{path}")),
             (true, false) => {

@@ -86,10 +86,8 @@ impl SqliteOptions {
         if !self.dev_mode {
             return Err(OpenError::RequiresDevMode);
         }
-        let location = Location::of(&self.uri).map_err(|reason| OpenError::Uri {
-            uri: self.uri.clone(),
-            reason,
-        })?;
+        let location = Location::of(&self.uri)
+            .map_err(|reason| OpenError::Uri { uri: self.uri.clone(), reason })?;
         let pool = pool(&location).await.map_err(OpenError::Connect)?;
         migrate(&pool).await.map_err(OpenError::Migrate)?;
         let (writer, readers) = match &location {

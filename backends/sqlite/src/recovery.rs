@@ -15,9 +15,7 @@ use crate::open::SqliteOptions;
 async fn set(backend: &SqliteBackend, pragma: &'static str, value: u32) {
     let mut writer = backend.store().writer().lend().await.unwrap();
     let set = writer.patiently(|connection| {
-        connection
-            .execute_batch(&format!("PRAGMA {pragma} = {value}"))
-            .map_err(failed)
+        connection.execute_batch(&format!("PRAGMA {pragma} = {value}")).map_err(failed)
     });
     set.await.unwrap();
 }

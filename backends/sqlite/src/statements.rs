@@ -40,10 +40,7 @@ pub(crate) fn find(connection: &Connection, query: &Query) -> Result<Vec<Record>
 /// Counts what is in a range.
 pub(crate) fn count(connection: &Connection, range: &Range) -> Result<usize> {
     let mut arguments = Arguments::default();
-    let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 {})",
-        arguments.in_range(range)
-    );
+    let sql = format!("SELECT count(*) FROM (SELECT 1 {})", arguments.in_range(range));
     let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
     let parts = arguments.parts.iter().map(|part| bound(Some(part)));
     let count = statement.query_row(params_from_iter(parts), |row| row.get::<_, u32>(0));
@@ -74,10 +71,9 @@ fn records(
 
 fn blob(row: &Row<'_>, place: usize) -> Result<Vec<u8>> {
     let value = row.get_ref(place).map_err(failed)?;
-    let blob = value.as_blob().map_err(|error| StoreError::Corrupt {
-        record: "row",
-        detail: error.to_string(),
-    })?;
+    let blob = value
+        .as_blob()
+        .map_err(|error| StoreError::Corrupt { record: "row", detail: error.to_string() })?;
     Ok(blob.to_vec())
 }
 
@@ -86,11 +82,7 @@ pub(crate) fn write(connection: &Connection, key: &Key, write: &Write) -> Result
     let schema = key.kind.schema();
     let (table, columns) = (schema.table, &schema.columns);
     let key_parts = key.parts.iter().map(|part| bound(Some(part)));
-    let same_key: Vec<String> = schema
-        .key
-        .iter()
-        .map(|it| format!("{} = ?", it.name))
-        .collect();
+    let same_key: Vec<String> = schema.key.iter().map(|it| format!("{} = ?", it.name)).collect();
     let same_key = same_key.join(" AND ");
     let Some(after) = &write.after else {
         let sql = format!("DELETE FROM {table} WHERE {same_key}");
@@ -108,9 +100,8 @@ pub(crate) fn write(connection: &Connection, key: &Key, write: &Write) -> Result
             execute(connection, &sql, arguments)
         }
         _ => {
-            let set: Vec<String> = changing
-                .map(|name| format!("{name} = excluded.{name}"))
-                .collect();
+            let set: Vec<String> =
+                changing.map(|name| format!("{name} = excluded.{name}")).collect();
             let conflict = if schema.is_fixed() {
                 "NOTHING".to_owned()
             } else {

@@ -44,13 +44,7 @@ impl SqliteStore {
         readers: Connections,
         clock: Clock,
     ) -> Self {
-        Self {
-            pool,
-            writer,
-            readers,
-            clock,
-            completions: broadcast::channel(WAKE_UPS).0,
-        }
+        Self { pool, writer, readers, clock, completions: broadcast::channel(WAKE_UPS).0 }
     }
 
     pub(crate) fn pool(&self) -> &SqlitePool {
@@ -158,10 +152,7 @@ impl Tx for SqliteTx {
             let appended = self.lent.patiently(|it| statements::append(it, event));
             let event_id = appended.await?;
             if event.outbox() == Outbox::CompletionRecord {
-                completed.push(OutboxEvent {
-                    event_id,
-                    partition_key: event.partition().into(),
-                });
+                completed.push(OutboxEvent { event_id, partition_key: event.partition().into() });
             }
         }
         self.lent.execute("COMMIT").await?;
@@ -186,10 +177,7 @@ impl Tx for SqliteTx {
         offered: &BTreeSet<String>,
     ) -> Result<Option<Record>> {
         self.begin().await?;
-        let heads = self
-            .lent
-            .patiently(|it| statements::heads(it, lane))
-            .await?;
+        let heads = self.lent.patiently(|it| statements::heads(it, lane)).await?;
         let qualifies = |record: &Record| {
             Execution::of(record).is_some_and(|it| it.requirements.is_subset(offered))
         };

@@ -31,11 +31,7 @@ impl Storage for Memory {
     type Store = SqliteStore;
 
     async fn open(&self) -> SqliteStore {
-        self.0
-            .lock()
-            .unwrap()
-            .take()
-            .expect("memory is opened once")
+        self.0.lock().unwrap().take().expect("memory is opened once")
     }
 
     fn is_durable(&self) -> bool {
@@ -45,10 +41,7 @@ impl Storage for Memory {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_a_store() {
-    assert_eq!(
-        check(|| async { File(tempfile::tempdir().unwrap()) }).await,
-        []
-    );
+    assert_eq!(check(|| async { File(tempfile::tempdir().unwrap()) }).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

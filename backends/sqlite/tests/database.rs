@@ -20,11 +20,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 async fn memory() -> Arc<SqliteBackend> {
-    SqliteOptions::new(":memory:")
-        .dev_mode()
-        .open()
-        .await
-        .unwrap()
+    SqliteOptions::new(":memory:").dev_mode().open().await.unwrap()
 }
 
 async fn file(path: &std::path::Path) -> Arc<SqliteBackend> {
@@ -33,10 +29,7 @@ async fn file(path: &std::path::Path) -> Arc<SqliteBackend> {
 }
 
 fn execution(capabilities: &[&str]) -> CreateExecutionArgs {
-    let required = capabilities
-        .iter()
-        .map(|token| (*token).to_owned())
-        .collect();
+    let required = capabilities.iter().map(|token| (*token).to_owned()).collect();
     let id = ExecutionId::from_parts(0, Uuid::new_v4());
     let mut args = plain_execution(id, LaneId::new("default"));
     args.policy = Some(ExecutionPolicy {
@@ -50,46 +43,29 @@ fn execution(capabilities: &[&str]) -> CreateExecutionArgs {
 }
 
 async fn claim(backend: &SqliteBackend) -> Handle {
-    let policy = ClaimPolicy::new(
-        WorkerId::new("w"),
-        WorkerInstanceId::new("wi"),
-        30_000,
-        None,
-    );
+    let policy = ClaimPolicy::new(WorkerId::new("w"), WorkerInstanceId::new("wi"), 30_000, None);
     let offers = CapabilitySet::new(["a", "b"]);
-    let claimed = backend
-        .claim(&LaneId::new("default"), &offers, policy)
-        .await;
+    let claimed = backend.claim(&LaneId::new("default"), &offers, policy).await;
     claimed.unwrap().expect("there is work")
 }
 
 /// Tests run without `FF_DEV_MODE`, as production would.
 #[tokio::test]
 async fn outside_development_it_does_not_open() {
-    assert!(
-        std::env::var("FF_DEV_MODE").is_err(),
-        "unset FF_DEV_MODE to run this test"
-    );
+    assert!(std::env::var("FF_DEV_MODE").is_err(), "unset FF_DEV_MODE to run this test");
     let refused = SqliteBackend::new(":memory:").await;
     assert!(matches!(refused, Err(OpenError::RequiresDevMode)));
 }
 
 #[tokio::test]
 async fn a_bad_uri_is_told_from_a_bad_file() {
-    for uri in [
-        "",
-        "file:",
-        "file:?mode=memory&cash=shared",
-        "file:x?mode=nonsense",
-        "file:x?vfs=unix",
-    ] {
+    for uri in
+        ["", "file:", "file:?mode=memory&cash=shared", "file:x?mode=nonsense", "file:x?vfs=unix"]
+    {
         let bad = SqliteOptions::new(uri).dev_mode().open().await;
         assert!(matches!(bad, Err(OpenError::Uri { .. })), "{uri:?}");
     }
-    let bad = SqliteOptions::new("file:/no/such/directory/x.db")
-        .dev_mode()
-        .open()
-        .await;
+    let bad = SqliteOptions::new("file:/no/such/directory/x.db").dev_mode().open().await;
     assert!(matches!(bad, Err(OpenError::Connect(_))));
 }
 
@@ -122,15 +98,8 @@ async fn memory_is_shared_by_name_and_else_nobodys() {
     let first = open(shared).await;
     first.create_execution(args.clone()).await.unwrap();
     assert!(knows(&*open(shared).await, &args.execution_id).await);
-    for other in [
-        "file:by-name?mode=memory",
-        ":memory:",
-        "file:other?mode=memory&cache=shared",
-    ] {
-        assert!(
-            !knows(&*open(other).await, &args.execution_id).await,
-            "{other}"
-        );
+    for other in ["file:by-name?mode=memory", ":memory:", "file:other?mode=memory&cache=shared"] {
+        assert!(!knows(&*open(other).await, &args.execution_id).await, "{other}");
     }
 }
 
@@ -197,22 +166,14 @@ async fn files_outlive_the_backend_and_are_shared() {
     let args = execution(&[]);
     first.create_execution(args.clone()).await.unwrap();
     let handle = claim(&second).await;
-    first
-        .complete(&handle, Some(b"done".to_vec()))
-        .await
-        .unwrap();
+    first.complete(&handle, Some(b"done".to_vec())).await.unwrap();
     drop((first, second));
 
     let third = file(&path).await;
-    let result = third
-        .get_execution_result(&args.execution_id)
-        .await
-        .unwrap();
+    let result = third.get_execution_result(&args.execution_id).await.unwrap();
     assert_eq!(result.as_deref(), Some(&b"done"[..]));
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
-        .fetch_one(third.pool_for_test())
-        .await
-        .unwrap();
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(third.pool_for_test()).await.unwrap();
     assert_eq!(mode, "wal");
 }
 
@@ -257,19 +218,12 @@ async fn the_migrations_have_what_is_declared() {
                 _ => "BLOB",
             };
             let column = format!("{}.{name}", schema.table);
-            assert_eq!(
-                found.get(&name).map(String::as_str),
-                Some(expected),
-                "{column}"
-            );
+            assert_eq!(found.get(&name).map(String::as_str), Some(expected), "{column}");
         }
         let sql = "SELECT group_concat(c.name) FROM pragma_index_list(?) l, \
                    pragma_index_info(l.name) c GROUP BY l.name";
-        let found: Vec<String> = sqlx::query_scalar(sql)
-            .bind(schema.table)
-            .fetch_all(pool)
-            .await
-            .unwrap();
+        let found: Vec<String> =
+            sqlx::query_scalar(sql).bind(schema.table).fetch_all(pool).await.unwrap();
         for index in &schema.indexes {
             let expected = names(&index.columns).replace(", ", ",");
             let serves = found.iter().any(|columns| columns.starts_with(&expected));
@@ -324,35 +278,16 @@ async fn a_cancelled_flow_tells_of_every_member() {
         backend.add_execution_to_flow(join).await.unwrap();
     }
     backend
-        .cancel_flow(
-            &flow_id,
-            CancelFlowPolicy::CancelAll,
-            CancelFlowWait::NoWait,
-        )
+        .cancel_flow(&flow_id, CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait)
         .await
         .unwrap();
     for (sql, expected) in [
-        (
-            "SELECT count(*) FROM ff_completion_event WHERE outcome = 'cancelled'",
-            3,
-        ),
-        (
-            "SELECT count(*) FROM ff_lease_event WHERE event_type = 'revoked'",
-            3,
-        ),
-        (
-            "SELECT count(*) FROM ff_exec_core WHERE lifecycle_phase = 'cancelled'",
-            3,
-        ),
-        (
-            "SELECT count(*) FROM ff_flow_core WHERE public_flow_state = 'cancelled'",
-            1,
-        ),
+        ("SELECT count(*) FROM ff_completion_event WHERE outcome = 'cancelled'", 3),
+        ("SELECT count(*) FROM ff_lease_event WHERE event_type = 'revoked'", 3),
+        ("SELECT count(*) FROM ff_exec_core WHERE lifecycle_phase = 'cancelled'", 3),
+        ("SELECT count(*) FROM ff_flow_core WHERE public_flow_state = 'cancelled'", 1),
     ] {
-        let count: i64 = sqlx::query_scalar(sql)
-            .fetch_one(backend.pool_for_test())
-            .await
-            .unwrap();
+        let count: i64 = sqlx::query_scalar(sql).fetch_one(backend.pool_for_test()).await.unwrap();
         assert_eq!(count, expected, "{sql}");
     }
 }
@@ -370,14 +305,8 @@ async fn rows_that_do_not_decode_are_corrupt() {
         let backend = memory().await;
         let args = execution(&[]);
         backend.create_execution(args.clone()).await.unwrap();
-        sqlx::query(damage)
-            .execute(backend.pool_for_test())
-            .await
-            .unwrap();
-        let error = backend
-            .describe_execution(&args.execution_id)
-            .await
-            .unwrap_err();
+        sqlx::query(damage).execute(backend.pool_for_test()).await.unwrap();
+        let error = backend.describe_execution(&args.execution_id).await.unwrap_err();
         assert_eq!(error.code(), "validation.corruption", "{damage}: {error}");
     }
 }

@@ -43,11 +43,7 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             text("tag value", value)
         }
         Call::GetExecutionTag { key, .. } | Call::GetFlowTag { key, .. } => validate_tag_key(key),
-        Call::ListExecutions {
-            partition,
-            cursor,
-            limit,
-        } => {
+        Call::ListExecutions { partition, cursor, limit } => {
             list_executions(settings, partition, cursor.as_ref())?;
             integer("limit", *limit as u64)
         }
@@ -55,11 +51,7 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             cursor.as_ref().map_or(Ok(()), lane)?;
             integer("limit", *limit as u64)
         }
-        Call::Claim {
-            lane: lane_id,
-            capabilities,
-            policy,
-        } => {
+        Call::Claim { lane: lane_id, capabilities, policy } => {
             lane(lane_id)?;
             name("worker id", policy.worker_id.as_str())?;
             name("worker instance id", policy.worker_instance_id.as_str())?;
@@ -69,23 +61,14 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             requirements(&capabilities.tokens.iter().cloned().collect())
         }
         Call::Renew { handle } | Call::WaitChildren { handle } => open(settings, handle),
-        Call::Progress {
-            handle,
-            percent,
-            message,
-        } => {
+        Call::Progress { handle, percent, message } => {
             open(settings, handle)?;
             if percent.is_some_and(|percent| percent > 100) {
-                return Err(EngineError::invalid_input(
-                    "progress goes up to 100 percent",
-                ));
+                return Err(EngineError::invalid_input("progress goes up to 100 percent"));
             }
             optional_text("progress message", message.as_deref())
         }
-        Call::Complete {
-            handle,
-            payload: result,
-        } => {
+        Call::Complete { handle, payload: result } => {
             open(settings, handle)?;
             payload("result", result.as_deref())
         }
@@ -105,24 +88,14 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             text("source", args.source.as_str())?;
             integer("lease epoch", args.lease_epoch.map_or(0, |epoch| epoch.0))
         }
-        Call::PromoteDelayed {
-            partition,
-            execution_id,
-            now_ms,
-            ..
-        } => {
+        Call::PromoteDelayed { partition, execution_id, now_ms, .. } => {
             same_partition(*partition, execution_id)?;
             instant("now_ms", *now_ms)
         }
-        Call::MarkLeaseExpiredIfDue {
-            partition,
-            execution_id,
+        Call::MarkLeaseExpiredIfDue { partition, execution_id }
+        | Call::ReadExecCoreFields { partition, execution_id, .. } => {
+            same_partition(*partition, execution_id)
         }
-        | Call::ReadExecCoreFields {
-            partition,
-            execution_id,
-            ..
-        } => same_partition(*partition, execution_id),
         Call::CreateFlow { args } => {
             name("flow kind", &args.flow_kind)?;
             name("namespace", args.namespace.as_str())?;
@@ -139,11 +112,7 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
                 "the flow is in partition {flow}, the execution in {execution}"
             )))
         }
-        Call::ListFlows {
-            partition,
-            cursor,
-            limit,
-        } => {
+        Call::ListFlows { partition, cursor, limit } => {
             list_flows(settings, partition, cursor.as_ref())?;
             integer("limit", *limit as u64)
         }
@@ -163,28 +132,16 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             upstream_outcome(args)?;
             instant("now", args.now)
         }
-        Call::CascadeCompletion {
-            payload: completion,
-        } => {
+        Call::CascadeCompletion { payload: completion } => {
             text("outcome", &completion.outcome)?;
             payload("result", completion.payload_bytes.as_deref())?;
             instant("produced_at_ms", completion.produced_at_ms)
         }
-        Call::DrainSiblingCancelGroup {
-            flow_partition,
-            flow_id,
-            ..
+        Call::DrainSiblingCancelGroup { flow_partition, flow_id, .. }
+        | Call::ReconcileSiblingCancelGroup { flow_partition, flow_id, .. } => {
+            home_of(settings, *flow_partition, flow_id)
         }
-        | Call::ReconcileSiblingCancelGroup {
-            flow_partition,
-            flow_id,
-            ..
-        } => home_of(settings, *flow_partition, flow_id),
-        Call::ProjectFlowSummary {
-            partition,
-            flow_id,
-            now_ms,
-        } => {
+        Call::ProjectFlowSummary { partition, flow_id, now_ms } => {
             home_of(settings, *partition, flow_id)?;
             instant("now_ms", *now_ms)
         }
@@ -213,16 +170,13 @@ fn create_execution(settings: &Settings, args: &CreateExecutionArgs) -> Check {
         )));
     }
     instant("now", args.now)?;
-    for (what, at) in [
-        ("delay_until", args.delay_until),
-        ("execution_deadline_at", args.execution_deadline_at),
-    ] {
+    for (what, at) in
+        [("delay_until", args.delay_until), ("execution_deadline_at", args.execution_deadline_at)]
+    {
         let Some(at) = at else { continue };
         instant(what, at)?;
         if at.0 <= 0 {
-            return Err(EngineError::invalid_input(format!(
-                "{what} is not positive"
-            )));
+            return Err(EngineError::invalid_input(format!("{what} is not positive")));
         }
     }
     for (key, value) in &args.tags {
@@ -252,13 +206,7 @@ fn policy(policy: &ExecutionPolicy) -> Check {
         one_of("durability_mode", &stream.durability_mode, &modes)?;
     }
     if let Some(suspension) = &policy.suspension_policy {
-        let behaviors = [
-            "fail",
-            "cancel",
-            "expire",
-            "auto_resume_with_timeout_signal",
-            "escalate",
-        ];
+        let behaviors = ["fail", "cancel", "expire", "auto_resume_with_timeout_signal", "escalate"];
         one_of("timeout_behavior", &suspension.timeout_behavior, &behaviors)?;
     }
     let value = serde_json::to_value(policy).map_err(|error| refuse(error.to_string()))?;
@@ -277,9 +225,7 @@ fn every_leaf(value: &Value) -> Check {
     match value {
         Value::String(leaf) => text("policy", leaf),
         Value::Number(number) => {
-            let magnitude = number
-                .as_u64()
-                .or_else(|| number.as_i64().map(i64::unsigned_abs));
+            let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
             magnitude.map_or(Ok(()), |magnitude| integer("policy", magnitude))
         }
         Value::Array(items) => items.iter().try_for_each(every_leaf),
@@ -292,25 +238,15 @@ fn one_of(what: &str, given: &str, known: &[&str]) -> Check {
     if known.contains(&given) {
         return Ok(());
     }
-    Err(EngineError::invalid_input(format!(
-        "{what} {given:?} is none of {}",
-        known.join(", ")
-    )))
+    Err(EngineError::invalid_input(format!("{what} {given:?} is none of {}", known.join(", "))))
 }
 
 /// Capability tokens, required or offered (EXE-004, SCH-004).
 fn requirements(tokens: &BTreeSet<String>) -> Check {
-    let refuse = |detail: String| {
-        Err(EngineError::validation(
-            ValidationKind::InvalidCapabilities,
-            detail,
-        ))
-    };
+    let refuse =
+        |detail: String| Err(EngineError::validation(ValidationKind::InvalidCapabilities, detail));
     if tokens.len() > CAPS_MAX_TOKENS {
-        return refuse(format!(
-            "{} tokens, at most {CAPS_MAX_TOKENS}",
-            tokens.len()
-        ));
+        return refuse(format!("{} tokens, at most {CAPS_MAX_TOKENS}", tokens.len()));
     }
     let bad = |c: char| c == ',' || c.is_whitespace() || c.is_control();
     if let Some(token) = tokens.iter().find(|t| t.is_empty() || t.contains(bad)) {
@@ -374,9 +310,9 @@ fn list_flows(settings: &Settings, key: &PartitionKey, cursor: Option<&FlowId>) 
     let partition = partition_here(settings, key)?;
     let home = |flow: &FlowId| flow_partition(flow, &settings.partitions).index;
     match cursor {
-        Some(cursor) if home(cursor) != partition.index => Err(EngineError::invalid_input(
-            format!("{cursor} does not live in {key}"),
-        )),
+        Some(cursor) if home(cursor) != partition.index => {
+            Err(EngineError::invalid_input(format!("{cursor} does not live in {key}")))
+        }
         _ => Ok(()),
     }
 }
@@ -395,9 +331,9 @@ pub(crate) fn upstream_outcome(
 ) -> Result<TerminalOutcome, EngineError> {
     let given = args.upstream_outcome.as_str();
     match given.parse() {
-        Ok(TerminalOutcome::None) | Err(_) => Err(EngineError::invalid_input(format!(
-            "{given:?} is no outcome of an execution"
-        ))),
+        Ok(TerminalOutcome::None) | Err(_) => {
+            Err(EngineError::invalid_input(format!("{given:?} is no outcome of an execution")))
+        }
         Ok(outcome) => Ok(outcome),
     }
 }
@@ -426,22 +362,15 @@ fn home_of(settings: &Settings, partition: Partition, flow: &FlowId) -> Check {
 }
 
 fn lives_in(partition: Partition, home: u16, record: &impl Display) -> Check {
-    let family = matches!(
-        partition.family,
-        PartitionFamily::Flow | PartitionFamily::Execution
-    );
+    let family = matches!(partition.family, PartitionFamily::Flow | PartitionFamily::Execution);
     if family && partition.index == home {
         return Ok(());
     }
-    Err(EngineError::invalid_input(format!(
-        "{record} does not live in {}",
-        partition.hash_tag()
-    )))
+    Err(EngineError::invalid_input(format!("{record} does not live in {}", partition.hash_tag())))
 }
 
 fn lane(lane: &LaneId) -> Check {
-    lane.check()
-        .map_err(|error| EngineError::invalid_input(error.to_string()))
+    lane.check().map_err(|error| EngineError::invalid_input(error.to_string()))
 }
 
 fn name(what: &str, given: &str) -> Check {
@@ -486,7 +415,5 @@ fn integer(what: &str, magnitude: u64) -> Check {
     if magnitude <= MAX_INTEGER {
         return Ok(());
     }
-    Err(EngineError::invalid_input(format!(
-        "{what}: {magnitude} is beyond 2^53 - 1"
-    )))
+    Err(EngineError::invalid_input(format!("{what}: {magnitude} is beyond 2^53 - 1")))
 }

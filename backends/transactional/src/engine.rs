@@ -95,12 +95,7 @@ pub struct Transactional<S> {
 
 impl<S: Store> Transactional<S> {
     pub fn new(store: S, settings: Settings) -> Self {
-        Self {
-            store,
-            settings,
-            waiting: Arc::default(),
-            is_laid_out: AtomicBool::new(false),
-        }
+        Self { store, settings, waiting: Arc::default(), is_laid_out: AtomicBool::new(false) }
     }
 
     pub fn store(&self) -> &S {
@@ -262,11 +257,7 @@ impl<S: Store> Dispatch for Transactional<S> {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
         admit(&self.settings, &call)?;
         match &call {
-            Call::Claim {
-                lane,
-                capabilities,
-                policy,
-            } => {
+            Call::Claim { lane, capabilities, policy } => {
                 if policy.max_wait.is_some() {
                     self.store.listen(lane, &self.waiting);
                 }
@@ -314,9 +305,7 @@ impl<S: Store> Dispatch for Transactional<S> {
 pub fn admit(settings: &Settings, call: &Call) -> Result<(), EngineError> {
     let method = call.method();
     if !IMPLEMENTED.contains(&method) {
-        return Err(EngineError::Unavailable {
-            op: method.as_str(),
-        });
+        return Err(EngineError::Unavailable { op: method.as_str() });
     }
     arguments::check(settings, call)
 }
@@ -397,11 +386,7 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         Call::ReadExecutionState { id } => {
             Reply::ReadExecutionState(executions::read_state(tx, id).await?)
         }
-        Call::ReadExecCoreFields {
-            execution_id,
-            fields,
-            ..
-        } => {
+        Call::ReadExecCoreFields { execution_id, fields, .. } => {
             Reply::ReadExecCoreFields(executions::read_core_fields(tx, execution_id, fields).await?)
         }
         Call::GetExecutionResult { id } => {
@@ -416,27 +401,21 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         Call::ReadTotalAttemptCount { execution_id } => {
             Reply::ReadTotalAttemptCount(executions::total_attempts(tx, execution_id).await?)
         }
-        Call::SetExecutionTag {
-            execution_id,
-            key,
-            value,
-        } => Reply::SetExecutionTag(executions::set_tag(tx, execution_id, key, value).await?),
+        Call::SetExecutionTag { execution_id, key, value } => {
+            Reply::SetExecutionTag(executions::set_tag(tx, execution_id, key, value).await?)
+        }
         Call::GetExecutionTag { execution_id, key } => {
             Reply::GetExecutionTag(executions::get_tag(tx, execution_id, key).await?)
         }
-        Call::ListExecutions {
-            partition,
-            cursor,
-            limit,
-        } => Reply::ListExecutions(executions::list(tx, partition, cursor.as_ref(), *limit).await?),
+        Call::ListExecutions { partition, cursor, limit } => {
+            Reply::ListExecutions(executions::list(tx, partition, cursor.as_ref(), *limit).await?)
+        }
         Call::ListLanes { cursor, limit } => {
             Reply::ListLanes(executions::list_lanes(tx, cursor.as_ref(), *limit).await?)
         }
-        Call::Claim {
-            lane,
-            capabilities,
-            policy,
-        } => Reply::Claim(executions::claim(tx, settings.tag, lane, capabilities, policy).await?),
+        Call::Claim { lane, capabilities, policy } => {
+            Reply::Claim(executions::claim(tx, settings.tag, lane, capabilities, policy).await?)
+        }
         Call::PromoteDelayed { execution_id, .. } => {
             Reply::PromoteDelayed(executions::promote_delayed(tx, execution_id).await?)
         }
@@ -444,21 +423,13 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
             executions::mark_lease_expired_if_due(tx, execution_id).await?,
         ),
         Call::Renew { handle } => Reply::Renew(executions::renew(tx, settings.tag, handle).await?),
-        Call::Progress {
-            handle,
-            percent,
-            message,
-        } => Reply::Progress(
+        Call::Progress { handle, percent, message } => Reply::Progress(
             executions::progress(tx, settings.tag, handle, *percent, message.as_deref()).await?,
         ),
         Call::Complete { handle, payload } => Reply::Complete(
             executions::complete(tx, settings.tag, call, handle, payload.as_deref()).await?,
         ),
-        Call::Fail {
-            handle,
-            reason,
-            classification,
-        } => Reply::Fail(
+        Call::Fail { handle, reason, classification } => Reply::Fail(
             executions::fail(tx, settings.tag, call, handle, reason, *classification).await?,
         ),
         Call::Cancel { handle, reason } => {
@@ -494,16 +465,10 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         Call::EvaluateFlowEligibility { args } => Reply::EvaluateFlowEligibility(
             flows::evaluate_eligibility(tx, &args.execution_id).await?,
         ),
-        Call::DrainSiblingCancelGroup {
-            flow_id,
-            downstream_eid,
-            ..
-        } => Reply::DrainSiblingCancelGroup(flows::drain(tx, flow_id, downstream_eid).await?),
-        Call::ReconcileSiblingCancelGroup {
-            flow_id,
-            downstream_eid,
-            ..
-        } => {
+        Call::DrainSiblingCancelGroup { flow_id, downstream_eid, .. } => {
+            Reply::DrainSiblingCancelGroup(flows::drain(tx, flow_id, downstream_eid).await?)
+        }
+        Call::ReconcileSiblingCancelGroup { flow_id, downstream_eid, .. } => {
             Reply::ReconcileSiblingCancelGroup(flows::reconcile(tx, flow_id, downstream_eid).await?)
         }
         Call::CancelFlowHeader { args } => {
@@ -512,10 +477,7 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         Call::ProjectFlowSummary { flow_id, .. } => {
             Reply::ProjectFlowSummary(flows::project(tx, flow_id).await?)
         }
-        Call::AckCancelMember {
-            flow_id,
-            execution_id,
-        } => {
+        Call::AckCancelMember { flow_id, execution_id } => {
             tx.remove(Backlog::at(flow_id, execution_id));
             Reply::AckCancelMember(())
         }
@@ -523,19 +485,15 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
             Reply::CancelFlow(flows::cancel(tx, id, *policy).await?)
         }
         Call::DescribeFlow { id } => Reply::DescribeFlow(flows::describe(tx, id).await?),
-        Call::ListFlows {
-            partition,
-            cursor,
-            limit,
-        } => Reply::ListFlows(flows::list(tx, partition, cursor.as_ref(), *limit).await?),
+        Call::ListFlows { partition, cursor, limit } => {
+            Reply::ListFlows(flows::list(tx, partition, cursor.as_ref(), *limit).await?)
+        }
         Call::ResolveExecutionFlowId { execution_id } => {
             Reply::ResolveExecutionFlowId(flows::resolve_flow(tx, execution_id).await?)
         }
-        Call::SetFlowTag {
-            flow_id,
-            key,
-            value,
-        } => Reply::SetFlowTag(flows::set_tag(tx, flow_id, key, value).await?),
+        Call::SetFlowTag { flow_id, key, value } => {
+            Reply::SetFlowTag(flows::set_tag(tx, flow_id, key, value).await?)
+        }
         Call::GetFlowTag { flow_id, key } => {
             Reply::GetFlowTag(flows::get_tag(tx, flow_id, key).await?)
         }
@@ -545,20 +503,15 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         Call::ListEdges { flow_id, direction } => {
             Reply::ListEdges(flows::list_edges(tx, flow_id, direction).await?)
         }
-        Call::SetEdgeGroupPolicy {
-            flow_id,
-            downstream_execution_id,
-            policy,
-        } => Reply::SetEdgeGroupPolicy(
-            flows::set_policy(tx, flow_id, downstream_execution_id, *policy).await?,
-        ),
+        Call::SetEdgeGroupPolicy { flow_id, downstream_execution_id, policy } => {
+            Reply::SetEdgeGroupPolicy(
+                flows::set_policy(tx, flow_id, downstream_execution_id, *policy).await?,
+            )
+        }
         Call::ServerTimeMs {} => Reply::ServerTimeMs(tx.now().await?.0.unsigned_abs()),
         Call::Ping {} => Reply::Ping(tx.ping().await?),
         other => {
-            return Err(EngineError::Unavailable {
-                op: other.method().as_str(),
-            }
-            .into());
+            return Err(EngineError::Unavailable { op: other.method().as_str() }.into());
         }
     })
 }

@@ -26,10 +26,7 @@ pub(crate) async fn due<T: Tx>(
     let left = Backlog::DUE.of(&partition).up_to(&now).limit(limit);
     let noted = EdgeGroup::NOTED.of(&partition).up_to(&now).limit(limit);
     let (executions, left, noted) = tx.get((executions, left, noted)).await?;
-    let mut calls: Vec<Call> = executions
-        .into_iter()
-        .filter_map(|due| sees_to(due, now))
-        .collect();
+    let mut calls: Vec<Call> = executions.into_iter().filter_map(|due| sees_to(due, now)).collect();
     for left in left {
         calls.push(sees_to_member(tx, left, now).await?);
     }
@@ -42,10 +39,8 @@ pub(crate) async fn due<T: Tx>(
 
 /// The call that sees to an execution whose time has come.
 fn sees_to(execution: Execution, now: TimestampMs) -> Option<Call> {
-    let partition = Partition {
-        family: PartitionFamily::Execution,
-        index: execution.id.partition(),
-    };
+    let partition =
+        Partition { family: PartitionFamily::Execution, index: execution.id.partition() };
     if execution.eligibility == EligibilityState::NotEligibleUntilTime {
         return Some(Call::PromoteDelayed {
             partition,
@@ -55,10 +50,7 @@ fn sees_to(execution: Execution, now: TimestampMs) -> Option<Call> {
         });
     }
     if execution.ownership == OwnershipState::Leased {
-        return Some(Call::MarkLeaseExpiredIfDue {
-            partition,
-            execution_id: execution.id,
-        });
+        return Some(Call::MarkLeaseExpiredIfDue { partition, execution_id: execution.id });
     }
     let ended_at = execution.completed_at?;
     let outcome = execution.outcome.as_str();
@@ -72,10 +64,7 @@ async fn sees_to_member<T: Tx>(tx: &mut Session<T>, left: Backlog, now: Timestam
     let asked = (Flow::at(&left.flow), Execution::at(&left.member));
     let (flow, member) = tx.get(asked).await?;
     if member.is_none_or(|member| member.is_terminal()) {
-        return Ok(Call::AckCancelMember {
-            flow_id: left.flow,
-            execution_id: left.member,
-        });
+        return Ok(Call::AckCancelMember { flow_id: left.flow, execution_id: left.member });
     }
     let reason = flow.and_then(|flow| flow.cancel_reason);
     let reason = reason.unwrap_or_else(|| "flow_cancelled".to_owned());
@@ -89,20 +78,14 @@ async fn see_to_siblings<T: Tx>(
     now: TimestampMs,
 ) -> Rule<Vec<Call>> {
     let noted: Vec<ExecutionId> = group.pending_cancel.into_iter().flatten().collect();
-    let found = tx
-        .get(noted.iter().map(Execution::at).collect::<Vec<_>>())
-        .await?;
-    let running = found
-        .into_iter()
-        .flatten()
-        .filter(|sibling| !sibling.is_terminal());
+    let found = tx.get(noted.iter().map(Execution::at).collect::<Vec<_>>()).await?;
+    let running = found.into_iter().flatten().filter(|sibling| !sibling.is_terminal());
     let reason = match group.group_state {
         EdgeGroupState::Impossible => "sibling_quorum_impossible",
         _ => "sibling_quorum_satisfied",
     };
-    let mut calls: Vec<Call> = running
-        .map(|sibling| cancel(sibling.id, reason.to_owned(), now))
-        .collect();
+    let mut calls: Vec<Call> =
+        running.map(|sibling| cancel(sibling.id, reason.to_owned(), now)).collect();
     if calls.is_empty() {
         calls.push(Call::DrainSiblingCancelGroup {
             flow_partition: Partition {

@@ -48,18 +48,12 @@ fn agrees(layout: &[Layout], kept: &[Option<Layout>]) -> Rule<bool> {
 
 fn layout(partitions: &PartitionConfig) -> Vec<Layout> {
     families(partitions)
-        .map(|(family, partitions)| Layout {
-            family: family.to_owned(),
-            partitions,
-        })
+        .map(|(family, partitions)| Layout { family: family.to_owned(), partitions })
         .to_vec()
 }
 
 fn keys(layout: &[Layout]) -> Vec<At<Layout>> {
-    layout
-        .iter()
-        .map(|family| Layout::at(&family.family))
-        .collect()
+    layout.iter().map(|family| Layout::at(&family.family)).collect()
 }
 
 /// The number of partitions of each family, by name.

@@ -14,9 +14,7 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn of(limit: usize) -> Self {
-        Self {
-            size: limit.min(MAX_PAGE),
-        }
+        Self { size: limit.min(MAX_PAGE) }
     }
 
     /// How many entries to look for: one beyond the page tells whether another page follows, and an
@@ -41,7 +39,5 @@ pub(crate) fn partition_of(key: &PartitionKey) -> Result<Partition, EngineError>
     if partition.family == PartitionFamily::Flow {
         return Ok(partition);
     }
-    Err(EngineError::invalid_input(format!(
-        "{key} holds no executions and no flows"
-    )))
+    Err(EngineError::invalid_input(format!("{key} holds no executions and no flows")))
 }

@@ -26,11 +26,7 @@ impl Patch {
         }
         match text.matches(self.what).count() {
             1 => Ok(text.replacen(self.what, self.instead, 1)),
-            count => Err(PatchError {
-                file: self.file,
-                what: self.what,
-                count,
-            }),
+            count => Err(PatchError { file: self.file, what: self.what, count }),
         }
     }
 }

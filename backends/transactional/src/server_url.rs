@@ -64,20 +64,11 @@ mod tests {
             ("valkey://:secret@h", "valkey://:***@h"),
             ("postgres://u:secret@secret@h/d", "postgres://u:***@h/d"),
             ("postgres://u:secret/secret@h", "postgres://u:***@h"),
-            (
-                "postgres://h/d?password=secret&user=u",
-                "postgres://h/d?password=***&user=u",
-            ),
-            (
-                "postgres://h/d?sslpassword=secret",
-                "postgres://h/d?sslpassword=***",
-            ),
+            ("postgres://h/d?password=secret&user=u", "postgres://h/d?password=***&user=u"),
+            ("postgres://h/d?sslpassword=secret", "postgres://h/d?sslpassword=***"),
             ("postgres://u:sec?ret@h/d", "postgres://u:***@h/d"),
             ("u:secret@h", "u:***@h"),
-            (
-                "postgres://u@h/d?options[a]=1",
-                "postgres://u@h/d?options[a]=1",
-            ),
+            ("postgres://u@h/d?options[a]=1", "postgres://u@h/d?options[a]=1"),
             ("nonsense", "nonsense"),
         ] {
             assert_eq!(ServerUrl::new(url).to_string(), shown);

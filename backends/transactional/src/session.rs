@@ -74,15 +74,9 @@ impl<T: Tx> Session<T> {
             return Ok(Vec::new());
         }
         if self.access == Access::Look && std::mem::replace(&mut self.looked, true) {
-            return Err(StoreError::Failed(
-                "a call that looks once has looked twice".into(),
-            ));
+            return Err(StoreError::Failed("a call that looks once has looked twice".into()));
         }
-        if lock {
-            self.tx.lock(asked).await
-        } else {
-            self.tx.get(asked).await
-        }
+        if lock { self.tx.lock(asked).await } else { self.tx.get(asked).await }
     }
 
     fn keyed(&mut self, key: &Key, fresh: Option<Vec<Record>>, lock: bool) -> Vec<Record> {
@@ -106,17 +100,10 @@ impl<T: Tx> Session<T> {
             Query::Key(_) => Some(query.clone()),
             Query::Range(range) => {
                 // Entries that are found may be gone by now.
-                let gone = self
-                    .changes
-                    .records
-                    .keys()
-                    .filter(|key| key.kind == range.kind);
+                let gone = self.changes.records.keys().filter(|key| key.kind == range.kind);
                 let gone = gone.count();
                 let limit = range.limit.map(|limit| limit + gone);
-                Some(Query::Range(Range {
-                    limit,
-                    ..range.clone()
-                }))
+                Some(Query::Range(Range { limit, ..range.clone() }))
             }
         }
     }
@@ -144,27 +131,14 @@ impl<T: Tx> Session<T> {
 
     /// The range as the rule has left it.
     fn merged(&self, range: &Range, found: Vec<Record>) -> Vec<Record> {
-        if !self
-            .changes
-            .records
-            .keys()
-            .any(|key| key.kind == range.kind)
-        {
+        if !self.changes.records.keys().any(|key| key.kind == range.kind) {
             return found;
         }
         let changed = |record: &Record| self.changes.records.contains_key(&record.key());
         let mut entries: Vec<(Vec<Part>, Record)> = Vec::new();
-        let written = self
-            .changes
-            .records
-            .values()
-            .filter_map(|write| write.after.clone());
+        let written = self.changes.records.values().filter_map(|write| write.after.clone());
         let written = written.filter(|record| record.kind() == range.kind);
-        for record in found
-            .into_iter()
-            .filter(|record| !changed(record))
-            .chain(written)
-        {
+        for record in found.into_iter().filter(|record| !changed(record)).chain(written) {
             if let Some(entry) = record.entry(range.index)
                 && range.contains(&entry)
             {
@@ -283,11 +257,7 @@ impl<R: Stored> Ask for Scan<R> {
     }
 
     fn answer(&self, rows: &mut impl Iterator<Item = Vec<Record>>) -> Result<Vec<R>> {
-        rows.next()
-            .unwrap_or_default()
-            .into_iter()
-            .map(typed)
-            .collect()
+        rows.next().unwrap_or_default().into_iter().map(typed).collect()
     }
 }
 

@@ -26,11 +26,7 @@ impl Arguments {
     pub fn with_key(&mut self, key: &Key) -> String {
         let schema = key.kind.schema();
         let conditions = self.equal(&schema.key, &key.parts);
-        format!(
-            "FROM {} AS t WHERE {}",
-            schema.table,
-            conditions.join(" AND ")
-        )
+        format!("FROM {} AS t WHERE {}", schema.table, conditions.join(" AND "))
     }
 
     /// Where the records of this range are: table, condition, order and limit.
@@ -40,9 +36,7 @@ impl Arguments {
         if range.index > 0 {
             let key = schema.key.iter();
             columns.extend(
-                key.filter(|column| !columns.contains(column))
-                    .cloned()
-                    .collect::<Vec<_>>(),
+                key.filter(|column| !columns.contains(column)).cloned().collect::<Vec<_>>(),
             );
         }
         let (prefix, rest) = columns.split_at(range.prefix.len());
@@ -55,9 +49,7 @@ impl Arguments {
         if let Some(last) = &range.up_to {
             conditions.push(format!("{} <= {}", rest[0].name, self.bind(last)));
         }
-        let needed = schema
-            .conditions(range.index)
-            .filter(|column| !prefix.contains(column));
+        let needed = schema.conditions(range.index).filter(|column| !prefix.contains(column));
         conditions.extend(needed.map(|column| format!("{} IS NOT NULL", column.name)));
         let mut sql = vec![format!("FROM {} AS t", schema.table)];
         if !conditions.is_empty() {
@@ -74,9 +66,7 @@ impl Arguments {
 
     fn equal(&mut self, columns: &[Column], parts: &[Part]) -> Vec<String> {
         let pairs = columns.iter().zip(parts);
-        pairs
-            .map(|(column, part)| format!("{} = {}", column.name, self.bind(part)))
-            .collect()
+        pairs.map(|(column, part)| format!("{} = {}", column.name, self.bind(part))).collect()
     }
 }
 
@@ -93,11 +83,7 @@ pub fn columns(schema: &Schema) -> Vec<(String, &'static str)> {
             (column.name.clone(), kind)
         })
         .collect();
-    let packed: &[&str] = if schema.key.is_empty() {
-        &["event"]
-    } else {
-        &["fixed", "changing"]
-    };
+    let packed: &[&str] = if schema.key.is_empty() { &["event"] } else { &["fixed", "changing"] };
     columns.extend(packed.iter().map(|name| ((*name).to_owned(), "bytes")));
     columns
 }

@@ -42,10 +42,7 @@ pub enum StoreError {
     Conflict,
     /// A stored record cannot be decoded.
     #[error("{record}: {detail}")]
-    Corrupt {
-        record: &'static str,
-        detail: String,
-    },
+    Corrupt { record: &'static str, detail: String },
     /// The storage or the way to it failed.
     #[error(transparent)]
     Failed(Box<dyn std::error::Error + Send + Sync + 'static>),
@@ -126,9 +123,7 @@ pub trait Tx: Send {
                 // Jumps from one set to the next, so that the backlog's length costs nothing.
                 let next = Execution::QUEUE.of(lane).after(seen.as_ref()).limit(1);
                 let found = self.get(&[Query::Range(next.range().clone())]).await?;
-                let first = found
-                    .first()
-                    .and_then(|found| Execution::of(found.first()?));
+                let first = found.first().and_then(|found| Execution::of(found.first()?));
                 let Some(first) = first else {
                     break;
                 };
@@ -194,11 +189,7 @@ impl Changes {
                 Before::Present(before) => claimable(before),
                 Before::Absent | Before::Unknown => None,
             };
-            write
-                .after
-                .as_ref()
-                .filter(|_| was.is_none())
-                .and_then(claimable)
+            write.after.as_ref().filter(|_| was.is_none()).and_then(claimable)
         });
         new.collect()
     }

@@ -106,12 +106,7 @@ impl<'w> Place<'w> {
         let mut lanes = waiting.lanes();
         let groups = lanes.entry(lane.clone()).or_default();
         let group = Arc::clone(groups.entry(offered.clone()).or_default());
-        Self {
-            waiting,
-            lane: lane.clone(),
-            offered,
-            group,
-        }
+        Self { waiting, lane: lane.clone(), offered, group }
     }
 
     /// Waits until there may be work or so much time has passed. Returns the watch, if this claim has it
@@ -177,10 +172,7 @@ where
     while !is_done().await? {
         let left = limit.saturating_sub(started.elapsed());
         if left.is_zero() {
-            return Err(EngineError::Timeout {
-                op: "cancel_flow",
-                elapsed: limit,
-            });
+            return Err(EngineError::Timeout { op: "cancel_flow", elapsed: limit });
         }
         tokio::time::sleep(left.min(POLL)).await;
     }

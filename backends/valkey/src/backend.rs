@@ -42,10 +42,7 @@ impl ValkeyBackend {
     pub(crate) fn over(server: Server, partitions: PartitionConfig, hints: Hints) -> Self {
         Self {
             server,
-            settings: Settings {
-                tag: BackendTag::Valkey,
-                partitions,
-            },
+            settings: Settings { tag: BackendTag::Valkey, partitions },
             claims: Arc::default(),
             waiting: Arc::default(),
             hints,
@@ -85,9 +82,7 @@ impl ValkeyBackend {
         let home = flow_partition(flow, &self.settings.partitions).index;
         let arguments = Wire::of(&flow).map_err(transport)?;
         let arguments = Wire::map([("flow_id", arguments)]);
-        let fcall = self
-            .server
-            .fcall("has_backlog", true, home, &arguments, None)?;
+        let fcall = self.server.fcall("has_backlog", true, home, &arguments, None)?;
         let left: bool = self.server.call(&fcall).await?.into().map_err(transport)?;
         Ok(!left)
     }
@@ -99,14 +94,10 @@ impl ValkeyBackend {
         }
         let families = BTreeMap::from(families(&self.settings.partitions));
         let families = Wire::of(&families).map_err(transport)?;
-        let look = self
-            .server
-            .fcall("layout_is_kept", true, 0, &families, None)?;
+        let look = self.server.fcall("layout_is_kept", true, 0, &families, None)?;
         let kept: bool = self.server.call(&look).await?.into().map_err(transport)?;
         if !kept {
-            let keep = self
-                .server
-                .fcall("keep_layout", false, 0, &families, None)?;
+            let keep = self.server.fcall("keep_layout", false, 0, &families, None)?;
             self.server.call(&keep).await?;
         }
         self.is_laid_out.store(true, Ordering::Relaxed);
@@ -117,9 +108,7 @@ impl ValkeyBackend {
     async fn run(&self, call: &Call) -> Result<Reply, EngineError> {
         let method = call.method();
         let Some(route) = Route::of(call, &self.settings.partitions)? else {
-            return Err(EngineError::Unavailable {
-                op: method.as_str(),
-            });
+            return Err(EngineError::Unavailable { op: method.as_str() });
         };
         let arguments = arguments(call)?;
         let fcall = self.server.fcall(
@@ -144,14 +133,11 @@ impl Housekeeping for ValkeyBackend {
     async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
         check_housekeeping(&self.settings, partition, limit)?;
         self.lay_out().await?;
-        let home = partition
-            .parse()
-            .map_err(|error| EngineError::invalid_input(error.to_string()))?;
+        let home =
+            partition.parse().map_err(|error| EngineError::invalid_input(error.to_string()))?;
         let limit = Wire::of(&limit).map_err(transport)?;
         let arguments = Wire::map([("limit", limit)]);
-        let fcall = self
-            .server
-            .fcall("due", true, home.index, &arguments, None)?;
+        let fcall = self.server.fcall("due", true, home.index, &arguments, None)?;
         self.server.call(&fcall).await?.into().map_err(transport)
     }
 }
@@ -169,20 +155,13 @@ impl Dispatch for ValkeyBackend {
             self.lay_out().await?;
         }
         match &call {
-            Call::Claim {
-                lane,
-                capabilities,
-                policy,
-            } => {
+            Call::Claim { lane, capabilities, policy } => {
                 let arguments = arguments(&call)?;
                 if policy.max_wait.is_some() {
-                    self.hints
-                        .listen(self.server.prefix(), &self.claims, &self.waiting);
+                    self.hints.listen(self.server.prefix(), &self.claims, &self.waiting);
                 }
-                let look = || {
-                    self.claims
-                        .claim(&self.server, partitions, &arguments, lane, capabilities)
-                };
+                let look =
+                    || self.claims.claim(&self.server, partitions, &arguments, lane, capabilities);
                 let claim = self.waiting.claim(lane, capabilities, policy, look);
                 claim.await.map(Reply::Claim)
             }

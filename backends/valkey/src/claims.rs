@@ -126,13 +126,7 @@ async fn look(
     capabilities: &CapabilitySet,
 ) -> Result<Vec<u16>, EngineError> {
     // As `place_in_queue` in `lua/partition.lua`.
-    let key = |partition| {
-        format!(
-            "{}:lane:{}:{lane}",
-            server.tag(partition),
-            lane.as_str().len()
-        )
-    };
+    let key = |partition| format!("{}:lane:{}:{lane}", server.tag(partition), lane.as_str().len());
     let keys: Vec<String> = (0..partitions).map(key).collect();
     let mut any = server.client.cmd("EXISTS");
     for key in &keys {
@@ -144,10 +138,8 @@ async fn look(
     }
     let offered: BTreeSet<String> = capabilities.tokens.iter().cloned().collect();
     let mut pipeline = server.client.pipeline();
-    let slots: Vec<PipeSlot<Vec<String>>> = keys
-        .iter()
-        .map(|key| pipeline.cmd("SMEMBERS").arg(key).finish())
-        .collect();
+    let slots: Vec<PipeSlot<Vec<String>>> =
+        keys.iter().map(|key| pipeline.cmd("SMEMBERS").arg(key).finish()).collect();
     pipeline.execute().await.map_err(transport)?;
     let mut found = Vec::new();
     for (partition, slot) in (0..).zip(slots) {

@@ -24,10 +24,7 @@ pub(crate) struct Hints {
 
 impl Hints {
     pub(crate) fn from(url: Option<String>) -> Self {
-        Self {
-            url,
-            listens: AtomicBool::new(false),
-        }
+        Self { url, listens: AtomicBool::new(false) }
     }
 
     /// Subscribes to the channel of `announce` in `lua/partition.lua`, once. Without it, claims that
@@ -59,9 +56,7 @@ async fn hear(
     waiting: &Weak<WaitingClaims>,
 ) -> ferriskey::Result<()> {
     let (pushed, mut pushes) = unbounded_channel();
-    let builder = ClientBuilder::new()
-        .url(url)?
-        .protocol(ProtocolVersion::RESP3);
+    let builder = ClientBuilder::new().url(url)?.protocol(ProtocolVersion::RESP3);
     let client = builder.push_sender(pushed).build().await?;
     client.cmd("SUBSCRIBE").arg(channel).execute::<()>().await?;
     loop {

@@ -88,11 +88,7 @@ mod tests {
 
     #[test]
     fn another_text_has_another_name() {
-        let patch = Patch {
-            file: "page.lua",
-            what: "MAX_PAGE = 1000",
-            instead: "MAX_PAGE = 999",
-        };
+        let patch = Patch { file: "page.lua", what: "MAX_PAGE = 1000", instead: "MAX_PAGE = 999" };
         let patched = Library::new(Some(&patch)).unwrap();
         assert_ne!(patched.name, Library::new(None).unwrap().name);
     }

@@ -131,18 +131,12 @@ impl ValkeyOptions {
         }
         let library = Library::new(self.patch.as_ref())?;
         let server = Server::new(client, library, self.prefix, self.clock);
-        Ok(Arc::new(ValkeyBackend::over(
-            server,
-            self.partitions,
-            hints,
-        )))
+        Ok(Arc::new(ValkeyBackend::over(server, self.partitions, hints)))
     }
 }
 
 fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
-    info.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-        .map(str::trim)
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
 /// No key has an expiry, so the policies that evict keys with one evict none.
@@ -161,9 +155,7 @@ fn check_version(info: &str) -> Result<(), OpenError> {
         (None, Some(version)) => ("Redis", version),
         (None, None) => ("unknown", "unknown"),
     };
-    let mut numbers = version
-        .split('.')
-        .map_while(|part| part.parse::<u32>().ok());
+    let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if found >= OLDEST {
         return Ok(());

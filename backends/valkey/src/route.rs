@@ -15,10 +15,7 @@ pub(crate) struct Route {
 
 impl Route {
     pub(crate) fn of(call: &Call, config: &PartitionConfig) -> Result<Option<Self>, EngineError> {
-        let to = |partition: u16| Self {
-            partition,
-            held: None,
-        };
+        let to = |partition: u16| Self { partition, held: None };
         let flow = |id: &FlowId| to(flow_partition(id, config).index);
         Ok(Some(match call {
             Call::Renew { handle }
@@ -44,9 +41,7 @@ impl Route {
             | Call::MarkLeaseExpiredIfDue { execution_id, .. } => to(execution_id.partition()),
             Call::ListExecutions { partition, .. } | Call::ListFlows { partition, .. } => {
                 let parsed = partition.parse();
-                to(parsed
-                    .map_err(|error| EngineError::invalid_input(error.to_string()))?
-                    .index)
+                to(parsed.map_err(|error| EngineError::invalid_input(error.to_string()))?.index)
             }
             Call::CreateFlow { args } => flow(&args.flow_id),
             Call::AddExecutionToFlow { args } => flow(&args.flow_id),
@@ -78,9 +73,6 @@ impl Route {
 
     fn under_lease(handle: &Handle) -> Result<Self, EngineError> {
         let held = HandlePayload::open(BackendTag::Valkey, handle)?;
-        Ok(Self {
-            partition: held.execution_id.partition(),
-            held: Some(held),
-        })
+        Ok(Self { partition: held.execution_id.partition(), held: Some(held) })
     }
 }

@@ -51,24 +51,13 @@ impl Fcall {
 
     /// The command's arguments in order.
     pub(crate) fn arguments(&self) -> [&[u8]; 5] {
-        [
-            self.function.as_bytes(),
-            b"1",
-            self.key.as_bytes(),
-            &self.arguments,
-            &self.context,
-        ]
+        [self.function.as_bytes(), b"1", self.key.as_bytes(), &self.arguments, &self.context]
     }
 }
 
 impl Server {
     pub(crate) fn new(client: Client, library: Library, prefix: String, clock: Clock) -> Self {
-        Self {
-            client,
-            library,
-            prefix,
-            clock,
-        }
+        Self { client, library, prefix, clock }
     }
 
     /// What every key of the deployment begins with.

@@ -32,10 +32,7 @@ impl Running {
         if let Some(id) = self.process.id() {
             interrupt(id).await;
         }
-        if tokio::time::timeout(GRACE, self.process.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(GRACE, self.process.wait()).await.is_err() {
             // That it has ended meanwhile is fine.
             let _ = self.process.kill().await;
         }
@@ -60,10 +57,7 @@ pub(crate) async fn start(kind: Kind) -> Result<(Running, String, String), Strin
     };
     let binary = find(name).ok_or_else(|| format!("no {name} on this machine"))?;
     let failed = |error: std::io::Error| format!("{}: {error}", binary.display());
-    let directory = tempfile::Builder::new()
-        .prefix("ff-provision-")
-        .tempdir()
-        .map_err(failed)?;
+    let directory = tempfile::Builder::new().prefix("ff-provision-").tempdir().map_err(failed)?;
     let port = free_port().map_err(failed)?;
     let mut command = match kind {
         Kind::Valkey => valkey(&binary, directory.path(), port),
@@ -103,14 +97,7 @@ async fn postgres(binary: &Path, directory: &Path, port: u16) -> Result<Command,
     let data = directory.join("data");
     let resolved = binary.canonicalize().map_err(|error| error.to_string())?;
     let mut initdb = as_user(user, &resolved.with_file_name("initdb"));
-    initdb
-        .args([
-            "--username=postgres",
-            "--auth=trust",
-            "--no-sync",
-            "--pgdata",
-        ])
-        .arg(&data);
+    initdb.args(["--username=postgres", "--auth=trust", "--no-sync", "--pgdata"]).arg(&data);
     finish(&mut initdb).await?;
     let mut server = as_user(user, &resolved);
     server
@@ -129,9 +116,7 @@ fn as_user(user: Option<&str>, program: &Path) -> Command {
         return Command::new(program);
     };
     let mut command = Command::new("setpriv");
-    command
-        .args(["--reuid", user, "--regid", user, "--clear-groups"])
-        .arg(program);
+    command.args(["--reuid", user, "--regid", user, "--clear-groups"]).arg(program);
     command
 }
 
@@ -152,17 +137,10 @@ async fn finish(command: &mut Command) -> Result<(), String> {
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|directory| directory.join(name));
-    let versions = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten();
-    let mut by_version: Vec<_> = versions
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let mut by_version: Vec<_> = versions.filter_map(|entry| Some(entry.ok()?.path())).collect();
     by_version.sort();
-    let installed = by_version
-        .into_iter()
-        .rev()
-        .map(|version| version.join("bin").join(name));
+    let installed = by_version.into_iter().rev().map(|version| version.join("bin").join(name));
     on_path.chain(installed).find(|binary| binary.is_file())
 }
 

@@ -34,10 +34,7 @@ pub(crate) async fn start(
         .with_exposed_port(kind.port().tcp())
         .with_cmd(arguments(kind).iter().copied())
         .with_env_var("POSTGRES_HOST_AUTH_METHOD", "trust");
-    let container = request
-        .start()
-        .await
-        .map_err(|error| format!("container {image}: {error}"))?;
+    let container = request.start().await.map_err(|error| format!("container {image}: {error}"))?;
     let place = async {
         let host = container.get_host().await?.to_string();
         let port = container.get_host_port_ipv4(kind.port()).await?;

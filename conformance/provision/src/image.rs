@@ -25,9 +25,7 @@ pub(crate) async fn choose(kind: Kind, images: &Images) -> Result<String, String
         // An engine may be reachable all the same, and pulls by itself.
         return Ok(asked.map_or_else(|| official(kind).to_owned(), Clone::clone));
     }
-    docker(&["version"])
-        .await
-        .map_err(|error| format!("no Docker engine: {error}"))?;
+    docker(&["version"]).await.map_err(|error| format!("no Docker engine: {error}"))?;
     if let Some(image) = asked {
         if !exists(image).await {
             docker(&["pull", image]).await?;

@@ -40,9 +40,7 @@ impl Keeper {
     /// In the workspace, where all commands find it.
     pub fn new() -> Self {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        Self {
-            file: workspace.join("target/servers.json"),
-        }
+        Self { file: workspace.join("target/servers.json") }
     }
 
     pub(crate) fn kept_url(kind: Kind) -> Option<String> {

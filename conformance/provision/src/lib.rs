@@ -72,10 +72,7 @@ impl Kind {
             Self::Valkey => "valkey-server, 7.2 or newer (in Debian 13, or in the backports of 12)",
             Self::Postgres => "postgres and initdb (Debian: postgresql)",
         };
-        format!(
-            "set {}, or start a Docker engine, or install {package}",
-            self.url_variable()
-        )
+        format!("set {}, or start a Docker engine, or install {package}", self.url_variable())
     }
 }
 
@@ -135,13 +132,7 @@ pub struct Server {
 impl Server {
     /// One that was decided upon then, and answers now.
     fn since(begun: Instant, kind: Kind, url: String, rung: Rung, version: String) -> Self {
-        Self {
-            kind,
-            url,
-            rung,
-            version,
-            started_in: begun.elapsed(),
-        }
+        Self { kind, url, rung, version, started_in: begun.elapsed() }
     }
 
     /// The rung and the time it took, for reports.
@@ -166,10 +157,7 @@ pub struct Servers {
 
 impl Servers {
     pub fn new(images: Images) -> Self {
-        Self {
-            images,
-            ..Self::default()
-        }
+        Self { images, ..Self::default() }
     }
 
     /// The server, or why there is none and what would help.

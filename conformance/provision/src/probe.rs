@@ -75,9 +75,7 @@ async fn postgres(url: &str) -> Result<String, String> {
     let text = |error: sqlx::Error| error.to_string();
     let options: PgConnectOptions = url.parse().map_err(text)?;
     let mut connection = options.connect().await.map_err(text)?;
-    let version: String = sqlx::query_scalar("SHOW server_version")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(text)?;
+    let version: String =
+        sqlx::query_scalar("SHOW server_version").fetch_one(&mut connection).await.map_err(text)?;
     Ok(format!("Postgres {version}"))
 }

@@ -61,11 +61,7 @@ impl Proxy {
                 tokio::spawn(connect(client, address.clone(), Arc::clone(&shared)));
             }
         });
-        Ok(Self {
-            url,
-            line,
-            accepting,
-        })
+        Ok(Self { url, line, accepting })
     }
 
     /// The server's URL, by way of the proxy.

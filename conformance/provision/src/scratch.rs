@@ -29,20 +29,12 @@ impl Scratch {
         let servers = Servers::default();
         let server = servers.get(kind).await?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let unique = format!(
-            "{}_{}",
-            std::process::id(),
-            since.unwrap_or_default().as_nanos()
-        );
+        let unique = format!("{}_{}", std::process::id(), since.unwrap_or_default().as_nanos());
         let name = match kind {
             Kind::Valkey => format!("ff-test:{unique}:"),
             Kind::Postgres => format!("ff_test_{unique}"),
         };
-        Ok(Self {
-            servers,
-            server,
-            name,
-        })
+        Ok(Self { servers, server, name })
     }
 
     /// Removes what is there, and the server if this started it.
@@ -53,12 +45,7 @@ impl Scratch {
                 remove_keys(&client, &format!("{}*", self.name)).await?;
             }
             Kind::Postgres => {
-                let mut connection = self
-                    .server
-                    .url
-                    .parse::<PgConnectOptions>()?
-                    .connect()
-                    .await?;
+                let mut connection = self.server.url.parse::<PgConnectOptions>()?.connect().await?;
                 let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
                 connection.execute(AssertSqlSafe(drop)).await?;
             }

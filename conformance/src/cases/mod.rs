@@ -12,13 +12,7 @@ use crate::written::Repetition;
 
 /// The cases written by hand, in the order of the chapters.
 pub(crate) fn written() -> Vec<Case> {
-    [
-        system::cases(),
-        executions::cases(),
-        flows::cases(),
-        housekeeping::cases(),
-    ]
-    .concat()
+    [system::cases(), executions::cases(), flows::cases(), housekeeping::cases()].concat()
 }
 
 /// A call of each method that changes something, made again and again.

@@ -35,20 +35,9 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-020",
         "Finds executions wherever it is told to look.",
         call(|call| {
-            if let Call::MarkLeaseExpiredIfDue {
-                partition,
-                execution_id,
-            }
-            | Call::PromoteDelayed {
-                partition,
-                execution_id,
-                ..
-            }
-            | Call::ReadExecCoreFields {
-                partition,
-                execution_id,
-                ..
-            } = call
+            if let Call::MarkLeaseExpiredIfDue { partition, execution_id }
+            | Call::PromoteDelayed { partition, execution_id, .. }
+            | Call::ReadExecCoreFields { partition, execution_id, .. } = call
             {
                 *partition = Partition {
                     family: PartitionFamily::Execution,
@@ -62,9 +51,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-021",
         "Promotes only under the right lane.",
         around(|subject, call| Box::pin(async move {
-            if let Call::PromoteDelayed {
-                lane, execution_id, ..
-            } = &call
+            if let Call::PromoteDelayed { lane, execution_id, .. } = &call
                 && subject
                     .field(execution_id, "lane_id")
                     .await
@@ -108,12 +95,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-037",
         "Sets the policy of whichever member has the UUID.",
         call(|call| {
-            if let Call::SetEdgeGroupPolicy {
-                flow_id,
-                downstream_execution_id,
-                ..
-            } = call
-            {
+            if let Call::SetEdgeGroupPolicy { flow_id, downstream_execution_id, .. } = call {
                 take_for_member(flow_id, downstream_execution_id);
             }
         })
@@ -135,12 +117,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-037",
         "Forgets the note on whichever member has the UUID.",
         call(|call| {
-            if let Call::DrainSiblingCancelGroup {
-                flow_id,
-                downstream_eid,
-                ..
-            } = call
-            {
+            if let Call::DrainSiblingCancelGroup { flow_id, downstream_eid, .. } = call {
                 take_for_member(flow_id, downstream_eid);
             }
         })
@@ -150,11 +127,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-037",
         "Acknowledges whichever member has the UUID.",
         call(|call| {
-            if let Call::AckCancelMember {
-                flow_id,
-                execution_id,
-            } = call
-            {
+            if let Call::AckCancelMember { flow_id, execution_id } = call {
                 take_for_member(flow_id, execution_id);
             }
         })
@@ -187,35 +160,24 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Call::CreateExecution { args } = call {
                 let largest = MAX_INTEGER.cast_signed();
                 args.now.0 = args.now.0.clamp(-largest, largest);
-                for at in [&mut args.delay_until, &mut args.execution_deadline_at]
-                    .into_iter()
-                    .flatten()
+                for at in
+                    [&mut args.delay_until, &mut args.execution_deadline_at].into_iter().flatten()
                 {
                     at.0 = at.0.clamp(-largest, largest);
                 }
             }
         })
     ),
-    deviant!(
-        "mends-handles",
-        "SYS-030",
-        "Guesses what a damaged handle was.",
-        mends_handles()
-    ),
+    deviant!("mends-handles", "SYS-030", "Guesses what a damaged handle was.", mends_handles()),
     deviant!(
         "cuts-payloads",
         "SYS-031",
         "Keeps as much of a payload as fits.",
         call(|call| match call {
             Call::CreateExecution { args } => args.input_payload.truncate(65_536),
-            Call::Complete {
-                payload: Some(payload),
-                ..
-            } => payload.truncate(65_536),
-            Call::Fail { reason, .. } => reason
-                .detail
-                .iter_mut()
-                .for_each(|detail| detail.truncate(65_536)),
+            Call::Complete { payload: Some(payload), .. } => payload.truncate(65_536),
+            Call::Fail { reason, .. } =>
+                reason.detail.iter_mut().for_each(|detail| detail.truncate(65_536)),
             _ => {}
         })
     ),
@@ -257,9 +219,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         call(|call| {
             if let Call::CreateExecution { args } = call {
                 let largest = MAX_INTEGER.cast_signed();
-                args.delay_until = args
-                    .delay_until
-                    .map(|at| TimestampMs(at.0.min(largest - 1)));
+                args.delay_until = args.delay_until.map(|at| TimestampMs(at.0.min(largest - 1)));
             }
         })
     ),
@@ -271,10 +231,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Call::CreateExecution { args } = call
                 && args.input_payload.len() == 65_536
             {
-                *answer = Err(EngineError::validation(
-                    ValidationKind::PayloadTooLarge,
-                    "full",
-                ));
+                *answer = Err(EngineError::validation(ValidationKind::PayloadTooLarge, "full"));
             }
         })
     ),
@@ -299,11 +256,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-026",
         "Does not know resumed handles.",
         answer(|call, answer| {
-            if call
-                .clone()
-                .handle_mut()
-                .is_some_and(|handle| handle.kind == HandleKind::Resumed)
-            {
+            if call.clone().handle_mut().is_some_and(|handle| handle.kind == HandleKind::Resumed) {
                 *answer = Err(EngineError::State(StateKind::AlreadySuspended));
             }
         })
@@ -344,10 +297,7 @@ fn each_text(call: &mut Call, change: &dyn Fn(&mut String)) {
             args.tags.values_mut().for_each(change);
         }
         Call::SetExecutionTag { value, .. } | Call::SetFlowTag { value, .. } => change(value),
-        Call::Progress {
-            message: Some(message),
-            ..
-        } => change(message),
+        Call::Progress { message: Some(message), .. } => change(message),
         Call::Fail { reason, .. } => change(&mut reason.message),
         Call::Cancel { reason, .. } => change(reason),
         _ => {}

@@ -79,11 +79,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "ATT-006",
         "Takes more than everything for everything.",
         call(|call| {
-            if let Call::Progress {
-                percent: Some(percent),
-                ..
-            } = call
-            {
+            if let Call::Progress { percent: Some(percent), .. } = call {
                 *percent = (*percent).min(100);
             }
         })
@@ -113,10 +109,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "ATT-009",
         "Grants a retry too many.",
         creating(|args| {
-            if let Some(retry) = args
-                .policy
-                .as_mut()
-                .and_then(|policy| policy.retry_policy.as_mut())
+            if let Some(retry) =
+                args.policy.as_mut().and_then(|policy| policy.retry_policy.as_mut())
             {
                 retry.max_retries += 1;
             }
@@ -127,10 +121,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "ATT-009",
         "Retries whatever the category.",
         creating(|args| {
-            if let Some(retry) = args
-                .policy
-                .as_mut()
-                .and_then(|policy| policy.retry_policy.as_mut())
+            if let Some(retry) =
+                args.policy.as_mut().and_then(|policy| policy.retry_policy.as_mut())
             {
                 retry.retryable_categories.clear();
             }
@@ -151,10 +143,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "ATT-011",
         "Retries where no policy says so.",
         creating(|args| {
-            args.policy
-                .get_or_insert_default()
-                .retry_policy
-                .get_or_insert_default();
+            args.policy.get_or_insert_default().retry_policy.get_or_insert_default();
         })
     ),
     deviant!(
@@ -163,9 +152,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Waits twice as long from the third retry on.",
         write(|before, after| {
             if is_retry(before, after) && after.retry_count >= 3 {
-                let wait = after
-                    .delay_until
-                    .map_or(0, |until| until.0 - after.last_mutation_at.0);
+                let wait = after.delay_until.map_or(0, |until| until.0 - after.last_mutation_at.0);
                 after.delay_until = Some(TimestampMs(after.last_mutation_at.0 + 2 * wait));
             }
         })
@@ -175,15 +162,10 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "ATT-014",
         "Waits anything from nothing on.",
         creating(|args| {
-            if let Some(retry) = args
-                .policy
-                .as_mut()
-                .and_then(|policy| policy.retry_policy.as_mut())
-                && let BackoffStrategy::Exponential {
-                    initial_delay_ms,
-                    jitter: true,
-                    ..
-                } = &mut retry.backoff
+            if let Some(retry) =
+                args.policy.as_mut().and_then(|policy| policy.retry_policy.as_mut())
+                && let BackoffStrategy::Exponential { initial_delay_ms, jitter: true, .. } =
+                    &mut retry.backoff
             {
                 *initial_delay_ms /= 3;
             }
@@ -302,11 +284,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "ATT-010",
         "Takes the category from the detail.",
         call(|call| {
-            if let Call::Fail {
-                reason,
-                classification,
-                ..
-            } = call
+            if let Call::Fail { reason, classification, .. } = call
                 && reason.detail.as_deref() == Some(b"permanent")
             {
                 *classification = FailureClass::Permanent;
@@ -320,10 +298,5 @@ fn is_retry(before: Option<&Execution>, after: &Execution) -> bool {
 }
 
 fn is_over(answer: &super::tampering::Answer) -> bool {
-    matches!(
-        answer,
-        Err(EngineError::Contention(
-            ContentionKind::ExecutionNotActive { .. }
-        ))
-    )
+    matches!(answer, Err(EngineError::Contention(ContentionKind::ExecutionNotActive { .. })))
 }

@@ -82,10 +82,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         answer(|call, answer| {
             if let (
                 Call::CancelFlow { policy, .. },
-                Ok(Reply::CancelFlow(CancelFlowResult::Cancelled {
-                    cancellation_policy,
-                    ..
-                })),
+                Ok(Reply::CancelFlow(CancelFlowResult::Cancelled { cancellation_policy, .. })),
             ) = (call, answer)
             {
                 let name: &'static str = policy.into();

@@ -25,11 +25,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "OPS-003",
         "Names the operator as the author of every cancellation.",
         write(|_, after| {
-            if after
-                .cancelled_by
-                .as_deref()
-                .is_some_and(|by| by != "worker")
-            {
+            if after.cancelled_by.as_deref().is_some_and(|by| by != "worker") {
                 after.cancelled_by = Some("operator_override".to_owned());
             }
         })

@@ -183,9 +183,7 @@ pub(super) async fn outgoing(
 ) -> Vec<EdgeSnapshot> {
     let call = Call::ListEdges {
         flow_id: flow,
-        direction: EdgeDirection::Outgoing {
-            from_node: member.clone(),
-        },
+        direction: EdgeDirection::Outgoing { from_node: member.clone() },
     };
     match subject.model.dispatch(call).await {
         Ok(Reply::ListEdges(edges)) => edges,
@@ -211,16 +209,9 @@ async fn by_hand(subject: &Subject, completion: &CompletionPayload) -> Answer {
             completion.outcome.clone(),
             TimestampMs::now(),
         );
-        match subject
-            .model
-            .dispatch(Call::ResolveDependency { args })
-            .await
-        {
+        match subject.model.dispatch(Call::ResolveDependency { args }).await {
             Ok(Reply::ResolveDependency(ResolveDependencyOutcome::AlreadyResolved))
-            | Err(EngineError::Validation {
-                kind: ValidationKind::InvalidDependency,
-                ..
-            }) => {}
+            | Err(EngineError::Validation { kind: ValidationKind::InvalidDependency, .. }) => {}
             Ok(_) => resolved += 1,
             Err(other) => return Err(other),
         }

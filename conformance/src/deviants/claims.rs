@@ -47,11 +47,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Compares tokens without their case.",
         call(|call| {
             if let Call::Claim { capabilities, .. } = call {
-                let lower: Vec<_> = capabilities
-                    .tokens
-                    .iter()
-                    .map(|token| token.to_lowercase())
-                    .collect();
+                let lower: Vec<_> =
+                    capabilities.tokens.iter().map(|token| token.to_lowercase()).collect();
                 capabilities.tokens.extend(lower);
             }
         })
@@ -63,9 +60,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         call(|call| {
             if let Call::Claim { capabilities, .. } = call {
                 let bad = |c: char| c == ',' || c.is_whitespace() || c.is_control();
-                capabilities
-                    .tokens
-                    .retain(|token| !token.is_empty() && !token.contains(bad));
+                capabilities.tokens.retain(|token| !token.is_empty() && !token.contains(bad));
             }
         })
     ),
@@ -114,12 +109,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
         })
     ),
-    deviant!(
-        "looks-16-deep",
-        "CLM-002",
-        "Looks at 16 executions and gives up.",
-        looks_16_deep()
-    ),
+    deviant!("looks-16-deep", "CLM-002", "Looks at 16 executions and gives up.", looks_16_deep()),
     deviant!(
         "never-waits",
         "CLM-004",
@@ -251,21 +241,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Claims from the last partition that has work.",
         serves_one_partition()
     ),
-    deviant!(
-        "starts-over",
-        "CLM-012",
-        "Claims what should go on with its attempt.",
-        starts_over()
-    ),
+    deviant!("starts-over", "CLM-012", "Claims what should go on with its attempt.", starts_over()),
 ];
 
 fn serves_one_partition() -> Tampering {
     around(|subject, call| {
         Box::pin(async move {
-            let Call::Claim {
-                lane, capabilities, ..
-            } = &call
-            else {
+            let Call::Claim { lane, capabilities, .. } = &call else {
                 return subject.model.dispatch(call).await;
             };
             let claimable = subject.claimable(lane, capabilities).await;
@@ -299,10 +281,9 @@ fn starts_over() -> Tampering {
         if let Ok(Reply::ReadExecCoreFields(fields)) = answer
             && shown(call, &lock(&known))
         {
-            for (name, value) in [
-                ("public_state", "resumable"),
-                ("attempt_state", "attempt_interrupted"),
-            ] {
+            for (name, value) in
+                [("public_state", "resumable"), ("attempt_state", "attempt_interrupted")]
+            {
                 if let Some(field) = fields.get_mut(name) {
                     *field = Some(value.to_owned());
                 }
@@ -334,12 +315,7 @@ fn promotes_to_claim() -> Tampering {
                 };
                 let lane = LaneId::new("any");
                 let now_ms = TimestampMs(0);
-                let hook = Call::PromoteDelayed {
-                    partition,
-                    lane,
-                    execution_id,
-                    now_ms,
-                };
+                let hook = Call::PromoteDelayed { partition, lane, execution_id, now_ms };
                 subject.model.dispatch(hook).await?;
             }
             subject.model.dispatch(call).await
@@ -356,20 +332,12 @@ fn looks_16_deep() -> Tampering {
         };
         match call {
             Call::CreateExecution { args } => {
-                let routing = args
-                    .policy
-                    .as_ref()
-                    .and_then(|p| p.routing_requirements.as_ref());
+                let routing = args.policy.as_ref().and_then(|p| p.routing_requirements.as_ref());
                 required.extend(routing.map(|routing| routing.required_capabilities.clone()));
             }
             Call::Claim { capabilities, .. } => {
                 let offered = capabilities.tokens.iter().cloned().collect();
-                if required
-                    .iter()
-                    .filter(|set| !set.is_subset(&offered))
-                    .count()
-                    >= 16
-                {
+                if required.iter().filter(|set| !set.is_subset(&offered)).count() >= 16 {
                     *answer = Ok(Reply::Claim(None));
                 }
             }
@@ -396,18 +364,9 @@ fn takes_for_the_dropped() -> Tampering {
                 }
                 _ => None,
             };
-            if let Some(Call::Claim {
-                lane,
-                capabilities,
-                mut policy,
-            }) = left_over
-            {
+            if let Some(Call::Claim { lane, capabilities, mut policy }) = left_over {
                 policy.max_wait = None;
-                let late = Call::Claim {
-                    lane,
-                    capabilities,
-                    policy,
-                };
+                let late = Call::Claim { lane, capabilities, policy };
                 subject.model.dispatch(late).await?;
             }
             subject.model.dispatch(call).await

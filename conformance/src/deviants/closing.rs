@@ -81,14 +81,8 @@ fn closed_by(call: &Call) -> Option<FlowId> {
 /// The members that a cancellation names, if it is the first.
 pub(super) fn named_in(answer: &Answer) -> Vec<ExecutionId> {
     let Ok(
-        Reply::CancelFlow(CancelFlowResult::Cancelled {
-            member_execution_ids,
-            ..
-        })
-        | Reply::CancelFlowHeader(CancelFlowHeader::Cancelled {
-            member_execution_ids,
-            ..
-        }),
+        Reply::CancelFlow(CancelFlowResult::Cancelled { member_execution_ids, .. })
+        | Reply::CancelFlowHeader(CancelFlowHeader::Cancelled { member_execution_ids, .. }),
     ) = answer
     else {
         return Vec::new();

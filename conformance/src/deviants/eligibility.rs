@@ -17,9 +17,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Does not evaluate what is not there.",
         answer(|_, answer| {
             if status_of(answer) == Some("not_found") {
-                *answer = Err(EngineError::NotFound {
-                    entity: "execution",
-                });
+                *answer = Err(EngineError::NotFound { entity: "execution" });
             }
         })
     ),
@@ -63,10 +61,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         around(|subject, call| Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;
             if let Call::EvaluateFlowEligibility { args } = &call
-                && subject
-                    .field(&args.execution_id, "delay_until")
-                    .await
-                    .is_some()
+                && subject.field(&args.execution_id, "delay_until").await.is_some()
                 && status_of(&answer) == Some("eligible")
             {
                 return Ok(status("not_runnable"));
@@ -111,16 +106,12 @@ fn status_of(answer: &Answer) -> Option<&str> {
 
 /// Whether a member's group counts running edges.
 async fn upstreams_run(subject: &Subject, member: &ExecutionId) -> bool {
-    let call = Call::ResolveExecutionFlowId {
-        execution_id: member.clone(),
-    };
+    let call = Call::ResolveExecutionFlowId { execution_id: member.clone() };
     let Ok(Reply::ResolveExecutionFlowId(Some(flow))) = subject.model.dispatch(call).await else {
         return false;
     };
     let flow = described_by(subject, &flow).await;
     let groups = flow.map(|flow| flow.edge_groups).unwrap_or_default();
     let of = |group: &EdgeGroupSnapshot| group.downstream_execution_id == *member;
-    groups
-        .iter()
-        .any(|group| of(group) && group.running_count > 0)
+    groups.iter().any(|group| of(group) && group.running_count > 0)
 }

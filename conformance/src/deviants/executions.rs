@@ -85,10 +85,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "EXE-004",
         "Leaves out the tokens that it does not like.",
         creating(|args| {
-            if let Some(routing) = args
-                .policy
-                .as_mut()
-                .and_then(|policy| policy.routing_requirements.as_mut())
+            if let Some(routing) =
+                args.policy.as_mut().and_then(|policy| policy.routing_requirements.as_mut())
             {
                 let bad = |c: char| c == ',' || c.is_whitespace() || c.is_control();
                 routing
@@ -126,11 +124,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
                     let execution_id = args.execution_id.clone();
                     subject
                         .model
-                        .dispatch(Call::SetExecutionTag {
-                            execution_id,
-                            key,
-                            value,
-                        })
+                        .dispatch(Call::SetExecutionTag { execution_id, key, value })
                         .await?;
                 }
             }
@@ -218,10 +212,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "EXE-013",
         "Counts no deadline from the creation.",
         creating(|args| {
-            if let Some(timeouts) = args
-                .policy
-                .as_mut()
-                .and_then(|policy| policy.timeout_policy.as_mut())
+            if let Some(timeouts) =
+                args.policy.as_mut().and_then(|policy| policy.timeout_policy.as_mut())
             {
                 timeouts.execution_deadline_ms = None;
             }
@@ -242,9 +234,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "EXE-015",
         "Takes payloads for text.",
         creating(|args| {
-            args.input_payload = String::from_utf8_lossy(&args.input_payload)
-                .into_owned()
-                .into_bytes();
+            args.input_payload =
+                String::from_utf8_lossy(&args.input_payload).into_owned().into_bytes();
         })
     ),
     deviant!(
@@ -252,10 +243,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "EXE-037",
         "Takes behaviours that nobody knows for failing.",
         creating(|args| {
-            if let Some(suspension) = args
-                .policy
-                .as_mut()
-                .and_then(|policy| policy.suspension_policy.as_mut())
+            if let Some(suspension) =
+                args.policy.as_mut().and_then(|policy| policy.suspension_policy.as_mut())
             {
                 "fail".clone_into(&mut suspension.timeout_behavior);
             }
@@ -266,18 +255,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "ATT-013",
         "Makes something of every factor.",
         creating(|args| {
-            if let Some(retry) = args
-                .policy
-                .as_mut()
-                .and_then(|policy| policy.retry_policy.as_mut())
+            if let Some(retry) =
+                args.policy.as_mut().and_then(|policy| policy.retry_policy.as_mut())
                 && let ff_core::policy::BackoffStrategy::Exponential { multiplier, .. } =
                     &mut retry.backoff
             {
-                *multiplier = if multiplier.is_finite() {
-                    multiplier.abs()
-                } else {
-                    1.0
-                };
+                *multiplier = if multiplier.is_finite() { multiplier.abs() } else { 1.0 };
             }
         })
     ),
@@ -287,9 +270,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Refuses a creation whose deadline has passed.",
         around(|subject, call| Box::pin(async move {
             if let Call::CreateExecution { args } = &call
-                && args
-                    .execution_deadline_at
-                    .is_some_and(|at| at <= subject.clock.now())
+                && args.execution_deadline_at.is_some_and(|at| at <= subject.clock.now())
             {
                 return Err(EngineError::invalid_input("too late"));
             }
@@ -337,17 +318,11 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "EXE-004",
         "Keeps the first 256 tokens.",
         creating(|args| {
-            if let Some(routing) = args
-                .policy
-                .as_mut()
-                .and_then(|policy| policy.routing_requirements.as_mut())
+            if let Some(routing) =
+                args.policy.as_mut().and_then(|policy| policy.routing_requirements.as_mut())
             {
-                routing.required_capabilities = routing
-                    .required_capabilities
-                    .iter()
-                    .take(256)
-                    .cloned()
-                    .collect();
+                routing.required_capabilities =
+                    routing.required_capabilities.iter().take(256).cloned().collect();
             }
         })
     ),
@@ -394,10 +369,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "EXE-037",
         "Does not know one of the behaviours.",
         refusing(|args| {
-            let suspension = args
-                .policy
-                .as_ref()
-                .and_then(|policy| policy.suspension_policy.as_ref());
+            let suspension =
+                args.policy.as_ref().and_then(|policy| policy.suspension_policy.as_ref());
             suspension.is_some_and(|suspension| suspension.timeout_behavior == "escalate")
         })
     ),

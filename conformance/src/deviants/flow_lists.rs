@@ -22,10 +22,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Lists flows in the partition before theirs.",
         call(|call| {
             if let Call::ListFlows { partition, .. } = call
-                && let Ok(Partition {
-                    family: PartitionFamily::Flow,
-                    index,
-                }) = partition.parse()
+                && let Ok(Partition { family: PartitionFamily::Flow, index }) = partition.parse()
             {
                 let count = PartitionConfig::default().num_flow_partitions;
                 *partition = PartitionKey::from(&Partition {
@@ -51,21 +48,13 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
         })
     ),
-    deviant!(
-        "one-summary",
-        "FLW-031",
-        "Writes a flow's summary once.",
-        one_summary()
-    ),
+    deviant!("one-summary", "FLW-031", "Writes a flow's summary once.", one_summary()),
     deviant!(
         "summaries-anywhere",
         "FLW-007",
         "Takes any partition of a summary for the flow's.",
         call(|call| {
-            if let Call::ProjectFlowSummary {
-                partition, flow_id, ..
-            } = call
-            {
+            if let Call::ProjectFlowSummary { partition, flow_id, .. } = call {
                 *partition = flow_partition(flow_id, &PartitionConfig::default());
             }
         })
@@ -104,17 +93,12 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Call::StageDependencyEdge { args } = &call
                 && answer == Err(EngineError::Contention(ContentionKind::StaleGraphRevision))
             {
-                let known = Call::DescribeEdge {
-                    flow_id: args.flow_id,
-                    edge_id: args.edge_id,
-                };
+                let known = Call::DescribeEdge { flow_id: args.flow_id, edge_id: args.edge_id };
                 if let Ok(Reply::DescribeEdge(Some(_))) = subject.model.dispatch(known).await {
-                    return Ok(Reply::StageDependencyEdge(
-                        StageDependencyEdgeResult::Staged {
-                            edge_id: args.edge_id,
-                            new_graph_revision: args.expected_graph_revision + 1,
-                        },
-                    ));
+                    return Ok(Reply::StageDependencyEdge(StageDependencyEdgeResult::Staged {
+                        edge_id: args.edge_id,
+                        new_graph_revision: args.expected_graph_revision + 1,
+                    }));
                 }
             }
             answer
@@ -208,28 +192,16 @@ fn pages_by_number() -> Tampering {
     around(move |subject, call| {
         let places = Arc::clone(&places);
         Box::pin(async move {
-            let Call::ListFlows {
-                partition,
-                cursor,
-                limit,
-            } = call
-            else {
+            let Call::ListFlows { partition, cursor, limit } = call else {
                 return subject.model.dispatch(call).await;
             };
             let place = cursor.and_then(|cursor| lock(&places).get(&cursor).copied());
             let Some(place) = place.or_else(|| cursor.is_none().then_some(0)) else {
-                let call = Call::ListFlows {
-                    partition,
-                    cursor,
-                    limit,
-                };
+                let call = Call::ListFlows { partition, cursor, limit };
                 return subject.model.dispatch(call).await;
             };
-            let from_the_first = Call::ListFlows {
-                partition,
-                cursor: None,
-                limit: limit.saturating_add(place),
-            };
+            let from_the_first =
+                Call::ListFlows { partition, cursor: None, limit: limit.saturating_add(place) };
             let mut answer = subject.model.dispatch(from_the_first).await;
             if let Ok(Reply::ListFlows(page)) = &mut answer {
                 page.flows.drain(..place.min(page.flows.len()));

@@ -129,9 +129,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "FLW-020",
         "Ignores a cursor that is of another partition.",
         call(|call| {
-            if let Call::ListFlows {
-                cursor, partition, ..
-            } = call
+            if let Call::ListFlows { cursor, partition, .. } = call
                 && !lives_in(cursor.as_ref(), partition.as_str())
             {
                 *cursor = None;
@@ -191,11 +189,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "FLW-029",
         "Refuses a tag that is set already.",
         around(|subject, call| Box::pin(async move {
-            if let Call::SetFlowTag {
-                flow_id,
-                key,
-                value,
-            } = &call
+            if let Call::SetFlowTag { flow_id, key, value } = &call
                 && described_by(subject, flow_id)
                     .await
                     .is_some_and(|flow| flow.tags.get(key) == Some(value))
@@ -325,11 +319,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "DEP-002",
         "Takes policies of one kind for the same.",
         around(|subject, call| Box::pin(async move {
-            if let Call::SetEdgeGroupPolicy {
-                flow_id,
-                downstream_execution_id,
-                policy,
-            } = &call
+            if let Call::SetEdgeGroupPolicy { flow_id, downstream_execution_id, policy } = &call
                 && let Some(flow) = described_by(subject, flow_id).await
                 && flow.edge_groups.iter().any(|group| {
                     group.downstream_execution_id == *downstream_execution_id
@@ -350,13 +340,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Leaves a mark on the member whose policy is set.",
         around(|subject, call| Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;
-            if let (
-                Call::SetEdgeGroupPolicy {
-                    downstream_execution_id,
-                    ..
-                },
-                Ok(_),
-            ) = (&call, &answer)
+            if let (Call::SetEdgeGroupPolicy { downstream_execution_id, .. }, Ok(_)) =
+                (&call, &answer)
             {
                 subject.leave_trace(downstream_execution_id).await;
             }
@@ -431,11 +416,7 @@ fn flow_tags_emptied() -> Tampering {
             let after = tags().await.unwrap_or_default();
             let meanwhile = |other: &String| other != key && !before.contains_key(other);
             for key in after.into_keys().filter(meanwhile) {
-                let call = Call::SetFlowTag {
-                    flow_id: *flow_id,
-                    key,
-                    value: String::new(),
-                };
+                let call = Call::SetFlowTag { flow_id: *flow_id, key, value: String::new() };
                 subject.model.dispatch(call).await?;
             }
             answer
@@ -447,18 +428,11 @@ fn largest_edge() -> Tampering {
     around(|subject, call| {
         Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;
-            let Call::SetEdgeGroupPolicy {
-                flow_id,
-                downstream_execution_id: to_node,
-                ..
-            } = call
+            let Call::SetEdgeGroupPolicy { flow_id, downstream_execution_id: to_node, .. } = call
             else {
                 return answer;
             };
-            let edges = Call::ListEdges {
-                flow_id,
-                direction: EdgeDirection::Incoming { to_node },
-            };
+            let edges = Call::ListEdges { flow_id, direction: EdgeDirection::Incoming { to_node } };
             match (answer, subject.model.dispatch(edges).await) {
                 (
                     Err(EngineError::Conflict(ConflictKind::DependencyAlreadyExists { .. })),

@@ -46,9 +46,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Says of a known flow that it is new.",
         answer(|_, answer| {
             if let Ok(Reply::CreateFlow(CreateFlowResult::AlreadySatisfied { flow_id })) = answer {
-                *answer = Ok(Reply::CreateFlow(CreateFlowResult::Created {
-                    flow_id: *flow_id,
-                }));
+                *answer = Ok(Reply::CreateFlow(CreateFlowResult::Created { flow_id: *flow_id }));
             }
         })
     ),
@@ -60,9 +58,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Call::AddExecutionToFlow { args } = &call
                 && subject.field(&args.execution_id, "lane_id").await.is_none()
             {
-                return Err(EngineError::NotFound {
-                    entity: "execution",
-                });
+                return Err(EngineError::NotFound { entity: "execution" });
             }
             subject.model.dispatch(call).await
         }))
@@ -83,15 +79,11 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Says of a member that it is new.",
         answer(|_, answer| {
             if let Ok(Reply::AddExecutionToFlow(result)) = answer
-                && let AddExecutionToFlowResult::AlreadyMember {
-                    execution_id,
-                    node_count,
-                } = result.clone()
+                && let AddExecutionToFlowResult::AlreadyMember { execution_id, node_count } =
+                    result.clone()
             {
-                *result = AddExecutionToFlowResult::Added {
-                    execution_id,
-                    new_node_count: node_count,
-                };
+                *result =
+                    AddExecutionToFlowResult::Added { execution_id, new_node_count: node_count };
             }
         })
     ),
@@ -126,18 +118,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Raises the revision when a member is added again.",
         repetitions_count()
     ),
-    deviant!(
-        "any-revision",
-        "GRA-002",
-        "Stages whatever the revision.",
-        any_revision()
-    ),
-    deviant!(
-        "no-compare",
-        "GRA-003",
-        "Stages every edge of a race.",
-        any_revision()
-    ),
+    deviant!("any-revision", "GRA-002", "Stages whatever the revision.", any_revision()),
+    deviant!("no-compare", "GRA-003", "Stages every edge of a race.", any_revision()),
     deviant!(
         "flow-first",
         "GRA-005",
@@ -259,9 +241,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Ok(Reply::ApplyDependencyToChild(result)) = answer
                 && *result == ApplyDependencyToChildResult::AlreadyApplied
             {
-                *result = ApplyDependencyToChildResult::Applied {
-                    unsatisfied_count: 1,
-                };
+                *result = ApplyDependencyToChildResult::Applied { unsatisfied_count: 1 };
             }
         })
     ),
@@ -306,10 +286,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "GRA-007",
         "Refuses a second edge between two members.",
         staged_once(|args| {
-            format!(
-                "{} {}",
-                args.upstream_execution_id, args.downstream_execution_id
-            )
+            format!("{} {}", args.upstream_execution_id, args.downstream_execution_id)
         })
     ),
 ];

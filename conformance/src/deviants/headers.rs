@@ -22,10 +22,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Takes a policy that it does not know for the widest.",
         call(|call| {
             if let Call::CancelFlowHeader { args } = call
-                && args
-                    .cancellation_policy
-                    .parse::<CancelFlowPolicy>()
-                    .is_err()
+                && args.cancellation_policy.parse::<CancelFlowPolicy>().is_err()
             {
                 "cancel_all".clone_into(&mut args.cancellation_policy);
             }
@@ -101,10 +98,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             let answer = subject.model.dispatch(call.clone()).await;
             if let Call::CancelFlowHeader { args } = &call {
                 for member in named_in(&answer) {
-                    let call = Call::AckCancelMember {
-                        flow_id: args.flow_id,
-                        execution_id: member,
-                    };
+                    let call =
+                        Call::AckCancelMember { flow_id: args.flow_id, execution_id: member };
                     subject.model.dispatch(call).await?;
                 }
             }
@@ -154,9 +149,7 @@ fn acknowledges_once() -> Tampering {
         if let Call::AckCancelMember { execution_id, .. } = call
             && !lock(&known).insert(execution_id.clone())
         {
-            *answer = Err(EngineError::NotFound {
-                entity: "execution",
-            });
+            *answer = Err(EngineError::NotFound { entity: "execution" });
         }
     })
 }

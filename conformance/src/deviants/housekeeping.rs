@@ -9,36 +9,20 @@ use super::tampering::{Tampering, around, call, due, write};
 use super::{Deviant, deviant};
 
 pub(super) const DEVIANTS: &[Deviant] = &[
-    deviant!(
-        "lists-no-delay",
-        "HSK-001",
-        "Lists no delay.",
-        without("promote_delayed")
-    ),
+    deviant!("lists-no-delay", "HSK-001", "Lists no delay.", without("promote_delayed")),
     deviant!(
         "delays-without-retries",
         "HSK-001",
         "Lists no delay of a retry.",
         write(|before, after| {
             if before.is_some_and(|before| after.retry_count > before.retry_count) {
-                after.delay_until = after
-                    .delay_until
-                    .map(|until| ff_core::types::TimestampMs(until.0 + 10));
+                after.delay_until =
+                    after.delay_until.map(|until| ff_core::types::TimestampMs(until.0 + 10));
             }
         })
     ),
-    deviant!(
-        "forgets-leases",
-        "HSK-002",
-        "Lists no lease.",
-        without("mark_lease_expired_if_due")
-    ),
-    deviant!(
-        "forgets-ends",
-        "HSK-003",
-        "Lists no end.",
-        without("cascade_completion")
-    ),
+    deviant!("forgets-leases", "HSK-002", "Lists no lease.", without("mark_lease_expired_if_due")),
+    deviant!("forgets-ends", "HSK-003", "Lists no end.", without("cascade_completion")),
     deviant!(
         "forgets-late-edges",
         "HSK-003",
@@ -61,12 +45,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
         })
     ),
-    deviant!(
-        "forgets-members",
-        "HSK-004",
-        "Acknowledges nobody.",
-        without("ack_cancel_member")
-    ),
+    deviant!("forgets-members", "HSK-004", "Acknowledges nobody.", without("ack_cancel_member")),
     deviant!(
         "one-reason-for-all",
         "HSK-004",

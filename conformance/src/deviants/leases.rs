@@ -55,9 +55,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let (Err(EngineError::State(StateKind::LeaseExpired)), Some(payload)) =
                 (&answer, payload_of(&call))
             {
-                let epoch = subject
-                    .field(&payload.execution_id, "current_lease_epoch")
-                    .await;
+                let epoch = subject.field(&payload.execution_id, "current_lease_epoch").await;
                 if epoch != Some(payload.fence.lease_epoch.to_string()) {
                     return Err(EngineError::State(StateKind::StaleLease));
                 }
@@ -82,9 +80,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         answer(|_, answer| {
             if matches!(
                 answer,
-                Err(EngineError::Contention(
-                    ContentionKind::ExecutionNotActive { .. }
-                ))
+                Err(EngineError::Contention(ContentionKind::ExecutionNotActive { .. }))
             ) {
                 *answer = Err(EngineError::Contention(ContentionKind::LeaseConflict));
             }
@@ -195,10 +191,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         around(|subject, call| Box::pin(async move {
             let answer = subject.model.dispatch(call.clone()).await;
             if let Call::MarkLeaseExpiredIfDue { execution_id, .. } = &call
-                && subject
-                    .field(execution_id, "lease_expired_at")
-                    .await
-                    .is_none()
+                && subject.field(execution_id, "lease_expired_at").await.is_none()
             {
                 return Err(EngineError::Contention(ContentionKind::NoActiveLease));
             }

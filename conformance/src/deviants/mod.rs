@@ -55,12 +55,7 @@ pub struct Deviant {
 /// A line of a table of deviants: name, clause, how, and what it does to the model.
 macro_rules! deviant {
     ($name:literal, $clause:literal, $how:literal, $make:expr) => {
-        $crate::deviants::Deviant {
-            name: $name,
-            breaks: $clause,
-            how: $how,
-            make: || $make,
-        }
+        $crate::deviants::Deviant { name: $name, breaks: $clause, how: $how, make: || $make }
     };
 }
 
@@ -123,10 +118,7 @@ const ON_THE_MODEL: usize = 8;
 pub async fn hunt(deviant: Deviant, options: Options) -> Fate {
     let harness = Arc::new(DeviantHarness(deviant));
     // The model answers fast enough to be asked more.
-    let options = Options {
-        long: options.long * ON_THE_MODEL,
-        ..options
-    };
+    let options = Options { long: options.long * ON_THE_MODEL, ..options };
     hunt_on(harness, deviant.breaks, deviant.how, options).await
 }
 
@@ -144,10 +136,8 @@ pub async fn hunt_on(
     how: &'static str,
     options: Options,
 ) -> Fate {
-    let cases: Vec<Case> = registry()
-        .into_iter()
-        .filter(|case| case.clauses.contains(&breaks))
-        .collect();
+    let cases: Vec<Case> =
+        registry().into_iter().filter(|case| case.clauses.contains(&breaks)).collect();
     Fate {
         name: harness.name().to_owned(),
         breaks,

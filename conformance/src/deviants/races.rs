@@ -76,15 +76,10 @@ async fn linger() {
 fn tags_written_back() -> Tampering {
     around(|subject, call| {
         Box::pin(async move {
-            let Call::SetExecutionTag {
-                execution_id, key, ..
-            } = &call
-            else {
+            let Call::SetExecutionTag { execution_id, key, .. } = &call else {
                 return subject.model.dispatch(call).await;
             };
-            let context = Call::ReadExecutionContext {
-                execution_id: execution_id.clone(),
-            };
+            let context = Call::ReadExecutionContext { execution_id: execution_id.clone() };
             let before = match subject.model.dispatch(context).await {
                 Ok(Reply::ReadExecutionContext(context)) => context.tags,
                 _ => HashMap::new(),
@@ -95,11 +90,7 @@ fn tags_written_back() -> Tampering {
             let answer = subject.model.dispatch(call.clone()).await;
             for (key, value) in others.into_iter().filter(|_| answer.is_ok()) {
                 let execution_id = execution_id.clone();
-                let again = Call::SetExecutionTag {
-                    execution_id,
-                    key,
-                    value,
-                };
+                let again = Call::SetExecutionTag { execution_id, key, value };
                 subject.model.dispatch(again).await?;
             }
             answer
@@ -120,10 +111,7 @@ fn retry_granted_twice() -> Tampering {
             }
             let answer = subject.model.dispatch(call).await;
             if let Ok(Reply::Claim(Some(handle))) = &answer
-                && HandlePayload::open(BackendTag::Mock, handle)?
-                    .attempt_index
-                    .0
-                    > 0
+                && HandlePayload::open(BackendTag::Mock, handle)?.attempt_index.0 > 0
             {
                 *lock(&granting) = Some(handle.clone());
                 linger().await;
@@ -195,17 +183,12 @@ fn busy_claim_finds_nothing() -> Tampering {
 
 /// A claim of the second in the queue, or of the first if it is the only one.
 async fn take_second(subject: &Subject, call: Call) -> Answer {
-    let Call::Claim {
-        lane, capabilities, ..
-    } = &call
-    else {
+    let Call::Claim { lane, capabilities, .. } = &call else {
         return subject.model.dispatch(call).await;
     };
     let claimable = subject.claimable(lane, capabilities).await;
     let second = claimable.into_values().flatten().nth(1);
-    subject
-        .take(second.map_or(Take::First, Take::Only), call)
-        .await
+    subject.take(second.map_or(Take::First, Take::Only), call).await
 }
 
 fn busy_claim_takes_the_second() -> Tampering {
@@ -229,10 +212,7 @@ fn claims_scatter() -> Tampering {
     around(move |subject, call| {
         let claiming = Arc::clone(&claiming);
         Box::pin(async move {
-            let Call::Claim {
-                lane, capabilities, ..
-            } = &call
-            else {
+            let Call::Claim { lane, capabilities, .. } = &call else {
                 return subject.model.dispatch(call).await;
             };
             claiming.fetch_add(1, Ordering::SeqCst);
@@ -257,19 +237,15 @@ fn refusals_hide() -> Tampering {
             if call.handle_mut().is_some() {
                 return counted(&busy, subject, call).await;
             }
-            let Call::Claim {
-                lane, capabilities, ..
-            } = &call
-            else {
+            let Call::Claim { lane, capabilities, .. } = &call else {
                 return subject.model.dispatch(call).await;
             };
             let first = subject.claimable(lane, capabilities).await;
             let first = first.into_values().flatten().next();
             let has_been_held = match &first {
-                Some(id) => subject
-                    .field(id, "total_attempt_count")
-                    .await
-                    .is_some_and(|count| count != "0"),
+                Some(id) => {
+                    subject.field(id, "total_attempt_count").await.is_some_and(|count| count != "0")
+                }
                 None => false,
             };
             if has_been_held && busy.load(Ordering::SeqCst) > 0 {

@@ -20,9 +20,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Does not describe what has ended.",
         answer(|_, answer| {
             if let Ok(Reply::DescribeExecution(seen)) = answer {
-                *seen = seen
-                    .take()
-                    .filter(|seen| seen.public_state != PublicState::Completed);
+                *seen = seen.take().filter(|seen| seen.public_state != PublicState::Completed);
             }
         })
     ),
@@ -38,8 +36,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Says `none` where there is nothing to say.",
         answer(|_, answer| {
             if let Ok(Reply::DescribeExecution(Some(seen))) = answer {
-                seen.blocking_reason
-                    .get_or_insert_with(|| "none".to_owned());
+                seen.blocking_reason.get_or_insert_with(|| "none".to_owned());
             }
         })
     ),
@@ -185,9 +182,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Call::GetExecutionTag { execution_id, .. } = &call
                 && subject.field(execution_id, "lane_id").await.is_none()
             {
-                return Err(EngineError::NotFound {
-                    entity: "execution",
-                });
+                return Err(EngineError::NotFound { entity: "execution" });
             }
             subject.model.dispatch(call).await
         }))

@@ -62,13 +62,10 @@ fn marks_repetitions_of(method: Method) -> Tampering {
             let answer: Answer = subject.model.dispatch(call.clone()).await;
             let marked: Vec<ExecutionId> = match &answer {
                 Ok(Reply::CancelFlow(CancelFlowResult::Cancelled {
-                    member_execution_ids,
-                    ..
+                    member_execution_ids, ..
                 })) => {
                     let members = member_execution_ids.iter();
-                    members
-                        .filter_map(|id| ExecutionId::parse(id).ok())
-                        .collect()
+                    members.filter_map(|id| ExecutionId::parse(id).ok()).collect()
                 }
                 _ => target_of(&call).into_iter().collect(),
             };

@@ -172,9 +172,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         around(|subject, call| Box::pin(async move {
             if let Call::ReplayExecution { args } = &call {
                 let id = &args.execution_id;
-                let flow = Call::ResolveExecutionFlowId {
-                    execution_id: id.clone(),
-                };
+                let flow = Call::ResolveExecutionFlowId { execution_id: id.clone() };
                 if let Ok(Reply::ResolveExecutionFlowId(Some(flow))) =
                     subject.model.dispatch(flow).await
                     && !outgoing(subject, flow, id).await.is_empty()
@@ -200,9 +198,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
 ];
 
 fn waiting() -> Reply {
-    Reply::ReplayExecution(ReplayExecutionResult::Replayed {
-        public_state: PublicState::Waiting,
-    })
+    Reply::ReplayExecution(ReplayExecutionResult::Replayed { public_state: PublicState::Waiting })
 }
 
 fn runs_again(before: Option<&Execution>, after: &Execution) -> bool {

@@ -118,10 +118,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Call::ResolveDependency { args } = &mut call
                 && let Ok(Reply::DescribeEdge(Some(edge))) = subject
                     .model
-                    .dispatch(Call::DescribeEdge {
-                        flow_id: args.flow_id,
-                        edge_id: args.edge_id,
-                    })
+                    .dispatch(Call::DescribeEdge { flow_id: args.flow_id, edge_id: args.edge_id })
                     .await
             {
                 args.upstream_execution_id = edge.upstream_execution_id;
@@ -175,10 +172,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Cannot resolve for a member that has ended.",
         around(|subject, call| Box::pin(async move {
             if let Call::ResolveDependency { args } = &call
-                && subject
-                    .field(&args.downstream_execution_id, "completed_at")
-                    .await
-                    .is_some()
+                && subject.field(&args.downstream_execution_id, "completed_at").await.is_some()
             {
                 return Err(EngineError::State(StateKind::ExecutionNotInFlow));
             }
@@ -326,16 +320,12 @@ fn one_edge_feeds() -> Tampering {
     let feeding: Mutex<HashMap<ExecutionId, EdgeId>> = Mutex::default();
     call(move |call| {
         let (member, edge, reference) = match call {
-            Call::StageDependencyEdge { args } => (
-                &args.downstream_execution_id,
-                args.edge_id,
-                &mut args.data_passing_ref,
-            ),
-            Call::ApplyDependencyToChild { args } => (
-                &args.downstream_execution_id,
-                args.edge_id,
-                &mut args.data_passing_ref,
-            ),
+            Call::StageDependencyEdge { args } => {
+                (&args.downstream_execution_id, args.edge_id, &mut args.data_passing_ref)
+            }
+            Call::ApplyDependencyToChild { args } => {
+                (&args.downstream_execution_id, args.edge_id, &mut args.data_passing_ref)
+            }
             _ => return,
         };
         if reference.is_some() && *lock(&feeding).entry(member.clone()).or_insert(edge) != edge {

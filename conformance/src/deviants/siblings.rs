@@ -20,16 +20,8 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "FLW-007",
         "Takes any partition of a note for the flow's.",
         call(|call| {
-            if let Call::DrainSiblingCancelGroup {
-                flow_partition,
-                flow_id,
-                ..
-            }
-            | Call::ReconcileSiblingCancelGroup {
-                flow_partition,
-                flow_id,
-                ..
-            } = call
+            if let Call::DrainSiblingCancelGroup { flow_partition, flow_id, .. }
+            | Call::ReconcileSiblingCancelGroup { flow_partition, flow_id, .. } = call
             {
                 *flow_partition = flow_partition_of(flow_id, &PartitionConfig::default());
             }
@@ -103,11 +95,7 @@ fn drains_once() -> Tampering {
 pub(super) fn waits_for_all_above() -> Tampering {
     around(|subject, call| {
         Box::pin(async move {
-            if let Call::ReconcileSiblingCancelGroup {
-                flow_id,
-                downstream_eid,
-                ..
-            } = &call
+            if let Call::ReconcileSiblingCancelGroup { flow_id, downstream_eid, .. } = &call
                 && is_running_above(subject, *flow_id, downstream_eid).await
             {
                 return Ok(Reply::ReconcileSiblingCancelGroup(Action::NoOp));
@@ -120,9 +108,7 @@ pub(super) fn waits_for_all_above() -> Tampering {
 async fn is_running_above(subject: &Subject, flow: FlowId, member: &ExecutionId) -> bool {
     let call = Call::ListEdges {
         flow_id: flow,
-        direction: EdgeDirection::Incoming {
-            to_node: member.clone(),
-        },
+        direction: EdgeDirection::Incoming { to_node: member.clone() },
     };
     let Ok(Reply::ListEdges(edges)) = subject.model.dispatch(call).await else {
         return false;

@@ -73,12 +73,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             }
         })
     ),
-    deviant!(
-        "trusts-now",
-        "SYS-005",
-        "Dates creations by the caller.",
-        trusts_now()
-    ),
+    deviant!("trusts-now", "SYS-005", "Dates creations by the caller.", trusts_now()),
     deviant!(
         "tells-seconds",
         "SYS-006",
@@ -143,9 +138,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         answer(|call, answer| {
             let over = matches!(
                 answer,
-                Err(EngineError::Contention(
-                    ContentionKind::ExecutionNotActive { .. }
-                ))
+                Err(EngineError::Contention(ContentionKind::ExecutionNotActive { .. }))
             );
             match call {
                 Call::Complete { .. } if over => *answer = Ok(Reply::Complete(())),
@@ -169,15 +162,11 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "SYS-015",
         "Looks for the execution before it looks at the key.",
         around(|subject, call| Box::pin(async move {
-            if let Call::SetExecutionTag {
-                execution_id, key, ..
-            } = &call
+            if let Call::SetExecutionTag { execution_id, key, .. } = &call
                 && validate_tag_key(key).is_err()
                 && subject.field(execution_id, "lane_id").await.is_none()
             {
-                return Err(EngineError::NotFound {
-                    entity: "execution",
-                });
+                return Err(EngineError::NotFound { entity: "execution" });
             }
             subject.model.dispatch(call).await
         }))
@@ -202,9 +191,7 @@ pub(super) const DEVIANTS: &[Deviant] = &[
             if let Call::MarkLeaseExpiredIfDue { execution_id, .. } = &call
                 && subject.field(execution_id, "lane_id").await.is_none()
             {
-                return Err(EngineError::NotFound {
-                    entity: "execution",
-                });
+                return Err(EngineError::NotFound { entity: "execution" });
             }
             subject.model.dispatch(call).await
         }))
@@ -215,15 +202,10 @@ pub(super) const DEVIANTS: &[Deviant] = &[
         "Marks and promotes when someone looks.",
         around(|subject, call| Box::pin(async move {
             if let Call::DescribeExecution { id } = &call {
-                let partition = Partition {
-                    family: PartitionFamily::Execution,
-                    index: id.partition(),
-                };
+                let partition =
+                    Partition { family: PartitionFamily::Execution, index: id.partition() };
                 let hooks = [
-                    Call::MarkLeaseExpiredIfDue {
-                        partition,
-                        execution_id: id.clone(),
-                    },
+                    Call::MarkLeaseExpiredIfDue { partition, execution_id: id.clone() },
                     Call::PromoteDelayed {
                         partition,
                         lane: LaneId::new("any"),
@@ -335,10 +317,7 @@ fn only_once(method: Method) -> Tampering {
     let done = AtomicBool::new(false);
     answer(move |call, answer| {
         if call.method() == method && done.swap(true, Ordering::SeqCst) {
-            *answer = Err(EngineError::Timeout {
-                op: method.as_str(),
-                elapsed: Duration::ZERO,
-            });
+            *answer = Err(EngineError::Timeout { op: method.as_str(), elapsed: Duration::ZERO });
         }
     })
 }

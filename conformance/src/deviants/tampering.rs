@@ -48,10 +48,7 @@ pub(super) fn answer(change: impl Fn(&Call, &mut Answer) + Send + Sync + 'static
 
 /// Changes what is listed as due.
 pub(super) fn due(change: impl Fn(&mut Vec<Call>) + Send + Sync + 'static) -> Tampering {
-    Tampering {
-        on_due: Some(Box::new(change)),
-        ..Tampering::default()
-    }
+    Tampering { on_due: Some(Box::new(change)), ..Tampering::default() }
 }
 
 /// Changes executions as they are written, given what they replace.
@@ -72,26 +69,17 @@ pub(super) fn group(
 pub(super) fn around(
     answer: impl for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sync + 'static,
 ) -> Tampering {
-    Tampering {
-        around: Some(Box::new(answer)),
-        ..Tampering::default()
-    }
+    Tampering { around: Some(Box::new(answer)), ..Tampering::default() }
 }
 
 /// Changes what the model says of itself.
 pub(super) fn capabilities(change: fn(&mut Capabilities)) -> Tampering {
-    Tampering {
-        on_capabilities: Some(change),
-        ..Tampering::default()
-    }
+    Tampering { on_capabilities: Some(change), ..Tampering::default() }
 }
 
 /// Gives the model another label.
 pub(super) fn label(label: &'static str) -> Tampering {
-    Tampering {
-        label: Some(label),
-        ..Tampering::default()
-    }
+    Tampering { label: Some(label), ..Tampering::default() }
 }
 
 impl Tampering {
@@ -134,11 +122,7 @@ impl Tampering {
         if let Some(tamper) = self.on_write.take() {
             store = store.tampered(tamper);
         }
-        Subject {
-            model: Model::new(store, settings()),
-            clock: clock.clone(),
-            tampering: self,
-        }
+        Subject { model: Model::new(store, settings()), clock: clock.clone(), tampering: self }
     }
 }
 
@@ -153,10 +137,7 @@ impl Subject {
     /// A field of an execution, as the untampered model shows it.
     pub(super) async fn field(&self, id: &ExecutionId, name: &str) -> Option<String> {
         let call = Call::ReadExecCoreFields {
-            partition: Partition {
-                family: PartitionFamily::Execution,
-                index: id.partition(),
-            },
+            partition: Partition { family: PartitionFamily::Execution, index: id.partition() },
             execution_id: id.clone(),
             fields: vec![name.to_owned()],
         };
@@ -236,10 +217,7 @@ impl Dispatch for Subject {
 }
 
 fn settings() -> Settings {
-    Settings {
-        tag: BackendTag::Mock,
-        partitions: PartitionConfig::default(),
-    }
+    Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() }
 }
 
 /// What the handle of a call under a lease carries.

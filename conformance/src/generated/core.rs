@@ -31,16 +31,10 @@ pub(crate) fn suspects(initial: &Reference, history: &History) -> BTreeSet<Metho
     let prefix = shortest_prefix(history, &contradicting(initial));
     let last = prefix.iter().max_by_key(|span| span.end);
     let about = last.map(|span| things(&span.op.call)).unwrap_or_default();
-    let related = prefix
-        .iter()
-        .map(|span| &span.op.call)
-        .filter(|call| !things(call).is_disjoint(&about));
+    let related =
+        prefix.iter().map(|span| &span.op.call).filter(|call| !things(call).is_disjoint(&about));
     // Without these nothing happens.
-    let always = [
-        Method::CreateExecution,
-        Method::Claim,
-        Method::DescribeExecution,
-    ];
+    let always = [Method::CreateExecution, Method::Claim, Method::DescribeExecution];
     related.map(Call::method).chain(always).collect()
 }
 
@@ -111,8 +105,7 @@ fn shortest_prefix(history: &History, contradicts: &impl Fn(&History) -> bool) -
             .collect()
     };
     let first = ends.partition_point(|end| !contradicts(&up_to(*end)));
-    ends.get(first)
-        .map_or_else(|| history.clone(), |end| up_to(*end))
+    ends.get(first).map_or_else(|| history.clone(), |end| up_to(*end))
 }
 
 impl Core {
@@ -128,9 +121,7 @@ impl Core {
         calls.sort_by_key(|span| span.start);
         let line = |span: &&super::linear::Span<super::history::Event>| {
             let event = &span.op;
-            let returned = span
-                .end
-                .map_or_else(|| "?".to_owned(), |end| end.to_string());
+            let returned = span.end.map_or_else(|| "?".to_owned(), |end| end.to_string());
             let answer = match event.seen() {
                 Some(answer) => answer_text(answer),
                 None => "at any time, or never".to_owned(),

@@ -45,12 +45,7 @@ pub(crate) struct Judged {
 
 /// Few objects at a time, so that calls meet.
 fn narrow(universe: Universe, number: u64) -> Universe {
-    let narrow = Universe {
-        executions: 40,
-        flows: 8,
-        lanes: 1,
-        ..universe
-    };
+    let narrow = Universe { executions: 40, flows: 8, lanes: 1, ..universe };
     narrow.varied(&[1, 2, 3, 6], number)
 }
 
@@ -62,11 +57,7 @@ pub(crate) async fn examine_all(
     at_once: usize,
     seed: u64,
 ) -> Result<Judged, Failure> {
-    let mut judged = Judged {
-        histories: 0,
-        reach: Reach::default(),
-        found: None,
-    };
+    let mut judged = Judged { histories: 0, reach: Reach::default(), found: None };
     let stop = AtomicBool::new(false);
     let numbers = (0..histories as u64).take_while(|_| !stop.load(Ordering::SeqCst));
     let mut running = stream::iter(numbers)
@@ -109,11 +100,7 @@ async fn one(
     let mut initial = Reference::new(universe);
     initial.leases.clear();
     let floor = Floor::new(initial.clone(), backends, clock, supports.clone());
-    let crowd = Crowd {
-        workers: WORKERS,
-        calls,
-        seed,
-    };
+    let crowd = Crowd { workers: WORKERS, calls, seed };
     let (history, reach) = Arc::new(floor).run(crowd).await;
     drop(deployment);
     let verdict = tokio::task::spawn_blocking(move || examine(&initial, &history, BUDGET)).await;

@@ -41,18 +41,8 @@ impl Event {
         times: Vec<TimestampMs>,
         answer: Option<Answer>,
     ) -> Self {
-        let seen = answer
-            .as_ref()
-            .map(|answer| canonical(answer, &mut Minted::Alike));
-        Self {
-            worker,
-            call,
-            times,
-            answer,
-            claimed: None,
-            seen,
-            passable: Passable::default(),
-        }
+        let seen = answer.as_ref().map(|answer| canonical(answer, &mut Minted::Alike));
+        Self { worker, call, times, answer, claimed: None, seen, passable: Passable::default() }
     }
 
     /// Whether it reads, or was refused and so left no trace (SYS-011).
@@ -72,12 +62,7 @@ impl Event {
 
     /// The same call, of which only the start is known.
     pub(crate) fn without_answer(&self) -> Self {
-        Self {
-            answer: None,
-            claimed: None,
-            seen: None,
-            ..self.clone()
-        }
+        Self { answer: None, claimed: None, seen: None, ..self.clone() }
     }
 }
 
@@ -115,10 +100,7 @@ impl Object for Reference {
 impl Reference {
     /// What a claim may have taken; what is likeliest comes last.
     fn choices(&self, event: &Event) -> Vec<Take> {
-        let Call::Claim {
-            lane, capabilities, ..
-        } = &event.call
-        else {
+        let Call::Claim { lane, capabilities, .. } = &event.call else {
             return vec![Take::First];
         };
         let claimable = self.snapshot.claimable(lane, capabilities);
@@ -129,12 +111,9 @@ impl Reference {
         let queues = claimable.values();
         let reached = queues.flat_map(|queue| event.passable.reached(queue));
         match &event.claimed {
-            Some(id) => choices.extend(
-                reached
-                    .filter(|reached| *reached == id)
-                    .cloned()
-                    .map(Take::Only),
-            ),
+            Some(id) => {
+                choices.extend(reached.filter(|reached| *reached == id).cloned().map(Take::Only))
+            }
             None => choices.extend(reached.cloned().map(Take::Only)),
         }
         // A refused claim takes nothing, whatever there is.
@@ -152,10 +131,7 @@ impl Reference {
         let (Some(id), Call::Claim { policy, .. }) = (&event.claimed, &event.call) else {
             return true;
         };
-        let lease = self
-            .snapshot
-            .execution(id)
-            .and_then(|execution| execution.lease.as_ref());
+        let lease = self.snapshot.execution(id).and_then(|execution| execution.lease.as_ref());
         lease.is_some_and(|lease| lease.worker_instance == policy.worker_instance_id)
     }
 }
@@ -181,10 +157,7 @@ pub(crate) fn examine(
 ) -> Result<(), (Judgement, History)> {
     let mut history = history.clone();
     // A part of the history, and one in which answers are forgotten, would show less.
-    for (place, passable) in passable(&initial.universe, &history)
-        .into_iter()
-        .enumerate()
-    {
+    for (place, passable) in passable(&initial.universe, &history).into_iter().enumerate() {
         history[place].op.passable = passable;
     }
     for group in groups(&history) {
@@ -223,9 +196,8 @@ fn groups(history: &History) -> Vec<History> {
             Some(("flows", _)) => flows_listed,
             _ => true,
         });
-        let (related, others): (Vec<_>, Vec<_>) = groups
-            .into_iter()
-            .partition(|(known, _)| !known.is_disjoint(&objects));
+        let (related, others): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|(known, _)| !known.is_disjoint(&objects));
         groups = others;
         let mut merged = vec![span.clone()];
         for (known, calls) in related {
@@ -257,10 +229,7 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
         Call::CreateExecution { args } => {
             objects.insert(format!("lane {}", args.lane_id));
             objects.insert("lanes".to_owned() + " ");
-            objects.insert(format!(
-                "partition {{fp:{}}}",
-                args.execution_id.partition()
-            ));
+            objects.insert(format!("partition {{fp:{}}}", args.execution_id.partition()));
             if let Some(key) = &args.idempotency_key {
                 objects.insert(format!("key {} {key}", args.namespace.as_str()));
             }

@@ -125,10 +125,7 @@ impl<Op> Search<'_, Op> {
                 frame.otherwise = frame.state.after(&self.history[call].op);
             } else if let Some(frame) = stack.pop() {
                 let fingerprint = frame.state.fingerprint();
-                self.failed
-                    .entry(self.done.clone())
-                    .or_default()
-                    .insert(fingerprint);
+                self.failed.entry(self.done.clone()).or_default().insert(fingerprint);
                 if let Some(call) = frame.by {
                     self.take_back(call);
                 }
@@ -155,13 +152,7 @@ impl<Op> Search<'_, Op> {
     }
 
     fn frame<O>(&self, state: O, by: Option<usize>) -> Frame<O> {
-        Frame {
-            state,
-            by,
-            untried: self.next(),
-            otherwise: Vec::new(),
-            trying: 0,
-        }
+        Frame { state, by, untried: self.next(), otherwise: Vec::new(), trying: 0 }
     }
 
     /// The calls that may take effect next: those that started before every open call returned.
@@ -173,10 +164,8 @@ impl<Op> Search<'_, Op> {
         };
         let horizon = open().filter_map(|(_, span)| span.end).min();
         let horizon = horizon.unwrap_or(u64::MAX);
-        let mut next: Vec<usize> = open()
-            .filter(|(_, span)| span.start < horizon)
-            .map(|(call, _)| call)
-            .collect();
+        let mut next: Vec<usize> =
+            open().filter(|(_, span)| span.start < horizon).map(|(call, _)| call).collect();
         next.sort_by_key(|call| std::cmp::Reverse(self.history[*call].end.unwrap_or(u64::MAX)));
         next
     }

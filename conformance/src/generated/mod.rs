@@ -72,11 +72,7 @@ pub(crate) async fn run(
     options: Options,
 ) -> Generation {
     let supports = deployment.backend.capabilities().supports;
-    let needed = [
-        Method::CreateExecution,
-        Method::Claim,
-        Method::DescribeExecution,
-    ];
+    let needed = [Method::CreateExecution, Method::Claim, Method::DescribeExecution];
     if let Some(missing) = needed.into_iter().find(|method| !supports.claims(*method)) {
         return Generation {
             outcome: Outcome::Unsupported(format!("{missing} is not claimed")),
@@ -90,18 +86,13 @@ pub(crate) async fn run(
             Generated::Histories => run_histories(&ground, options).await,
         }
     };
-    ran.await.unwrap_or_else(|failure| Generation {
-        outcome: Outcome::Failed(failure),
-        report: None,
-    })
+    ran.await
+        .unwrap_or_else(|failure| Generation { outcome: Outcome::Failed(failure), report: None })
 }
 
 async fn run_sequences(ground: &Ground, options: Options) -> Result<Generation, Failure> {
     if let Some(failure) = again(ground).await? {
-        return Ok(Generation {
-            outcome: Outcome::Failed(failure),
-            report: None,
-        });
+        return Ok(Generation { outcome: Outcome::Failed(failure), report: None });
     }
     let (count, at_once) = (SEQUENCES * options.long.max(1), options.jobs.min(AT_ONCE));
     let mut compared = compare(ground, 0..count, at_once, options.seed).await?;
@@ -233,9 +224,7 @@ fn failure(divergence: Divergence, story: Vec<String>) -> Failure {
 
 fn with_replay(harness: &dyn Harness, failure: Failure, path: &Path) -> Failure {
     let again = harness.replay(path);
-    let again = again.map_or_else(String::new, |command| {
-        format!("; `{command}` plays it again")
-    });
+    let again = again.map_or_else(String::new, |command| format!("; `{command}` plays it again"));
     Failure {
         message: format!("{}; kept as {}{again}", failure.message, path.display()),
         ..failure

@@ -50,11 +50,9 @@ impl Thing {
 
 fn name_of(uuid: Uuid) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<Uuid, String>> = LazyLock::new(|| {
-        let all = Thing::ALL
-            .into_iter()
-            .flat_map(|thing| (1..=MOST).map(move |number| (thing, number)));
-        all.map(|(thing, number)| (thing.uuid(number), thing.name(number)))
-            .collect()
+        let all =
+            Thing::ALL.into_iter().flat_map(|thing| (1..=MOST).map(move |number| (thing, number)));
+        all.map(|(thing, number)| (thing.uuid(number), thing.name(number))).collect()
     });
     NAMES.get(&uuid).map(String::as_str)
 }
@@ -87,10 +85,9 @@ pub(crate) fn canonical(answer: &Result<Reply, EngineError>, minted: &mut Minted
     match answer {
         Ok(reply) => match plain(reply, minted) {
             // The method is known from the call.
-            Value::Object(fields) if fields.len() == 1 => fields
-                .into_iter()
-                .next()
-                .map_or(Value::Null, |(_, value)| value),
+            Value::Object(fields) if fields.len() == 1 => {
+                fields.into_iter().next().map_or(Value::Null, |(_, value)| value)
+            }
             other => other,
         },
         Err(error) => {
@@ -107,10 +104,9 @@ pub(crate) fn canonical(answer: &Result<Reply, EngineError>, minted: &mut Minted
 /// What an error carries beside its kind; nothing where it is all kind.
 fn innermost(error: Value) -> Value {
     match error {
-        Value::Object(fields) if fields.len() == 1 => fields
-            .into_iter()
-            .next()
-            .map_or(Value::Null, |(_, value)| innermost(value)),
+        Value::Object(fields) if fields.len() == 1 => {
+            fields.into_iter().next().map_or(Value::Null, |(_, value)| innermost(value))
+        }
         Value::Object(fields) => Value::Object(fields),
         _ => Value::Null,
     }
@@ -132,9 +128,7 @@ fn named(value: Value, minted: &mut Minted) -> Value {
             json!({ "handle": fields.get("kind") })
         }
         Value::Object(fields) => {
-            let named = fields
-                .into_iter()
-                .map(|(name, value)| (name, named(value, minted)));
+            let named = fields.into_iter().map(|(name, value)| (name, named(value, minted)));
             Value::Object(named.collect::<Map<_, _>>())
         }
         other => other,

@@ -26,9 +26,7 @@ impl Passable {
     ) -> impl Iterator<Item = &'q ExecutionId> {
         let mut left = self.unknown;
         let stops = queue.iter().position(|id| !self.passes(id, &mut left));
-        queue
-            .iter()
-            .take(stops.map_or(queue.len(), |stops| stops + 1))
+        queue.iter().take(stops.map_or(queue.len(), |stops| stops + 1))
     }
 
     /// Whether the claim may have passed over all of these.
@@ -50,10 +48,7 @@ impl Passable {
 /// What each call of a history may pass over: nothing, if it is no claim.
 pub(super) fn passable(universe: &Universe, history: &History) -> Vec<Passable> {
     let subjects = Subjects::of(universe, history);
-    let about: Vec<Passable> = history
-        .iter()
-        .map(|span| subjects.about(&span.op))
-        .collect();
+    let about: Vec<Passable> = history.iter().map(|span| subjects.about(&span.op)).collect();
     let of = |claim: &Span<Event>| {
         let mut passable = Passable::default();
         if !matches!(claim.op.call, Call::Claim { .. }) {
@@ -86,17 +81,11 @@ struct Subjects<'h> {
 
 impl<'h> Subjects<'h> {
     fn of(universe: &'h Universe, history: &'h History) -> Self {
-        let mut subjects = Self {
-            universe,
-            claimed: BTreeMap::new(),
-            members: BTreeMap::new(),
-        };
+        let mut subjects = Self { universe, claimed: BTreeMap::new(), members: BTreeMap::new() };
         for span in history {
             match (&span.op.call, &span.op.claimed) {
                 (Call::Claim { policy, .. }, Some(id)) => {
-                    subjects
-                        .claimed
-                        .insert(policy.worker_instance_id.as_str(), id);
+                    subjects.claimed.insert(policy.worker_instance_id.as_str(), id);
                 }
                 (Call::AddExecutionToFlow { args }, _) => {
                     let members = subjects.members.entry(args.flow_id).or_default();
@@ -133,9 +122,7 @@ impl<'h> Subjects<'h> {
         }
         about.about.extend(self.universe.executions_in(&event.call));
         for flow in self.universe.flows_in(&event.call) {
-            about
-                .about
-                .extend(self.members.get(&flow).into_iter().flatten().cloned());
+            about.about.extend(self.members.get(&flow).into_iter().flatten().cloned());
         }
         about
     }

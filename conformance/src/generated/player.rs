@@ -67,14 +67,8 @@ impl Player {
             backend,
             housekeeping,
             clock,
-            leases: elsewhere
-                .into_iter()
-                .map(|handle| (ELSEWHERE.to_owned(), handle))
-                .collect(),
-            minted: Sides {
-                model: numbered(),
-                backend: numbered(),
-            },
+            leases: elsewhere.into_iter().map(|handle| (ELSEWHERE.to_owned(), handle)).collect(),
+            minted: Sides { model: numbered(), backend: numbered() },
             story: Vec::new(),
             reach: Reach::default(),
         }
@@ -112,9 +106,7 @@ impl Player {
                 let seen = housekeeping.due(&partition, usize::from(u16::MAX)).await;
                 if seen.as_ref() != Ok(&expected) {
                     let told = |calls: &[Call]| calls.iter().map(call_text).collect::<Vec<_>>();
-                    let seen = seen
-                        .map(|calls| told(&calls))
-                        .map_err(|error| error.to_string());
+                    let seen = seen.map(|calls| told(&calls)).map_err(|error| error.to_string());
                     let expected = told(&expected);
                     return Err(Divergence {
                         message: format!("due in {partition}: {expected:?}, but listed: {seen:?}"),
@@ -155,11 +147,7 @@ impl Player {
         };
         let backend = self.backend.as_ref();
         let Ok(answer) = tokio::time::timeout(CALL_LIMIT, bound.send(backend)).await else {
-            return Err(diverged(
-                call,
-                format!("no answer within {CALL_LIMIT:?}"),
-                Vec::new(),
-            ));
+            return Err(diverged(call, format!("no answer within {CALL_LIMIT:?}"), Vec::new()));
         };
         self.reach.count(call.method(), &answer);
         let take = match self.claimed(call, &answer).await {
@@ -192,14 +180,8 @@ impl Player {
 
     /// Which execution a claim got: the one that shows its worker instance.
     async fn claimed(&self, call: &Call, answer: &Answer) -> Result<Option<ExecutionId>, String> {
-        let (
-            Call::Claim {
-                lane,
-                capabilities,
-                policy,
-            },
-            Ok(Reply::Claim(Some(_))),
-        ) = (call, answer)
+        let (Call::Claim { lane, capabilities, policy }, Ok(Reply::Claim(Some(_)))) =
+            (call, answer)
         else {
             return Ok(None);
         };
@@ -223,10 +205,7 @@ impl Player {
 }
 
 fn diverged(call: &Call, message: String, differences: Vec<Difference>) -> Divergence {
-    Divergence {
-        message: format!("{}: {message}", call_text(call)),
-        differences,
-    }
+    Divergence { message: format!("{}: {message}", call_text(call)), differences }
 }
 
 /// The leaves in which two answers differ.
@@ -259,8 +238,6 @@ pub(crate) async fn lease_elsewhere(
     create.send(backend).await?;
     match claim.send(backend).await? {
         Reply::Claim(Some(handle)) => Ok(handle),
-        other => Err(Failure::new(format!(
-            "there is work to claim, not {other:?}"
-        ))),
+        other => Err(Failure::new(format!("there is work to claim, not {other:?}"))),
     }
 }

@@ -23,9 +23,7 @@ impl Reach {
     pub(crate) fn count(&mut self, method: Method, answer: &Answer) {
         let code = answer.as_ref().err().map(EngineError::code);
         let codes = self.0.entry(method).or_default();
-        *codes
-            .entry(code.unwrap_or_else(|| OK.to_owned()))
-            .or_default() += 1;
+        *codes.entry(code.unwrap_or_else(|| OK.to_owned())).or_default() += 1;
     }
 
     pub(crate) fn add(&mut self, other: Self) {
@@ -57,9 +55,7 @@ impl Reach {
     /// clauses name for a claimed method with which it never refused.
     pub(crate) fn unreached(&self, supports: &Supports) -> Vec<String> {
         let reached = |method: &Method, code: &str| {
-            self.0
-                .get(method)
-                .is_some_and(|codes| codes.contains_key(code))
+            self.0.get(method).is_some_and(|codes| codes.contains_key(code))
         };
         expected(supports)
             .into_iter()
@@ -71,10 +67,8 @@ impl Reach {
 
 /// Success of each method that can be drawn, and the codes its clauses name.
 fn expected(supports: &Supports) -> BTreeSet<(Method, String)> {
-    let drawn: Vec<Method> = offers()
-        .map(|offer| offer.method)
-        .filter(|method| supports.claims(*method))
-        .collect();
+    let drawn: Vec<Method> =
+        offers().map(|offer| offer.method).filter(|method| supports.claims(*method)).collect();
     let mut expected: BTreeSet<_> = drawn.iter().map(|m| (*m, OK.to_owned())).collect();
     for clause in contract::clauses() {
         for code in named_codes(clause) {
@@ -121,11 +115,7 @@ mod tests {
         assert_eq!(named("SYS-031"), ["validation.payload_too_large"]);
         assert_eq!(
             named("LSE-002"),
-            [
-                "not_found.execution",
-                "state.lease_expired",
-                "state.stale_lease"
-            ]
+            ["not_found.execution", "state.lease_expired", "state.stale_lease"]
         );
         assert!(named("EXE-001").is_empty());
     }

@@ -27,34 +27,24 @@ pub struct Recording {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     #[error("{}: {source}", path.display())]
-    File {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     #[error("{}: no recording of a sequence: {source}", path.display())]
-    Format {
-        path: PathBuf,
-        source: serde_json::Error,
-    },
+    Format { path: PathBuf, source: serde_json::Error },
 }
 
 impl Recording {
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
         let text = std::fs::read_to_string(path).map_err(in_file(path))?;
-        serde_json::from_str(&text).map_err(|source| RecordingError::Format {
-            path: path.to_owned(),
-            source,
-        })
+        serde_json::from_str(&text)
+            .map_err(|source| RecordingError::Format { path: path.to_owned(), source })
     }
 
     /// Writes it into the directory, which is made if need be, under a name of its own.
     pub fn keep(&self, directory: &Path) -> Result<PathBuf, RecordingError> {
         let name = format!("{}-{}.json", self.found_on, self.seed);
         let path = directory.join(name);
-        let json = serde_json::to_string(self).map_err(|source| RecordingError::Format {
-            path: path.clone(),
-            source,
-        })?;
+        let json = serde_json::to_string(self)
+            .map_err(|source| RecordingError::Format { path: path.clone(), source })?;
         std::fs::create_dir_all(directory).map_err(in_file(directory))?;
         std::fs::write(&path, json + "\n").map_err(in_file(&path))?;
         Ok(path)
@@ -79,8 +69,5 @@ impl Recording {
 }
 
 fn in_file(path: &Path) -> impl Fn(std::io::Error) -> RecordingError + '_ {
-    |source| RecordingError::File {
-        path: path.to_owned(),
-        source,
-    }
+    |source| RecordingError::File { path: path.to_owned(), source }
 }

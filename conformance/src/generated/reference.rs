@@ -103,16 +103,11 @@ impl Universe {
 
     pub(crate) fn edges(&self) -> Vec<EdgeId> {
         let numbers = 1..=self.edges;
-        numbers
-            .map(|number| EdgeId::from_uuid(Thing::Edge.uuid(number)))
-            .collect()
+        numbers.map(|number| EdgeId::from_uuid(Thing::Edge.uuid(number))).collect()
     }
 
     pub(crate) fn lanes(&self) -> Vec<LaneId> {
-        ["a", "b", "c"][..self.lanes]
-            .iter()
-            .map(|lane| LaneId::new(*lane))
-            .collect()
+        ["a", "b", "c"][..self.lanes].iter().map(|lane| LaneId::new(*lane)).collect()
     }
 }
 
@@ -140,9 +135,7 @@ pub(crate) struct Reference {
 
 impl fmt::Debug for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reference")
-            .field("now", &self.now)
-            .finish_non_exhaustive()
+        f.debug_struct("Reference").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
@@ -162,10 +155,7 @@ impl Reference {
                 elsewhere = after;
             }
         }
-        Self {
-            leases: elsewhere.leases,
-            ..empty
-        }
+        Self { leases: elsewhere.leases, ..empty }
     }
 
     /// The answer to a call at this time, and the model after it; `None` if the call names a lease
@@ -179,10 +169,7 @@ impl Reference {
         let settings = self.settings();
         let bound = with_handles(call, &self.leases)?;
         let (answer, snapshot) = self.snapshot.after(settings, &bound, now, take);
-        let mut after = Self {
-            snapshot,
-            ..self.clone()
-        };
+        let mut after = Self { snapshot, ..self.clone() };
         if let Call::Claim { policy, .. } = call {
             after.claims += 1;
             if let Ok(Reply::Claim(Some(handle))) = &answer {
@@ -199,13 +186,8 @@ impl Reference {
         let due = |index: u16| {
             let family = PartitionFamily::Flow;
             let key = PartitionKey::from(&Partition { family, index });
-            let calls = self
-                .snapshot
-                .due(self.settings(), &key, self.now, usize::from(u16::MAX));
-            (
-                key,
-                calls.expect("the partitions exist, and what is due can be read"),
-            )
+            let calls = self.snapshot.due(self.settings(), &key, self.now, usize::from(u16::MAX));
+            (key, calls.expect("the partitions exist, and what is due can be read"))
         };
         partitions.into_iter().map(due).collect()
     }
@@ -213,11 +195,7 @@ impl Reference {
     /// The model once all that is due has been seen to.
     pub(crate) fn settled(mut self) -> Self {
         for _ in 0..MOST_ROUNDS {
-            let due: Vec<Call> = self
-                .due()
-                .into_iter()
-                .flat_map(|(_, calls)| calls)
-                .collect();
+            let due: Vec<Call> = self.due().into_iter().flat_map(|(_, calls)| calls).collect();
             if due.is_empty() {
                 break;
             }
@@ -231,10 +209,7 @@ impl Reference {
     }
 
     fn settings(&self) -> Settings {
-        Settings {
-            tag: BackendTag::Mock,
-            partitions: self.universe.partitions,
-        }
+        Settings { tag: BackendTag::Mock, partitions: self.universe.partitions }
     }
 
     fn hold(&mut self, instance: &WorkerInstanceId, handle: Handle) {
@@ -247,10 +222,7 @@ impl Reference {
         if let Some(handle) = call.handle_mut() {
             let lease = read_symbol(handle).and_then(|(instance, _)| self.leases.get(&instance));
             let payload = lease.and_then(|lease| HandlePayload::open(BackendTag::Mock, lease).ok());
-            return payload
-                .map(|payload| payload.execution_id)
-                .into_iter()
-                .collect();
+            return payload.map(|payload| payload.execution_id).into_iter().collect();
         }
         let named = self.universe.executions_in(&call);
         if named.is_empty() && !call.method().is_read() {
@@ -274,9 +246,7 @@ impl Reference {
             Some(lease.worker_instance.as_str().to_owned())
         };
         let holders = leases.filter_map(holder);
-        holders
-            .filter(|name| self.leases.contains_key(name))
-            .collect()
+        holders.filter(|name| self.leases.contains_key(name)).collect()
     }
 
     /// The names that leases were got under which are over, on executions that another holds.
@@ -355,8 +325,5 @@ pub(crate) fn claimed_elsewhere(partitions: PartitionConfig) -> [Call; 2] {
     let uuid = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, ELSEWHERE.as_bytes());
     let id = ExecutionId::deterministic_solo(&lane, &partitions, uuid);
     let args = plain_execution(id, lane.clone());
-    [
-        Call::CreateExecution { args },
-        plain_claim(&lane, ELSEWHERE),
-    ]
+    [Call::CreateExecution { args }, plain_claim(&lane, ELSEWHERE)]
 }

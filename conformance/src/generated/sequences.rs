@@ -71,13 +71,7 @@ impl Ground {
         } else {
             None
         };
-        Ok(Self {
-            harness: Arc::clone(harness),
-            case: case.clone(),
-            universe,
-            supports,
-            elsewhere,
-        })
+        Ok(Self { harness: Arc::clone(harness), case: case.clone(), universe, supports, elsewhere })
     }
 
     /// An empty deployment.
@@ -94,13 +88,8 @@ impl Ground {
         let backend = Arc::clone(&deployment.backend);
         let reference = Reference::new(self.universe);
         let housekeeping = deployment.housekeeping.clone();
-        let mut player = Player::new(
-            reference,
-            backend,
-            housekeeping,
-            clock,
-            self.elsewhere.clone(),
-        );
+        let mut player =
+            Player::new(reference, backend, housekeeping, clock, self.elsewhere.clone());
         let mut outcome = Ok(());
         for step in steps {
             seen.fetch_add(1, Ordering::SeqCst);
@@ -112,11 +101,7 @@ impl Ground {
         if outcome.is_ok() {
             outcome = player.observe().await;
         }
-        Ok(Played {
-            outcome,
-            story: player.story,
-            reach: player.reach,
-        })
+        Ok(Played { outcome, story: player.story, reach: player.reach })
     }
 
     /// The steps without those that the difference does not need.
@@ -152,10 +137,7 @@ impl Ground {
             partitions: self.universe.partitions,
             steps,
         };
-        Ok(Some(Found {
-            divergence,
-            recording,
-        }))
+        Ok(Some(Found { divergence, recording }))
     }
 }
 
@@ -257,15 +239,10 @@ fn sequence(
     seed: u64,
     number: usize,
 ) -> Result<Option<(Vec<Step>, String)>, Failure> {
-    let config = Config {
-        failure_persistence: None,
-        max_shrink_iters: SHORTENINGS,
-        ..Config::default()
-    };
+    let config =
+        Config { failure_persistence: None, max_shrink_iters: SHORTENINGS, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng(seed, number as u64));
-    let universe = ground
-        .universe
-        .varied(&[1, 2, 4, 8], mixed(seed, number as u64));
+    let universe = ground.universe.varied(&[1, 2, 4, 8], mixed(seed, number as u64));
     let strategy = strategy(ground, universe);
     let tree = strategy
         .new_tree(&mut runner)
@@ -277,9 +254,7 @@ fn sequence(
             Ok(played) => {
                 let mut reach = shared.reach.lock().unwrap_or_else(PoisonError::into_inner);
                 reach.add(played.reach);
-                played
-                    .outcome
-                    .map_err(|divergence| TestCaseError::fail(divergence.message))
+                played.outcome.map_err(|divergence| TestCaseError::fail(divergence.message))
             }
             Err(failure) => {
                 *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);

@@ -26,10 +26,7 @@ pub(crate) fn call_text(call: &Call) -> String {
     let method = call.method();
     let lease = call.handle_mut().and_then(|handle| read_symbol(handle));
     let told = match plain(&call, &mut Minted::default()) {
-        Value::Object(fields) => fields
-            .into_iter()
-            .next()
-            .map_or(Value::Null, |(_, args)| args),
+        Value::Object(fields) => fields.into_iter().next().map_or(Value::Null, |(_, args)| args),
         other => other,
     };
     let usual = usual_leaves(&call);
@@ -44,9 +41,7 @@ pub(crate) fn call_text(call: &Call) -> String {
         let _ = write!(text, " {lease} of {instance}");
     }
     for (name, value) in arguments {
-        let name = name
-            .trim_start_matches("args.")
-            .trim_start_matches("policy.");
+        let name = name.trim_start_matches("args.").trim_start_matches("policy.");
         let _ = write!(text, " {name}={}", value_text(&value));
     }
     text
@@ -69,10 +64,7 @@ fn usual_leaves(call: &Call) -> Vec<(String, String)> {
         Call::Claim { .. } => serde_json::json!({ "policy": { "worker_id": "worker" } }),
         _ => return Vec::new(),
     };
-    let policy = plain(
-        &ff_core::policy::ExecutionPolicy::default(),
-        &mut Minted::default(),
-    );
+    let policy = plain(&ff_core::policy::ExecutionPolicy::default(), &mut Minted::default());
     let policy = serde_json::json!({ "args": { "policy": policy } });
     leaves(&usual).into_iter().chain(leaves(&policy)).collect()
 }

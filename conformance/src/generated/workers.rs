@@ -111,8 +111,7 @@ impl Floor {
             observables(&rough.known(), &rough.universe.partitions, &self.supports)
         };
         for read in reads {
-            self.make(crowd.workers, read, &mut StdRng::seed_from_u64(0))
-                .await;
+            self.make(crowd.workers, read, &mut StdRng::seed_from_u64(0)).await;
         }
         let mut history = std::mem::take(&mut *lock(&self.history));
         history.sort_by_key(|span| span.start);
@@ -141,11 +140,7 @@ impl Floor {
                     // A call that a change of time meets may have read either time, and much later
                     // nobody can tell which: each such call doubles the search.
                     let racing = random.random_ratio(1, RACING);
-                    let _still = if racing {
-                        None
-                    } else {
-                        Some(self.calling.write().await)
-                    };
+                    let _still = if racing { None } else { Some(self.calling.write().await) };
                     self.advance(millis);
                 }
                 Some(Step::Settle) => {
@@ -189,19 +184,14 @@ impl Floor {
     async fn claimed(&self, worker: usize, holder: &WorkerInstanceId) -> Option<ExecutionId> {
         let alive: Vec<ExecutionId> = {
             let rough = lock(&self.rough);
-            rough
-                .alive()
-                .map(|execution| execution.id.clone())
-                .collect()
+            rough.alive().map(|execution| execution.id.clone()).collect()
         };
         for id in alive {
             let read = Call::DescribeExecution { id: id.clone() };
             let mut patient = StdRng::seed_from_u64(0);
             let answer = self.make(worker, read, &mut patient).await;
             if let Some(Ok(Reply::DescribeExecution(Some(shown)))) = answer
-                && shown
-                    .current_lease
-                    .is_some_and(|lease| lease.worker_instance_id == *holder)
+                && shown.current_lease.is_some_and(|lease| lease.worker_instance_id == *holder)
             {
                 return Some(id);
             }
@@ -249,11 +239,7 @@ impl Floor {
         self.follow(&call, answer.as_ref());
         let event = Event::new(worker, call, times, answer.clone());
         let end = event.answer.is_some().then_some(end);
-        let span = Span {
-            op: event,
-            start,
-            end,
-        };
+        let span = Span { op: event, start, end };
         lock(&self.history).push(span);
         answer
     }

@@ -31,10 +31,7 @@ pub(crate) struct Cast {
 
 impl Cast {
     pub(crate) fn of(world: &World) -> Self {
-        Self {
-            world: world.clone(),
-            universe: Universe::of(world.partitions()),
-        }
+        Self { world: world.clone(), universe: Universe::of(world.partitions()) }
     }
 
     pub(crate) fn execution(&self, number: usize) -> ExecutionId {
@@ -89,28 +86,19 @@ impl Cast {
     }
 
     pub(crate) fn read_tag(&self, number: usize, key: &str) -> Call {
-        Call::GetExecutionTag {
-            execution_id: self.execution(number),
-            key: key.to_owned(),
-        }
+        Call::GetExecutionTag { execution_id: self.execution(number), key: key.to_owned() }
     }
 
     pub(crate) fn state(&self, number: usize) -> Call {
-        Call::ReadExecutionState {
-            id: self.execution(number),
-        }
+        Call::ReadExecutionState { id: self.execution(number) }
     }
 
     pub(crate) fn describe(&self, number: usize) -> Call {
-        Call::DescribeExecution {
-            id: self.execution(number),
-        }
+        Call::DescribeExecution { id: self.execution(number) }
     }
 
     pub(crate) fn result(&self, number: usize) -> Call {
-        Call::GetExecutionResult {
-            id: self.execution(number),
-        }
+        Call::GetExecutionResult { id: self.execution(number) }
     }
 
     pub(crate) fn fields<const N: usize>(&self, number: usize, names: [&str; N]) -> Call {
@@ -132,10 +120,7 @@ impl Cast {
 
     /// A flow's creation, and that it is there.
     pub(crate) fn flow_created(&self, number: usize) -> Line {
-        call(
-            self.create_flow(number),
-            format!("created.flow_id=f{number}"),
-        )
+        call(self.create_flow(number), format!("created.flow_id=f{number}"))
     }
 
     pub(crate) fn join(&self, flow_number: usize, execution: usize) -> Call {
@@ -197,16 +182,12 @@ impl Cast {
     pub(crate) fn cascade(&self, member: usize) -> Call {
         let id = self.execution(member);
         let payload = CompletionPayload::new(id, "success", None, self.world.now());
-        Call::CascadeCompletion {
-            payload: payload.with_flow_id(flow(1)),
-        }
+        Call::CascadeCompletion { payload: payload.with_flow_id(flow(1)) }
     }
 
     pub(crate) fn eligibility(&self, member: usize) -> Call {
         let execution_id = self.execution(member);
-        Call::EvaluateFlowEligibility {
-            args: EvaluateFlowEligibilityArgs { execution_id },
-        }
+        Call::EvaluateFlowEligibility { args: EvaluateFlowEligibilityArgs { execution_id } }
     }
 
     pub(crate) fn drain(&self, member: usize) -> Call {
@@ -226,10 +207,7 @@ impl Cast {
     }
 
     pub(crate) fn acknowledge(&self, member: usize) -> Call {
-        Call::AckCancelMember {
-            flow_id: flow(1),
-            execution_id: self.execution(member),
-        }
+        Call::AckCancelMember { flow_id: flow(1), execution_id: self.execution(member) }
     }
 
     pub(crate) fn project(&self, number: usize) -> Call {
@@ -242,10 +220,8 @@ impl Cast {
     }
 
     pub(crate) fn replay(&self, number: usize) -> Call {
-        let args = ReplayExecutionArgs {
-            execution_id: self.execution(number),
-            now: self.world.now(),
-        };
+        let args =
+            ReplayExecutionArgs { execution_id: self.execution(number), now: self.world.now() };
         Call::ReplayExecution { args }
     }
 
@@ -264,9 +240,7 @@ impl Cast {
         let (upstream, downstream) = (self.execution(from), self.execution(to));
         StageDependencyEdgeArgs {
             edge_id: EdgeId::from_uuid(Thing::Edge.uuid(edge)),
-            ..self
-                .world
-                .edge_args(&flow(1), &upstream, &downstream, revision)
+            ..self.world.edge_args(&flow(1), &upstream, &downstream, revision)
         }
     }
 }
@@ -280,24 +254,15 @@ fn lease(instance: &str) -> Handle {
 }
 
 pub(crate) fn renew(instance: &str) -> Call {
-    Call::Renew {
-        handle: lease(instance),
-    }
+    Call::Renew { handle: lease(instance) }
 }
 
 pub(crate) fn progress(instance: &str, percent: u8) -> Call {
-    Call::Progress {
-        handle: lease(instance),
-        percent: Some(percent),
-        message: None,
-    }
+    Call::Progress { handle: lease(instance), percent: Some(percent), message: None }
 }
 
 pub(crate) fn complete(instance: &str, result: &str) -> Call {
-    Call::Complete {
-        handle: lease(instance),
-        payload: Some(result.into()),
-    }
+    Call::Complete { handle: lease(instance), payload: Some(result.into()) }
 }
 
 pub(crate) fn fail(instance: &str, class: FailureClass) -> Call {
@@ -309,24 +274,15 @@ pub(crate) fn fail(instance: &str, class: FailureClass) -> Call {
 }
 
 pub(crate) fn cancel(instance: &str, reason: &str) -> Call {
-    Call::Cancel {
-        handle: lease(instance),
-        reason: reason.to_owned(),
-    }
+    Call::Cancel { handle: lease(instance), reason: reason.to_owned() }
 }
 
 pub(crate) fn wait_children(instance: &str) -> Call {
-    Call::WaitChildren {
-        handle: lease(instance),
-    }
+    Call::WaitChildren { handle: lease(instance) }
 }
 
 pub(crate) fn cancel_flow(number: usize, policy: CancelFlowPolicy) -> Call {
-    Call::CancelFlow {
-        id: flow(number),
-        policy,
-        wait: CancelFlowWait::WaitIndefinite,
-    }
+    Call::CancelFlow { id: flow(number), policy, wait: CancelFlowWait::WaitIndefinite }
 }
 
 pub(crate) fn cancel_header(number: usize, policy: &str, reason: &str) -> Call {
@@ -344,9 +300,5 @@ pub(crate) fn describe_flow(number: usize) -> Call {
 }
 
 pub(crate) fn tag_flow(number: usize, key: &str, value: &str) -> Call {
-    Call::SetFlowTag {
-        flow_id: flow(number),
-        key: key.to_owned(),
-        value: value.to_owned(),
-    }
+    Call::SetFlowTag { flow_id: flow(number), key: key.to_owned(), value: value.to_owned() }
 }

@@ -50,12 +50,7 @@ pub(crate) async fn interrupt(
     repetition: &'static Repetition,
     seed: u64,
 ) -> Outcome {
-    let interrupted = Interrupted {
-        harness,
-        case,
-        repetition,
-        seed,
-    };
+    let interrupted = Interrupted { harness, case, repetition, seed };
     match interrupted.everywhere().await {
         Ok(()) => Outcome::Passed,
         Err(Ended::Unclaimed(method)) => Outcome::Unsupported(format!("{method} is not claimed")),
@@ -108,10 +103,7 @@ impl Interrupted<'_> {
         let deployment = self.harness.deploy(self.case).await;
         let deployment = deployment
             .map_err(|error| Failure::new(format!("the backend cannot be deployed: {error}")))?;
-        Ok(Ground {
-            world: World::new(&deployment, None, self.seed),
-            _deployment: deployment,
-        })
+        Ok(Ground { world: World::new(&deployment, None, self.seed), _deployment: deployment })
     }
 
     /// What is to be seen after all repetitions, if none is interrupted.

@@ -109,11 +109,7 @@ impl<'a> Scene<'a> {
             self.story.push(format!("{} → {seen}", call_text(call)));
             return Ok(());
         }
-        let difference = Difference {
-            what: String::new(),
-            expected: expected.to_owned(),
-            seen,
-        };
+        let difference = Difference { what: String::new(), expected: expected.to_owned(), seen };
         Err(self.failure(call, "is answered otherwise", vec![difference]))
     }
 

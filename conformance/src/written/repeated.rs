@@ -75,11 +75,7 @@ pub(crate) async fn repeat(world: World, repetition: &Repetition) -> Verdict {
     expected.sort_unstable();
     expect_eq!(seen, expected, "ten at once of {}", call_text(&call));
     let overlapped = scene.observed().await;
-    expect_eq!(
-        overlapped,
-        after,
-        "calls at once leave what calls in turn leave"
-    );
+    expect_eq!(overlapped, after, "calls at once leave what calls in turn leave");
     Ok(())
 }
 

@@ -46,13 +46,8 @@ impl RedbBackend {
     };
 
     pub fn over(store: RedbStore) -> Self {
-        let settings = Settings {
-            tag: BackendTag::Other("redb"),
-            partitions: Self::PARTITIONS,
-        };
-        Self {
-            engine: Transactional::new(store, settings),
-        }
+        let settings = Settings { tag: BackendTag::Other("redb"), partitions: Self::PARTITIONS };
+        Self { engine: Transactional::new(store, settings) }
     }
 }
 
@@ -99,12 +94,7 @@ impl RedbStore {
     /// Keeps everything in memory.
     pub fn in_memory(clock: impl Into<Clock>) -> Result<Self> {
         let builder = Database::builder();
-        Self::over(
-            builder
-                .create_with_backend(InMemoryBackend::new())
-                .map_err(failed)?,
-            clock,
-        )
+        Self::over(builder.create_with_backend(InMemoryBackend::new()).map_err(failed)?, clock)
     }
 
     fn over(database: Database, clock: impl Into<Clock>) -> Result<Self> {
@@ -114,11 +104,7 @@ impl RedbStore {
         write.open_table(ENTRIES).map_err(failed)?;
         write.open_table(EVENTS).map_err(failed)?;
         write.commit().map_err(failed)?;
-        Ok(Self {
-            database: Arc::new(database),
-            writer: Arc::default(),
-            clock: clock.into(),
-        })
+        Ok(Self { database: Arc::new(database), writer: Arc::default(), clock: clock.into() })
     }
 }
 
@@ -156,10 +142,7 @@ type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
 impl RedbTx {
     fn in_range(&self, records: &Records, range: &Range) -> Result<Vec<Record>> {
         let (first, last) = ordered::bounds(range);
-        let bounds = (
-            first.as_ref().map(Vec::as_slice),
-            last.as_ref().map(Vec::as_slice),
-        );
+        let bounds = (first.as_ref().map(Vec::as_slice), last.as_ref().map(Vec::as_slice));
         let limit = range.limit.unwrap_or(usize::MAX);
         if range.index == 0 {
             let found = records.range::<&[u8]>(bounds).map_err(failed)?.take(limit);
@@ -237,15 +220,10 @@ impl Tx for RedbTx {
                 for entry in ordered::entries(after) {
                     entries.insert(&*entry, &*bytes).map_err(failed)?;
                 }
-                records
-                    .insert(&*bytes, &*after.pack().joined())
-                    .map_err(failed)?;
+                records.insert(&*bytes, &*after.pack().joined()).map_err(failed)?;
             }
             let mut events = write.open_table(EVENTS).map_err(failed)?;
-            let last = events
-                .last()
-                .map_err(failed)?
-                .map_or(0, |(number, _)| number.value());
+            let last = events.last().map_err(failed)?.map_or(0, |(number, _)| number.value());
             for (number, event) in (last + 1..).zip(&changes.events) {
                 events.insert(number, &*event.pack()).map_err(failed)?;
             }

@@ -37,12 +37,7 @@ impl ClaimPolicy {
         lease_ttl_ms: u32,
         max_wait: Option<Duration>,
     ) -> Self {
-        Self {
-            worker_id,
-            worker_instance_id,
-            lease_ttl_ms,
-            max_wait,
-        }
+        Self { worker_id, worker_instance_id, lease_ttl_ms, max_wait }
     }
 }
 
@@ -58,10 +53,7 @@ pub struct LeaseRenewal {
 
 impl LeaseRenewal {
     pub fn new(expires_at_ms: u64, lease_epoch: u64) -> Self {
-        Self {
-            expires_at_ms,
-            lease_epoch,
-        }
+        Self { expires_at_ms, lease_epoch }
     }
 }
 
@@ -86,12 +78,7 @@ impl ResumeToken {
         worker_instance_id: WorkerInstanceId,
         lease_ttl_ms: u32,
     ) -> Self {
-        Self {
-            grant,
-            worker_id,
-            worker_instance_id,
-            lease_ttl_ms,
-        }
+        Self { grant, worker_id, worker_instance_id, lease_ttl_ms }
     }
 }
 
@@ -128,10 +115,7 @@ pub struct FailureReason {
 
 impl FailureReason {
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            detail: None,
-        }
+        Self { message: message.into(), detail: None }
     }
 }
 
@@ -154,9 +138,7 @@ impl CapabilitySet {
         I: IntoIterator<Item = S>,
         S: Into<String>,
     {
-        Self {
-            tokens: tokens.into_iter().map(Into::into).collect(),
-        }
+        Self { tokens: tokens.into_iter().map(Into::into).collect() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -167,9 +149,6 @@ impl CapabilitySet {
 impl FailureReason {
     /// A reason with opaque bytes for tools.
     pub fn with_detail(message: impl Into<String>, detail: Vec<u8>) -> Self {
-        Self {
-            message: message.into(),
-            detail: Some(detail),
-        }
+        Self { message: message.into(), detail: Some(detail) }
     }
 }

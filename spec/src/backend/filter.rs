@@ -50,10 +50,7 @@ pub struct ScannerFilter {
 
 impl ScannerFilter {
     /// Lets everything through.
-    pub const NOOP: Self = Self {
-        namespace: None,
-        instance_tag: None,
-    };
+    pub const NOOP: Self = Self { namespace: None, instance_tag: None };
 
     pub fn new() -> Self {
         Self::NOOP

@@ -69,13 +69,7 @@ impl CompletionPayload {
         payload_bytes: Option<Vec<u8>>,
         produced_at_ms: TimestampMs,
     ) -> Self {
-        Self {
-            execution_id,
-            outcome: outcome.into(),
-            payload_bytes,
-            produced_at_ms,
-            flow_id: None,
-        }
+        Self { execution_id, outcome: outcome.into(), payload_bytes, produced_at_ms, flow_id: None }
     }
 
     #[must_use]

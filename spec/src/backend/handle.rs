@@ -108,11 +108,7 @@ pub struct Handle {
 
 impl Handle {
     pub fn new(backend: BackendTag, kind: HandleKind, opaque: HandleOpaque) -> Self {
-        Self {
-            backend,
-            kind,
-            opaque,
-        }
+        Self { backend, kind, opaque }
     }
 }
 

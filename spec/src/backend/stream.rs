@@ -90,11 +90,7 @@ pub struct AppendFrameOutcome {
 
 impl AppendFrameOutcome {
     pub fn new(stream_id: impl Into<String>, frame_count: u64) -> Self {
-        Self {
-            stream_id: stream_id.into(),
-            frame_count,
-            summary_version: None,
-        }
+        Self { stream_id: stream_id.into(), frame_count, summary_version: None }
     }
 
     #[must_use]
@@ -139,23 +135,14 @@ impl SummaryDocument {
         last_updated_ms: u64,
         first_applied_ms: u64,
     ) -> Self {
-        Self {
-            document_json,
-            version,
-            patch_kind,
-            last_updated_ms,
-            first_applied_ms,
-        }
+        Self { document_json, version, patch_kind, last_updated_ms, first_applied_ms }
     }
 }
 
 impl Frame {
     /// A frame whose append is idempotent under the producer's number.
     pub fn with_seq(bytes: Vec<u8>, kind: FrameKind, seq: u64) -> Self {
-        Self {
-            seq: Some(seq),
-            ..Self::new(bytes, kind)
-        }
+        Self { seq: Some(seq), ..Self::new(bytes, kind) }
     }
 }
 
@@ -189,9 +176,7 @@ impl StreamMode {
     }
 
     pub fn durable_summary() -> Self {
-        Self::DurableSummary {
-            patch_kind: PatchKind::JsonMergePatch,
-        }
+        Self::DurableSummary { patch_kind: PatchKind::JsonMergePatch }
     }
 
     /// Kept for `ttl_ms` milliseconds.
@@ -230,12 +215,7 @@ pub struct BestEffortLiveConfig {
 
 impl BestEffortLiveConfig {
     pub fn new(ttl_ms: u32) -> Self {
-        Self {
-            ttl_ms,
-            maxlen_floor: 64,
-            maxlen_ceiling: 16_384,
-            ema_alpha: 0.2,
-        }
+        Self { ttl_ms, maxlen_floor: 64, maxlen_ceiling: 16_384, ema_alpha: 0.2 }
     }
 
     /// The same as [`BestEffortLiveConfig::new`].

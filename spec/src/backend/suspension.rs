@@ -101,10 +101,7 @@ pub struct PendingWaitpoint {
 
 impl PendingWaitpoint {
     pub fn new(waitpoint_id: WaitpointId, hmac_token: WaitpointHmac) -> Self {
-        Self {
-            waitpoint_id,
-            hmac_token,
-        }
+        Self { waitpoint_id, hmac_token }
     }
 }
 

@@ -67,8 +67,6 @@ pub enum PrepareOutcome {
 
 impl PrepareOutcome {
     pub fn applied(description: impl Into<String>) -> Self {
-        Self::Applied {
-            description: description.into(),
-        }
+        Self::Applied { description: description.into() }
     }
 }

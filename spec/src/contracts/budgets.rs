@@ -130,12 +130,7 @@ pub struct ReportUsageAdminArgs {
 
 impl ReportUsageAdminArgs {
     pub fn new(dimensions: Vec<String>, deltas: Vec<u64>, now: TimestampMs) -> Self {
-        Self {
-            dimensions,
-            deltas,
-            now,
-            dedup_key: None,
-        }
+        Self { dimensions, deltas, now, dedup_key: None }
     }
 
     #[must_use]
@@ -166,12 +161,7 @@ impl RecordSpendArgs {
         deltas: BTreeMap<String, u64>,
         idempotency_key: impl Into<String>,
     ) -> Self {
-        Self {
-            budget_id,
-            execution_id,
-            deltas,
-            idempotency_key: idempotency_key.into(),
-        }
+        Self { budget_id, execution_id, deltas, idempotency_key: idempotency_key.into() }
     }
 }
 
@@ -215,10 +205,7 @@ pub struct ReleaseBudgetArgs {
 
 impl ReleaseBudgetArgs {
     pub fn new(budget_id: BudgetId, execution_id: ExecutionId) -> Self {
-        Self {
-            budget_id,
-            execution_id,
-        }
+        Self { budget_id, execution_id }
     }
 }
 

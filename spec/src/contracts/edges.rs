@@ -398,19 +398,11 @@ impl EdgeGroupState {
 impl CascadeOutcome {
     /// Everything that the completion decided has happened.
     pub const fn synchronous(resolved: usize, cascaded_children: usize) -> Self {
-        Self {
-            resolved,
-            cascaded_children,
-            synchronous: true,
-        }
+        Self { resolved, cascaded_children, synchronous: true }
     }
 
     /// `resolved` edges were handed to a background task.
     pub fn async_dispatched(resolved: usize) -> Self {
-        Self {
-            resolved,
-            cascaded_children: 0,
-            synchronous: false,
-        }
+        Self { resolved, cascaded_children: 0, synchronous: false }
     }
 }

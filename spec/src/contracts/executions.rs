@@ -86,11 +86,7 @@ impl ExecutionContext {
         execution_kind: String,
         tags: HashMap<String, String>,
     ) -> Self {
-        Self {
-            input_payload,
-            execution_kind,
-            tags,
-        }
+        Self { input_payload, execution_kind, tags }
     }
 }
 
@@ -176,10 +172,7 @@ pub struct AttemptSummary {
 
 impl AttemptSummary {
     pub fn new(attempt_id: AttemptId, attempt_index: AttemptIndex) -> Self {
-        Self {
-            attempt_id,
-            attempt_index,
-        }
+        Self { attempt_id, attempt_index }
     }
 }
 
@@ -279,10 +272,7 @@ pub struct ListExecutionsPage {
 
 impl ListExecutionsPage {
     pub fn new(executions: Vec<ExecutionId>, next_cursor: Option<ExecutionId>) -> Self {
-        Self {
-            executions,
-            next_cursor,
-        }
+        Self { executions, next_cursor }
     }
 }
 

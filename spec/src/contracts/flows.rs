@@ -120,11 +120,7 @@ pub struct FlowSummary {
 
 impl FlowSummary {
     pub fn new(flow_id: FlowId, created_at: TimestampMs, status: FlowStatus) -> Self {
-        Self {
-            flow_id,
-            created_at,
-            status,
-        }
+        Self { flow_id, created_at, status }
     }
 }
 

@@ -165,13 +165,7 @@ impl ReclaimGrant {
         expires_at_ms: u64,
         lane_id: LaneId,
     ) -> Self {
-        Self {
-            execution_id,
-            partition_key,
-            grant_key,
-            expires_at_ms,
-            lane_id,
-        }
+        Self { execution_id, partition_key, grant_key, expires_at_ms, lane_id }
     }
 }
 
@@ -280,13 +274,7 @@ pub struct ListExpiredLeasesArgs {
 
 impl ListExpiredLeasesArgs {
     pub fn new(as_of: TimestampMs) -> Self {
-        Self {
-            as_of,
-            after: None,
-            limit: None,
-            max_partitions_per_call: None,
-            namespace: None,
-        }
+        Self { as_of, after: None, limit: None, max_partitions_per_call: None, namespace: None }
     }
 }
 
@@ -356,10 +344,7 @@ pub struct ExpiredLeasesCursor {
 
 impl ExpiredLeasesCursor {
     pub fn new(expires_at_ms: TimestampMs, execution_id: ExecutionId) -> Self {
-        Self {
-            expires_at_ms,
-            execution_id,
-        }
+        Self { expires_at_ms, execution_id }
     }
 }
 

@@ -106,10 +106,7 @@ pub struct ReleaseAdmissionArgs {
 
 impl ReleaseAdmissionArgs {
     pub fn new(quota_policy_id: QuotaPolicyId, execution_id: ExecutionId) -> Self {
-        Self {
-            quota_policy_id,
-            execution_id,
-        }
+        Self { quota_policy_id, execution_id }
     }
 }
 

@@ -27,11 +27,7 @@ pub struct ScanEligibleArgs {
 
 impl ScanEligibleArgs {
     pub fn new(lane_id: LaneId, partition: Partition, limit: u32) -> Self {
-        Self {
-            lane_id,
-            partition,
-            limit,
-        }
+        Self { lane_id, partition, limit }
     }
 }
 
@@ -241,13 +237,7 @@ impl ClaimForWorkerArgs {
         worker_capabilities: BTreeSet<String>,
         grant_ttl_ms: u64,
     ) -> Self {
-        Self {
-            lane_id,
-            worker_id,
-            worker_instance_id,
-            worker_capabilities,
-            grant_ttl_ms,
-        }
+        Self { lane_id, worker_id, worker_instance_id, worker_capabilities, grant_ttl_ms }
     }
 }
 
@@ -281,12 +271,7 @@ impl ClaimGrant {
         grant_key: String,
         expires_at_ms: u64,
     ) -> Self {
-        Self {
-            execution_id,
-            partition_key,
-            grant_key,
-            expires_at_ms,
-        }
+        Self { execution_id, partition_key, grant_key, expires_at_ms }
     }
 }
 
@@ -304,11 +289,7 @@ pub struct IssueGrantAndClaimArgs {
 
 impl IssueGrantAndClaimArgs {
     pub fn new(execution_id: ExecutionId, lane_id: LaneId, lease_duration_ms: u64) -> Self {
-        Self {
-            execution_id,
-            lane_id,
-            lease_duration_ms,
-        }
+        Self { execution_id, lane_id, lease_duration_ms }
     }
 }
 
@@ -326,11 +307,7 @@ pub struct ClaimGrantOutcome {
 
 impl ClaimGrantOutcome {
     pub fn new(lease_id: LeaseId, lease_epoch: LeaseEpoch, attempt_index: AttemptIndex) -> Self {
-        Self {
-            lease_id,
-            lease_epoch,
-            attempt_index,
-        }
+        Self { lease_id, lease_epoch, attempt_index }
     }
 }
 
@@ -361,14 +338,7 @@ impl BlockRouteArgs {
         reason_detail: String,
         now: TimestampMs,
     ) -> Self {
-        Self {
-            execution_id,
-            lane_id,
-            partition,
-            reason_code,
-            reason_detail,
-            now,
-        }
+        Self { execution_id, lane_id, partition, reason_code, reason_detail, now }
     }
 }
 
@@ -415,14 +385,7 @@ impl BlockExecutionForAdmissionArgs {
         reason_detail: Option<String>,
         now: TimestampMs,
     ) -> Self {
-        Self {
-            execution_id,
-            lane_id,
-            partition,
-            reason,
-            reason_detail,
-            now,
-        }
+        Self { execution_id, lane_id, partition, reason, reason_detail, now }
     }
 }
 

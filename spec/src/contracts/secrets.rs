@@ -17,10 +17,7 @@ pub struct SeedWaitpointHmacSecretArgs {
 
 impl SeedWaitpointHmacSecretArgs {
     pub fn new(kid: impl Into<String>, secret_hex: impl Into<String>) -> Self {
-        Self {
-            kid: kid.into(),
-            secret_hex: secret_hex.into(),
-        }
+        Self { kid: kid.into(), secret_hex: secret_hex.into() }
     }
 }
 
@@ -59,11 +56,7 @@ impl RotateWaitpointHmacSecretAllArgs {
         new_secret_hex: impl Into<String>,
         grace_ms: u64,
     ) -> Self {
-        Self {
-            new_kid: new_kid.into(),
-            new_secret_hex: new_secret_hex.into(),
-            grace_ms,
-        }
+        Self { new_kid: new_kid.into(), new_secret_hex: new_secret_hex.into(), grace_ms }
     }
 }
 

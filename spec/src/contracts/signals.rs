@@ -162,13 +162,7 @@ impl ResumeGrant {
         expires_at_ms: u64,
         lane_id: LaneId,
     ) -> Self {
-        Self {
-            execution_id,
-            partition_key,
-            grant_key,
-            expires_at_ms,
-            lane_id,
-        }
+        Self { execution_id, partition_key, grant_key, expires_at_ms, lane_id }
     }
 }
 
@@ -258,11 +252,7 @@ pub struct ListPendingWaitpointsArgs {
 
 impl ListPendingWaitpointsArgs {
     pub fn new(execution_id: ExecutionId) -> Self {
-        Self {
-            execution_id,
-            after: None,
-            limit: None,
-        }
+        Self { execution_id, after: None, limit: None }
     }
 
     #[must_use]
@@ -290,10 +280,7 @@ pub struct ListPendingWaitpointsResult {
 
 impl ListPendingWaitpointsResult {
     pub fn new(entries: Vec<PendingWaitpointInfo>) -> Self {
-        Self {
-            entries,
-            next_cursor: None,
-        }
+        Self { entries, next_cursor: None }
     }
 
     #[must_use]
@@ -390,11 +377,7 @@ impl AdditionalWaitpointBinding {
         waitpoint_key: String,
         waitpoint_token: WaitpointHmac,
     ) -> Self {
-        Self {
-            waitpoint_id,
-            waitpoint_key,
-            waitpoint_token,
-        }
+        Self { waitpoint_id, waitpoint_key, waitpoint_token }
     }
 }
 
@@ -410,10 +393,7 @@ pub struct ListSuspendedPage {
 
 impl ListSuspendedPage {
     pub fn new(entries: Vec<SuspendedExecutionEntry>, next_cursor: Option<ExecutionId>) -> Self {
-        Self {
-            entries,
-            next_cursor,
-        }
+        Self { entries, next_cursor }
     }
 }
 
@@ -431,11 +411,7 @@ pub struct SuspendedExecutionEntry {
 
 impl SuspendedExecutionEntry {
     pub fn new(execution_id: ExecutionId, suspended_at_ms: i64, reason: String) -> Self {
-        Self {
-            execution_id,
-            suspended_at_ms,
-            reason,
-        }
+        Self { execution_id, suspended_at_ms, reason }
     }
 }
 

@@ -30,11 +30,7 @@ pub struct StreamFrames {
 impl StreamFrames {
     /// Nothing yet, and more can come.
     pub fn empty_open() -> Self {
-        Self {
-            frames: Vec::new(),
-            closed_at: None,
-            closed_reason: None,
-        }
+        Self { frames: Vec::new(), closed_at: None, closed_reason: None }
     }
 
     pub fn is_closed(&self) -> bool {
@@ -135,11 +131,7 @@ impl<'a> Arbitrary<'a> for StreamCursor {
         Ok(match u.int_in_range(0..=2)? {
             0 => Self::Start,
             1 => Self::End,
-            _ => Self::At(format!(
-                "{}-{}",
-                u.arbitrary::<u32>()?,
-                u.arbitrary::<u8>()?
-            )),
+            _ => Self::At(format!("{}-{}", u.arbitrary::<u32>()?, u.arbitrary::<u8>()?)),
         })
     }
 }

@@ -38,15 +38,7 @@ impl RegisterWorkerArgs {
         namespace: Namespace,
         now: TimestampMs,
     ) -> Self {
-        Self {
-            worker_id,
-            worker_instance_id,
-            lanes,
-            capabilities,
-            liveness_ttl_ms,
-            namespace,
-            now,
-        }
+        Self { worker_id, worker_instance_id, lanes, capabilities, liveness_ttl_ms, namespace, now }
     }
 }
 
@@ -77,11 +69,7 @@ impl HeartbeatWorkerArgs {
         namespace: Namespace,
         now: TimestampMs,
     ) -> Self {
-        Self {
-            worker_instance_id,
-            namespace,
-            now,
-        }
+        Self { worker_instance_id, namespace, now }
     }
 }
 
@@ -118,12 +106,7 @@ impl MarkWorkerDeadArgs {
         reason: String,
         now: TimestampMs,
     ) -> Self {
-        Self {
-            worker_instance_id,
-            namespace,
-            reason,
-            now,
-        }
+        Self { worker_instance_id, namespace, reason, now }
     }
 }
 
@@ -150,11 +133,7 @@ pub struct ListWorkersArgs {
 
 impl ListWorkersArgs {
     pub fn new() -> Self {
-        Self {
-            after: None,
-            limit: None,
-            namespace: None,
-        }
+        Self { after: None, limit: None, namespace: None }
     }
 }
 

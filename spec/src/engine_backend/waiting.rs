@@ -31,11 +31,6 @@ pub async fn wait_for_flow_cancellation<B: EngineBackend + ?Sized>(
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let timed_out = EngineError::Timeout {
-        op: "cancel_flow",
-        elapsed: deadline,
-    };
-    tokio::time::timeout(deadline, cancelled)
-        .await
-        .unwrap_or(Err(timed_out))
+    let timed_out = EngineError::Timeout { op: "cancel_flow", elapsed: deadline };
+    tokio::time::timeout(deadline, cancelled).await.unwrap_or(Err(timed_out))
 }

@@ -23,10 +23,8 @@ const AT: [(&str, &str); 2] = [("first message", "ACCESS EXCLUSIVE"), ("write", 
 /// What ends a statement that waits; a name and what strikes it, if it does not end by itself.
 type Blow = (&'static str, Option<&'static str>);
 
-const FROM_OUTSIDE: &[Blow] = &[
-    ("cancelled", Some("pg_cancel_backend")),
-    ("killed", Some("pg_terminate_backend")),
-];
+const FROM_OUTSIDE: &[Blow] =
+    &[("cancelled", Some("pg_cancel_backend")), ("killed", Some("pg_terminate_backend"))];
 
 const BY_ITSELF: &[Blow] = &[("timed out", None)];
 

@@ -19,16 +19,10 @@ impl Progress for Silent {
 
 /// Runs some cases, so that there is something to clean up, and opens deployments one by one.
 pub(super) async fn run_some(harness: Arc<dyn Harness>) {
-    let selection = Selection {
-        cases: vec!["executions.create".to_owned()],
-        ..Selection::default()
-    };
+    let selection =
+        Selection { cases: vec!["executions.create".to_owned()], ..Selection::default() };
     let cases = selection.choose().unwrap();
-    let options = Options {
-        seed: 1,
-        jobs: 8,
-        ..Options::default()
-    };
+    let options = Options { seed: 1, jobs: 8, ..Options::default() };
     let report = run_backend(&harness, &cases, options, &Silent).await;
     assert_eq!(report.totals.failed, 0);
     let begun = Instant::now();

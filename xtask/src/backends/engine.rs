@@ -111,10 +111,7 @@ async fn settle(run: &Run, home: &PartitionKey) -> usize {
                 now: NOW,
             };
             run.backend.cancel_execution(given_up).await.unwrap();
-            let again = ReplayExecutionArgs {
-                execution_id: execution_id.clone(),
-                now: NOW,
-            };
+            let again = ReplayExecutionArgs { execution_id: execution_id.clone(), now: NOW };
             run.backend.replay_execution(again).await.unwrap();
         }
     }
@@ -158,11 +155,7 @@ async fn build(backend: &dyn Engine, flow: &FlowId) -> Vec<ExecutionId> {
         let id = ExecutionId::from_parts(home, Uuid::new_v4());
         let args = plain_execution(id.clone(), LaneId::new("work"));
         backend.create_execution(args).await.unwrap();
-        let args = AddExecutionToFlowArgs {
-            flow_id: *flow,
-            execution_id: id.clone(),
-            now: NOW,
-        };
+        let args = AddExecutionToFlowArgs { flow_id: *flow, execution_id: id.clone(), now: NOW };
         backend.add_execution_to_flow(args).await.unwrap();
         members.push(id);
     }
@@ -214,10 +207,7 @@ async fn depend(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_the_model() {
     let clock = ManualClock::new();
-    let settings = Settings {
-        tag: BackendTag::Mock,
-        partitions: PartitionConfig::default(),
-    };
+    let settings = Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() };
     let backend = Transactional::new(MemoryStore::new(clock.clone()), settings);
     expect_all_end(Arc::new(backend), BackendTag::Mock, clock).await;
 }

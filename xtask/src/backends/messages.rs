@@ -21,8 +21,7 @@ impl Each for Counting {
         let nemesis = deployment.nemesis().unwrap();
         let before = nemesis.requests();
         let reply = made(deployment, call).await;
-        self.0
-            .insert(call.method().as_str(), nemesis.requests() - before);
+        self.0.insert(call.method().as_str(), nemesis.requests() - before);
         reply
     }
 }
@@ -35,18 +34,12 @@ async fn messages(kind: Kind) -> String {
     let mut round = Round::of(deployment, Counting::default());
     round.play().await;
     round.play().await;
-    let Round {
-        each: Counting(messages),
-        deployment,
-        ..
-    } = round;
+    let Round { each: Counting(messages), deployment, .. } = round;
     drop(deployment);
     harness.finish().await.unwrap();
     servers.down().await;
     let without = [Method::Prepare, Method::ShutdownPrepare];
-    let called = IMPLEMENTED
-        .iter()
-        .filter(|method| !without.contains(method));
+    let called = IMPLEMENTED.iter().filter(|method| !without.contains(method));
     let mut table = String::new();
     for method in called {
         let number = messages.get(method.as_str());

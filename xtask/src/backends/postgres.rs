@@ -65,10 +65,7 @@ impl PostgresHarness {
 
     /// The same, for backends whose SQL is wrong in one line.
     pub(crate) fn patched(&self, patch: Patch) -> Self {
-        Self {
-            patch: Some(patch),
-            ..self.clone()
-        }
+        Self { patch: Some(patch), ..self.clone() }
     }
 
     /// An empty schema: one that another case has left, or a new one.
@@ -108,9 +105,7 @@ impl Harness for PostgresHarness {
         let clock = ManualClock::new();
         let cut_off = CutOff::of(&self.server, case).await?;
         let url = cut_off.as_ref().map_or(&*self.server.url, |it| it.0.url());
-        let mut options = PostgresOptions::new(url)
-            .schema(&slot.schema)
-            .clock(clock.clone());
+        let mut options = PostgresOptions::new(url).schema(&slot.schema).clock(clock.clone());
         if let Some(patch) = self.patch {
             options = options.patch(patch);
         }
@@ -122,14 +117,9 @@ impl Harness for PostgresHarness {
         } else {
             let backend = options.clone().over(slot.pool.clone())?;
             let peer = options.over(slot.pool.clone())?;
-            Deployment::new(backend.clone())
-                .with_peers(vec![peer])
-                .with_housekeeping(backend)
+            Deployment::new(backend.clone()).with_peers(vec![peer]).with_housekeeping(backend)
         };
-        let returned = Returned {
-            slot: Some(slot),
-            to: Arc::clone(&self.warm),
-        };
+        let returned = Returned { slot: Some(slot), to: Arc::clone(&self.warm) };
         Ok(deployment.with_clock(clock).with_guard(returned))
     }
 
@@ -193,9 +183,7 @@ async fn empty(slot: &Slot) -> Result<(), HarnessError> {
     let delete = tables.iter().map(|table| format!("DELETE FROM {table}; "));
     let script = lock + &delete.collect::<String>();
     // One script is one transaction.
-    slot.pool
-        .execute(sqlx::raw_sql(AssertSqlSafe(script)))
-        .await?;
+    slot.pool.execute(sqlx::raw_sql(AssertSqlSafe(script))).await?;
     Ok(())
 }
 

@@ -75,11 +75,7 @@ async fn add_member(backend: &Arc<dyn EngineBackend>, flow: &FlowId) {
     let id = ExecutionId::from_parts(home, Uuid::new_v4());
     let args = plain_execution(id.clone(), LaneId::new(LANE));
     backend.create_execution(args).await.unwrap();
-    let args = AddExecutionToFlowArgs {
-        flow_id: *flow,
-        execution_id: id,
-        now: NOW,
-    };
+    let args = AddExecutionToFlowArgs { flow_id: *flow, execution_id: id, now: NOW };
     backend.add_execution_to_flow(args).await.unwrap();
 }
 
@@ -94,10 +90,7 @@ async fn claim(backend: &Arc<dyn EngineBackend>) -> Handle {
 
 #[tokio::test]
 async fn on_the_model() {
-    let settings = Settings {
-        tag: BackendTag::Mock,
-        partitions: PartitionConfig::default(),
-    };
+    let settings = Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() };
     let store = MemoryStore::new(ManualClock::starting_at(NOW));
     let backend = Arc::new(Transactional::new(store, settings));
     let read = async |flow| {
@@ -124,11 +117,7 @@ async fn on_sqlite() {
         let select = "SELECT fixed, changing FROM ff_flow_core WHERE flow_id = ?";
         let select = sqlx::query_as(select).bind(flow.0);
         let (fixed, changing) = select.fetch_one(backend.pool_for_test()).await.unwrap();
-        projection_in(
-            &records::Kind::Flow
-                .unpack(&Packed { fixed, changing })
-                .unwrap(),
-        )
+        projection_in(&records::Kind::Flow.unpack(&Packed { fixed, changing }).unwrap())
     };
     expect_stages(backend.clone(), read).await;
 }
@@ -145,11 +134,7 @@ async fn needs_postgres() {
         let select = "SELECT fixed, changing FROM ff_flow_core WHERE flow_id = $1";
         let select = sqlx::query_as(select).bind(flow.0);
         let (fixed, changing) = select.fetch_one(pool).await.unwrap();
-        projection_in(
-            &records::Kind::Flow
-                .unpack(&Packed { fixed, changing })
-                .unwrap(),
-        )
+        projection_in(&records::Kind::Flow.unpack(&Packed { fixed, changing }).unwrap())
     };
     expect_stages(backend.clone(), read).await;
     scratch.leave().await.unwrap();

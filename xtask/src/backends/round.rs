@@ -34,11 +34,7 @@ pub(super) struct Round<E> {
 
 impl<E: Each> Round<E> {
     pub(super) fn of(deployment: Deployment, each: E) -> Self {
-        Self {
-            deployment,
-            lane: LaneId::new("lane"),
-            each,
-        }
+        Self { deployment, lane: LaneId::new("lane"), each }
     }
 
     /// Makes the call that is written like this.
@@ -50,8 +46,7 @@ impl<E: Each> Round<E> {
     async fn create(&mut self, id: &ExecutionId, delay: Option<TimestampMs>) {
         let mut args = plain_execution(id.clone(), self.lane.clone());
         args.delay_until = delay;
-        self.call(json!({ "create_execution": { "args": args } }))
-            .await;
+        self.call(json!({ "create_execution": { "args": args } })).await;
     }
 
     async fn claim(&mut self) -> Handle {
@@ -76,8 +71,7 @@ impl<E: Each> Round<E> {
 
     async fn join(&mut self, flow_id: &FlowId, id: &ExecutionId) {
         let args = json!({ "flow_id": flow_id, "execution_id": id, "now": 0 });
-        self.call(json!({ "add_execution_to_flow": { "args": args } }))
-            .await;
+        self.call(json!({ "add_execution_to_flow": { "args": args } })).await;
     }
 
     async fn depend(
@@ -93,11 +87,9 @@ impl<E: Each> Round<E> {
             "downstream_execution_id": down, "dependency_kind": "success_only",
             "expected_graph_revision": revision, "graph_revision": revision + 1, "now": 0,
         });
-        self.call(json!({ "stage_dependency_edge": { "args": args } }))
-            .await;
+        self.call(json!({ "stage_dependency_edge": { "args": args } })).await;
         args["data_passing_ref"] = Value::Null;
-        self.call(json!({ "apply_dependency_to_child": { "args": args } }))
-            .await;
+        self.call(json!({ "apply_dependency_to_child": { "args": args } })).await;
         edge_id
     }
 
@@ -150,21 +142,16 @@ impl<E: Each> Round<E> {
             json!({ "set_execution_tag": { "execution_id": one, "key": "app.k", "value": "v" } }),
         )
         .await;
-        self.call(json!({ "get_execution_tag": { "execution_id": one, "key": "app.k" } }))
-            .await;
+        self.call(json!({ "get_execution_tag": { "execution_id": one, "key": "app.k" } })).await;
         self.call(json!({ "set_flow_tag": { "flow_id": flow, "key": "app.k", "value": "v" } }))
             .await;
-        self.call(json!({ "get_flow_tag": { "flow_id": flow, "key": "app.k" } }))
-            .await;
+        self.call(json!({ "get_flow_tag": { "flow_id": flow, "key": "app.k" } })).await;
         self.call(json!({ "list_executions": { "partition": key, "cursor": null, "limit": 10 } }))
             .await;
-        self.call(json!({ "list_flows": { "partition": key, "cursor": null, "limit": 10 } }))
-            .await;
-        self.call(json!({ "list_lanes": { "cursor": null, "limit": 10 } }))
-            .await;
+        self.call(json!({ "list_flows": { "partition": key, "cursor": null, "limit": 10 } })).await;
+        self.call(json!({ "list_lanes": { "cursor": null, "limit": 10 } })).await;
         self.call(json!({ "describe_flow": { "id": flow } })).await;
-        self.call(json!({ "describe_edge": { "flow_id": flow, "edge_id": edge } }))
-            .await;
+        self.call(json!({ "describe_edge": { "flow_id": flow, "edge_id": edge } })).await;
         self.call(json!({ "list_edges": {
             "flow_id": flow, "direction": { "incoming": { "to_node": two } },
         } }))
@@ -176,8 +163,7 @@ impl<E: Each> Round<E> {
         )
         .await;
 
-        self.call(json!({ "complete": { "handle": lease, "payload": "done" } }))
-            .await;
+        self.call(json!({ "complete": { "handle": lease, "payload": "done" } })).await;
         self.call(json!({ "resolve_dependency": { "args": {
             "partition": home, "flow_id": flow, "edge_id": edge, "upstream_execution_id": one,
             "downstream_execution_id": two, "lane_id": self.lane, "current_attempt_index": 0,
@@ -185,10 +171,8 @@ impl<E: Each> Round<E> {
         } } }))
         .await;
         let group = json!({ "flow_partition": home, "flow_id": flow, "downstream_eid": two });
-        self.call(json!({ "reconcile_sibling_cancel_group": group }))
-            .await;
-        self.call(json!({ "drain_sibling_cancel_group": group }))
-            .await;
+        self.call(json!({ "reconcile_sibling_cancel_group": group })).await;
+        self.call(json!({ "drain_sibling_cancel_group": group })).await;
         self.call(json!({ "cascade_completion": { "payload": {
             "execution_id": one, "outcome": "success", "payload_bytes": null, "produced_at_ms": 0,
             "flow_id": flow,
@@ -203,14 +187,11 @@ impl<E: Each> Round<E> {
         let args = json!({
             "flow_id": closed, "cancellation_policy": "flow_only", "reason": "late", "now": 0,
         });
-        self.call(json!({ "cancel_flow_header": { "args": args } }))
-            .await;
-        self.call(json!({ "ack_cancel_member": { "flow_id": closed, "execution_id": one } }))
-            .await;
+        self.call(json!({ "cancel_flow_header": { "args": args } })).await;
+        self.call(json!({ "ack_cancel_member": { "flow_id": closed, "execution_id": one } })).await;
 
         let clock = self.deployment.clock().unwrap().clone();
-        self.create(&alone, Some(TimestampMs(clock.now().0 + 5)))
-            .await;
+        self.create(&alone, Some(TimestampMs(clock.now().0 + 5))).await;
         clock.advance(Duration::from_millis(5));
         self.call(json!({ "promote_delayed": {
             "partition": home, "lane": self.lane, "execution_id": alone, "now_ms": 0,
@@ -225,8 +206,7 @@ impl<E: Each> Round<E> {
         let again = json!({ "replay_execution": { "args": { "execution_id": alone, "now": 0 } } });
         self.call(again.clone()).await;
         let lease = self.claim().await;
-        self.call(json!({ "wait_children": { "handle": lease } }))
-            .await;
+        self.call(json!({ "wait_children": { "handle": lease } })).await;
         self.call(json!({ "cancel_execution": { "args": {
             "execution_id": alone, "attempt_id": null, "lease_epoch": null, "lease_id": null,
             "reason": "why", "source": "operator_override", "now": 0,
@@ -234,8 +214,7 @@ impl<E: Each> Round<E> {
         .await;
         self.call(again.clone()).await;
         let lease = self.claim().await;
-        self.call(json!({ "cancel": { "handle": lease, "reason": "why" } }))
-            .await;
+        self.call(json!({ "cancel": { "handle": lease, "reason": "why" } })).await;
         self.call(again).await;
         self.claim().await;
         clock.advance(Duration::from_secs(1));

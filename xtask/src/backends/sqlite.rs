@@ -23,10 +23,7 @@ pub(super) struct SqliteHarness {
 
 impl SqliteHarness {
     pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            directory: tempfile::tempdir()?,
-            files: AtomicU64::new(0),
-        })
+        Ok(Self { directory: tempfile::tempdir()?, files: AtomicU64::new(0) })
     }
 }
 

@@ -60,25 +60,14 @@ impl ValkeyHarness {
         if let PrepareOutcome::Applied { .. } = first.prepare().await? {
             first.client_for_test().set(LIBRARY, "").await?;
         }
-        Ok(Self {
-            server,
-            patch: None,
-            run,
-            deployments: Arc::default(),
-            first,
-            second,
-        })
+        Ok(Self { server, patch: None, run, deployments: Arc::default(), first, second })
     }
 
     /// The same, for backends whose library is wrong in one line; it is to be unloaded.
     pub(crate) fn patched(&self, patch: Patch) -> Result<Self, HarnessError> {
         let options = ValkeyOptions::new(&self.server.url).prefix(FAMILY);
         let client = self.first.client_for_test().clone();
-        Ok(Self {
-            patch: Some(patch),
-            first: options.patch(patch).over(client)?,
-            ..self.clone()
-        })
+        Ok(Self { patch: Some(patch), first: options.patch(patch).over(client)?, ..self.clone() })
     }
 
     /// Removes the library.
@@ -112,9 +101,7 @@ impl Harness for ValkeyHarness {
         } else {
             let backend = options.clone().over(self.first.client_for_test().clone())?;
             let peer = options.over(self.second.client_for_test().clone())?;
-            Deployment::new(backend.clone())
-                .with_peers(vec![peer])
-                .with_housekeeping(backend)
+            Deployment::new(backend.clone()).with_peers(vec![peer]).with_housekeeping(backend)
         };
         Ok(deployment.with_clock(clock))
     }

@@ -35,13 +35,7 @@ pub(super) async fn measure(
     let ids = build(backend, &flow, members).await?;
     let requests = || deployment.nemesis().map_or(0, Nemesis::requests);
     let (before, begun) = (requests(), Instant::now());
-    backend
-        .cancel_flow(
-            &flow,
-            CancelFlowPolicy::CancelAll,
-            CancelFlowWait::WaitIndefinite,
-        )
-        .await?;
+    backend.cancel_flow(&flow, CancelFlowPolicy::CancelAll, CancelFlowWait::WaitIndefinite).await?;
     let cost = Cost {
         time: begun.elapsed(),
         round_trips: harness.server_version().map(|_| requests() - before),
@@ -68,11 +62,7 @@ async fn build(
         let id = ExecutionId::from_parts(home, Uuid::new_v4());
         let args = plain_execution(id.clone(), LaneId::new("bench"));
         backend.create_execution(args).await?;
-        let args = AddExecutionToFlowArgs {
-            flow_id: *flow,
-            execution_id: id.clone(),
-            now,
-        };
+        let args = AddExecutionToFlowArgs { flow_id: *flow, execution_id: id.clone(), now };
         backend.add_execution_to_flow(args).await?;
         Ok(id)
     });

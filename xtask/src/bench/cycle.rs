@@ -49,11 +49,7 @@ impl Worker {
     fn new(backend: Arc<dyn EngineBackend>, spread: Spread, number: usize) -> Self {
         let instance = WorkerInstanceId::new(format!("worker-{number}"));
         let policy = ClaimPolicy::new(WorkerId::new("worker"), instance, 60_000, None);
-        Self {
-            backend,
-            spread,
-            policy,
-        }
+        Self { backend, spread, policy }
     }
 }
 
@@ -61,9 +57,7 @@ impl AsyncWorker for Worker {
     async fn work(&mut self, times: &mut Times) -> Result<(), HarnessError> {
         let lane = LaneId::new("bench");
         let id = ExecutionId::from_parts(self.spread.partition(), Uuid::new_v4());
-        let create = self
-            .backend
-            .create_execution(plain_execution(id, lane.clone()));
+        let create = self.backend.create_execution(plain_execution(id, lane.clone()));
         timed(times, create).await?;
         let offers = CapabilitySet::default();
         loop {
@@ -106,20 +100,11 @@ pub(super) async fn measure(
                 let workers = instances.iter().enumerate();
                 let workers =
                     workers.map(|(number, instance)| Worker::new(instance.clone(), spread, number));
-                runs.push(Run {
-                    load: drive(workers, time).await?,
-                    limit,
-                });
+                runs.push(Run { load: drive(workers, time).await?, limit });
             }
             let worker = |instance| Worker::new(instance, spread, 0);
             let messages = messages(&place, worker, 100).await?;
-            rows.push(Row::of(
-                backend,
-                spread.name(),
-                *connections,
-                runs,
-                messages,
-            ));
+            rows.push(Row::of(backend, spread.name(), *connections, runs, messages));
             place.leave().await?;
         }
     }

@@ -27,12 +27,8 @@ pub(super) async fn measure(
 ) -> Result<Vec<Listing>, HarnessError> {
     let is_ours = |case: &CaseInfo| case.needs.contains(&Need::Housekeeping);
     let case = registry().into_iter().find(is_ours);
-    let deployment = harness
-        .deploy(&case.ok_or("no case needs housekeeping")?)
-        .await?;
-    let housekeeping = deployment
-        .housekeeping()
-        .ok_or("nothing tells what is due")?;
+    let deployment = harness.deploy(&case.ok_or("no case needs housekeeping")?).await?;
+    let housekeeping = deployment.housekeeping().ok_or("nothing tells what is due")?;
     let clock = deployment.clock().ok_or("there is no clock")?;
     let create = |until: i64| {
         let id = ExecutionId::from_parts(0, Uuid::new_v4());
@@ -45,10 +41,7 @@ pub(super) async fn measure(
     }
     let mut waiting = 0;
     let mut listings = Vec::new();
-    let key = PartitionKey::from(&Partition {
-        family: PartitionFamily::Flow,
-        index: 0,
-    });
+    let key = PartitionKey::from(&Partition { family: PartitionFamily::Flow, index: 0 });
     clock.advance(Duration::from_millis(1));
     for number in numbers {
         let creating = stream::iter(waiting..*number).map(|_| create(1_000_000_000));

@@ -27,12 +27,8 @@ impl AsyncWorker for Builder {
     async fn work(&mut self, times: &mut Times) -> Result<(), HarnessError> {
         let backend = &self.0;
         let (flow_id, now) = (FlowId::new(), TimestampMs::now());
-        let flow = CreateFlowArgs {
-            flow_id,
-            flow_kind: "dag".to_owned(),
-            namespace: "bench".into(),
-            now,
-        };
+        let flow =
+            CreateFlowArgs { flow_id, flow_kind: "dag".to_owned(), namespace: "bench".into(), now };
         timed(times, backend.create_flow(flow)).await?;
         let home = flow_partition(&flow_id, &PartitionConfig::default()).index;
         let mut members: Vec<ExecutionId> = Vec::new();
@@ -41,11 +37,7 @@ impl AsyncWorker for Builder {
             let args = plain_execution(execution_id.clone(), LaneId::new("bench"));
             timed(times, backend.create_execution(args)).await?;
             members.push(execution_id.clone());
-            let member = AddExecutionToFlowArgs {
-                flow_id,
-                execution_id,
-                now,
-            };
+            let member = AddExecutionToFlowArgs { flow_id, execution_id, now };
             timed(times, backend.add_execution_to_flow(member)).await?;
         }
         for (revision, pair) in (MEMBERS..).zip(members.windows(2)) {
@@ -95,10 +87,7 @@ pub(super) async fn measure(
         for _ in 0..RUNS {
             let limit = limits::measure(&place, *connections, time).await?;
             let builders = instances.iter().cloned().map(Builder);
-            runs.push(Run {
-                load: drive(builders, time).await?,
-                limit,
-            });
+            runs.push(Run { load: drive(builders, time).await?, limit });
         }
         let messages = messages(&place, Builder, 1).await?;
         rows.push(Row::of(backend, "flow", *connections, runs, messages));

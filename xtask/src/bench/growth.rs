@@ -31,10 +31,7 @@ pub(super) async fn measure(
     let lane = LaneId::new("bench");
     let worker = WorkerInstanceId::new("worker");
     let policy = ClaimPolicy::new(WorkerId::new("worker"), worker, 60_000, None);
-    let home = Partition {
-        family: PartitionFamily::Flow,
-        index: 0,
-    };
+    let home = Partition { family: PartitionFamily::Flow, index: 0 };
     let home = PartitionKey::from(&home);
     let mut waiting = 0;
     for number in numbers {
@@ -60,20 +57,8 @@ pub(super) async fn measure(
             claims.push(run(claiming));
             pages.push(run(listing));
         }
-        rows.push(Row::of(
-            backend,
-            format!("growth/claim/{number}"),
-            1,
-            claims,
-            None,
-        ));
-        rows.push(Row::of(
-            backend,
-            format!("growth/list/{number}"),
-            1,
-            pages,
-            None,
-        ));
+        rows.push(Row::of(backend, format!("growth/claim/{number}"), 1, claims, None));
+        rows.push(Row::of(backend, format!("growth/list/{number}"), 1, pages, None));
     }
     drop(instances);
     place.leave().await
@@ -82,11 +67,5 @@ pub(super) async fn measure(
 /// What calls come to that were made one after the other.
 fn run(times: Times) -> Run {
     let each = Duration::from_nanos(times.value_at_quantile(0.5)).as_secs_f64();
-    Run {
-        load: Load {
-            per_s: 1.0 / each,
-            times,
-        },
-        limit: None,
-    }
+    Run { load: Load { per_s: 1.0 / each, times }, limit: None }
 }

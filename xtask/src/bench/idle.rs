@@ -68,21 +68,13 @@ pub(super) async fn measure(
     let (taken, mut arrivals) = mpsc::unbounded_channel();
     let waiting: Vec<_> = (0..CLAIMS)
         .map(|number| {
-            let (backend, lane, taken) = (
-                Arc::clone(&instances[number % INSTANCES]),
-                lane.clone(),
-                taken.clone(),
-            );
+            let (backend, lane, taken) =
+                (Arc::clone(&instances[number % INSTANCES]), lane.clone(), taken.clone());
             tokio::spawn(async move { claims(&*backend, &lane, number, &taken).await })
         })
         .collect();
     // Once everybody has looked, and is waiting, and the server has counted that.
-    tokio::time::sleep(if backend == Backend::Postgres {
-        COUNTED
-    } else {
-        LOOKED
-    })
-    .await;
+    tokio::time::sleep(if backend == Backend::Postgres { COUNTED } else { LOOKED }).await;
     let (before, begun) = (commands(&place).await?, Instant::now());
     tokio::time::sleep(time).await;
     let after = commands(&place).await?;
@@ -109,25 +101,13 @@ pub(super) async fn measure(
     }
     rows.push(row(backend, "idle/arrival", CLAIMS, times));
     place.leave().await?;
-    Ok(Idle {
-        backend,
-        commands_per_s,
-    })
+    Ok(Idle { backend, commands_per_s })
 }
 
 fn row(backend: Backend, scenario: &str, claims: usize, times: Times) -> Row {
     let each = Duration::from_nanos(times.value_at_quantile(0.5)).as_secs_f64();
-    let load = Load {
-        per_s: 1.0 / each,
-        times,
-    };
-    Row::of(
-        backend,
-        scenario,
-        claims,
-        vec![Run { load, limit: None }],
-        None,
-    )
+    let load = Load { per_s: 1.0 / each, times };
+    Row::of(backend, scenario, claims, vec![Run { load, limit: None }], None)
 }
 
 /// How long creations take on a lane where nobody waits.
@@ -182,11 +162,6 @@ async fn commands(place: &Place) -> Result<Option<f64>, HarnessError> {
 
 async fn commands_of(client: &Client) -> Result<f64, HarnessError> {
     let stats: String = client.cmd("INFO").arg("stats").execute().await?;
-    let line = stats
-        .lines()
-        .find_map(|line| line.strip_prefix("total_commands_processed:"));
-    Ok(line
-        .ok_or("the server does not count commands")?
-        .trim()
-        .parse()?)
+    let line = stats.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
+    Ok(line.ok_or("the server does not count commands")?.trim().parse()?)
 }

@@ -78,10 +78,7 @@ impl Updates {
     async fn update(&self) -> Result<(), sqlx::Error> {
         let (account, delta) = {
             let mut rng = rand::rng();
-            (
-                rng.random_range(0..ACCOUNTS),
-                rng.random_range(-5_000..5_000),
-            )
+            (rng.random_range(0..ACCOUNTS), rng.random_range(-5_000..5_000))
         };
         let mut tx = self.0.begin().await?;
         sqlx::query("UPDATE accounts SET balance = balance + $1 WHERE id = $2")

@@ -96,9 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if cfg!(debug_assertions) {
         return in_release();
     }
-    with_servers(&arguments.images, async |servers| {
-        run_on(arguments, servers).await
-    })
+    with_servers(&arguments.images, async |servers| run_on(arguments, servers).await)
 }
 
 /// The same command, built as it would be used.
@@ -198,16 +196,11 @@ async fn dues(
     println!("due in one partition, of which ten executions are due");
     println!("backend    waiting      time  of the first");
     let listings = due::measure(harness, waiting).await?;
-    let first = listings
-        .first()
-        .map_or(Duration::ZERO, |listing| listing.time);
+    let first = listings.first().map_or(Duration::ZERO, |listing| listing.time);
     for Listing { waiting, time } in &listings {
         let micros = time.as_micros();
         let growth = time.as_secs_f64() / first.as_secs_f64();
-        println!(
-            "{:<8}  {waiting:>8}  {micros:>5} µs  {growth:>12.2}",
-            backend.name()
-        );
+        println!("{:<8}  {waiting:>8}  {micros:>5} µs  {growth:>12.2}", backend.name());
     }
     Ok(())
 }
@@ -215,9 +208,7 @@ async fn dues(
 fn line(members: usize, cost: Cost) -> String {
     let each =
         cost.time.as_secs_f64() * 1e6 / f64::from(u32::try_from(members).unwrap_or(u32::MAX));
-    let trips = cost
-        .round_trips
-        .map_or("–".to_owned(), |trips| trips.to_string());
+    let trips = cost.round_trips.map_or("–".to_owned(), |trips| trips.to_string());
     let time = cost.time.as_millis();
     format!("{members:>8}  {time:>5} ms  {each:>5.0} µs  {trips:>11}")
 }
@@ -226,7 +217,5 @@ fn line(members: usize, cost: Cost) -> String {
 pub(crate) async fn counted(harness: &dyn Harness) -> Result<Deployment, HarnessError> {
     let is_counted = |case: &Case| case.needs.contains(&Need::Nemesis);
     let case = registry().into_iter().find(is_counted);
-    harness
-        .deploy(&case.ok_or("no case cuts a server off")?)
-        .await
+    harness.deploy(&case.ok_or("no case cuts a server off")?).await
 }

@@ -32,11 +32,7 @@ impl Place {
             Backend::Postgres => Some(Scratch::on(Kind::Postgres).await?),
             Backend::Valkey => Some(Scratch::on(Kind::Valkey).await?),
         };
-        Ok(Self {
-            backend,
-            scratch,
-            directory: tempfile::tempdir()?,
-        })
+        Ok(Self { backend, scratch, directory: tempfile::tempdir()? })
     }
 
     /// So many connections to it, each with the backend that uses it: one instance with a pool of them
@@ -45,10 +41,7 @@ impl Place {
         &self,
         connections: usize,
     ) -> Result<Vec<Arc<dyn EngineBackend>>, HarnessError> {
-        let url = self
-            .scratch
-            .as_ref()
-            .map_or("", |scratch| &scratch.server.url);
+        let url = self.scratch.as_ref().map_or("", |scratch| &scratch.server.url);
         self.instances_by(url, connections).await
     }
 
@@ -61,10 +54,7 @@ impl Place {
         };
         let proxy = Proxy::before(&scratch.server).await?;
         let instances = self.instances_by(proxy.url(), 1).await?;
-        Ok(instances
-            .into_iter()
-            .next()
-            .map(|instance| (instance, proxy)))
+        Ok(instances.into_iter().next().map(|instance| (instance, proxy)))
     }
 
     async fn instances_by(
@@ -76,23 +66,13 @@ impl Place {
         let shared: Arc<dyn EngineBackend> = match self.backend {
             Backend::Mock => {
                 let partitions = PartitionConfig::default();
-                let settings = Settings {
-                    tag: BackendTag::Mock,
-                    partitions,
-                };
-                Arc::new(Transactional::new(
-                    MemoryStore::new(Clock::Server),
-                    settings,
-                ))
+                let settings = Settings { tag: BackendTag::Mock, partitions };
+                Arc::new(Transactional::new(MemoryStore::new(Clock::Server), settings))
             }
             Backend::Sqlite => {
                 let file = self.directory.path().join("bench.db");
                 let options = SqliteOptions::new(format!("file:{}", file.display()));
-                options
-                    .partitions(PartitionConfig::default())
-                    .dev_mode()
-                    .open()
-                    .await?
+                options.partitions(PartitionConfig::default()).dev_mode().open().await?
             }
             Backend::Postgres => {
                 let pool = u32::try_from(connections)?;

@@ -23,9 +23,7 @@ pub(super) async fn measure() -> Result<(), HarnessError> {
     let reset = async || client.cmd("CONFIG").arg("RESETSTAT").execute::<()>().await;
     let told = async |what: &str, at_once: usize| {
         let stats: String = client.cmd("INFO").arg("commandstats").execute().await?;
-        let line = stats
-            .lines()
-            .find(|line| line.starts_with("cmdstat_fcall:"));
+        let line = stats.lines().find(|line| line.starts_with("cmdstat_fcall:"));
         let usec = line.and_then(|line| line.split("usec_per_call=").nth(1));
         let usec = usec.and_then(|rest| rest.split(',').next()).unwrap_or("?");
         println!("valkey    {what:<9} {at_once:>2} at once: {usec} µs of server time");
@@ -59,8 +57,5 @@ async fn all<T>(
     at_once: usize,
     calls: impl Iterator<Item = impl Future<Output = Result<T, EngineError>>>,
 ) -> Result<Vec<T>, EngineError> {
-    stream::iter(calls)
-        .buffer_unordered(at_once)
-        .try_collect()
-        .await
+    stream::iter(calls).buffer_unordered(at_once).try_collect().await
 }

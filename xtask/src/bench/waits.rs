@@ -32,10 +32,8 @@ struct Seen {
 pub(super) async fn measure(time: Duration) -> Result<(), HarnessError> {
     let place = Place::of(Backend::Postgres).await?;
     let scratch = place.scratch.as_ref().ok_or("Postgres is a server")?;
-    let (load, seen) = tokio::join!(
-        cycle::of_one_lane(&place, CALLERS, time),
-        sampled(scratch, time)
-    );
+    let (load, seen) =
+        tokio::join!(cycle::of_one_lane(&place, CALLERS, time), sampled(scratch, time));
     let (load, seen): (Load, Seen) = (load?, seen?);
     println!(
         "postgres  {CALLERS} callers on one lane for {time:?}, {:.0} calls a second: {} samples, {} sessions \

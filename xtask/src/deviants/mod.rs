@@ -29,17 +29,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    with_servers(&arguments.images, async |servers| {
-        run_on(arguments, servers).await
-    })
+    with_servers(&arguments.images, async |servers| run_on(arguments, servers).await)
 }
 
 pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
     let started = Instant::now();
-    let options = Options {
-        seed: arguments.seed,
-        ..Options::default()
-    };
+    let options = Options { seed: arguments.seed, ..Options::default() };
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|n| n == name);
     let deviants: Vec<_> = all()
         .into_iter()
@@ -79,20 +74,10 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
     for reason in &hunted.missing {
         println!("not tried: {reason}");
     }
-    let surviving = fates
-        .iter()
-        .filter(|fate| fate.killed_by.is_empty())
-        .count();
-    let unbroken = if arguments.only.is_empty() {
-        unbroken()
-    } else {
-        Vec::new()
-    };
+    let surviving = fates.iter().filter(|fate| fate.killed_by.is_empty()).count();
+    let unbroken = if arguments.only.is_empty() { unbroken() } else { Vec::new() };
     if !unbroken.is_empty() {
-        println!(
-            "MUST clauses that no deviant breaks: {}",
-            unbroken.join(", ")
-        );
+        println!("MUST clauses that no deviant breaks: {}", unbroken.join(", "));
     }
     println!(
         "{} deviants, {} killed, {surviving} survive; {} MUST clauses without one; {:.1} s",
@@ -102,9 +87,5 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
         started.elapsed().as_secs_f64()
     );
     let untried = arguments.require_servers && !hunted.missing.is_empty();
-    Ok(if surviving == 0 && unbroken.is_empty() && !untried {
-        CONFORMS
-    } else {
-        BREAKS
-    })
+    Ok(if surviving == 0 && unbroken.is_empty() && !untried { CONFORMS } else { BREAKS })
 }

@@ -43,17 +43,7 @@ const fn patched(
     what: &'static str,
     instead: &'static str,
 ) -> Patched {
-    Patched {
-        language,
-        name,
-        breaks,
-        how,
-        patch: Patch {
-            file,
-            what,
-            instead,
-        },
-    }
+    Patched { language, name, breaks, how, patch: Patch { file, what, instead } }
 }
 
 /// Every deviant in Lua, then every one in SQL.
@@ -73,10 +63,7 @@ pub(super) async fn hunt(
     options: Options,
     bar: &Bar,
 ) -> Result<Hunted, HarnessError> {
-    let mut hunted = Hunted {
-        fates: Vec::new(),
-        missing: Vec::new(),
-    };
+    let mut hunted = Hunted { fates: Vec::new(), missing: Vec::new() };
     let of = |language| deviants.iter().filter(move |d| d.language == language);
     if of(Language::Lua).next().is_some() {
         match servers.get(Kind::Valkey).await {
@@ -100,9 +87,7 @@ pub(super) async fn hunt(
                 let harness = PostgresHarness::new(server).await?;
                 for deviant in of(Language::Sql) {
                     let patched = harness.patched(deviant.patch);
-                    hunted
-                        .fates
-                        .push(kill(deviant, Arc::new(patched), options).await);
+                    hunted.fates.push(kill(deviant, Arc::new(patched), options).await);
                     bar.step();
                 }
                 harness.finish().await?;
@@ -114,10 +99,7 @@ pub(super) async fn hunt(
 }
 
 async fn kill(deviant: &Patched, inner: Arc<dyn Harness>, options: Options) -> Fate {
-    let harness = Arc::new(PatchedHarness {
-        name: deviant.name,
-        inner,
-    });
+    let harness = Arc::new(PatchedHarness { name: deviant.name, inner });
     hunt_on(harness, deviant.breaks, deviant.how, options).await
 }
 

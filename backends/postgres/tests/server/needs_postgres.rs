@@ -42,10 +42,7 @@ fn execution() -> CreateExecutionArgs {
 async fn claim(backend: &PostgresBackend) -> Option<Handle> {
     let (worker, instance) = (WorkerId::new("worker"), WorkerInstanceId::new("worker-1"));
     let policy = ClaimPolicy::new(worker, instance, 30_000, None);
-    backend
-        .claim(&LaneId::new("lane"), &CapabilitySet::new(["gpu"]), policy)
-        .await
-        .unwrap()
+    backend.claim(&LaneId::new("lane"), &CapabilitySet::new(["gpu"]), policy).await.unwrap()
 }
 
 #[tokio::test]
@@ -103,10 +100,7 @@ async fn a_name_that_is_no_schema_is_refused() {
         "information_schema",
         &"x".repeat(64),
     ] {
-        let opened = PostgresOptions::new(&scratch.server.url)
-            .schema(name)
-            .open()
-            .await;
+        let opened = PostgresOptions::new(&scratch.server.url).schema(name).open().await;
         assert!(matches!(opened, Err(OpenError::Schema(_))), "{name:?}");
     }
     scratch.leave().await.unwrap();
@@ -148,10 +142,7 @@ async fn a_schema_is_shared_with_others() {
     pool.execute(foreign).await.unwrap();
     let options = PostgresOptions::new(&scratch.server.url).schema("order");
     let backend = options.open().await.unwrap();
-    assert!(matches!(
-        backend.prepare().await.unwrap(),
-        PrepareOutcome::Applied { .. }
-    ));
+    assert!(matches!(backend.prepare().await.unwrap(), PrepareOutcome::Applied { .. }));
     backend.create_execution(execution()).await.unwrap();
     let lease = claim(&backend).await.unwrap();
     backend.complete(&lease, None).await.unwrap();
@@ -176,10 +167,7 @@ async fn a_record_that_does_not_decode_is_corruption() {
         backend.pool_for_test().execute(damage).await.unwrap();
         let error = backend.describe_execution(&id).await.unwrap_err();
         assert_eq!(error.code(), "validation.corruption", "{error}");
-        let error = backend
-            .set_execution_tag(&id, "app.k", "v")
-            .await
-            .unwrap_err();
+        let error = backend.set_execution_tag(&id, "app.k", "v").await.unwrap_err();
         assert_eq!(error.code(), "validation.corruption", "{error}");
     }
     scratch.leave().await.unwrap();
@@ -196,11 +184,8 @@ async fn the_migrations_have_what_is_declared() {
     for schema in records.chain(Outbox::ALL.iter().map(|outbox| outbox.schema())) {
         let sql = "SELECT column_name::text, data_type::text FROM information_schema.columns \
                    WHERE table_schema = current_schema() AND table_name = $1";
-        let found: Vec<(String, String)> = sqlx::query_as(sql)
-            .bind(schema.table)
-            .fetch_all(pool)
-            .await
-            .unwrap();
+        let found: Vec<(String, String)> =
+            sqlx::query_as(sql).bind(schema.table).fetch_all(pool).await.unwrap();
         for (name, kind) in columns(schema) {
             let expected = match kind {
                 "integer" => "bigint",
@@ -212,11 +197,8 @@ async fn the_migrations_have_what_is_declared() {
         }
         let sql = "SELECT indexdef FROM pg_indexes \
                    WHERE schemaname = current_schema() AND tablename = $1";
-        let found: Vec<String> = sqlx::query_scalar(sql)
-            .bind(schema.table)
-            .fetch_all(pool)
-            .await
-            .unwrap();
+        let found: Vec<String> =
+            sqlx::query_scalar(sql).bind(schema.table).fetch_all(pool).await.unwrap();
         for index in &schema.indexes {
             let expected = format!("({}", names(&index.columns));
             // A requirement set is longer than an index takes.
@@ -242,10 +224,7 @@ async fn a_claim_passes_over_what_others_have_locked() {
     let hold = "SELECT 1 FROM ff_exec_core WHERE queue_rank = 8995 FOR UPDATE";
     change.execute(hold).await.unwrap();
     assert!(claim(&backend).await.is_some(), "the second");
-    assert!(
-        claim(&backend).await.is_none(),
-        "nobody waits for the first"
-    );
+    assert!(claim(&backend).await.is_none(), "nobody waits for the first");
     let state = backend.read_execution_state(&second.execution_id).await;
     assert_eq!(state.unwrap(), Some(PublicState::Active));
     change.commit().await.unwrap();
@@ -326,9 +305,7 @@ async fn a_statement_that_the_server_ends_fails_alone() {
     ] {
         let url = format!("{}?options[{setting}]=50", scratch.server.url);
         // One connection, so that the next call has the same.
-        let one = PostgresOptions::new(url)
-            .schema(&scratch.name)
-            .connections(1);
+        let one = PostgresOptions::new(url).schema(&scratch.name).connections(1);
         let backend = one.open().await.unwrap();
         backend.create_execution(execution()).await.unwrap();
         let lease = claim(&backend).await.unwrap();
@@ -362,10 +339,7 @@ async fn a_statement_that_is_cancelled_fails_alone() {
         let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
                       WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))";
         loop {
-            let count: i64 = sqlx::query_scalar(cancel)
-                .fetch_one(&mut *lock)
-                .await
-                .unwrap();
+            let count: i64 = sqlx::query_scalar(cancel).fetch_one(&mut *lock).await.unwrap();
             if count > 0 {
                 return;
             }
@@ -399,11 +373,7 @@ async fn a_large_flow_is_cancelled_as_a_whole_or_not_at_all() {
         let id = ExecutionId::deterministic_for_flow(&flow, &partitions, uuid);
         let execution = plain_execution(id.clone(), LaneId::new("lane"));
         backend.create_execution(execution).await.unwrap();
-        let joining = AddExecutionToFlowArgs {
-            flow_id: flow,
-            execution_id: id.clone(),
-            now,
-        };
+        let joining = AddExecutionToFlowArgs { flow_id: flow, execution_id: id.clone(), now };
         backend.add_execution_to_flow(joining).await.unwrap();
         let lease = claim(&backend).await.unwrap();
         let told = "x".repeat(65_536);
@@ -427,14 +397,9 @@ async fn a_large_flow_is_cancelled_as_a_whole_or_not_at_all() {
          CREATE TRIGGER stumbles BEFORE UPDATE ON ff_exec_core FOR EACH ROW \
          WHEN (NEW.execution_id = '{last}') EXECUTE FUNCTION stumble()"
     );
-    pool.execute(sqlx::raw_sql(AssertSqlSafe(stumbles)))
-        .await
-        .unwrap();
+    pool.execute(sqlx::raw_sql(AssertSqlSafe(stumbles))).await.unwrap();
     let refused = backend.cancel_flow(&flow, all, wait).await.unwrap_err();
-    assert!(
-        matches!(refused, EngineError::Transport { .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, EngineError::Transport { .. }), "{refused}");
     assert_eq!(in_state(PublicState::Active).await, MEMBERS);
     let mended = "DROP TRIGGER stumbles ON ff_exec_core";
     pool.execute(sqlx::raw_sql(mended)).await.unwrap();

@@ -61,12 +61,7 @@ pub(crate) async fn cancel<T: Tx>(
     held.execution.cancellation_reason = Some(reason.to_owned());
     held.execution.cancelled_by = Some("worker".to_owned());
     release(tx, &mut held, closing, AttemptLifecycle::EndedCancelled);
-    super::end(
-        tx,
-        &mut held.execution,
-        TerminalOutcome::Cancelled,
-        held.now,
-    );
+    super::end(tx, &mut held.execution, TerminalOutcome::Cancelled, held.now);
     Ok(())
 }
 
@@ -91,12 +86,7 @@ pub(crate) async fn fail<T: Tx>(
     closing.retry_at =
         retry.map(|policy| later(held.now, backoff_ms(&policy.backoff, execution.retry_count)));
     let outcome = outcome(&closing);
-    release(
-        tx,
-        &mut held,
-        closing.clone(),
-        AttemptLifecycle::EndedFailure,
-    );
+    release(tx, &mut held, closing.clone(), AttemptLifecycle::EndedFailure);
     match closing.retry_at {
         Some(until) => {
             let execution = &mut held.execution;
@@ -146,13 +136,7 @@ async fn ending<T: Tx>(
 ) -> Rule<Ending> {
     let digest = digest(call)?;
     match standing(tx, tag, handle).await? {
-        Standing::Held(held) => Ok(Ending::First(
-            held,
-            Closing {
-                digest,
-                retry_at: None,
-            },
-        )),
+        Standing::Held(held) => Ok(Ending::First(held, Closing { digest, retry_at: None })),
         Standing::NotActive(execution) => match &execution.closing {
             Some(closing) if closing.digest == digest => Ok(Ending::Again(closing.clone())),
             _ => Err(not_active(&execution)),
@@ -215,20 +199,11 @@ fn applicable_retry(
 
 /// The wait before the retry that follows `retries` others, in milliseconds (ATT-012). It is exact
 /// also where the policy allows jitter (ATT-014).
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
-)]
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn backoff_ms(backoff: &BackoffStrategy, retries: u32) -> u64 {
     match *backoff {
         BackoffStrategy::Fixed { delay_ms } => delay_ms,
-        BackoffStrategy::Exponential {
-            initial_delay_ms,
-            max_delay_ms,
-            multiplier,
-            ..
-        } => {
+        BackoffStrategy::Exponential { initial_delay_ms, max_delay_ms, multiplier, .. } => {
             if initial_delay_ms == 0 {
                 return 0;
             }

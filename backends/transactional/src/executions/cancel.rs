@@ -52,11 +52,9 @@ fn needs_fence(source: &CancelSource) -> bool {
 
 fn fence_of(args: &CancelExecutionArgs) -> Result<LeaseFence, EngineError> {
     match (args.lease_id, args.lease_epoch, args.attempt_id) {
-        (Some(lease_id), Some(lease_epoch), Some(attempt_id)) => Ok(LeaseFence {
-            lease_id,
-            lease_epoch,
-            attempt_id,
-        }),
+        (Some(lease_id), Some(lease_epoch), Some(attempt_id)) => {
+            Ok(LeaseFence { lease_id, lease_epoch, attempt_id })
+        }
         (None, None, None) => Err(EngineError::invalid_input("fence_required")),
         _ => Err(EngineError::invalid_input("partial_fence_triple")),
     }

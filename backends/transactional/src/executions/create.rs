@@ -52,24 +52,13 @@ pub(crate) async fn create<T: Tx>(
 
     let execution = new_execution(args, now);
     tx.put(&execution);
-    tx.put(&Payload {
-        execution: id.clone(),
-        bytes: args.input_payload.clone().into(),
-    });
+    tx.put(&Payload { execution: id.clone(), bytes: args.input_payload.clone().into() });
     if !args.tags.is_empty() {
-        tx.put(&Tags {
-            execution: id.clone(),
-            tags: args.tags.clone().into_iter().collect(),
-        });
+        tx.put(&Tags { execution: id.clone(), tags: args.tags.clone().into_iter().collect() });
     }
-    tx.put(&Lane {
-        name: execution.lane.clone(),
-    });
+    tx.put(&Lane { name: execution.lane.clone() });
     if let Some(digest) = digest {
-        let window = args
-            .policy
-            .as_ref()
-            .and_then(|policy| policy.dedup_window_ms);
+        let window = args.policy.as_ref().and_then(|policy| policy.dedup_window_ms);
         tx.put(&Idempotency {
             partition: args.partition_id,
             digest,
@@ -126,9 +115,7 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
         last_mutation_at: now,
         delay_until: None,
         uncascaded_since: None,
-        deadline_at: args
-            .execution_deadline_at
-            .or_else(|| Some(later(now, deadline_ms(policy?)?))),
+        deadline_at: args.execution_deadline_at.or_else(|| Some(later(now, deadline_ms(policy?)?))),
         failure_reason: None,
         failure_category: None,
         cancellation_reason: None,
@@ -144,9 +131,7 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
 
 fn required_capabilities(policy: &ExecutionPolicy) -> BTreeSet<String> {
     let routing = policy.routing_requirements.as_ref();
-    routing.map_or_else(BTreeSet::new, |routing| {
-        routing.required_capabilities.clone()
-    })
+    routing.map_or_else(BTreeSet::new, |routing| routing.required_capabilities.clone())
 }
 
 fn deadline_ms(policy: &ExecutionPolicy) -> Option<u64> {

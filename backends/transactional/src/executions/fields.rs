@@ -22,10 +22,7 @@ pub(crate) async fn read_core_fields<T: Tx>(
     }
     let execution = tx.get(Execution::at(id)).await?;
     let value = |name: &str| field(execution.as_ref()?, name).filter(|text| !text.is_empty());
-    Ok(names
-        .iter()
-        .map(|name| (name.clone(), value(name)))
-        .collect())
+    Ok(names.iter().map(|name| (name.clone(), value(name))).collect())
 }
 
 /// The field's text (EXE-027), under its name or an alias (EXE-026).

@@ -43,11 +43,7 @@ pub(super) async fn standing<T: Tx>(
     if !is_true(&payload, &execution) {
         return Err(EngineError::State(StateKind::StaleLease).into());
     }
-    Ok(Standing::Held(Box::new(Held {
-        execution,
-        payload,
-        now,
-    })))
+    Ok(Standing::Held(Box::new(Held { execution, payload, now })))
 }
 
 /// Whether a handle says of its lease what the record says (LSE-017).
@@ -108,11 +104,7 @@ pub(crate) async fn renew<T: Tx>(
     tag: BackendTag,
     handle: &Handle,
 ) -> Rule<LeaseRenewal> {
-    let Held {
-        mut execution,
-        payload,
-        now,
-    } = held(tx, tag, handle).await?;
+    let Held { mut execution, payload, now } = held(tx, tag, handle).await?;
     let expires_at = later(now, payload.lease_ttl_ms);
     if let Some(lease) = &mut execution.lease {
         lease.expires_at = expires_at;
@@ -121,10 +113,7 @@ pub(crate) async fn renew<T: Tx>(
     execution.touch(now);
     tx.put(&execution);
     emit(tx, &execution, LeaseEventKind::Renewed, now);
-    Ok(LeaseRenewal::new(
-        expires_at.0.unsigned_abs(),
-        execution.epoch.0,
-    ))
+    Ok(LeaseRenewal::new(expires_at.0.unsigned_abs(), execution.epoch.0))
 }
 
 /// Records progress; what is not given stays (ATT-005).
@@ -135,9 +124,7 @@ pub(crate) async fn progress<T: Tx>(
     percent: Option<u8>,
     message: Option<&str>,
 ) -> Rule<()> {
-    let Held {
-        mut execution, now, ..
-    } = held(tx, tag, handle).await?;
+    let Held { mut execution, now, .. } = held(tx, tag, handle).await?;
     execution.progress_percent = percent.or(execution.progress_percent);
     if let Some(message) = message {
         execution.progress_message = Some(message.to_owned());

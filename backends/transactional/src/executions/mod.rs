@@ -45,9 +45,7 @@ pub(crate) async fn existing<T: Tx>(tx: &mut Session<T>, id: &ExecutionId) -> Ru
 
 /// What was found, or that refusal.
 fn found(execution: Option<Execution>) -> Rule<Execution> {
-    Ok(execution.ok_or(EngineError::NotFound {
-        entity: "execution",
-    })?)
+    Ok(execution.ok_or(EngineError::NotFound { entity: "execution" })?)
 }
 
 /// Ends an execution and tells the outbox.

@@ -88,11 +88,7 @@ pub(crate) async fn read_context<T: Tx>(
         detail: format!("{id} has none"),
     })?;
     let tags = tags.map(|found| found.tags).unwrap_or_default();
-    Ok(ExecutionContext::new(
-        payload.bytes.into_vec(),
-        execution.kind,
-        tags.into_iter().collect(),
-    ))
+    Ok(ExecutionContext::new(payload.bytes.into_vec(), execution.kind, tags.into_iter().collect()))
 }
 
 /// EXE-023.
@@ -156,13 +152,9 @@ fn lease_summary(execution: &Execution) -> Option<LeaseSummary> {
     let lease = execution.lease.as_ref()?;
     let attempt = execution.attempt?;
     Some(
-        LeaseSummary::new(
-            execution.epoch,
-            lease.worker_instance.clone(),
-            lease.expires_at,
-        )
-        .with_lease_id(lease.id)
-        .with_attempt_index(attempt.index)
-        .with_last_heartbeat_at(lease.renewed_at.unwrap_or(lease.acquired_at)),
+        LeaseSummary::new(execution.epoch, lease.worker_instance.clone(), lease.expires_at)
+            .with_lease_id(lease.id)
+            .with_attempt_index(attempt.index)
+            .with_last_heartbeat_at(lease.renewed_at.unwrap_or(lease.acquired_at)),
     )
 }

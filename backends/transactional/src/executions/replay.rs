@@ -26,9 +26,8 @@ pub(crate) async fn replay<T: Tx>(
         return Err(EngineError::State(StateKind::ExecutionNotTerminal).into());
     }
     let policy = execution.policy.as_ref();
-    let limit = policy.map_or(ExecutionPolicy::default().max_replay_count, |policy| {
-        policy.max_replay_count
-    });
+    let limit = policy
+        .map_or(ExecutionPolicy::default().max_replay_count, |policy| policy.max_replay_count);
     if execution.replay_count >= limit {
         return Err(EngineError::State(StateKind::MaxReplaysExhausted).into());
     }
@@ -43,7 +42,5 @@ pub(crate) async fn replay<T: Tx>(
     }
     tx.put(&execution);
     tx.remove(ExecutionResult::at(id));
-    Ok(ReplayExecutionResult::Replayed {
-        public_state: execution.public_state(),
-    })
+    Ok(ReplayExecutionResult::Replayed { public_state: execution.public_state() })
 }

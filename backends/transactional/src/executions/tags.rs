@@ -22,10 +22,7 @@ pub(crate) async fn set_tag<T: Tx>(
     let mut execution = found(execution)?;
     execution.touch(tx.now().await?);
     tx.put(&execution);
-    let mut tags = tags.unwrap_or_else(|| Tags {
-        execution: id.clone(),
-        tags: BTreeMap::new(),
-    });
+    let mut tags = tags.unwrap_or_else(|| Tags { execution: id.clone(), tags: BTreeMap::new() });
     tags::set(&mut tags.tags, key, value)?;
     tx.put(&tags);
     Ok(())

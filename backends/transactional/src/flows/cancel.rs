@@ -63,11 +63,7 @@ pub(crate) async fn cancel_header<T: Tx>(
         CancelFlowPolicy::CancelAll => {
             members.retain(|member| selects(policy, member));
             for member in members {
-                tx.put(&Backlog {
-                    flow: flow.id,
-                    member: member.id,
-                    due_at: later(now, GRACE_MS),
-                });
+                tx.put(&Backlog { flow: flow.id, member: member.id, due_at: later(now, GRACE_MS) });
             }
         }
         _ => {}

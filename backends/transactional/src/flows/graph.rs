@@ -50,7 +50,7 @@ pub(crate) async fn stage_edge<T: Tx>(
     if let Some(edge) = tx.get(Edge::at(&flow.id, &args.edge_id)).await? {
         let existing = snapshot(&edge);
         return Err(
-            EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing }).into(),
+            EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing }).into()
         );
     }
     if has_many && is_full(tx, args).await? {
@@ -71,11 +71,7 @@ pub(crate) async fn stage_edge<T: Tx>(
         created_at: now,
     };
     tx.put(&edge);
-    if tx
-        .get(EdgeGroup::at(&flow.id, &edge.downstream))
-        .await?
-        .is_none()
-    {
+    if tx.get(EdgeGroup::at(&flow.id, &edge.downstream)).await?.is_none() {
         let group = EdgeGroup::new(flow.id, edge.downstream.clone());
         tx.put(&group);
     }
@@ -126,9 +122,7 @@ pub(crate) async fn apply_dependency<T: Tx>(
         child.block_by_dependencies(now);
         tx.put(&child);
     }
-    Ok(ApplyDependencyToChildResult::Applied {
-        unsatisfied_count: group.running_count,
-    })
+    Ok(ApplyDependencyToChildResult::Applied { unsatisfied_count: group.running_count })
 }
 
 /// Whether the upstream can be reached from the downstream already; a search that grows too large
@@ -150,12 +144,7 @@ async fn closes_cycle<T: Tx>(
             let leaving = Edge::OUT.of(&args.flow_id).and(&member);
             leaving.limit(MAX_EDGES + 1 - looked_at)
         });
-        for edge in tx
-            .get(leaving.collect::<Vec<_>>())
-            .await?
-            .into_iter()
-            .flatten()
-        {
+        for edge in tx.get(leaving.collect::<Vec<_>>()).await?.into_iter().flatten() {
             looked_at += 1;
             if looked_at > MAX_EDGES || edge.downstream == args.upstream_execution_id {
                 return Ok(true);

@@ -29,7 +29,7 @@ pub(crate) async fn set_policy<T: Tx>(
     if let Some(edge) = staged.first() {
         let existing = snapshot(edge);
         return Err(
-            EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing }).into(),
+            EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing }).into()
         );
     }
     if let Some(group) = tx.get(EdgeGroup::at(&flow.id, downstream)).await?
@@ -37,10 +37,7 @@ pub(crate) async fn set_policy<T: Tx>(
     {
         return Ok(SetEdgeGroupPolicyResult::AlreadySet);
     }
-    let group = EdgeGroup {
-        policy,
-        ..EdgeGroup::new(flow.id, downstream.clone())
-    };
+    let group = EdgeGroup { policy, ..EdgeGroup::new(flow.id, downstream.clone()) };
     tx.put(&group);
     Ok(SetEdgeGroupPolicyResult::Set)
 }
@@ -112,10 +109,7 @@ impl EdgeGroup {
     ) -> Result<Option<EdgeGroupState>, StoreError> {
         self.running_count = self.running_count.checked_sub(1).ok_or_else(|| {
             let detail = format!("the one of {} counts no running edge", self.downstream);
-            StoreError::Corrupt {
-                record: "edge group",
-                detail,
-            }
+            StoreError::Corrupt { record: "edge group", detail }
         })?;
         match outcome {
             TerminalOutcome::Success => self.satisfied_count += 1,
@@ -163,11 +157,8 @@ pub(crate) async fn evaluate_eligibility<T: Tx>(
     tx: &mut Session<T>,
     id: &ExecutionId,
 ) -> Rule<EvaluateFlowEligibilityResult> {
-    let status = |status: &str| {
-        Ok(EvaluateFlowEligibilityResult::Status {
-            status: status.to_owned(),
-        })
-    };
+    let status =
+        |status: &str| Ok(EvaluateFlowEligibilityResult::Status { status: status.to_owned() });
     let Some(execution) = tx.get(Execution::at(id)).await? else {
         return status("not_found");
     };

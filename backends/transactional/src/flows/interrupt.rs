@@ -15,10 +15,7 @@ pub(crate) fn interrupt<T: Tx>(
     member: &mut Execution,
     now: TimestampMs,
 ) -> Option<Lease> {
-    let open = [
-        AttemptState::RunningAttempt,
-        AttemptState::AttemptInterrupted,
-    ];
+    let open = [AttemptState::RunningAttempt, AttemptState::AttemptInterrupted];
     if open.contains(&member.attempt_state) {
         end_attempt(tx, member, AttemptLifecycle::EndedCancelled, now);
     }

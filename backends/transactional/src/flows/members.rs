@@ -67,8 +67,5 @@ pub(crate) async fn add_execution<T: Tx>(
     tx.put(&execution);
     flow.node_count += 1;
     grow(tx, &mut flow, now);
-    Ok(AddExecutionToFlowResult::Added {
-        execution_id,
-        new_node_count: flow.node_count,
-    })
+    Ok(AddExecutionToFlowResult::Added { execution_id, new_node_count: flow.node_count })
 }

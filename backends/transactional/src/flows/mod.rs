@@ -84,11 +84,7 @@ fn grow<T: Tx>(tx: &mut Session<T>, flow: &mut Flow, now: TimestampMs) {
 }
 
 fn snapshot(edge: &Edge) -> EdgeSnapshot {
-    let state = if edge.state == EdgeState::Staged {
-        "pending"
-    } else {
-        "applied"
-    };
+    let state = if edge.state == EdgeState::Staged { "pending" } else { "applied" };
     EdgeSnapshot::new(
         edge.id,
         edge.flow,

@@ -43,16 +43,9 @@ impl Projection {
 /// The first that applies: some run; some wait for more than a worker; some can run; all have ended,
 /// some of them badly or none.
 fn state_of(counts: &BTreeMap<String, u32>) -> &'static str {
-    let any = |states: &[PublicState]| {
-        states
-            .iter()
-            .any(|state| counts.contains_key(state.as_str()))
-    };
-    let bad = [
-        PublicState::Failed,
-        PublicState::Cancelled,
-        PublicState::Expired,
-    ];
+    let any =
+        |states: &[PublicState]| states.iter().any(|state| counts.contains_key(state.as_str()));
+    let bad = [PublicState::Failed, PublicState::Cancelled, PublicState::Expired];
     let held_up = [
         PublicState::Suspended,
         PublicState::Delayed,

@@ -51,10 +51,7 @@ pub(crate) async fn list<T: Tx>(
     let found = tx.get(listed.limit(page.wanted())).await?;
     let (flows, next) = page.cut(found);
     let summary = |flow: &Flow| FlowSummary::new(flow.id, flow.created_at, flow.status());
-    Ok(ListFlowsPage::new(
-        flows.iter().map(summary).collect(),
-        next.map(|flow| flow.id),
-    ))
+    Ok(ListFlowsPage::new(flows.iter().map(summary).collect(), next.map(|flow| flow.id)))
 }
 
 /// FLW-027.

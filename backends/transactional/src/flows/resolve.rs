@@ -104,11 +104,7 @@ async fn resolve_edge<T: Tx>(
     now: TimestampMs,
 ) -> Rule<Option<Execution>> {
     let success = outcome == TerminalOutcome::Success;
-    edge.state = if success {
-        EdgeState::Satisfied
-    } else {
-        EdgeState::Impossible
-    };
+    edge.state = if success { EdgeState::Satisfied } else { EdgeState::Impossible };
     tx.put(&edge);
     let mut group = group_of(tx, &edge).await?;
     let fired = group.count(outcome)?;
@@ -155,10 +151,7 @@ async fn pass_data<T: Tx>(
     let Some(result) = tx.get(ExecutionResult::at(&edge.upstream)).await? else {
         return Ok(());
     };
-    tx.put(&Payload {
-        execution: member.id.clone(),
-        bytes: result.bytes,
-    });
+    tx.put(&Payload { execution: member.id.clone(), bytes: result.bytes });
     member.touch(now);
     tx.put(member);
     Ok(())

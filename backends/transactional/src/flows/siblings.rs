@@ -28,10 +28,7 @@ pub(super) async fn note_remaining<T: Tx>(
         return Ok(());
     }
     let mut upstreams = BTreeSet::new();
-    for edge in tx
-        .get(Edge::IN.of(&group.flow).and(&group.downstream))
-        .await?
-    {
+    for edge in tx.get(Edge::IN.of(&group.flow).and(&group.downstream)).await? {
         let is_sibling = edge.state != EdgeState::Staged && edge.upstream != *resolved;
         if is_sibling
             && is_running(tx, &edge.upstream).await?
@@ -73,10 +70,7 @@ pub(crate) async fn has_backlog<T: Tx>(
     flow: &FlowId,
 ) -> Result<bool, StoreError> {
     let left = tx.get(Backlog::KEY.of(flow)).await?;
-    let members = left
-        .iter()
-        .map(|left| Execution::at(&left.member))
-        .collect::<Vec<_>>();
+    let members = left.iter().map(|left| Execution::at(&left.member)).collect::<Vec<_>>();
     let members = tx.get(members).await?;
     Ok(members.iter().flatten().any(|member| !member.is_terminal()))
 }

@@ -15,11 +15,7 @@ impl Flow {
 
     /// How it stands, for lists (FLW-017).
     pub(crate) fn status(&self) -> FlowStatus {
-        if self.is_open() {
-            FlowStatus::Active
-        } else {
-            FlowStatus::Cancelled
-        }
+        if self.is_open() { FlowStatus::Active } else { FlowStatus::Cancelled }
     }
 
     pub(crate) fn touch(&mut self, now: TimestampMs) {

@@ -22,10 +22,7 @@ pub(crate) async fn set_tag<T: Tx>(
     let mut flow = found(flow)?;
     flow.touch(tx.now().await?);
     tx.put(&flow);
-    let mut tags = tags.unwrap_or_else(|| FlowTags {
-        flow: *id,
-        tags: BTreeMap::new(),
-    });
+    let mut tags = tags.unwrap_or_else(|| FlowTags { flow: *id, tags: BTreeMap::new() });
     tags::set(&mut tags.tags, key, value)?;
     tx.put(&tags);
     Ok(())

@@ -21,14 +21,8 @@ pub struct At<R> {
 
 impl<R: Stored> At<R> {
     pub(super) fn new(parts: Vec<Part>) -> Self {
-        let key = Key {
-            kind: R::KIND,
-            parts,
-        };
-        Self {
-            key,
-            record: PhantomData,
-        }
+        let key = Key { kind: R::KIND, parts };
+        Self { key, record: PhantomData }
     }
 
     pub fn key(&self) -> &Key {
@@ -59,12 +53,8 @@ impl Range {
             return false;
         };
         let bound = self.after.len();
-        rest.get(..bound)
-            .is_some_and(|next| bound == 0 || next > &*self.after)
-            && self
-                .up_to
-                .as_ref()
-                .is_none_or(|last| rest.first() <= Some(last))
+        rest.get(..bound).is_some_and(|next| bound == 0 || next > &*self.after)
+            && self.up_to.as_ref().is_none_or(|last| rest.first() <= Some(last))
     }
 }
 
@@ -135,10 +125,7 @@ impl<R: Stored> Index<R> {
             up_to: None,
             limit: None,
         };
-        Scan {
-            range,
-            record: PhantomData,
-        }
+        Scan { range, record: PhantomData }
     }
 
     /// The entries that begin with this value.
@@ -238,11 +225,7 @@ pub mod ordered {
         fn parts() -> impl Strategy<Value = Vec<Part>> {
             let text = prop_oneof![Just(String::new()), "[\\x00\\x01ab]{1,4}", "\\PC{1,3}"];
             (any::<i64>(), text, any::<u128>()).prop_map(|(number, text, uuid)| {
-                vec![
-                    Part::Text(text),
-                    Part::Integer(number),
-                    Part::Uuid(Uuid::from_u128(uuid)),
-                ]
+                vec![Part::Text(text), Part::Integer(number), Part::Uuid(Uuid::from_u128(uuid))]
             })
         }
 

@@ -35,10 +35,8 @@ impl Packed {
         &self,
         record: &'static str,
     ) -> Result<R, StoreError> {
-        rmp_serde::from_slice(&self.joined()).map_err(|error| StoreError::Corrupt {
-            record,
-            detail: error.to_string(),
-        })
+        rmp_serde::from_slice(&self.joined())
+            .map_err(|error| StoreError::Corrupt { record, detail: error.to_string() })
     }
 
     /// The maps of the fixed and of the changing fields.
@@ -48,10 +46,7 @@ impl Packed {
 
     /// What one map of all fields was made of.
     pub fn of_joined(bytes: Vec<u8>) -> Self {
-        Self {
-            fixed: bytes,
-            changing: Vec::new(),
-        }
+        Self { fixed: bytes, changing: Vec::new() }
     }
 }
 

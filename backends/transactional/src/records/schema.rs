@@ -143,15 +143,7 @@ impl Schema {
                 sources[at].push((index, place));
             }
         }
-        Self {
-            name,
-            table,
-            key,
-            columns,
-            indexes,
-            fields,
-            sources,
-        }
+        Self { name, table, key, columns, indexes, fields, sources }
     }
 
     /// Whether nothing of its records ever changes.

@@ -37,19 +37,11 @@ fn several(version: u32) -> Changes {
 /// Fails unless the records are as of this version, all of them.
 async fn expect_version<S: Storage>(bench: &Bench<S>, version: u32) -> Finding {
     for (key, write) in several(version).records {
-        expect(
-            &bench.record(&key).await?,
-            &write.after,
-            "all of one version",
-        )?;
+        expect(&bench.record(&key).await?, &write.after, "all of one version")?;
     }
     let edges = Query::Range(Edge::IN.of(&flow(1, 0).id).range().clone());
     let versions = bench.find(edges).await?.len();
-    expect(
-        &versions,
-        &(version as usize),
-        "one edge for each version, in the index",
-    )
+    expect(&versions, &(version as usize), "one edge for each version, in the index")
 }
 
 /// What is committed is there, what is dropped is not.

@@ -14,12 +14,7 @@ use crate::store::{Access, Before, Store, StoreError, Tx};
 fn waiting() -> Vec<Record> {
     let one = |number: u32| {
         let priority = i32::try_from((number * 7) % 5).unwrap_or(0);
-        let mut one = execution(
-            &id(3, number),
-            "lane",
-            priority,
-            i64::from((number * 11) % 4),
-        );
+        let mut one = execution(&id(3, number), "lane", priority, i64::from((number * 11) % 4));
         if number.is_multiple_of(3) {
             one.requirements.insert("gpu".to_owned());
         }
@@ -43,8 +38,7 @@ async fn take<S: Storage>(bench: &Bench<S>, offered: &[&str]) -> Result<Option<K
     }
     let key = first.key();
     tokio::task::yield_now().await;
-    tx.commit(changes([(Before::Present(first), Some(after))]))
-        .await?;
+    tx.commit(changes([(Before::Present(first), Some(after))])).await?;
     Ok(Some(key))
 }
 
@@ -54,9 +48,7 @@ pub(super) async fn in_order<S: Storage>(bench: Bench<S>) -> Finding {
     let mut expected: Vec<Record> = waiting();
     expected.pop();
     expected.sort_by_key(|record| {
-        record
-            .entry(Execution::QUEUE.place())
-            .map(|mut entry| entry.split_off(2))
+        record.entry(Execution::QUEUE.place()).map(|mut entry| entry.split_off(2))
     });
     let (mut plain, mut rest) = (Vec::new(), Vec::new());
     for record in expected {

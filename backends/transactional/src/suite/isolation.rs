@@ -13,9 +13,7 @@ async fn at_once<F>(task: impl Fn(u32) -> F) -> Finding
 where
     F: Future<Output = Finding> + Send + 'static,
 {
-    let tasks: Vec<_> = (0..TASKS)
-        .map(|number| tokio::spawn(task(number)))
-        .collect();
+    let tasks: Vec<_> = (0..TASKS).map(|number| tokio::spawn(task(number))).collect();
     for task in tasks {
         task.await.map_err(|error| error.to_string())??;
     }
@@ -30,9 +28,7 @@ pub(super) async fn counted<S: Storage>(bench: Bench<S>) -> Finding {
         let (bench, key) = (bench.clone(), key.clone());
         async move {
             for _ in 0..TURNS {
-                bench
-                    .change(&key, |flow: &mut Flow| flow.graph_revision += 1)
-                    .await?;
+                bench.change(&key, |flow: &mut Flow| flow.graph_revision += 1).await?;
             }
             Ok(())
         }
@@ -61,11 +57,7 @@ pub(super) async fn created_once<S: Storage>(bench: Bench<S>) -> Finding {
         let created: Vec<u32> = created.try_iter().collect();
         expect(&created.len(), &1, "creations that succeeded")?;
         let kept = tags(round, &created[0].to_string()).into_record();
-        expect(
-            &bench.record(&kept.key()).await?,
-            &Some(kept),
-            "what the one has stored",
-        )?;
+        expect(&bench.record(&kept.key()).await?, &Some(kept), "what the one has stored")?;
     }
     Ok(())
 }
@@ -102,10 +94,7 @@ async fn write_pairs<S: Storage>(bench: Bench<S>) -> Finding {
 
 fn expect_pair(found: &[Vec<Record>]) -> Finding {
     let found: Vec<Record> = found.iter().flatten().cloned().collect();
-    let version = found
-        .first()
-        .and_then(Flow::of)
-        .map_or(0, |flow| flow.graph_revision);
+    let version = found.first().and_then(Flow::of).map_or(0, |flow| flow.graph_revision);
     expect(&found, &pair(version).to_vec(), "both of one version")
 }
 
@@ -117,10 +106,7 @@ pub(super) async fn one_instant<S: Storage>(bench: Bench<S>) -> Finding {
     let [_, tags] = pair(0).map(|record| Query::Key(record.key()));
     while !writer.is_finished() {
         let mut tx = bench.begin(Access::Look).await?;
-        let found = tx
-            .get(&[listed.clone(), tags.clone()])
-            .await
-            .map_err(told)?;
+        let found = tx.get(&[listed.clone(), tags.clone()]).await.map_err(told)?;
         drop(tx);
         expect_pair(&found)?;
         tokio::task::yield_now().await;

@@ -101,10 +101,7 @@ struct Bench<S: Storage> {
 
 impl<S: Storage> Clone for Bench<S> {
     fn clone(&self) -> Self {
-        Self {
-            storage: Arc::clone(&self.storage),
-            store: Arc::clone(&self.store),
-        }
+        Self { storage: Arc::clone(&self.storage), store: Arc::clone(&self.store) }
     }
 }
 
@@ -129,9 +126,7 @@ impl<S: Storage> Bench<S> {
     async fn find(&self, query: Query) -> Result<Vec<Record>, String> {
         let mut tx = self.begin(Access::Look).await?;
         let mut found = tx.get(&[query]).await.map_err(told)?;
-        found
-            .pop()
-            .ok_or_else(|| "there is no answer to a query".to_owned())
+        found.pop().ok_or_else(|| "there is no answer to a query".to_owned())
     }
 
     /// The record with the key, if it is there.
@@ -145,12 +140,8 @@ impl<S: Storage> Bench<S> {
 
     /// Stores these, whatever was there.
     async fn put(&self, records: impl IntoIterator<Item = Record>) -> Finding {
-        self.commit(changes(
-            records
-                .into_iter()
-                .map(|record| (Before::Unknown, Some(record))),
-        ))
-        .await
+        self.commit(changes(records.into_iter().map(|record| (Before::Unknown, Some(record)))))
+            .await
     }
 
     async fn commit(&self, changes: Changes) -> Finding {
@@ -162,11 +153,7 @@ impl<S: Storage> Bench<S> {
     async fn change<R: Stored>(&self, key: &Key, change: impl Fn(&mut R) + Sync) -> Finding {
         for number in 0..MOST_CONFLICTS {
             // As calls do.
-            let access = if number == 0 {
-                Access::Write
-            } else {
-                Access::WriteAgain
-            };
+            let access = if number == 0 { Access::Write } else { Access::WriteAgain };
             match self.try_change(access, key, &change).await {
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,
                 other => return other.map_err(told),
@@ -189,8 +176,7 @@ impl<S: Storage> Bench<S> {
         change(R::of_mut(&mut after).expect("a record of this type"));
         // Others come in between, if they can.
         tokio::task::yield_now().await;
-        tx.commit(changes([(Before::Present(before), Some(after))]))
-            .await
+        tx.commit(changes([(Before::Present(before), Some(after))])).await
     }
 }
 

@@ -15,12 +15,7 @@ fn many() -> Vec<Record> {
         let partition = u16::try_from(number % 4).unwrap_or(0) * 5;
         let lane = ["a", "aa", "b"][number as usize % 3];
         let priority = i32::try_from(number % 5).unwrap_or(0);
-        let mut one = execution(
-            &id(partition, number),
-            lane,
-            priority,
-            i64::from(number % 7),
-        );
+        let mut one = execution(&id(partition, number), lane, priority, i64::from(number % 7));
         one.flow = (number % 2 == 0).then(|| flow(number % 6, 0).id);
         if number % 4 == 1 {
             one.requirements.insert(format!("cap-{}", number % 3));
@@ -63,9 +58,8 @@ pub(super) async fn ordered<S: Storage>(bench: Bench<S>) -> Finding {
     for kind in [Kind::Execution, Kind::Flow, Kind::Edge] {
         for index in 0..kind.schema().indexes.len() {
             let of_kind = all.iter().filter(|record| record.kind() == kind);
-            let mut firsts: Vec<Part> = of_kind
-                .filter_map(|record| record.entry(index)?.into_iter().next())
-                .collect();
+            let mut firsts: Vec<Part> =
+                of_kind.filter_map(|record| record.entry(index)?.into_iter().next()).collect();
             firsts.sort();
             firsts.dedup();
             let whole = Range {
@@ -79,35 +73,11 @@ pub(super) async fn ordered<S: Storage>(bench: Bench<S>) -> Finding {
             expect_range(&bench, &all, &whole).await?;
             for first in firsts {
                 let prefix = vec![first.clone()];
-                expect_range(
-                    &bench,
-                    &all,
-                    &Range {
-                        prefix,
-                        ..whole.clone()
-                    },
-                )
-                .await?;
+                expect_range(&bench, &all, &Range { prefix, ..whole.clone() }).await?;
                 let up_to = Some(first.clone());
-                expect_range(
-                    &bench,
-                    &all,
-                    &Range {
-                        up_to,
-                        ..whole.clone()
-                    },
-                )
-                .await?;
+                expect_range(&bench, &all, &Range { up_to, ..whole.clone() }).await?;
                 let after = vec![first];
-                expect_range(
-                    &bench,
-                    &all,
-                    &Range {
-                        after,
-                        ..whole.clone()
-                    },
-                )
-                .await?;
+                expect_range(&bench, &all, &Range { after, ..whole.clone() }).await?;
             }
         }
     }

@@ -88,9 +88,7 @@ pub(super) fn tags(number: u32, value: &str) -> Tags {
 }
 
 pub(super) fn lane(name: &str) -> Lane {
-    Lane {
-        name: LaneId::new(name),
-    }
+    Lane { name: LaneId::new(name) }
 }
 
 /// Records that are hard to keep: large and empty values, every byte, the last integers.
@@ -112,10 +110,8 @@ pub(super) fn difficult() -> Vec<Record> {
         ..ExecutionPolicy::default()
     });
     let bytes: Vec<u8> = (0..=255).cycle().take(65_536).collect();
-    let payload = |number, bytes: Vec<u8>| Payload {
-        execution: id(0, number),
-        bytes: bytes.into(),
-    };
+    let payload =
+        |number, bytes: Vec<u8>| Payload { execution: id(0, number), bytes: bytes.into() };
     vec![
         full.into_record(),
         execution(&id(0, 0), "", 0, 0).into_record(),
@@ -123,11 +119,7 @@ pub(super) fn difficult() -> Vec<Record> {
         payload(2, Vec::new()).into_record(),
         tags(1, "\u{fffd}\u{10ffff} 007 1e3 null").into_record(),
         tags(2, &"x".repeat(65_536)).into_record(),
-        FlowTags {
-            flow: FlowId::from_uuid(Uuid::nil()),
-            tags: BTreeMap::new(),
-        }
-        .into_record(),
+        FlowTags { flow: FlowId::from_uuid(Uuid::nil()), tags: BTreeMap::new() }.into_record(),
         flow(u32::MAX, 9_007_199_254_740_991).into_record(),
         Idempotency {
             partition: 0,

@@ -21,9 +21,7 @@ pub(super) fn read(bytes: &mut &[u8]) -> Result<Wire> {
 }
 
 fn read_within(bytes: &mut &[u8], depth: usize) -> Result<Wire> {
-    let depth = depth
-        .checked_sub(1)
-        .ok_or_else(|| WireError::new("nested too deep"))?;
+    let depth = depth.checked_sub(1).ok_or_else(|| WireError::new("nested too deep"))?;
     let marker = read_marker(bytes).map_err(|error| WireError::new(error.0))?;
     Ok(match marker {
         Marker::Null => Wire::Nil,
@@ -67,17 +65,13 @@ fn read_within(bytes: &mut &[u8], depth: usize) -> Result<Wire> {
             map(bytes, length as usize, depth)?
         }
         other => {
-            return Err(WireError::new(format!(
-                "{other:?} is nothing that Lua packs"
-            )));
+            return Err(WireError::new(format!("{other:?} is nothing that Lua packs")));
         }
     })
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
-    let (head, rest) = bytes
-        .split_first_chunk::<N>()
-        .ok_or_else(|| WireError::new("cut short"))?;
+    let (head, rest) = bytes.split_first_chunk::<N>().ok_or_else(|| WireError::new("cut short"))?;
     *bytes = rest;
     Ok(*head)
 }
@@ -98,9 +92,7 @@ fn raw32(bytes: &mut &[u8]) -> Result<Wire> {
 }
 
 fn raw(bytes: &mut &[u8], length: usize) -> Result<Wire> {
-    let (head, rest) = bytes
-        .split_at_checked(length)
-        .ok_or_else(|| WireError::new("cut short"))?;
+    let (head, rest) = bytes.split_at_checked(length).ok_or_else(|| WireError::new("cut short"))?;
     *bytes = rest;
     Ok(Wire::Raw(head.to_vec()))
 }
@@ -111,9 +103,8 @@ fn list(bytes: &mut &[u8], length: usize, depth: usize) -> Result<Wire> {
 }
 
 fn map(bytes: &mut &[u8], length: usize, depth: usize) -> Result<Wire> {
-    let fields: Result<Vec<(Wire, Wire)>> = (0..length)
-        .map(|_| Ok((read_within(bytes, depth)?, read_within(bytes, depth)?)))
-        .collect();
+    let fields: Result<Vec<(Wire, Wire)>> =
+        (0..length).map(|_| Ok((read_within(bytes, depth)?, read_within(bytes, depth)?))).collect();
     Ok(Wire::Map(fields?))
 }
 

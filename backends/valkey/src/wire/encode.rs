@@ -176,10 +176,7 @@ pub(super) struct Items {
 
 impl Items {
     fn new(variant: Option<&'static str>) -> Self {
-        Self {
-            variant,
-            items: Vec::new(),
-        }
+        Self { variant, items: Vec::new() }
     }
 
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
@@ -201,11 +198,7 @@ pub(super) struct Fields {
 
 impl Fields {
     fn new(variant: Option<&'static str>) -> Self {
-        Self {
-            variant,
-            key: Wire::Nil,
-            entries: Vec::new(),
-        }
+        Self { variant, key: Wire::Nil, entries: Vec::new() }
     }
 
     fn push<T: Serialize + ?Sized>(&mut self, key: Wire, value: &T) -> Result<()> {

@@ -87,11 +87,7 @@ impl Wire {
 
     pub(crate) fn unpack(mut bytes: &[u8]) -> Result<Self, WireError> {
         let value = decode::read(&mut bytes)?;
-        if bytes.is_empty() {
-            Ok(value)
-        } else {
-            Err(WireError::new("bytes are left over"))
-        }
+        if bytes.is_empty() { Ok(value) } else { Err(WireError::new("bytes are left over")) }
     }
 }
 

@@ -34,10 +34,7 @@ async fn claim(backend: &ValkeyBackend) -> Option<ff_core::backend::Handle> {
     let (worker, instance) = (WorkerId::new("worker"), WorkerInstanceId::new("worker-1"));
     let policy = ClaimPolicy::new(worker, instance, 30_000, None);
     let capabilities = CapabilitySet::default();
-    backend
-        .claim(&LaneId::new("lane"), &capabilities, policy)
-        .await
-        .unwrap()
+    backend.claim(&LaneId::new("lane"), &capabilities, policy).await.unwrap()
 }
 
 #[tokio::test]
@@ -57,9 +54,7 @@ async fn word_of_new_work_reaches_other_instances() {
     );
     let claim = tokio::spawn(async move {
         let nowhere = LaneId::new("nowhere");
-        claims
-            .claim(&nowhere, &CapabilitySet::default(), policy)
-            .await
+        claims.claim(&nowhere, &CapabilitySet::default(), policy).await
     });
     let told = waits.waiting_for_test().told(&lane);
     tokio::pin!(told);
@@ -81,12 +76,8 @@ async fn a_claim_costs_few_round_trips_with_256_partitions() {
         what: "-- Tags of executions.",
         instead: "-- Executions' tags.",
     };
-    let backend = ValkeyOptions::new(proxy.url())
-        .prefix(&scratch.name)
-        .patch(patch)
-        .open()
-        .await
-        .unwrap();
+    let backend =
+        ValkeyOptions::new(proxy.url()).prefix(&scratch.name).patch(patch).open().await.unwrap();
     assert_eq!(PartitionConfig::default().num_flow_partitions, 256);
     backend.prepare().await.unwrap();
 
@@ -94,9 +85,7 @@ async fn a_claim_costs_few_round_trips_with_256_partitions() {
     assert!(none.is_none());
     assert!(trips <= 2, "{trips} round trips for an empty lane");
     for partition in 0..256 {
-        let (_, trips) = proxy
-            .counted(backend.create_execution(execution(partition)))
-            .await;
+        let (_, trips) = proxy.counted(backend.create_execution(execution(partition))).await;
         assert_eq!(trips, 1, "a creation");
         let (handle, trips) = proxy.counted(claim(&backend)).await;
         assert!(trips <= 3, "{trips} round trips to partition {partition}");
@@ -105,10 +94,7 @@ async fn a_claim_costs_few_round_trips_with_256_partitions() {
         assert_eq!(trips, 1, "a completion");
         let (none, trips) = proxy.counted(claim(&backend)).await;
         assert!(none.is_none());
-        assert!(
-            trips <= 2,
-            "{trips} round trips for a lane that is empty again"
-        );
+        assert!(trips <= 2, "{trips} round trips for a lane that is empty again");
     }
     backend.unload().await.unwrap();
     scratch.leave().await.unwrap();
@@ -145,33 +131,18 @@ async fn the_kinds_of_the_library_are_those_declared() {
         let known = &lua.kinds[schema.name];
         let names: Vec<&str> = schema.fields.iter().map(|field| field.name).collect();
         let (key, fields) = names.split_at(known.key.len());
-        assert_eq!(
-            (&*known.key, &*known.fields),
-            (&*owned(key), &*owned(fields)),
-            "{kind:?}"
-        );
+        assert_eq!((&*known.key, &*known.fields), (&*owned(key), &*owned(fields)), "{kind:?}");
         for index in schema.indexes.iter().skip(1) {
-            assert!(
-                known.indexes.contains_key(index.name),
-                "{kind:?} lacks {}",
-                index.name
-            );
+            assert!(known.indexes.contains_key(index.name), "{kind:?} lacks {}", index.name);
         }
         for name in known.indexes.keys() {
-            assert!(
-                schema.indexes.iter().any(|index| index.name == name),
-                "{kind:?} has {name}"
-            );
+            assert!(schema.indexes.iter().any(|index| index.name == name), "{kind:?} has {name}");
         }
     }
     for outbox in Outbox::ALL {
         let schema = outbox.schema();
         let names: Vec<&str> = schema.fields.iter().map(|field| field.name).collect();
-        assert_eq!(
-            lua.outboxes[schema.name].fields,
-            owned(&names),
-            "{outbox:?}"
-        );
+        assert_eq!(lua.outboxes[schema.name].fields, owned(&names), "{outbox:?}");
     }
     assert_eq!(lua.outboxes.len(), Outbox::ALL.len());
     scratch.leave().await.unwrap();
@@ -234,10 +205,7 @@ async fn a_lost_library_is_healed_by_whoever_calls_next() {
         instead: "-- Listing lanes and executions",
     };
     let backend = options(&scratch).patch(patch).open().await.unwrap();
-    assert!(matches!(
-        backend.prepare().await.unwrap(),
-        PrepareOutcome::Applied { .. }
-    ));
+    assert!(matches!(backend.prepare().await.unwrap(), PrepareOutcome::Applied { .. }));
     assert_eq!(backend.prepare().await.unwrap(), PrepareOutcome::NoOp);
 
     let args = execution(7);
@@ -301,10 +269,7 @@ async fn every_key_of_a_call_is_in_the_partition_s_slot() {
     args.tags.insert("app.tag".to_owned(), "value".to_owned());
     backend.create_execution(args).await.unwrap();
     let handle = claim(&backend).await.unwrap();
-    backend
-        .complete(&handle, Some(b"result".to_vec()))
-        .await
-        .unwrap();
+    backend.complete(&handle, Some(b"result".to_vec())).await.unwrap();
     let all = format!("{}*", scratch.name);
     let mut keys = keys(backend.client_for_test(), &all).await.unwrap();
     // The first call of all has kept these.
@@ -346,10 +311,7 @@ async fn an_evicting_server_is_refused_and_blocks_nobody() {
     assert_eq!(policy, "allkeys-random");
 
     for number in 0..CREATED {
-        backend
-            .create_execution(execution(number % 8))
-            .await
-            .unwrap();
+        backend.create_execution(execution(number % 8)).await.unwrap();
     }
     // Less than it has in use already.
     set("maxmemory", "4mb").await;

@@ -20,20 +20,8 @@ pub(super) const CASES: &[Case] = &[
         "An execution that is not there has no numbers.",
         numbers_unknown
     ),
-    case!(
-        "executions.attempts.complete",
-        ["ATT-007"],
-        "Success.",
-        complete,
-        Clock
-    ),
-    case!(
-        "executions.attempts.cancel",
-        ["ATT-019"],
-        "Cancelled by its holder.",
-        cancel,
-        Clock
-    ),
+    case!("executions.attempts.complete", ["ATT-007"], "Success.", complete, Clock),
+    case!("executions.attempts.cancel", ["ATT-019"], "Cancelled by its holder.", cancel, Clock),
     case!(
         "executions.attempts.final-failure",
         ["ATT-017"],
@@ -48,12 +36,7 @@ pub(super) const CASES: &[Case] = &[
         failure_before_success,
         Clock
     ),
-    case!(
-        "executions.attempts.long-reasons",
-        ["ATT-018"],
-        "Reasons of 64 KiB.",
-        long_reasons
-    ),
+    case!("executions.attempts.long-reasons", ["ATT-018"], "Reasons of 64 KiB.", long_reasons),
 ];
 
 async fn numbers(world: World) -> Verdict {
@@ -88,11 +71,7 @@ async fn numbers_unknown(world: World) -> Verdict {
 
 /// The fields that every end sets.
 async fn expect_ended(world: &World, id: &ff_core::types::ExecutionId, outcome: &str) -> Verdict {
-    let public = if outcome == "success" {
-        "completed"
-    } else {
-        outcome
-    };
+    let public = if outcome == "success" { "completed" } else { outcome };
     world
         .expect_fields(
             id,
@@ -106,11 +85,7 @@ async fn expect_ended(world: &World, id: &ff_core::types::ExecutionId, outcome: 
             ],
         )
         .await?;
-    expect_eq!(
-        world.worker().try_claim().await?,
-        None,
-        "it is not claimed again"
-    );
+    expect_eq!(world.worker().try_claim().await?, None, "it is not claimed again");
     Ok(())
 }
 
@@ -130,10 +105,7 @@ async fn cancel(world: World) -> Verdict {
     expect_ended(&world, &id, "cancelled").await?;
     let reason = world.field(&id, "cancellation_reason").await?;
     expect_eq!(reason.as_deref(), Some("no longer needed"));
-    expect_eq!(
-        world.field(&id, "cancelled_by").await?.as_deref(),
-        Some("worker")
-    );
+    expect_eq!(world.field(&id, "cancelled_by").await?.as_deref(), Some("worker"));
     Ok(())
 }
 
@@ -143,14 +115,8 @@ async fn final_failure(world: World) -> Verdict {
     let outcome = world.fail_with(&handle, FailureClass::InfraCrash).await?;
     expect_eq!(outcome, ff_core::backend::FailOutcome::TerminalFailed);
     expect_ended(&world, &id, "failed").await?;
-    expect_eq!(
-        world.field(&id, "failure_reason").await?.as_deref(),
-        Some("boom")
-    );
-    expect_eq!(
-        world.field(&id, "failure_category").await?.as_deref(),
-        Some("infra_crash")
-    );
+    expect_eq!(world.field(&id, "failure_reason").await?.as_deref(), Some("boom"));
+    expect_eq!(world.field(&id, "failure_category").await?.as_deref(), Some("infra_crash"));
     Ok(())
 }
 
@@ -160,14 +126,8 @@ async fn failure_before_success(world: World) -> Verdict {
     world.promote(&id).await?;
     let handle = world.worker().claim().await?;
     world.complete(&handle, None).await?;
-    expect_eq!(
-        world.field(&id, "failure_reason").await?.as_deref(),
-        Some("boom")
-    );
-    expect_eq!(
-        world.field(&id, "failure_category").await?.as_deref(),
-        Some("timeout")
-    );
+    expect_eq!(world.field(&id, "failure_reason").await?.as_deref(), Some("boom"));
+    expect_eq!(world.field(&id, "failure_category").await?.as_deref(), Some("timeout"));
     Ok(())
 }
 
@@ -176,19 +136,11 @@ async fn long_reasons(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.cancel(&handle, &reason).await?;
     let seen = world.field(&id, "cancellation_reason").await?;
-    expect!(
-        seen.as_ref() == Some(&reason),
-        "64 KiB of cancellation reason come back"
-    );
+    expect!(seen.as_ref() == Some(&reason), "64 KiB of cancellation reason come back");
     let (id, handle) = world.claimed().await?;
     let failure = ff_core::backend::FailureReason::new(reason.clone());
-    world
-        .fail(&handle, failure, FailureClass::Permanent)
-        .await?;
+    world.fail(&handle, failure, FailureClass::Permanent).await?;
     let seen = world.field(&id, "failure_reason").await?;
-    expect!(
-        seen.as_ref() == Some(&reason),
-        "64 KiB of failure reason come back"
-    );
+    expect!(seen.as_ref() == Some(&reason), "64 KiB of failure reason come back");
     Ok(())
 }

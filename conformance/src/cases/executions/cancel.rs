@@ -32,12 +32,7 @@ pub(super) const CASES: &[Case] = &[
         authority,
         Clock
     ),
-    case!(
-        "executions.cancel.ended",
-        ["OPS-004"],
-        "What has ended already.",
-        ended
-    ),
+    case!("executions.cancel.ended", ["OPS-004"], "What has ended already.", ended),
 ];
 
 /// A cancellation by an operator.
@@ -63,11 +58,7 @@ fn cancelled(id: &ExecutionId) -> CancelExecutionResult {
 /// Executions in every state but a terminal one, each with the handle of its last lease.
 async fn every_living(world: &World) -> Result<Vec<(ExecutionId, Option<Handle>)>, Failure> {
     let waiting = world.execution().create().await?;
-    let delayed = world
-        .execution()
-        .delay_until(world.in_ms(60_000))
-        .create()
-        .await?;
+    let delayed = world.execution().delay_until(world.in_ms(60_000)).create().await?;
     let on = |lane: &str| world.execution().lane(lane).retries(3, 60_000);
     let claimed = async |lane: &str| {
         let id = on(lane).create().await?;
@@ -80,9 +71,7 @@ async fn every_living(world: &World) -> Result<Vec<(ExecutionId, Option<Handle>)
     world.mark_lapsed(&lapsed).await?;
     let (active, active_handle) = claimed("active").await?;
     let (retrying, retrying_handle) = claimed("retrying").await?;
-    world
-        .fail_with(&retrying_handle, FailureClass::Transient)
-        .await?;
+    world.fail_with(&retrying_handle, FailureClass::Transient).await?;
     let (blocked, blocked_handle) = claimed("blocked").await?;
     world.wait_children(&blocked_handle).await?;
     Ok(vec![
@@ -101,15 +90,8 @@ async fn every_state(world: World) -> Verdict {
     expect_refused!(world.cancel_execution(unknown).await, "not_found.execution");
     for (id, handle) in every_living(&world).await? {
         world.advance_ms(5);
-        expect_eq!(
-            world.cancel_execution(cancellation(&id)).await?,
-            cancelled(&id)
-        );
-        let attempt_state = if handle.is_some() {
-            "attempt_terminal"
-        } else {
-            "none"
-        };
+        expect_eq!(world.cancel_execution(cancellation(&id)).await?, cancelled(&id));
+        let attempt_state = if handle.is_some() { "attempt_terminal" } else { "none" };
         let now = world.now().to_string();
         let expected = [
             ("lifecycle_phase", "terminal"),
@@ -138,9 +120,7 @@ async fn nothing_remains(world: World) -> Verdict {
             "delay_until",
             "blocking_reason",
         ];
-        world
-            .expect_fields(&id, nothing.map(|name| (name, None::<&str>)))
-            .await?;
+        world.expect_fields(&id, nothing.map(|name| (name, None::<&str>))).await?;
         let described = world.describe_execution(&id).await?;
         let lease = described.and_then(|described| described.current_lease);
         expect_eq!(lease, None, "no lease is shown");
@@ -149,10 +129,7 @@ async fn nothing_remains(world: World) -> Verdict {
             expect_refused!(world.renew(&handle).await, refused);
             expect_refused!(world.complete(&handle, None).await, refused);
             expect_refused!(world.wait_children(&handle).await, refused, "a repetition");
-            expect_refused!(
-                world.fail_with(&handle, FailureClass::Transient).await,
-                refused
-            );
+            expect_refused!(world.fail_with(&handle, FailureClass::Transient).await, refused);
         }
     }
     world.advance_ms(120_000);
@@ -164,28 +141,15 @@ async fn nothing_remains(world: World) -> Verdict {
 }
 
 async fn authority(world: World) -> Verdict {
-    let workers = [
-        CancelSource::LeaseHolder,
-        CancelSource::Custom("tool".to_owned()),
-    ];
-    let authorities = [
-        CancelSource::OperatorOverride,
-        CancelSource::FlowCascade,
-        CancelSource::SystemTimeout,
-    ];
+    let workers = [CancelSource::LeaseHolder, CancelSource::Custom("tool".to_owned())];
+    let authorities =
+        [CancelSource::OperatorOverride, CancelSource::FlowCascade, CancelSource::SystemTimeout];
     for source in authorities.iter().chain(&workers) {
-        let from = |id: &ExecutionId| CancelExecutionArgs {
-            source: source.clone(),
-            ..cancellation(id)
-        };
+        let from =
+            |id: &ExecutionId| CancelExecutionArgs { source: source.clone(), ..cancellation(id) };
         let waiting = world.execution().create().await?;
-        expect_eq!(
-            world.cancel_execution(from(&waiting)).await?,
-            cancelled(&waiting)
-        );
-        world
-            .expect_fields(&waiting, [("cancelled_by", source.as_str())])
-            .await?;
+        expect_eq!(world.cancel_execution(from(&waiting)).await?, cancelled(&waiting));
+        world.expect_fields(&waiting, [("cancelled_by", source.as_str())]).await?;
 
         let id = world.execution().create().await?;
         let handle = world.worker().ttl(1_000).claim().await?;
@@ -196,11 +160,7 @@ async fn authority(world: World) -> Verdict {
             ..from(&id)
         };
         if authorities.contains(source) {
-            expect_eq!(
-                world.cancel_execution(stale).await?,
-                cancelled(&id),
-                "{source:?}"
-            );
+            expect_eq!(world.cancel_execution(stale).await?, cancelled(&id), "{source:?}");
             continue;
         }
         let before = world.observe(&id).await?;
@@ -218,10 +178,7 @@ async fn authority(world: World) -> Verdict {
         ] {
             expect_refused!(world.cancel_execution(args).await, invalid, "a part of one");
         }
-        expect_refused!(
-            world.cancel_execution(stale.clone()).await,
-            "state.stale_lease"
-        );
+        expect_refused!(world.cancel_execution(stale.clone()).await, "state.stale_lease");
         expect_eq!(world.observe(&id).await?, before, "nothing has changed");
 
         let own = world.own_lease(&id, from(&id)).await?;
@@ -232,21 +189,10 @@ async fn authority(world: World) -> Verdict {
                 2 => args.lease_epoch = Some(LeaseEpoch(2)),
                 _ => args.attempt_id = stale.attempt_id,
             }
-            expect_refused!(
-                world.cancel_execution(args).await,
-                "state.stale_lease",
-                "{other}"
-            );
+            expect_refused!(world.cancel_execution(args).await, "state.stale_lease", "{other}");
         }
-        expect_eq!(
-            world.cancel_execution(own).await?,
-            cancelled(&id),
-            "its own lease"
-        );
-        expect_refused!(
-            world.renew(&handle).await,
-            "contention.execution_not_active"
-        );
+        expect_eq!(world.cancel_execution(own).await?, cancelled(&id), "its own lease");
+        expect_refused!(world.renew(&handle).await, "contention.execution_not_active");
 
         let id = world.execution().create().await?;
         let _handle = world.worker().ttl(1_000).claim().await?;
@@ -289,20 +235,15 @@ async fn ended(world: World) -> Verdict {
     let (given_up, handle) = world.claimed().await?;
     world.cancel(&handle, "no more").await?;
     for source in [CancelSource::OperatorOverride, CancelSource::LeaseHolder] {
-        let again = |id: &ExecutionId| CancelExecutionArgs {
-            source: source.clone(),
-            ..cancellation(id)
-        };
+        let again =
+            |id: &ExecutionId| CancelExecutionArgs { source: source.clone(), ..cancellation(id) };
         for id in [&succeeded, &failed] {
             let before = world.observe(id).await?;
             expect_refused!(world.cancel_execution(again(id)).await, "state.terminal");
             expect_eq!(world.observe(id).await?, before, "it ended otherwise");
         }
         let before = world.observe(&given_up).await?;
-        expect_eq!(
-            world.cancel_execution(again(&given_up)).await?,
-            cancelled(&given_up)
-        );
+        expect_eq!(world.cancel_execution(again(&given_up)).await?, cancelled(&given_up));
         expect_eq!(world.observe(&given_up).await?, before, "the first counts");
     }
     Ok(())

@@ -12,24 +12,9 @@ use crate::failure::Failure;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.claims.nothing",
-        ["CLM-001"],
-        "That there is no work is no error.",
-        nothing
-    ),
-    case!(
-        "executions.claims.bad-lane",
-        ["CLM-001"],
-        "A lane that cannot exist is.",
-        bad_lane
-    ),
-    case!(
-        "executions.claims.lanes",
-        ["CLM-001"],
-        "Work of one lane is not another's.",
-        lanes
-    ),
+    case!("executions.claims.nothing", ["CLM-001"], "That there is no work is no error.", nothing),
+    case!("executions.claims.bad-lane", ["CLM-001"], "A lane that cannot exist is.", bad_lane),
+    case!("executions.claims.lanes", ["CLM-001"], "Work of one lane is not another's.", lanes),
     case!(
         "executions.claims.deep-backlog",
         ["CLM-002"],
@@ -88,13 +73,7 @@ pub(super) const CASES: &[Case] = &[
         "The handle is fresh and stands for what is shown.",
         handle
     ),
-    case!(
-        "executions.claims.race",
-        ["CLM-008"],
-        "12 workers on 8 executions.",
-        race,
-        Concurrency
-    ),
+    case!("executions.claims.race", ["CLM-008"], "12 workers on 8 executions.", race, Concurrency),
     case!(
         "executions.claims.firsts",
         ["CLM-009"],
@@ -128,17 +107,9 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 async fn nothing(world: World) -> Verdict {
-    expect_eq!(
-        world.worker().try_claim().await,
-        Ok(None),
-        "an empty deployment"
-    );
+    expect_eq!(world.worker().try_claim().await, Ok(None), "an empty deployment");
     world.claimed().await?;
-    expect_eq!(
-        world.worker().try_claim().await,
-        Ok(None),
-        "everything is held"
-    );
+    expect_eq!(world.worker().try_claim().await, Ok(None), "everything is held");
     Ok(())
 }
 
@@ -153,11 +124,7 @@ async fn bad_lane(world: World) -> Verdict {
 async fn lanes(world: World) -> Verdict {
     let id = world.execution().lane("a").create().await?;
     for other in ["b", "A", "a ", "aa"] {
-        expect_eq!(
-            world.worker().lane(other).claims().await?,
-            None,
-            "lane {other:?}"
-        );
+        expect_eq!(world.worker().lane(other).claims().await?, None, "lane {other:?}");
     }
     expect_eq!(world.worker().lane("a").claims().await?, Some(id));
     Ok(())
@@ -167,12 +134,7 @@ async fn lanes(world: World) -> Verdict {
 async fn deep_backlog(world: World) -> Verdict {
     for n in 0..300 {
         let token = format!("special-{}", n % 7);
-        world
-            .execution()
-            .priority(100)
-            .requires(&[&token])
-            .create()
-            .await?;
+        world.execution().priority(100).requires(&[&token]).create().await?;
     }
     let id = world.execution().requires(&["gpu"]).create().await?;
     let worker = world.worker().offers(&["gpu"]);
@@ -186,35 +148,18 @@ async fn every_partition(world: World) -> Verdict {
     for partition in BTreeSet::from([0, last / 2, last]) {
         let id = world.execution_id_in(partition);
         world.execution().id(&id).create().await?;
-        expect_eq!(
-            world.worker().claims().await?,
-            Some(id),
-            "partition {partition}"
-        );
+        expect_eq!(world.worker().claims().await?, Some(id), "partition {partition}");
     }
     Ok(())
 }
 
 async fn passed_over(world: World) -> Verdict {
-    let special = world
-        .execution()
-        .priority(9_000)
-        .requires(&["gpu"])
-        .create()
-        .await?;
+    let special = world.execution().priority(9_000).requires(&["gpu"]).create().await?;
     let plain = world.execution().create().await?;
     let before = world.observe(&special).await?;
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(plain),
-        "the one that fits"
-    );
+    expect_eq!(world.worker().claims().await?, Some(plain), "the one that fits");
     expect_eq!(world.worker().claims().await?, None, "and no other");
-    expect_eq!(
-        world.observe(&special).await?,
-        before,
-        "passed over, not touched"
-    );
+    expect_eq!(world.observe(&special).await?, before, "passed over, not touched");
     Ok(())
 }
 
@@ -223,9 +168,7 @@ async fn waits_for_work(world: World) -> Verdict {
     let claim = tokio::spawn(async move { waiting.try_claim().await });
     tokio::task::yield_now().await;
     world.execution().create().await?;
-    let claimed = claim
-        .await
-        .map_err(|error| Failure::new(error.to_string()))??;
+    let claimed = claim.await.map_err(|error| Failure::new(error.to_string()))??;
     expect!(claimed.is_some(), "the waiting claim has the work");
     Ok(())
 }
@@ -236,9 +179,7 @@ async fn waits_forever(world: World) -> Verdict {
     tokio::task::yield_now().await;
     world.execution().create().await?;
     world.execution().create().await?;
-    let claimed = claim
-        .await
-        .map_err(|error| Failure::new(error.to_string()))??;
+    let claimed = claim.await.map_err(|error| Failure::new(error.to_string()))??;
     expect!(claimed.is_some(), "the waiting claim has work");
     let claimed = world.worker().waiting(Duration::MAX).try_claim().await?;
     expect!(claimed.is_some(), "work that is there is taken at once");
@@ -248,16 +189,8 @@ async fn waits_forever(world: World) -> Verdict {
 async fn waits_in_vain(world: World) -> Verdict {
     let limit = Duration::from_millis(40);
     let started = Instant::now();
-    expect_eq!(
-        world.worker().waiting(limit).try_claim().await,
-        Ok(None),
-        "no work comes"
-    );
-    expect!(
-        started.elapsed() >= limit,
-        "it waited {:?}, not {limit:?}",
-        started.elapsed()
-    );
+    expect_eq!(world.worker().waiting(limit).try_claim().await, Ok(None), "no work comes");
+    expect!(started.elapsed() >= limit, "it waited {:?}, not {limit:?}", started.elapsed());
     Ok(())
 }
 
@@ -296,11 +229,7 @@ async fn effect(world: World) -> Verdict {
                 ],
             )
             .await?;
-        expect_eq!(
-            world.field(&id, "blocking_reason").await?,
-            None,
-            "nothing blocks it"
-        );
+        expect_eq!(world.field(&id, "blocking_reason").await?, None, "nothing blocks it");
         world.fail_with(&handle, FailureClass::Transient).await?;
         world.advance_ms(10);
         world.promote(&id).await?;
@@ -314,19 +243,9 @@ async fn handle(world: World) -> Verdict {
     let seen = world.describe_execution(&id).await?;
     let seen = seen.ok_or_else(|| Failure::new("the execution is there"))?;
     let lease = seen.current_lease.map(|lease| lease.lease_id.to_string());
-    let attempt = seen
-        .current_attempt
-        .map(|attempt| attempt.attempt_id.to_string());
-    expect_eq!(
-        world.field(&id, "current_lease_id").await?,
-        lease,
-        "one lease"
-    );
-    expect_eq!(
-        world.field(&id, "current_attempt_id").await?,
-        attempt,
-        "one attempt"
-    );
+    let attempt = seen.current_attempt.map(|attempt| attempt.attempt_id.to_string());
+    expect_eq!(world.field(&id, "current_lease_id").await?, lease, "one lease");
+    expect_eq!(world.field(&id, "current_attempt_id").await?, attempt, "one attempt");
     world.progress(&handle, Some(1), None).await?;
     world.renew(&handle).await?;
     world.complete(&handle, None).await?;
@@ -352,11 +271,7 @@ async fn race(world: World) -> Verdict {
         }
     }
     expect_eq!(claimed.len(), 8, "claims with work");
-    expect_eq!(
-        claimed.into_iter().collect::<BTreeSet<_>>(),
-        ids,
-        "each execution once"
-    );
+    expect_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), ids, "each execution once");
     for handle in &handles {
         world.renew(handle).await?;
     }
@@ -415,11 +330,7 @@ async fn hidden(world: World) -> Verdict {
             // Those that come after the claim are refused otherwise.
             let _ = other.await;
         }
-        expect_eq!(
-            world.worker().claims().await?,
-            Some(second),
-            "then the other"
-        );
+        expect_eq!(world.worker().claims().await?, Some(second), "then the other");
     }
     Ok(())
 }
@@ -450,9 +361,7 @@ async fn fair(world: World) -> Verdict {
         }
         world.complete(&lease, None).await?;
     }
-    Err(Failure::new(format!(
-        "{SERVED_FIRST} others were taken before it"
-    )))
+    Err(Failure::new(format!("{SERVED_FIRST} others were taken before it")))
 }
 
 async fn epochs(world: World) -> Verdict {
@@ -464,16 +373,8 @@ async fn epochs(world: World) -> Verdict {
         let lease = seen.and_then(|seen| seen.current_lease);
         let lease = lease.ok_or_else(|| Failure::new("the lease is shown"))?;
         expect_eq!(lease.lease_epoch.0, epoch, "the epoch");
-        expect!(
-            leases.insert(lease.lease_id),
-            "lease {} is used again",
-            lease.lease_id
-        );
-        expect_eq!(
-            world.renew(&handle).await?.lease_epoch,
-            epoch,
-            "a renewal keeps it"
-        );
+        expect!(leases.insert(lease.lease_id), "lease {} is used again", lease.lease_id);
+        expect_eq!(world.renew(&handle).await?.lease_epoch, epoch, "a renewal keeps it");
         world.fail_with(&handle, FailureClass::Transient).await?;
         world.promote(&id).await?;
     }

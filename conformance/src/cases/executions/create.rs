@@ -118,35 +118,19 @@ async fn waiting(world: World) -> Verdict {
             ],
         )
         .await?;
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(id),
-        "it can be claimed at once"
-    );
+    expect_eq!(world.worker().claims().await?, Some(id), "it can be claimed at once");
     Ok(())
 }
 
 async fn elapsed_delay(world: World) -> Verdict {
     for until in [world.now(), world.in_ms(-1), TimestampMs(1)] {
         let created = world.execution().delay_until(until).try_create().await?;
-        let CreateExecutionResult::Created {
-            execution_id,
-            public_state,
-        } = created
-        else {
+        let CreateExecutionResult::Created { execution_id, public_state } = created else {
             return Err(crate::Failure::new("it is created"));
         };
         expect_eq!(public_state, PublicState::Waiting, "due at {until}");
-        expect_eq!(
-            world.field(&execution_id, "delay_until").await?,
-            None,
-            "no delay is kept"
-        );
-        expect_eq!(
-            world.worker().claims().await?,
-            Some(execution_id),
-            "it can be claimed"
-        );
+        expect_eq!(world.field(&execution_id, "delay_until").await?, None, "no delay is kept");
+        expect_eq!(world.worker().claims().await?, Some(execution_id), "it can be claimed");
     }
     Ok(())
 }
@@ -172,47 +156,25 @@ async fn delayed(world: World) -> Verdict {
         )
         .await?;
     world.advance_ms(60_000);
-    expect_eq!(
-        world.worker().claims().await?,
-        None,
-        "nobody has promoted it"
-    );
+    expect_eq!(world.worker().claims().await?, None, "nobody has promoted it");
     world.promote(&id).await?;
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(id),
-        "promoted, it can be claimed"
-    );
+    expect_eq!(world.worker().claims().await?, Some(id), "promoted, it can be claimed");
     Ok(())
 }
 
 async fn clamped_priority(world: World) -> Verdict {
-    for (given, kept) in [
-        (-1, 0),
-        (i32::MIN, 0),
-        (0, 0),
-        (9_000, 9_000),
-        (9_001, 9_000),
-        (i32::MAX, 9_000),
-    ] {
+    for (given, kept) in
+        [(-1, 0), (i32::MIN, 0), (0, 0), (9_000, 9_000), (9_001, 9_000), (i32::MAX, 9_000)]
+    {
         let id = world.execution().priority(given).create().await?;
         let info = world.read_execution_info(&id).await?;
-        expect_eq!(
-            info.map(|info| info.priority),
-            Some(kept),
-            "priority {given}"
-        );
+        expect_eq!(info.map(|info| info.priority), Some(kept), "priority {given}");
     }
     Ok(())
 }
 
 async fn duplicate(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .payload(b"one")
-        .priority(7)
-        .create()
-        .await?;
+    let id = world.execution().payload(b"one").priority(7).create().await?;
     let before = world.observe(&id).await?;
     let again = world
         .execution()
@@ -225,15 +187,9 @@ async fn duplicate(world: World) -> Verdict {
         .requires(&["gpu"])
         .try_create()
         .await;
-    let duplicate = CreateExecutionResult::Duplicate {
-        execution_id: id.clone(),
-    };
+    let duplicate = CreateExecutionResult::Duplicate { execution_id: id.clone() };
     expect_eq!(again, Ok(duplicate), "it is known");
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "a duplicate changes nothing"
-    );
+    expect_eq!(world.observe(&id).await?, before, "a duplicate changes nothing");
     expect_eq!(
         world.list_lanes(None, 10).await?.lanes,
         vec![world.lane()],
@@ -247,15 +203,9 @@ async fn duplicate_of_ended(world: World) -> Verdict {
     world.complete(&handle, Some(b"done".to_vec())).await?;
     let before = world.observe(&id).await?;
     let again = world.execution().id(&id).try_create().await;
-    let duplicate = CreateExecutionResult::Duplicate {
-        execution_id: id.clone(),
-    };
+    let duplicate = CreateExecutionResult::Duplicate { execution_id: id.clone() };
     expect_eq!(again, Ok(duplicate), "it is known");
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "a duplicate changes nothing"
-    );
+    expect_eq!(world.observe(&id).await?, before, "a duplicate changes nothing");
     Ok(())
 }
 
@@ -263,19 +213,11 @@ async fn race(world: World) -> Verdict {
     let id = world.execution_id();
     let payloads: Vec<[u8; 1]> = (0..16).map(|n| [n]).collect();
     let creations = payloads.iter().map(|payload| {
-        let execution = world
-            .execution()
-            .id(&id)
-            .payload(payload)
-            .tag("app.by", "someone");
+        let execution = world.execution().id(&id).payload(payload).tag("app.by", "someone");
         tokio::spawn(execution.try_create())
     });
     let mut winners = BTreeSet::new();
-    for (n, creation) in futures_util::future::join_all(creations)
-        .await
-        .into_iter()
-        .enumerate()
-    {
+    for (n, creation) in futures_util::future::join_all(creations).await.into_iter().enumerate() {
         let result = creation.map_err(|error| crate::Failure::new(error.to_string()))??;
         if matches!(result, CreateExecutionResult::Created { .. }) {
             winners.insert(n);
@@ -284,11 +226,7 @@ async fn race(world: World) -> Verdict {
     expect_eq!(winners.len(), 1, "creations that are new");
     let context = world.read_execution_context(&id).await?;
     let kept = winners.contains(&usize::from(context.input_payload[0]));
-    expect!(
-        kept,
-        "the payload is the winner's, not {:?}",
-        context.input_payload
-    );
+    expect!(kept, "the payload is the winner's, not {:?}", context.input_payload);
     Ok(())
 }
 
@@ -302,25 +240,12 @@ async fn initial(world: World) -> Verdict {
         "lease_reclaim_count",
         "current_lease_epoch",
     ] {
-        expect_eq!(
-            world.field(&id, field).await?.as_deref(),
-            Some("0"),
-            "{field}"
-        );
+        expect_eq!(world.field(&id, field).await?.as_deref(), Some("0"), "{field}");
     }
     for field in ["created_at", "last_mutation_at"] {
-        expect_eq!(
-            world.field(&id, field).await?,
-            Some(now.to_string()),
-            "{field}"
-        );
+        expect_eq!(world.field(&id, field).await?, Some(now.to_string()), "{field}");
     }
-    for field in [
-        "started_at",
-        "completed_at",
-        "current_lease_id",
-        "current_attempt_id",
-    ] {
+    for field in ["started_at", "completed_at", "current_lease_id", "current_attempt_id"] {
         expect_eq!(world.field(&id, field).await?, None, "{field}");
     }
     let snapshot = world.describe_execution(&id).await?;
@@ -335,11 +260,7 @@ async fn initial(world: World) -> Verdict {
         }),
         "the description says the same"
     );
-    expect_eq!(
-        world.get_execution_result(&id).await?,
-        None,
-        "there is no result"
-    );
+    expect_eq!(world.get_execution_result(&id).await?, None, "there is no result");
     Ok(())
 }
 
@@ -354,11 +275,7 @@ async fn arguments_decide(world: World) -> Verdict {
         .create()
         .await?;
     let info = world.read_execution_info(&id).await?;
-    expect_eq!(
-        info.map(|info| info.priority),
-        Some(5),
-        "the argument's priority"
-    );
+    expect_eq!(info.map(|info| info.priority), Some(5), "the argument's priority");
     expect_eq!(world.worker().claims().await?, Some(id), "no delay");
     Ok(())
 }
@@ -366,10 +283,7 @@ async fn arguments_decide(world: World) -> Verdict {
 async fn deadline(world: World) -> Verdict {
     let at = world.in_ms(10_000);
     let counted = |policy: &mut ff_core::policy::ExecutionPolicy| {
-        policy
-            .timeout_policy
-            .get_or_insert_default()
-            .execution_deadline_ms = Some(500);
+        policy.timeout_policy.get_or_insert_default().execution_deadline_ms = Some(500);
     };
     let field = "execution_deadline_at";
     let both = world
@@ -378,18 +292,10 @@ async fn deadline(world: World) -> Verdict {
         .with(|args| args.execution_deadline_at = Some(at))
         .create()
         .await?;
-    expect_eq!(
-        world.field(&both, field).await?,
-        Some(at.to_string()),
-        "the argument's"
-    );
+    expect_eq!(world.field(&both, field).await?, Some(at.to_string()), "the argument's");
     let counted = world.execution().policy(counted).create().await?;
     let expected = world.in_ms(500).to_string();
-    expect_eq!(
-        world.field(&counted, field).await?,
-        Some(expected),
-        "counted from creation"
-    );
+    expect_eq!(world.field(&counted, field).await?, Some(expected), "counted from creation");
     let neither = world.execution().create().await?;
     expect_eq!(world.field(&neither, field).await?, None, "none");
     Ok(())
@@ -397,32 +303,21 @@ async fn deadline(world: World) -> Verdict {
 
 async fn elapsed_deadline(world: World) -> Verdict {
     let past = world.in_ms(-5_000);
-    let id = world
-        .execution()
-        .with(|args| args.execution_deadline_at = Some(past))
-        .create()
-        .await?;
+    let id =
+        world.execution().with(|args| args.execution_deadline_at = Some(past)).create().await?;
     let seen = world.field(&id, "execution_deadline_at").await?;
     expect_eq!(seen, Some(past.to_string()), "the deadline is kept");
     Ok(())
 }
 
 async fn lanes(world: World) -> Verdict {
-    expect_eq!(
-        world.list_lanes(None, 10).await?.lanes,
-        vec![],
-        "no lanes yet"
-    );
+    expect_eq!(world.list_lanes(None, 10).await?.lanes, vec![], "no lanes yet");
     let (_, handle) = world.execution().lane("b").claimed().await?;
     world.execution().lane("a").create().await?;
     world.execution().lane("B").create().await?;
     world.complete(&handle, None).await?;
     let names: Vec<_> = world.list_lanes(None, 10).await?.lanes;
-    expect_eq!(
-        names,
-        vec!["B".into(), "a".into(), "b".into()],
-        "lanes stay known"
-    );
+    expect_eq!(names, vec!["B".into(), "a".into(), "b".into()], "lanes stay known");
     Ok(())
 }
 

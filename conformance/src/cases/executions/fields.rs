@@ -49,13 +49,7 @@ pub(super) const CASES: &[Case] = &[
 async fn field_entries(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let partition = world.partition_of(&id);
-    let names = [
-        "lane_id",
-        "lane_id",
-        "no_such_field",
-        "completed_at",
-        "blocking_detail",
-    ];
+    let names = ["lane_id", "lane_id", "no_such_field", "completed_at", "blocking_detail"];
     let fields = world.read_exec_core_fields(partition, &id, &names).await?;
     let fields: BTreeMap<_, _> = fields.into_iter().collect();
     let none = |name: &str| (name.to_owned(), None);
@@ -70,22 +64,14 @@ async fn field_entries(world: World) -> Verdict {
     expect!(nothing.is_empty(), "no names, no entries");
 
     let nobody = world.execution_id();
-    let fields = world
-        .read_exec_core_fields(partition, &nobody, &["lane_id"])
-        .await?;
-    expect_eq!(
-        fields.get("lane_id"),
-        Some(&None),
-        "an execution that is not there"
-    );
+    let fields = world.read_exec_core_fields(partition, &nobody, &["lane_id"]).await?;
+    expect_eq!(fields.get("lane_id"), Some(&None), "an execution that is not there");
     Ok(())
 }
 
 async fn field_aliases(world: World) -> Verdict {
     let at = world.in_ms(10_000);
-    let execution = world
-        .execution()
-        .with(|args| args.execution_deadline_at = Some(at));
+    let execution = world.execution().with(|args| args.execution_deadline_at = Some(at));
     let (id, handle) = execution.claimed().await?;
     world.progress(&handle, Some(42), None).await?;
     world.advance_ms(3);
@@ -101,42 +87,21 @@ async fn field_aliases(world: World) -> Verdict {
     ] {
         let meant = world.field(&id, name).await?;
         expect!(meant.is_some(), "{name} is set");
-        expect_eq!(
-            world.field(&id, alias).await?,
-            meant,
-            "{alias} reads as {name}"
-        );
+        expect_eq!(world.field(&id, alias).await?, meant, "{alias} reads as {name}");
     }
     Ok(())
 }
 
 async fn field_encoding(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .requires(&["zeta", "Alpha", "mid"])
-        .create()
-        .await?;
-    expect_eq!(
-        world.field(&id, "current_attempt_index").await?,
-        None,
-        "before a claim"
-    );
+    let id = world.execution().requires(&["zeta", "Alpha", "mid"]).create().await?;
+    expect_eq!(world.field(&id, "current_attempt_index").await?, None, "before a claim");
     expect_eq!(
         world.field(&id, "required_capabilities").await?.as_deref(),
         Some("Alpha,mid,zeta"),
         "in byte order"
     );
-    world
-        .worker()
-        .offers(&["zeta", "Alpha", "mid"])
-        .claim()
-        .await?;
-    for name in [
-        "created_at",
-        "lease_expires_at",
-        "current_lease_epoch",
-        "priority",
-    ] {
+    world.worker().offers(&["zeta", "Alpha", "mid"]).claim().await?;
+    for name in ["created_at", "lease_expires_at", "current_lease_epoch", "priority"] {
         let text = world.field(&id, name).await?.unwrap_or_default();
         let plain = text.parse::<u64>().is_ok_and(|n| n.to_string() == text);
         expect!(plain, "{name} is a plain decimal, not {text:?}");
@@ -146,14 +111,8 @@ async fn field_encoding(world: World) -> Verdict {
         let canonical = uuid::Uuid::parse_str(&text).is_ok_and(|id| id.to_string() == text);
         expect!(canonical, "{name} is a canonical id, not {text:?}");
     }
-    expect_eq!(
-        world.field(&id, "execution_id").await?,
-        Some(id.to_string())
-    );
-    expect_eq!(
-        world.field(&id, "attempt_state").await?.as_deref(),
-        Some("running_attempt")
-    );
+    expect_eq!(world.field(&id, "execution_id").await?, Some(id.to_string()));
+    expect_eq!(world.field(&id, "attempt_state").await?.as_deref(), Some("running_attempt"));
     Ok(())
 }
 
@@ -163,27 +122,18 @@ type Field<'a> = (&'a str, &'a str);
 /// Demands that exactly these fields are set, beside those that a backend mints.
 async fn expect_all(world: &World, id: &ExecutionId, expected: &[&[Field<'_>]]) -> Verdict {
     let minted = ["current_lease_id", "current_attempt_id"];
-    let names: Vec<&str> = CORE_FIELDS
-        .into_iter()
-        .filter(|name| !minted.contains(name))
-        .collect();
+    let names: Vec<&str> = CORE_FIELDS.into_iter().filter(|name| !minted.contains(name)).collect();
     let partition = world.partition_of(id);
     let seen = world.read_exec_core_fields(partition, id, &names).await?;
-    let seen: BTreeMap<String, String> = seen
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
+    let seen: BTreeMap<String, String> =
+        seen.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let expected = expected.concat().into_iter();
-    let mut expected: BTreeMap<String, String> = expected
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
+    let mut expected: BTreeMap<String, String> =
+        expected.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     expected.insert("execution_id".to_owned(), id.to_string());
     expected.insert("partition_id".to_owned(), id.partition().to_string());
     expect_eq!(seen, expected, "the fields that are set");
-    for (name, beside) in minted
-        .into_iter()
-        .zip(["lease_acquired_at", "current_attempt_index"])
-    {
+    for (name, beside) in minted.into_iter().zip(["lease_acquired_at", "current_attempt_index"]) {
         expect_eq!(
             world.field(id, name).await?.is_some(),
             seen.contains_key(beside),
@@ -240,9 +190,7 @@ async fn fields_held(world: World) -> Verdict {
     let worker = world.worker().offers(&["a", "b"]).named("w", "i");
     world.advance_ms(10);
     let handle = worker.claim().await?;
-    world
-        .progress(&handle, Some(50), Some("half".to_owned()))
-        .await?;
+    world.progress(&handle, Some(50), Some("half".to_owned())).await?;
     world.advance_ms(20);
     world.fail_with(&handle, FailureClass::Transient).await?;
     world.advance_ms(500);
@@ -285,10 +233,7 @@ async fn fields_ended(world: World) -> Verdict {
     budget_ids.sort();
     let budget_ids = budget_ids.join(",");
     let execution = world.execution().delay_until(due_at);
-    let id = execution
-        .policy(|policy| policy.budget_ids = budgets.into())
-        .create()
-        .await?;
+    let id = execution.policy(|policy| policy.budget_ids = budgets.into()).create().await?;
     let given = [
         ("lane_id", "default"),
         ("namespace", "tenant"),

@@ -70,48 +70,25 @@ pub(super) const CASES: &[Case] = &[
 
 /// The creation is recognised as this execution.
 async fn expect_known(execution: ExecutionBuilder, as_id: &ExecutionId) -> Verdict {
-    let expected = CreateExecutionResult::Duplicate {
-        execution_id: as_id.clone(),
-    };
-    expect_eq!(
-        execution.try_create().await?,
-        expected,
-        "the key is remembered"
-    );
+    let expected = CreateExecutionResult::Duplicate { execution_id: as_id.clone() };
+    expect_eq!(execution.try_create().await?, expected, "the key is remembered");
     Ok(())
 }
 
 async fn same_key(world: World) -> Verdict {
     let first = world.execution().key("k").create().await?;
     let before = world.observe(&first).await?;
-    let second = world
-        .execution()
-        .key("k")
-        .payload(b"other")
-        .tag("app.k", "v");
+    let second = world.execution().key("k").payload(b"other").tag("app.k", "v");
     let second_id = second.args().execution_id;
     expect_known(second, &first).await?;
-    expect_eq!(
-        world.observe(&first).await?,
-        before,
-        "the first is as it was"
-    );
-    expect_eq!(
-        world.describe_execution(&second_id).await?,
-        None,
-        "the second is not there"
-    );
+    expect_eq!(world.observe(&first).await?, before, "the first is as it was");
+    expect_eq!(world.describe_execution(&second_id).await?, None, "the second is not there");
     Ok(())
 }
 
 async fn scope(world: World) -> Verdict {
     world.execution().key("k").create().await?;
-    world
-        .execution()
-        .key("k")
-        .namespace("other")
-        .create()
-        .await?;
+    world.execution().key("k").namespace("other").create().await?;
     world.execution().key("K").create().await?;
     let partitions = world.partitions().num_flow_partitions;
     let first = world.execution_id_in(partitions - 1);
@@ -177,11 +154,7 @@ async fn precedence(world: World) -> Verdict {
     let keyed = world.execution().key("k").create().await?;
     let other = world.execution().create().await?;
     let broken = world.execution().key("k").tag("nodot", "v");
-    expect_refused!(
-        broken.try_create().await,
-        "validation.invalid_input",
-        "arguments first"
-    );
+    expect_refused!(broken.try_create().await, "validation.invalid_input", "arguments first");
     expect_known(world.execution().id(&other).key("k"), &keyed).await
 }
 
@@ -196,9 +169,6 @@ async fn race(world: World) -> Verdict {
         }
     }
     expect_eq!(created.len(), 1, "creations that are new");
-    expect!(
-        known.iter().all(|id| *id == created[0]),
-        "the others are the same execution"
-    );
+    expect!(known.iter().all(|id| *id == created[0]), "the others are the same execution");
     Ok(())
 }

@@ -104,13 +104,7 @@ pub(super) const CASES: &[Case] = &[
         one_live,
         Clock
     ),
-    case!(
-        "executions.leases.mark",
-        ["LSE-015"],
-        "What a lapse leaves.",
-        mark,
-        Clock
-    ),
+    case!("executions.leases.mark", ["LSE-015"], "What a lapse leaves.", mark, Clock),
     case!(
         "executions.leases.mark-no-ops",
         ["LSE-016"],
@@ -125,33 +119,16 @@ async fn superseded(world: &World, ttl: u32) -> Result<(ExecutionId, Handle, Han
     let (id, old) = world.execution().retries(9, 0).claimed().await?;
     world.fail_with(&old, FailureClass::Transient).await?;
     world.promote(&id).await?;
-    let new = world
-        .worker()
-        .named("other", "other-1")
-        .ttl(ttl)
-        .claim()
-        .await?;
+    let new = world.worker().named("other", "other-1").ttl(ttl).claim().await?;
     Ok((id, old, new))
 }
 
 /// Every call under a lease, refused with this code.
 async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdict {
     expect_refused!(world.renew(handle).await, code, "renew");
-    expect_refused!(
-        world.progress(handle, Some(99), None).await,
-        code,
-        "progress"
-    );
-    expect_refused!(
-        world.complete(handle, Some(b"late".to_vec())).await,
-        code,
-        "complete"
-    );
-    expect_refused!(
-        world.fail_with(handle, FailureClass::InfraCrash).await,
-        code,
-        "fail"
-    );
+    expect_refused!(world.progress(handle, Some(99), None).await, code, "progress");
+    expect_refused!(world.complete(handle, Some(b"late".to_vec())).await, code, "complete");
+    expect_refused!(world.fail_with(handle, FailureClass::InfraCrash).await, code, "fail");
     expect_refused!(world.cancel(handle, "late").await, code, "cancel");
     expect_refused!(world.wait_children(handle).await, code, "wait_children");
     Ok(())
@@ -183,28 +160,17 @@ async fn edited(world: World) -> Verdict {
         world.renew(&handle).await?;
     }
     world.complete(&handle, None).await?;
-    world
-        .expect_fields(&id, [("terminal_outcome", "success")])
-        .await
+    world.expect_fields(&id, [("terminal_outcome", "success")]).await
 }
 
 async fn stale(world: World) -> Verdict {
     let (id, old, new) = superseded(&world, 30_000).await?;
-    world
-        .progress(&new, Some(10), Some("mine".to_owned()))
-        .await?;
+    world.progress(&new, Some(10), Some("mine".to_owned())).await?;
     let before = world.observe(&id).await?;
     refused_everywhere(&world, &old, "state.stale_lease").await?;
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "the new holder notices nothing"
-    );
+    expect_eq!(world.observe(&id).await?, before, "the new holder notices nothing");
     world.complete(&new, Some(b"result".to_vec())).await?;
-    expect_eq!(
-        world.get_execution_result(&id).await?.as_deref(),
-        Some(&b"result"[..])
-    );
+    expect_eq!(world.get_execution_result(&id).await?.as_deref(), Some(&b"result"[..]));
     Ok(())
 }
 
@@ -252,11 +218,7 @@ async fn not_active_detail(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 0).claimed().await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
     let expected = detail("none", "1", "runnable", None);
-    expect_eq!(
-        world.renew(&handle).await,
-        Err(expected),
-        "a retry is pending"
-    );
+    expect_eq!(world.renew(&handle).await, Err(expected), "a retry is pending");
     world.promote(&id).await?;
     let handle = world.worker().claim().await?;
     let attempt = world.field(&id, "current_attempt_id").await?;
@@ -267,14 +229,7 @@ async fn not_active_detail(world: World) -> Verdict {
 }
 
 async fn lapse_on_contact(world: World) -> Verdict {
-    for call in [
-        "renew",
-        "progress",
-        "complete",
-        "fail",
-        "cancel",
-        "wait_children",
-    ] {
+    for call in ["renew", "progress", "complete", "fail", "cancel", "wait_children"] {
         let id = world.execution().create().await?;
         let handle = world.worker().ttl(100).claim().await?;
         world.advance_ms(150);
@@ -283,10 +238,7 @@ async fn lapse_on_contact(world: World) -> Verdict {
             "progress" => world.progress(&handle, Some(1), None).await,
             "complete" => world.complete(&handle, None).await,
             "wait_children" => world.wait_children(&handle).await,
-            "fail" => world
-                .fail_with(&handle, FailureClass::Transient)
-                .await
-                .map(|_| ()),
+            "fail" => world.fail_with(&handle, FailureClass::Transient).await.map(|_| ()),
             _ => world.cancel(&handle, "why").await,
         };
         expect_refused!(answer, "state.lease_expired", "{call}");
@@ -314,28 +266,15 @@ async fn renew(world: World) -> Verdict {
         world.advance_ms(pause);
         let before = world.observe(&id).await?;
         let renewal = world.renew(&handle).await?;
-        expect_eq!(
-            renewal.expires_at_ms,
-            world.in_ms(1_700).0.unsigned_abs(),
-            "the expiry"
-        );
+        expect_eq!(renewal.expires_at_ms, world.in_ms(1_700).0.unsigned_abs(), "the expiry");
         expect_eq!(renewal.lease_epoch, 1, "the epoch");
-        for (field, at) in [
-            ("lease_expires_at", world.in_ms(1_700)),
-            ("lease_last_renewed_at", world.now()),
-        ] {
-            expect_eq!(
-                world.field(&id, field).await?,
-                Some(at.to_string()),
-                "{field}"
-            );
+        for (field, at) in
+            [("lease_expires_at", world.in_ms(1_700)), ("lease_last_renewed_at", world.now())]
+        {
+            expect_eq!(world.field(&id, field).await?, Some(at.to_string()), "{field}");
         }
-        let touched = [
-            "expires_at",
-            "lease_last_renewed_at",
-            "last_heartbeat_at",
-            "last_mutation_at",
-        ];
+        let touched =
+            ["expires_at", "lease_last_renewed_at", "last_heartbeat_at", "last_mutation_at"];
         expect_eq!(
             world.observe(&id).await?.without(&touched),
             before.without(&touched),
@@ -368,11 +307,7 @@ async fn renew_race(world: World) -> Verdict {
         let ownership = world.field(&id, "ownership_state").await?;
         if renewed {
             renewal?;
-            expect_eq!(
-                ownership.as_deref(),
-                Some("leased"),
-                "renewed, so not marked"
-            );
+            expect_eq!(ownership.as_deref(), Some("leased"), "renewed, so not marked");
         } else {
             expect_refused!(renewal, "state.lease_expired", "marked, so not renewed");
             expect_eq!(ownership.as_deref(), Some("lease_expired_reclaimable"));
@@ -389,11 +324,7 @@ async fn no_takeover(world: World) -> Verdict {
     world.mark_lapsed(&id).await?;
     expect_eq!(world.worker().try_claim().await, Ok(None), "marked");
     world.promote(&id).await?;
-    expect_eq!(
-        world.worker().try_claim().await,
-        Ok(None),
-        "and not promoted either"
-    );
+    expect_eq!(world.worker().try_claim().await, Ok(None), "and not promoted either");
     Ok(())
 }
 
@@ -405,10 +336,7 @@ async fn released(world: World) -> Verdict {
             "complete" => world.complete(&handle, None).await?,
             "cancel" => world.cancel(&handle, "why").await?,
             "wait_children" => world.wait_children(&handle).await?,
-            _ => world
-                .fail_with(&handle, FailureClass::Transient)
-                .await
-                .map(|_| ())?,
+            _ => world.fail_with(&handle, FailureClass::Transient).await.map(|_| ())?,
         }
         for field in [
             "current_lease_id",
@@ -420,10 +348,7 @@ async fn released(world: World) -> Verdict {
             expect_eq!(world.field(&id, field).await?, None, "{field} after {end}");
         }
         world
-            .expect_fields(
-                &id,
-                [("ownership_state", "unowned"), ("current_lease_epoch", "1")],
-            )
+            .expect_fields(&id, [("ownership_state", "unowned"), ("current_lease_epoch", "1")])
             .await?;
     }
     Ok(())
@@ -469,10 +394,7 @@ async fn mark(world: World) -> Verdict {
             &id,
             [
                 ("lifecycle_phase", Some("active".to_owned())),
-                (
-                    "ownership_state",
-                    Some("lease_expired_reclaimable".to_owned()),
-                ),
+                ("ownership_state", Some("lease_expired_reclaimable".to_owned())),
                 ("public_state", Some("active".to_owned())),
                 ("blocking_reason", Some("waiting_for_worker".to_owned())),
                 ("attempt_state", Some("attempt_interrupted".to_owned())),

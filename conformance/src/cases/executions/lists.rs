@@ -19,24 +19,14 @@ pub(super) const CASES: &[Case] = &[
         "Pages of every size together are the whole list, in order.",
         pages
     ),
-    case!(
-        "executions.lists.cursor",
-        ["EXE-033"],
-        "A cursor need not be an execution.",
-        cursor
-    ),
+    case!("executions.lists.cursor", ["EXE-033"], "A cursor need not be an execution.", cursor),
     case!(
         "executions.lists.full-page",
         ["EXE-033"],
         "A page that ends with the list has no cursor.",
         full_page
     ),
-    case!(
-        "executions.lists.limits",
-        ["EXE-034"],
-        "Nothing for 0, at most 1 000 for more.",
-        limits
-    ),
+    case!("executions.lists.limits", ["EXE-034"], "Nothing for 0, at most 1 000 for more.", limits),
     case!(
         "executions.lists.bad-keys",
         ["EXE-034"],
@@ -49,12 +39,7 @@ pub(super) const CASES: &[Case] = &[
         "Ended executions are listed like any other, other partitions' are not.",
         every_state
     ),
-    case!(
-        "executions.lists.lanes",
-        ["EXE-036"],
-        "Lanes in order, in pages.",
-        lanes
-    ),
+    case!("executions.lists.lanes", ["EXE-036"], "Lanes in order, in pages.", lanes),
     case!(
         "executions.lists.lane-cursors",
         ["EXE-036"],
@@ -88,10 +73,7 @@ async fn pages(world: World) -> Verdict {
             let page = world.list_executions(key.clone(), cursor, size).await?;
             expect!(page.executions.len() <= size, "a page has at most {size}");
             seen.extend(page.executions);
-            expect!(
-                seen.len() <= expected.len(),
-                "each id is listed once: {seen:?}"
-            );
+            expect!(seen.len() <= expected.len(), "each id is listed once: {seen:?}");
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;
@@ -117,17 +99,9 @@ async fn full_page(world: World) -> Verdict {
     let ids: Vec<_> = created(&world, 3).await?.into_iter().collect();
     let key = world.partition_key_of(&ids[0]);
     let page = world.list_executions(key.clone(), None, 3).await?;
-    expect_eq!(
-        (page.executions.len(), page.next_cursor),
-        (3, None),
-        "all three"
-    );
+    expect_eq!((page.executions.len(), page.next_cursor), (3, None), "all three");
     let page = world.list_executions(key, Some(ids[2].clone()), 3).await?;
-    expect_eq!(
-        (page.executions.len(), page.next_cursor),
-        (0, None),
-        "after the last"
-    );
+    expect_eq!((page.executions.len(), page.next_cursor), (0, None), "after the last");
     Ok(())
 }
 
@@ -135,39 +109,22 @@ async fn limits(world: World) -> Verdict {
     let ids = created(&world, 1_001).await?;
     let key = world.partition_key_of(ids.first().ok_or_else(|| Failure::new("there are ids"))?);
     let none = world.list_executions(key.clone(), None, 0).await?;
-    expect_eq!(
-        (none.executions.len(), none.next_cursor),
-        (0, None),
-        "a limit of 0"
-    );
+    expect_eq!((none.executions.len(), none.next_cursor), (0, None), "a limit of 0");
     let most = world.list_executions(key, None, 1 << 40).await?;
     expect_eq!(most.executions.len(), 1_000, "the longest page");
-    expect_eq!(
-        most.next_cursor.as_ref(),
-        most.executions.last(),
-        "another follows"
-    );
+    expect_eq!(most.next_cursor.as_ref(), most.executions.last(), "another follows");
     Ok(())
 }
 
 async fn bad_keys(world: World) -> Verdict {
     let refused = "validation.invalid_input";
-    for text in [
-        "", "fp:0", "{fp:0", "{fp:}", "{fp:-1}", "{fp:00}", "{zz:0}", "{b:0}", "{q:0}",
-    ] {
-        let answer = world
-            .list_executions(PartitionKey::new(text), None, 10)
-            .await;
+    for text in ["", "fp:0", "{fp:0", "{fp:}", "{fp:-1}", "{fp:00}", "{zz:0}", "{b:0}", "{q:0}"] {
+        let answer = world.list_executions(PartitionKey::new(text), None, 10).await;
         expect_refused!(answer, refused, "key {text:?}");
     }
     let id = world.execution().create().await?;
-    let other = Partition {
-        family: PartitionFamily::Flow,
-        index: id.partition() + 1,
-    };
-    let answer = world
-        .list_executions(PartitionKey::from(&other), Some(id), 10)
-        .await;
+    let other = Partition { family: PartitionFamily::Flow, index: id.partition() + 1 };
+    let answer = world.list_executions(PartitionKey::from(&other), Some(id), 10).await;
     expect_refused!(answer, refused, "a cursor of another partition");
     Ok(())
 }
@@ -185,14 +142,8 @@ async fn every_state(world: World) -> Verdict {
         let elsewhere = world.execution_id_in(elsewhere);
         world.execution().id(&elsewhere).create().await?;
     }
-    let page = world
-        .list_executions(world.partition_key_of(&waiting), None, 100)
-        .await?;
-    expect_eq!(
-        page.executions,
-        expected.into_iter().collect::<Vec<_>>(),
-        "the whole partition"
-    );
+    let page = world.list_executions(world.partition_key_of(&waiting), None, 100).await?;
+    expect_eq!(page.executions, expected.into_iter().collect::<Vec<_>>(), "the whole partition");
     Ok(())
 }
 
@@ -202,32 +153,16 @@ async fn lanes(world: World) -> Verdict {
     }
     let expected: Vec<LaneId> = ["B", "a", "a a", "b", "~"].map(LaneId::new).into();
     let all = world.list_lanes(None, 10).await?;
-    expect_eq!(
-        (all.lanes, all.next_cursor),
-        (expected.clone(), None),
-        "in byte order"
-    );
+    expect_eq!((all.lanes, all.next_cursor), (expected.clone(), None), "in byte order");
     let page = world.list_lanes(None, 2).await?;
     expect_eq!(page.lanes, expected[..2], "the first page");
     expect_eq!(page.next_cursor.as_ref(), Some(&expected[1]), "its cursor");
     let page = world.list_lanes(page.next_cursor, 3).await?;
-    expect_eq!(
-        (page.lanes, page.next_cursor),
-        (expected[2..].to_vec(), None),
-        "the last page"
-    );
+    expect_eq!((page.lanes, page.next_cursor), (expected[2..].to_vec(), None), "the last page");
     let absent = world.list_lanes(Some(LaneId::new("a0")), 1).await?;
-    expect_eq!(
-        absent.lanes,
-        expected[3..4],
-        "after a cursor that is no lane"
-    );
+    expect_eq!(absent.lanes, expected[3..4], "after a cursor that is no lane");
     let none = world.list_lanes(None, 0).await?;
-    expect_eq!(
-        (none.lanes.len(), none.next_cursor),
-        (0, None),
-        "a limit of 0"
-    );
+    expect_eq!((none.lanes.len(), none.next_cursor), (0, None), "a limit of 0");
     Ok(())
 }
 
@@ -238,17 +173,13 @@ async fn lane_cursors(world: World) -> Verdict {
             let listed = world.list_lanes(Some(LaneId::new(cursor)), limit).await;
             expect_refused!(listed, "validation.invalid_input", "after {cursor:?}");
         }
-        world
-            .list_lanes(Some(LaneId::new("a".repeat(64))), limit)
-            .await?;
+        world.list_lanes(Some(LaneId::new("a".repeat(64))), limit).await?;
     }
     Ok(())
 }
 
 async fn many_lanes(world: World) -> Verdict {
-    let names: Vec<String> = (0..1_010)
-        .map(|number| format!("lane {number:04}"))
-        .collect();
+    let names: Vec<String> = (0..1_010).map(|number| format!("lane {number:04}")).collect();
     let partitions = world.partitions().num_flow_partitions;
     for (some, partition) in names.chunks(32).zip(0..) {
         let creations = some.iter().chain(&names[..1]).zip(partition..);
@@ -263,23 +194,11 @@ async fn many_lanes(world: World) -> Verdict {
     let expected: Vec<LaneId> = names.into_iter().map(LaneId::new).collect();
     let page = world.list_lanes(None, 5_000).await?;
     expect!(page.lanes == expected[..1_000], "the first thousand");
-    expect_eq!(
-        page.next_cursor.as_ref(),
-        Some(&expected[999]),
-        "its cursor"
-    );
+    expect_eq!(page.next_cursor.as_ref(), Some(&expected[999]), "its cursor");
     let page = world.list_lanes(page.next_cursor, 5_000).await?;
-    expect_eq!(
-        (page.lanes, page.next_cursor),
-        (expected[1_000..].to_vec(), None),
-        "the rest"
-    );
+    expect_eq!((page.lanes, page.next_cursor), (expected[1_000..].to_vec(), None), "the rest");
     let page = world.list_lanes(None, 300).await?;
     expect!(page.lanes == expected[..300], "the first three hundred");
-    expect_eq!(
-        page.next_cursor.as_ref(),
-        Some(&expected[299]),
-        "its cursor"
-    );
+    expect_eq!(page.next_cursor.as_ref(), Some(&expected[299]), "its cursor");
     Ok(())
 }

@@ -26,12 +26,7 @@ pub(super) const CASES: &[Case] = &[
         "A backoff that grows by something that is no factor.",
         multiplier
     ),
-    case!(
-        "executions.policies.size",
-        ["EXE-043"],
-        "64 budgets and 64 KiB, and one more.",
-        size
-    ),
+    case!("executions.policies.size", ["EXE-043"], "64 budgets and 64 KiB, and one more.", size),
 ];
 
 async fn unknown_words(world: World) -> Verdict {
@@ -45,13 +40,7 @@ async fn unknown_words(world: World) -> Verdict {
 }
 
 async fn known_words(world: World) -> Verdict {
-    for behavior in [
-        "fail",
-        "cancel",
-        "expire",
-        "auto_resume_with_timeout_signal",
-        "escalate",
-    ] {
+    for behavior in ["fail", "cancel", "expire", "auto_resume_with_timeout_signal", "escalate"] {
         suspending(&world, behavior).await?;
     }
     for mode in ["durable", "durable_summary", "best_effort_live"] {
@@ -63,15 +52,9 @@ async fn known_words(world: World) -> Verdict {
 type Answer = Result<ff_core::contracts::CreateExecutionResult, ff_core::engine_error::EngineError>;
 
 async fn suspending(world: &World, behavior: &str) -> Answer {
-    let policy = SuspensionPolicy {
-        default_timeout_ms: Some(1_000),
-        timeout_behavior: behavior.to_owned(),
-    };
-    world
-        .execution()
-        .policy(|p| p.suspension_policy = Some(policy))
-        .try_create()
-        .await
+    let policy =
+        SuspensionPolicy { default_timeout_ms: Some(1_000), timeout_behavior: behavior.to_owned() };
+    world.execution().policy(|p| p.suspension_policy = Some(policy)).try_create().await
 }
 
 async fn streaming(world: &World, mode: &str) -> Answer {
@@ -80,11 +63,7 @@ async fn streaming(world: &World, mode: &str) -> Answer {
         retention_maxlen: 100,
         retention_ttl_ms: None,
     };
-    world
-        .execution()
-        .policy(|p| p.stream_policy = Some(policy))
-        .try_create()
-        .await
+    world.execution().policy(|p| p.stream_policy = Some(policy)).try_create().await
 }
 
 async fn multiplier(world: World) -> Verdict {
@@ -111,28 +90,23 @@ async fn size(world: World) -> Verdict {
     let refused = "validation.invalid_policy_json";
     let with = |budgets: usize, length: usize| {
         let execution = world.execution().policy(|policy| {
-            policy.budget_ids = (0..budgets)
-                .map(|_| BudgetId::from_uuid(world.uuid()))
-                .collect();
+            policy.budget_ids = (0..budgets).map(|_| BudgetId::from_uuid(world.uuid())).collect();
             policy.retry_policy = Some(RetryPolicy {
                 retryable_categories: vec!["x".repeat(length)],
                 ..RetryPolicy::default()
             });
         });
-        let bytes = execution.args().policy.map_or(Ok(0), |policy| {
-            serde_json::to_vec(&policy).map(|json| json.len())
-        });
+        let bytes = execution
+            .args()
+            .policy
+            .map_or(Ok(0), |policy| serde_json::to_vec(&policy).map(|json| json.len()));
         bytes.map(|bytes| (execution, bytes))
     };
     let (_, bytes) = with(64, 0).map_err(|error| Failure::new(error.to_string()))?;
-    for (budgets, length, fits) in [
-        (64, 65_536 - bytes, true),
-        (64, 65_537 - bytes, false),
-        (65, 0, false),
-    ] {
-        let execution = with(budgets, length)
-            .map_err(|error| Failure::new(error.to_string()))?
-            .0;
+    for (budgets, length, fits) in
+        [(64, 65_536 - bytes, true), (64, 65_537 - bytes, false), (65, 0, false)]
+    {
+        let execution = with(budgets, length).map_err(|error| Failure::new(error.to_string()))?.0;
         if fits {
             execution.create().await?;
         } else {

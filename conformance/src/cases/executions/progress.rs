@@ -7,12 +7,7 @@ use crate::case::{Case, Verdict, case};
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.progress.partial",
-        ["ATT-005"],
-        "What is not given stays.",
-        partial
-    ),
+    case!("executions.progress.partial", ["ATT-005"], "What is not given stays.", partial),
     case!(
         "executions.progress.nothing-else",
         ["ATT-005"],
@@ -20,12 +15,7 @@ pub(super) const CASES: &[Case] = &[
         nothing_else,
         Clock
     ),
-    case!(
-        "executions.progress.range",
-        ["ATT-006"],
-        "0 to 100, down as well as up.",
-        range
-    ),
+    case!("executions.progress.range", ["ATT-006"], "0 to 100, down as well as up.", range),
     case!(
         "executions.progress.across-retries",
         ["ATT-006"],
@@ -45,9 +35,7 @@ async fn partial(world: World) -> Verdict {
         (Some(100), Some("done"), (Some("100"), Some("done"))),
         (None, None, (Some("100"), Some("done"))),
     ] {
-        world
-            .progress(&handle, percent, message.map(str::to_owned))
-            .await?;
+        world.progress(&handle, percent, message.map(str::to_owned)).await?;
         let seen_percent = world.field(&id, "progress_percent").await?;
         let seen_message = world.field(&id, "progress_message").await?;
         expect_eq!(
@@ -64,14 +52,8 @@ async fn nothing_else(world: World) -> Verdict {
     let touched = ["last_mutation_at", "progress_percent", "progress_message"];
     let before = world.observe(&id).await?.without(&touched);
     world.advance_ms(7);
-    world
-        .progress(&handle, Some(50), Some("half".to_owned()))
-        .await?;
-    expect_eq!(
-        world.observe(&id).await?.without(&touched),
-        before,
-        "only progress changes"
-    );
+    world.progress(&handle, Some(50), Some("half".to_owned())).await?;
+    expect_eq!(world.observe(&id).await?.without(&touched), before, "only progress changes");
     Ok(())
 }
 
@@ -93,9 +75,7 @@ async fn range(world: World) -> Verdict {
 
 async fn across_retries(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 0).claimed().await?;
-    world
-        .progress(&handle, Some(60), Some("nearly".to_owned()))
-        .await?;
+    world.progress(&handle, Some(60), Some("nearly".to_owned())).await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
     world.promote(&id).await?;
     world.worker().claim().await?;

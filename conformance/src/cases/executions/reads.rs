@@ -15,9 +15,7 @@ use crate::world::World;
 pub(super) const CASES: &[Case] = &[
     case!(
         "executions.reads.unknown",
-        [
-            "EXE-016", "EXE-020", "EXE-021", "EXE-022", "EXE-023", "EXE-024"
-        ],
+        ["EXE-016", "EXE-020", "EXE-021", "EXE-022", "EXE-023", "EXE-024"],
         "What reads say of an execution that is not there.",
         unknown
     ),
@@ -63,24 +61,14 @@ pub(super) const CASES: &[Case] = &[
         info,
         Clock
     ),
-    case!(
-        "executions.reads.context",
-        ["EXE-022"],
-        "Payload, kind and tags for a worker.",
-        context
-    ),
+    case!("executions.reads.context", ["EXE-022"], "Payload, kind and tags for a worker.", context),
     case!(
         "executions.reads.result",
         ["EXE-023", "ATT-008"],
         "The result is there after success only, and as it was given.",
         result
     ),
-    case!(
-        "executions.reads.namespace",
-        ["EXE-024"],
-        "The namespace as it was given.",
-        namespace
-    ),
+    case!("executions.reads.namespace", ["EXE-024"], "The namespace as it was given.", namespace),
 ];
 
 async fn snapshot(world: &World, id: &ExecutionId) -> Result<ExecutionSnapshot, Failure> {
@@ -90,35 +78,12 @@ async fn snapshot(world: &World, id: &ExecutionId) -> Result<ExecutionSnapshot, 
 
 async fn unknown(world: World) -> Verdict {
     let id = world.execution_id();
-    expect_eq!(
-        world.describe_execution(&id).await?,
-        None,
-        "describe_execution"
-    );
-    expect_eq!(
-        world.read_execution_info(&id).await?,
-        None,
-        "read_execution_info"
-    );
-    expect_eq!(
-        world.read_execution_state(&id).await?,
-        None,
-        "read_execution_state"
-    );
-    expect_eq!(
-        world.get_execution_result(&id).await?,
-        None,
-        "get_execution_result"
-    );
-    expect_eq!(
-        world.get_execution_namespace(&id).await?,
-        None,
-        "get_execution_namespace"
-    );
-    expect_refused!(
-        world.read_execution_context(&id).await,
-        "validation.invalid_input"
-    );
+    expect_eq!(world.describe_execution(&id).await?, None, "describe_execution");
+    expect_eq!(world.read_execution_info(&id).await?, None, "read_execution_info");
+    expect_eq!(world.read_execution_state(&id).await?, None, "read_execution_state");
+    expect_eq!(world.get_execution_result(&id).await?, None, "get_execution_result");
+    expect_eq!(world.get_execution_namespace(&id).await?, None, "get_execution_namespace");
+    expect_refused!(world.read_execution_context(&id).await, "validation.invalid_input");
     Ok(())
 }
 
@@ -145,10 +110,7 @@ async fn every_state(world: World) -> Verdict {
         match end {
             "complete" => world.complete(&handle, None).await?,
             "cancel" => world.cancel(&handle, "why").await?,
-            _ => world
-                .fail_with(&handle, FailureClass::Permanent)
-                .await
-                .map(|_| ())?,
+            _ => world.fail_with(&handle, FailureClass::Permanent).await.map(|_| ())?,
         }
         expect_state(&world, &id, expected).await?;
     }
@@ -156,16 +118,8 @@ async fn every_state(world: World) -> Verdict {
 }
 
 async fn expect_state(world: &World, id: &ExecutionId, expected: PublicState) -> Verdict {
-    expect_eq!(
-        world.read_execution_state(id).await?,
-        Some(expected),
-        "read_execution_state"
-    );
-    expect_eq!(
-        snapshot(world, id).await?.public_state,
-        expected,
-        "describe_execution"
-    );
+    expect_eq!(world.read_execution_state(id).await?, Some(expected), "read_execution_state");
+    expect_eq!(snapshot(world, id).await?.public_state, expected, "describe_execution");
     let info = world.read_execution_info(id).await?;
     let info = info.ok_or_else(|| Failure::new("the execution is there"))?;
     expect_eq!(info.public_state, expected, "read_execution_info");
@@ -175,11 +129,7 @@ async fn expect_state(world: &World, id: &ExecutionId, expected: PublicState) ->
         info.state_vector
     );
     let field = world.field(id, "public_state").await?;
-    expect_eq!(
-        field.as_deref(),
-        Some(expected.as_str()),
-        "read_exec_core_fields"
-    );
+    expect_eq!(field.as_deref(), Some(expected.as_str()), "read_exec_core_fields");
     Ok(())
 }
 
@@ -204,10 +154,8 @@ async fn described(world: World) -> Verdict {
     expect_eq!(seen.created_at, created);
     expect_eq!(seen.last_mutation_at, world.now());
     let tags = [("app.a", "1"), ("app.b.c", "")];
-    let tags: BTreeMap<_, _> = tags
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect();
+    let tags: BTreeMap<_, _> =
+        tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     expect_eq!(seen.tags, tags);
     Ok(())
 }
@@ -223,11 +171,7 @@ async fn current_lease(world: World) -> Verdict {
     expect_eq!(lease.lease_epoch.0, 1);
     expect_eq!(lease.attempt_index.0, 0);
     expect_eq!(lease.expires_at.0, claimed.0 + 1_000);
-    expect_eq!(
-        lease.last_heartbeat_at,
-        Some(claimed),
-        "claimed, not renewed"
-    );
+    expect_eq!(lease.last_heartbeat_at, Some(claimed), "claimed, not renewed");
 
     world.renew(&handle).await?;
     let renewed = snapshot(&world, &id).await?.current_lease;
@@ -242,81 +186,43 @@ async fn current_lease(world: World) -> Verdict {
         "a due lease that nobody has marked is shown"
     );
     world.mark_lapsed(&id).await?;
-    expect_eq!(
-        snapshot(&world, &id).await?.current_lease,
-        None,
-        "a lapsed one is not"
-    );
+    expect_eq!(snapshot(&world, &id).await?.current_lease, None, "a lapsed one is not");
     Ok(())
 }
 
 async fn current_attempt(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 10).claimed().await?;
     let first = snapshot(&world, &id).await?.current_attempt;
-    expect_eq!(
-        first.as_ref().map(|attempt| attempt.attempt_index.0),
-        Some(0),
-        "claimed"
-    );
+    expect_eq!(first.as_ref().map(|attempt| attempt.attempt_index.0), Some(0), "claimed");
     world.fail_with(&handle, FailureClass::Transient).await?;
-    expect_eq!(
-        snapshot(&world, &id).await?.current_attempt,
-        None,
-        "a retry is pending"
-    );
+    expect_eq!(snapshot(&world, &id).await?.current_attempt, None, "a retry is pending");
     world.advance_ms(10);
     world.promote(&id).await?;
-    expect_eq!(
-        snapshot(&world, &id).await?.current_attempt,
-        None,
-        "and still is"
-    );
+    expect_eq!(snapshot(&world, &id).await?.current_attempt, None, "and still is");
     let handle = world.worker().claim().await?;
     let second = snapshot(&world, &id).await?.current_attempt;
-    expect_eq!(
-        second.as_ref().map(|attempt| attempt.attempt_index.0),
-        Some(1),
-        "retried"
-    );
+    expect_eq!(second.as_ref().map(|attempt| attempt.attempt_index.0), Some(1), "retried");
     expect!(
         first.map(|a| a.attempt_id) != second.as_ref().map(|a| a.attempt_id),
         "another attempt has another id"
     );
     world.complete(&handle, None).await?;
-    expect_eq!(
-        snapshot(&world, &id).await?.current_attempt,
-        second,
-        "it stays at the end"
-    );
+    expect_eq!(snapshot(&world, &id).await?.current_attempt, second, "it stays at the end");
     Ok(())
 }
 
 async fn blocking(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .delay_until(world.in_ms(10))
-        .create()
-        .await?;
+    let id = world.execution().delay_until(world.in_ms(10)).create().await?;
     let blocked = |seen: ExecutionSnapshot| (seen.blocking_reason, seen.blocking_detail);
     let reason = |text: &str| (Some(text.to_owned()), None);
-    expect_eq!(
-        blocked(snapshot(&world, &id).await?),
-        reason("waiting_for_delay")
-    );
+    expect_eq!(blocked(snapshot(&world, &id).await?), reason("waiting_for_delay"));
     world.advance_ms(10);
     world.promote(&id).await?;
-    expect_eq!(
-        blocked(snapshot(&world, &id).await?),
-        reason("waiting_for_worker")
-    );
+    expect_eq!(blocked(snapshot(&world, &id).await?), reason("waiting_for_worker"));
     let handle = world.worker().claim().await?;
     expect_eq!(blocked(snapshot(&world, &id).await?), (None, None), "held");
     let info = world.read_execution_info(&id).await?;
-    expect_eq!(
-        info.map(|info| info.blocking_detail),
-        Some(String::new()),
-        "no detail"
-    );
+    expect_eq!(info.map(|info| info.blocking_detail), Some(String::new()), "no detail");
     world.complete(&handle, None).await?;
     expect_eq!(blocked(snapshot(&world, &id).await?), (None, None), "ended");
     Ok(())
@@ -361,10 +267,8 @@ async fn context(world: World) -> Verdict {
     expect_eq!(context.execution_kind, "llm.call");
     let tags: BTreeMap<_, _> = context.tags.into_iter().collect();
     let expected = [("app.k", "v"), ("app.later", "w")];
-    let expected: BTreeMap<_, _> = expected
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect();
+    let expected: BTreeMap<_, _> =
+        expected.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     expect_eq!(tags, expected);
     Ok(())
 }
@@ -398,10 +302,7 @@ async fn result(world: World) -> Verdict {
 async fn namespace(world: World) -> Verdict {
     for given in ["acme", "ACME", " a:b/c "] {
         let id = world.execution().namespace(given).create().await?;
-        expect_eq!(
-            world.get_execution_namespace(&id).await?.as_deref(),
-            Some(given)
-        );
+        expect_eq!(world.get_execution_namespace(&id).await?.as_deref(), Some(given));
     }
     Ok(())
 }

@@ -52,26 +52,11 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 async fn bad_lane(world: World) -> Verdict {
-    for lane in [
-        "",
-        "tab\there",
-        "new\nline",
-        "ünïcode",
-        "del\u{7f}",
-        &"x".repeat(65),
-    ] {
+    for lane in ["", "tab\there", "new\nline", "ünïcode", "del\u{7f}", &"x".repeat(65)] {
         let broken = world.execution().lane(lane);
         let id = broken.args().execution_id;
-        expect_refused!(
-            broken.try_create().await,
-            "validation.invalid_input",
-            "lane {lane:?}"
-        );
-        expect_eq!(
-            world.describe_execution(&id).await?,
-            None,
-            "lane {lane:?} stores nothing"
-        );
+        expect_refused!(broken.try_create().await, "validation.invalid_input", "lane {lane:?}");
+        expect_eq!(world.describe_execution(&id).await?, None, "lane {lane:?} stores nothing");
     }
     Ok(())
 }
@@ -79,11 +64,7 @@ async fn bad_lane(world: World) -> Verdict {
 async fn longest_lane(world: World) -> Verdict {
     let lane = format!(" ~,{}", "x".repeat(61));
     let id = world.execution().lane(&lane).create().await?;
-    expect_eq!(
-        world.worker().lane(&lane).claims().await?,
-        Some(id),
-        "its work can be claimed"
-    );
+    expect_eq!(world.worker().lane(&lane).claims().await?, Some(id), "its work can be claimed");
     Ok(())
 }
 
@@ -92,11 +73,7 @@ async fn wrong_partition(world: World) -> Verdict {
     let other = world.execution().with(|args| args.partition_id += 1);
     expect_refused!(other.try_create().await, refused, "not the id's");
     let beyond = world.execution_id_in(world.partitions().num_flow_partitions);
-    expect_refused!(
-        world.execution().id(&beyond).try_create().await,
-        refused,
-        "beyond the last"
-    );
+    expect_refused!(world.execution().id(&beyond).try_create().await, refused, "beyond the last");
     let last = world.execution_id_in(world.partitions().num_flow_partitions - 1);
     world.execution().id(&last).create().await?;
     Ok(())
@@ -108,9 +85,7 @@ async fn impossible_times(world: World) -> Verdict {
         let refused = "validation.invalid_input";
         let delay = world.execution().with(|args| args.delay_until = at);
         expect_refused!(delay.try_create().await, refused, "a delay until {at:?}");
-        let deadline = world
-            .execution()
-            .with(|args| args.execution_deadline_at = at);
+        let deadline = world.execution().with(|args| args.execution_deadline_at = at);
         expect_refused!(deadline.try_create().await, refused, "a deadline at {at:?}");
     }
     Ok(())
@@ -122,11 +97,7 @@ async fn bad_capabilities(world: World) -> Verdict {
         let id = broken.args().execution_id;
         let answer = broken.try_create().await;
         expect_refused!(answer, "validation.invalid_capabilities", "token {token:?}");
-        expect_eq!(
-            world.describe_execution(&id).await?,
-            None,
-            "token {token:?} stores nothing"
-        );
+        expect_eq!(world.describe_execution(&id).await?, None, "token {token:?} stores nothing");
     }
     Ok(())
 }
@@ -135,20 +106,12 @@ async fn too_many_capabilities(world: World) -> Verdict {
     let refused = "validation.invalid_capabilities";
     let many: Vec<String> = (0..257).map(|n| format!("t{n}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    expect_refused!(
-        world.execution().requires(&many).try_create().await,
-        refused,
-        "257 tokens"
-    );
+    expect_refused!(world.execution().requires(&many).try_create().await, refused, "257 tokens");
     world.execution().requires(&many[..256]).create().await?;
     let (half, rest) = ("a".repeat(2_000), "b".repeat(2_095));
     world.execution().requires(&[&half, &rest]).create().await?;
     let rest = rest + "b";
-    let answer = world
-        .execution()
-        .requires(&[&half, &rest])
-        .try_create()
-        .await;
+    let answer = world.execution().requires(&[&half, &rest]).try_create().await;
     expect_refused!(answer, refused, "4 097 bytes");
     Ok(())
 }
@@ -157,16 +120,8 @@ async fn bad_tags(world: World) -> Verdict {
     for key in ["", "nodot", "Upper.case", "app.", ".app", "app.with space"] {
         let broken = world.execution().tag("app.good", "v").tag(key, "v");
         let id = broken.args().execution_id;
-        expect_refused!(
-            broken.try_create().await,
-            "validation.invalid_input",
-            "key {key:?}"
-        );
-        expect_eq!(
-            world.describe_execution(&id).await?,
-            None,
-            "key {key:?} stores nothing"
-        );
+        expect_refused!(broken.try_create().await, "validation.invalid_input", "key {key:?}");
+        expect_eq!(world.describe_execution(&id).await?, None, "key {key:?} stores nothing");
     }
     Ok(())
 }

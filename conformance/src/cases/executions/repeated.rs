@@ -68,13 +68,8 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         method: Method::CancelExecution,
         clauses: &["OPS-001", "OPS-004"],
         before: claimed,
-        call: |cast| Call::CancelExecution {
-            args: cancellation(&cast.execution(1)),
-        },
-        answers: &[(
-            10,
-            "cancelled.execution_id=e1 cancelled.public_state=cancelled",
-        )],
+        call: |cast| Call::CancelExecution { args: cancellation(&cast.execution(1)) },
+        answers: &[(10, "cancelled.execution_id=e1 cancelled.public_state=cancelled")],
     },
     Repetition {
         method: Method::SetExecutionTag,

@@ -66,11 +66,7 @@ async fn complete(world: World) -> Verdict {
     for _ in 0..3 {
         world.complete(&handle, Some(b"done".to_vec())).await?;
     }
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "a repetition changes nothing"
-    );
+    expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");
     Ok(())
 }
 
@@ -80,11 +76,7 @@ async fn cancel(world: World) -> Verdict {
     let before = world.observe(&id).await?;
     world.advance_ms(100_000);
     world.cancel(&handle, "why").await?;
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "a repetition changes nothing"
-    );
+    expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");
     Ok(())
 }
 
@@ -95,11 +87,7 @@ async fn retry(world: World) -> Verdict {
     world.advance_ms(500);
     let again = world.fail_with(&handle, FailureClass::Transient).await?;
     expect_eq!(again, outcome, "the same outcome");
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "a repetition changes nothing"
-    );
+    expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");
     world.promote(&id).await?;
     let again = world.fail_with(&handle, FailureClass::Transient).await?;
     expect_eq!(again, outcome, "after the promotion too");
@@ -113,11 +101,7 @@ async fn final_failure(world: World) -> Verdict {
     world.advance_ms(100_000);
     let again = world.fail_with(&handle, FailureClass::Permanent).await?;
     expect_eq!(again, outcome, "the same outcome");
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "a repetition changes nothing"
-    );
+    expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");
     Ok(())
 }
 
@@ -139,11 +123,7 @@ async fn other_arguments(world: World) -> Verdict {
     world.complete(&handle, Some(b"one".to_vec())).await?;
     let before = world.observe(&id).await?;
     for payload in [None, Some(Vec::new()), Some(b"two".to_vec())] {
-        expect_refused!(
-            world.complete(&handle, payload).await,
-            OVER,
-            "another result"
-        );
+        expect_refused!(world.complete(&handle, payload).await, OVER, "another result");
     }
     expect_eq!(world.observe(&id).await?, before, "the first stands");
 
@@ -169,21 +149,9 @@ async fn other_call(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(5, 0).claimed().await?;
     world.complete(&handle, None).await?;
     let before = world.observe(&id).await?;
-    expect_refused!(
-        world.fail_with(&handle, FailureClass::Transient).await,
-        OVER,
-        "fail"
-    );
+    expect_refused!(world.fail_with(&handle, FailureClass::Transient).await, OVER, "fail");
     expect_refused!(world.cancel(&handle, "why").await, OVER, "cancel");
-    expect_refused!(
-        world.progress(&handle, Some(1), None).await,
-        OVER,
-        "progress"
-    );
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "it has ended, and stays so"
-    );
+    expect_refused!(world.progress(&handle, Some(1), None).await, OVER, "progress");
+    expect_eq!(world.observe(&id).await?, before, "it has ended, and stays so");
     Ok(())
 }

@@ -59,13 +59,7 @@ pub(super) const CASES: &[Case] = &[
         "The call that ended it is not recognised any more.",
         repetition
     ),
-    case!(
-        "executions.replay.race",
-        ["OPS-011"],
-        "Replays at once.",
-        race,
-        Concurrency
-    ),
+    case!("executions.replay.race", ["OPS-011"], "Replays at once.", race, Concurrency),
     case!(
         "executions.replay.waiting",
         ["ATT-022", "LSE-013", "DEP-034"],
@@ -74,9 +68,7 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-const WAITING: Replay = Replay::Replayed {
-    public_state: PublicState::Waiting,
-};
+const WAITING: Replay = Replay::Replayed { public_state: PublicState::Waiting };
 
 impl World {
     pub(crate) async fn replay(&self, id: &ExecutionId) -> Result<Replay, EngineError> {
@@ -132,9 +124,7 @@ async fn outcomes(world: World) -> Verdict {
     for how in ["complete", "fail", "cancel"] {
         let (id, handle) = world.execution().tag("app.k", "v").claimed().await?;
         world.advance_ms(3);
-        world
-            .progress(&handle, Some(40), Some("half".to_owned()))
-            .await?;
+        world.progress(&handle, Some(40), Some("half".to_owned())).await?;
         let before = world.observe(&id).await?;
         end_by(&world, &handle, how).await?;
         world.advance_ms(5);
@@ -303,10 +293,7 @@ async fn waiting(world: World) -> Verdict {
     let expected = [
         ("lifecycle_phase", Some("runnable".to_owned())),
         ("ownership_state", Some("unowned".to_owned())),
-        (
-            "eligibility_state",
-            Some("blocked_by_dependencies".to_owned()),
-        ),
+        ("eligibility_state", Some("blocked_by_dependencies".to_owned())),
         ("blocking_reason", Some("waiting_for_children".to_owned())),
         ("attempt_state", Some("attempt_interrupted".to_owned())),
         ("public_state", Some("waiting_children".to_owned())),

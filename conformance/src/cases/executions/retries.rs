@@ -29,12 +29,7 @@ pub(super) const CASES: &[Case] = &[
         "Which classes permit a retry, and what is recorded of them.",
         classes
     ),
-    case!(
-        "executions.retries.detail",
-        ["ATT-010"],
-        "A failure's detail is data.",
-        detail
-    ),
+    case!("executions.retries.detail", ["ATT-010"], "A failure's detail is data.", detail),
     case!(
         "executions.retries.no-policy",
         ["ATT-011"],
@@ -101,9 +96,7 @@ async fn waits(world: &World, policy: RetryPolicy) -> Result<Vec<i64>, Failure> 
         match world.fail_with(&handle, FailureClass::Transient).await? {
             FailOutcome::RetryScheduled { delay_until } => {
                 waits.push(delay_until.0 - world.now().0);
-                world
-                    .clock()
-                    .set(TimestampMs(delay_until.0.max(world.now().0)));
+                world.clock().set(TimestampMs(delay_until.0.max(world.now().0)));
                 world.promote(&id).await?;
             }
             FailOutcome::TerminalFailed => return Ok(waits),
@@ -112,20 +105,11 @@ async fn waits(world: &World, policy: RetryPolicy) -> Result<Vec<i64>, Failure> 
 }
 
 fn growing(initial_delay_ms: u64, multiplier: f64, max_delay_ms: u64) -> BackoffStrategy {
-    BackoffStrategy::Exponential {
-        initial_delay_ms,
-        max_delay_ms,
-        multiplier,
-        jitter: false,
-    }
+    BackoffStrategy::Exponential { initial_delay_ms, max_delay_ms, multiplier, jitter: false }
 }
 
 fn policy(max_retries: u32, backoff: BackoffStrategy) -> RetryPolicy {
-    RetryPolicy {
-        max_retries,
-        backoff,
-        ..RetryPolicy::default()
-    }
+    RetryPolicy { max_retries, backoff, ..RetryPolicy::default() }
 }
 
 async fn limit(world: World) -> Verdict {
@@ -148,10 +132,7 @@ async fn categories(world: World) -> Verdict {
         let retryable_categories = named.iter().map(|name| (*name).to_owned()).collect();
         let (_, handle) = world
             .execution()
-            .retry_policy(RetryPolicy {
-                retryable_categories,
-                ..RetryPolicy::default()
-            })
+            .retry_policy(RetryPolicy { retryable_categories, ..RetryPolicy::default() })
             .claimed()
             .await?;
         let outcome = world.fail_with(&handle, class).await?;
@@ -173,10 +154,7 @@ async fn classes(world: World) -> Verdict {
         let outcome = world.fail_with(&handle, class).await?;
         let seen = matches!(outcome, FailOutcome::RetryScheduled { .. });
         expect_eq!(seen, retried, "{name}");
-        expect_eq!(
-            world.field(&id, "failure_category").await?.as_deref(),
-            Some(name)
-        );
+        expect_eq!(world.field(&id, "failure_category").await?.as_deref(), Some(name));
     }
     Ok(())
 }
@@ -185,10 +163,7 @@ async fn detail(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 1).claimed().await?;
     let reason = FailureReason::with_detail("boom", b"permanent".to_vec());
     let outcome = world.fail(&handle, reason, FailureClass::Transient).await?;
-    expect!(
-        matches!(outcome, FailOutcome::RetryScheduled { .. }),
-        "it is retried"
-    );
+    expect!(matches!(outcome, FailOutcome::RetryScheduled { .. }), "it is retried");
     let category = world.field(&id, "failure_category").await?;
     expect_eq!(category.as_deref(), Some("transient"));
     Ok(())
@@ -198,17 +173,9 @@ async fn no_policy(world: World) -> Verdict {
     let (_, bare) = world.claimed().await?;
     let outcome = world.fail_with(&bare, FailureClass::Transient).await?;
     expect_eq!(outcome, FailOutcome::TerminalFailed, "no policy at all");
-    let (_, handle) = world
-        .execution()
-        .policy(|policy| policy.priority = 1)
-        .claimed()
-        .await?;
+    let (_, handle) = world.execution().policy(|policy| policy.priority = 1).claimed().await?;
     let outcome = world.fail_with(&handle, FailureClass::Transient).await?;
-    expect_eq!(
-        outcome,
-        FailOutcome::TerminalFailed,
-        "a policy without retries"
-    );
+    expect_eq!(outcome, FailOutcome::TerminalFailed, "a policy without retries");
     Ok(())
 }
 
@@ -227,24 +194,14 @@ async fn fixed(world: World) -> Verdict {
     world.fail_with(&handle, FailureClass::Transient).await?;
     let state = world.field(&id, "public_state").await?;
     expect_eq!(state.as_deref(), Some("delayed"), "a wait of 0 is a delay");
-    expect_eq!(
-        world.worker().try_claim().await?,
-        None,
-        "until it is promoted"
-    );
+    expect_eq!(world.worker().try_claim().await?, None, "until it is promoted");
     Ok(())
 }
 
 async fn exponential(world: World) -> Verdict {
     for (backoff, expected) in [
-        (
-            growing(100, 2.0, 100_000),
-            vec![100, 200, 400, 800, 1_600, 3_200, 6_400],
-        ),
-        (
-            growing(100, 1.5, 700),
-            vec![100, 150, 225, 337, 506, 700, 700],
-        ),
+        (growing(100, 2.0, 100_000), vec![100, 200, 400, 800, 1_600, 3_200, 6_400]),
+        (growing(100, 1.5, 700), vec![100, 150, 225, 337, 506, 700, 700]),
         (growing(100, 1.0, 100_000), vec![100; 7]),
         (growing(100, 0.5, 100_000), vec![100, 50, 25, 12, 6, 3, 1]),
         (growing(100, 0.0, 100_000), vec![100, 0, 0, 0, 0, 0, 0]),
@@ -262,13 +219,7 @@ async fn huge(world: World) -> Verdict {
     for backoff in [growing(1, 1e300, year), growing(year, f64::MAX, year)] {
         let seen = waits(&world, policy(4, backoff.clone())).await?;
         let ceiling = year.cast_signed();
-        let first = if matches!(
-            backoff,
-            BackoffStrategy::Exponential {
-                initial_delay_ms: 1,
-                ..
-            }
-        ) {
+        let first = if matches!(backoff, BackoffStrategy::Exponential { initial_delay_ms: 1, .. }) {
             1
         } else {
             ceiling
@@ -276,11 +227,7 @@ async fn huge(world: World) -> Verdict {
         expect_eq!(seen, vec![first, ceiling, ceiling, ceiling], "{backoff:?}");
     }
     let seen = waits(&world, policy(3, growing(0, f64::MAX, year))).await?;
-    expect_eq!(
-        seen,
-        vec![0, 0, 0],
-        "nothing, however often it is multiplied"
-    );
+    expect_eq!(seen, vec![0, 0, 0], "nothing, however often it is multiplied");
     Ok(())
 }
 
@@ -324,11 +271,7 @@ async fn effect(world: World) -> Verdict {
             ],
         )
         .await?;
-    expect_eq!(
-        world.field(&id, "completed_at").await?,
-        None,
-        "it has not ended"
-    );
+    expect_eq!(world.field(&id, "completed_at").await?, None, "it has not ended");
     Ok(())
 }
 
@@ -341,10 +284,6 @@ async fn next_attempt(world: World) -> Verdict {
     world.advance_ms(500);
     world.promote(&id).await?;
     world.worker().claim().await?;
-    expect_eq!(
-        world.read_current_attempt_index(&id).await?,
-        expected,
-        "the index promised"
-    );
+    expect_eq!(world.read_current_attempt_index(&id).await?, expected, "the index promised");
     Ok(())
 }

@@ -18,27 +18,9 @@ pub(super) const CASES: &[Case] = &[
         only_waiting,
         Clock
     ),
-    case!(
-        "executions.claims.priority",
-        ["SCH-002"],
-        "Higher priority first.",
-        priority,
-        Clock
-    ),
-    case!(
-        "executions.claims.age",
-        ["SCH-002"],
-        "Then the older.",
-        age,
-        Clock
-    ),
-    case!(
-        "executions.claims.id",
-        ["SCH-002"],
-        "Then the smaller id.",
-        by_id,
-        Clock
-    ),
+    case!("executions.claims.priority", ["SCH-002"], "Higher priority first.", priority, Clock),
+    case!("executions.claims.age", ["SCH-002"], "Then the older.", age, Clock),
+    case!("executions.claims.id", ["SCH-002"], "Then the smaller id.", by_id, Clock),
     case!(
         "executions.claims.each-partition",
         ["SCH-002"],
@@ -100,11 +82,7 @@ async fn only_waiting(world: World) -> Verdict {
     world.complete(&ended, None).await?;
     let (_, retrying) = world.execution().retries(1, 1_000).claimed().await?;
     world.fail_with(&retrying, FailureClass::Transient).await?;
-    world
-        .execution()
-        .delay_until(world.in_ms(1_000))
-        .create()
-        .await?;
+    world.execution().delay_until(world.in_ms(1_000)).create().await?;
     let lapsed = world.execution().create().await?;
     world.worker().ttl(10).claim().await?;
     world.advance_ms(10);
@@ -127,10 +105,7 @@ async fn priority(world: World) -> Verdict {
     let mut expected = Vec::new();
     for priority in [0, 5, 9_000, 5_000, 1] {
         world.advance_ms(1);
-        expected.push((
-            priority,
-            world.execution().priority(priority).create().await?,
-        ));
+        expected.push((priority, world.execution().priority(priority).create().await?));
     }
     expected.sort_by_key(|(priority, _)| -priority);
     let expected: Vec<_> = expected.into_iter().map(|(_, id)| id).collect();
@@ -153,11 +128,7 @@ async fn by_id(world: World) -> Verdict {
     for _ in 0..6 {
         ids.insert(world.execution().create().await?);
     }
-    expect_eq!(
-        drain(&world).await?,
-        ids.into_iter().collect::<Vec<_>>(),
-        "by id"
-    );
+    expect_eq!(drain(&world).await?, ids.into_iter().collect::<Vec<_>>(), "by id");
     Ok(())
 }
 
@@ -183,28 +154,15 @@ async fn each_partition(world: World) -> Verdict {
 }
 
 async fn promoted_place(world: World) -> Verdict {
-    let oldest = world
-        .execution()
-        .delay_until(world.in_ms(50))
-        .create()
-        .await?;
+    let oldest = world.execution().delay_until(world.in_ms(50)).create().await?;
     world.advance_ms(1);
     let younger = world.execution().create().await?;
     world.advance_ms(1);
-    let urgent = world
-        .execution()
-        .priority(1)
-        .delay_until(world.in_ms(50))
-        .create()
-        .await?;
+    let urgent = world.execution().priority(1).delay_until(world.in_ms(50)).create().await?;
     world.advance_ms(100);
     world.promote(&urgent).await?;
     world.promote(&oldest).await?;
-    expect_eq!(
-        drain(&world).await?,
-        vec![urgent, oldest, younger],
-        "each at its place"
-    );
+    expect_eq!(drain(&world).await?, vec![urgent, oldest, younger], "each at its place");
     Ok(())
 }
 
@@ -214,22 +172,14 @@ async fn across_requirements(world: World) -> Verdict {
         expected.push(world.execution().requires(tokens).create().await?);
         world.advance_ms(1);
     }
-    expect_eq!(
-        drain(&world).await?,
-        expected,
-        "by age, whatever they require"
-    );
+    expect_eq!(drain(&world).await?, expected, "by age, whatever they require");
     let mut by_priority = Vec::new();
     for (tokens, priority) in [(&["gpu"][..], 1), (&[], 2), (&["cpu"], 3)] {
         let execution = world.execution().requires(tokens).priority(priority);
         by_priority.insert(0, execution.create().await?);
         world.advance_ms(1);
     }
-    expect_eq!(
-        drain(&world).await?,
-        by_priority,
-        "by priority first, whatever they require"
-    );
+    expect_eq!(drain(&world).await?, by_priority, "by priority first, whatever they require");
     Ok(())
 }
 
@@ -237,18 +187,8 @@ async fn subset(world: World) -> Verdict {
     // Before it in order, and for none of the workers.
     let other = world.execution().requires(&["tpu"]).priority(9);
     other.create().await?;
-    let id = world
-        .execution()
-        .requires(&["gpu", "eu-west"])
-        .create()
-        .await?;
-    for offers in [
-        &[][..],
-        &["gpu"],
-        &["gpu", "EU-WEST"],
-        &["gpu", "eu-wes"],
-        &["gpu,eu"],
-    ] {
+    let id = world.execution().requires(&["gpu", "eu-west"]).create().await?;
+    for offers in [&[][..], &["gpu"], &["gpu", "EU-WEST"], &["gpu", "eu-wes"], &["gpu,eu"]] {
         let worker = world.worker().offers(offers);
         match worker.try_claim().await {
             Ok(claimed) => expect!(claimed.is_none(), "{offers:?} do not do"),
@@ -271,28 +211,16 @@ async fn bad_capabilities(world: World) -> Verdict {
     }
     let many: Vec<String> = (0..257).map(|n| format!("t{n}")).collect();
     let mut many: Vec<&str> = many.iter().map(String::as_str).collect();
-    expect_refused!(
-        world.worker().offers(&many).try_claim().await,
-        refused,
-        "257 tokens"
-    );
+    expect_refused!(world.worker().offers(&many).try_claim().await, refused, "257 tokens");
     expect_eq!(world.observe(&id).await?, before, "nothing is claimed");
     many[256] = many[0];
-    expect_eq!(
-        world.worker().offers(&many).claims().await?,
-        Some(id),
-        "256, one of them twice"
-    );
+    expect_eq!(world.worker().offers(&many).claims().await?, Some(id), "256, one of them twice");
     Ok(())
 }
 
 async fn promote_no_ops(world: World) -> Verdict {
     let waiting = world.execution().create().await?;
-    let delayed = world
-        .execution()
-        .delay_until(world.in_ms(100))
-        .create()
-        .await?;
+    let delayed = world.execution().delay_until(world.in_ms(100)).create().await?;
     let active = world.execution().lane("busy").create().await?;
     world.worker().lane("busy").claim().await?;
     let ended = world.execution().lane("done").create().await?;
@@ -323,11 +251,7 @@ async fn promote(world: World) -> Verdict {
             ],
         )
         .await?;
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(id),
-        "it can be claimed"
-    );
+    expect_eq!(world.worker().claims().await?, Some(id), "it can be claimed");
     Ok(())
 }
 
@@ -335,22 +259,12 @@ async fn deadline_stays(world: World) -> Verdict {
     let at = world.in_ms(10_000).to_string();
     let deadline = world.in_ms(10_000);
     let execution = world.execution().retries(1, 100);
-    let (id, handle) = execution
-        .with(|args| args.execution_deadline_at = Some(deadline))
-        .claimed()
-        .await?;
+    let (id, handle) =
+        execution.with(|args| args.execution_deadline_at = Some(deadline)).claimed().await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
-    expect_eq!(
-        world.field(&id, "execution_deadline_at").await?,
-        Some(at.clone()),
-        "delayed"
-    );
+    expect_eq!(world.field(&id, "execution_deadline_at").await?, Some(at.clone()), "delayed");
     world.advance_ms(100);
     world.promote(&id).await?;
-    expect_eq!(
-        world.field(&id, "execution_deadline_at").await?,
-        Some(at),
-        "promoted"
-    );
+    expect_eq!(world.field(&id, "execution_deadline_at").await?, Some(at), "promoted");
     Ok(())
 }

@@ -24,18 +24,8 @@ pub(super) const CASES: &[Case] = &[
         "A tag that is not set, and an execution that is not there.",
         get
     ),
-    case!(
-        "executions.tags.good-keys",
-        ["EXE-031"],
-        "Keys that match.",
-        good_keys
-    ),
-    case!(
-        "executions.tags.bad-keys",
-        ["EXE-031", "EXE-030"],
-        "Keys that do not.",
-        bad_keys
-    ),
+    case!("executions.tags.good-keys", ["EXE-031"], "Keys that match.", good_keys),
+    case!("executions.tags.bad-keys", ["EXE-031", "EXE-030"], "Keys that do not.", bad_keys),
     case!(
         "executions.tags.long-keys",
         ["EXE-041"],
@@ -70,12 +60,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 async fn set(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .tag("app.a", "1")
-        .tag("app.b", "2")
-        .create()
-        .await?;
+    let id = world.execution().tag("app.a", "1").tag("app.b", "2").create().await?;
     let get = async |key: &str| world.get_execution_tag(&id, key).await;
     for value in ["3", "3", "", "\u{1F980}"] {
         world.set_execution_tag(&id, "app.a", value).await?;
@@ -89,47 +74,22 @@ async fn after_the_end(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, None).await?;
     world.set_execution_tag(&id, "app.k", "v").await?;
-    expect_eq!(
-        world.get_execution_tag(&id, "app.k").await?.as_deref(),
-        Some("v")
-    );
+    expect_eq!(world.get_execution_tag(&id, "app.k").await?.as_deref(), Some("v"));
     Ok(())
 }
 
 async fn get(world: World) -> Verdict {
     let id = world.execution().tag("app.a", "1").create().await?;
-    expect_eq!(
-        world.get_execution_tag(&id, "app.b").await?,
-        None,
-        "not set"
-    );
-    expect_eq!(
-        world
-            .get_execution_tag(&world.execution_id(), "app.a")
-            .await?,
-        None,
-        "not there"
-    );
+    expect_eq!(world.get_execution_tag(&id, "app.b").await?, None, "not set");
+    expect_eq!(world.get_execution_tag(&world.execution_id(), "app.a").await?, None, "not there");
     Ok(())
 }
 
 async fn good_keys(world: World) -> Verdict {
     let id = world.execution().create().await?;
-    for key in [
-        "a.b",
-        "a1_2.x",
-        "app.sub.field",
-        "x.y_z",
-        "a.0",
-        "a.b.",
-        "a.b..c",
-        "a._",
-    ] {
+    for key in ["a.b", "a1_2.x", "app.sub.field", "x.y_z", "a.0", "a.b.", "a.b..c", "a._"] {
         world.set_execution_tag(&id, key, key).await?;
-        expect_eq!(
-            world.get_execution_tag(&id, key).await?.as_deref(),
-            Some(key)
-        );
+        expect_eq!(world.get_execution_tag(&id, key).await?.as_deref(), Some(key));
     }
     Ok(())
 }
@@ -142,21 +102,9 @@ async fn bad_keys(world: World) -> Verdict {
         "a.b-c", "a.b\\c", "_a.b", "ä.b", "a.b\n",
     ] {
         let refused = "validation.invalid_input";
-        expect_refused!(
-            world.set_execution_tag(&id, key, "v").await,
-            refused,
-            "set {key:?}"
-        );
-        expect_refused!(
-            world.get_execution_tag(&id, key).await,
-            refused,
-            "get {key:?}"
-        );
-        expect_refused!(
-            world.set_execution_tag(&nobody, key, "v").await,
-            refused,
-            "nobody"
-        );
+        expect_refused!(world.set_execution_tag(&id, key, "v").await, refused, "set {key:?}");
+        expect_refused!(world.get_execution_tag(&id, key).await, refused, "get {key:?}");
+        expect_refused!(world.set_execution_tag(&nobody, key, "v").await, refused, "nobody");
     }
     Ok(())
 }
@@ -193,25 +141,16 @@ async fn number(world: World) -> Verdict {
     let id = with(256).create().await?;
     let flow = world.flow().await?;
     for at in 0..256 {
-        world
-            .set_flow_tag(&flow, &format!("app.t{at}"), "v")
-            .await?;
+        world.set_flow_tag(&flow, &format!("app.t{at}"), "v").await?;
     }
-    let (before, described) = (
-        world.observe(&id).await?,
-        world.described_flow(&flow).await?,
-    );
+    let (before, described) = (world.observe(&id).await?, world.described_flow(&flow).await?);
     expect_eq!(described.tags.len(), 256, "all of them");
     let more = world.set_execution_tag(&id, "app.more", "v").await;
     expect_refused!(more, refused, "one more");
     let more = world.set_flow_tag(&flow, "app.more", "v").await;
     expect_refused!(more, refused, "one more");
     expect_eq!(world.observe(&id).await?, before, "nothing changes");
-    expect_eq!(
-        world.described_flow(&flow).await?,
-        described,
-        "nothing changes"
-    );
+    expect_eq!(world.described_flow(&flow).await?, described, "nothing changes");
     world.set_execution_tag(&id, "app.t0", "another").await?;
     world.set_flow_tag(&flow, "app.t0", "another").await?;
     Ok(())
@@ -245,21 +184,9 @@ async fn seen_alike(world: World) -> Verdict {
     let described = described.unwrap_or_default();
     let context = world.read_execution_context(&id).await?.tags;
     for (key, value) in [("app.first", "1"), ("app.a.b.c", "2")] {
-        expect_eq!(
-            described.get(key).map(String::as_str),
-            Some(value),
-            "described {key}"
-        );
-        expect_eq!(
-            context.get(key).map(String::as_str),
-            Some(value),
-            "context {key}"
-        );
-        expect_eq!(
-            world.get_execution_tag(&id, key).await?.as_deref(),
-            Some(value),
-            "{key}"
-        );
+        expect_eq!(described.get(key).map(String::as_str), Some(value), "described {key}");
+        expect_eq!(context.get(key).map(String::as_str), Some(value), "context {key}");
+        expect_eq!(world.get_execution_tag(&id, key).await?.as_deref(), Some(value), "{key}");
     }
     expect_eq!((described.len(), context.len()), (2, 2), "and no others");
     Ok(())

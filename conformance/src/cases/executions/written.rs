@@ -18,18 +18,14 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "executions.written.retries",
-        [
-            "ATT-009", "ATT-012", "ATT-015", "ATT-016", "ATT-017", "LSE-001"
-        ],
+        ["ATT-009", "ATT-012", "ATT-015", "ATT-016", "ATT-017", "LSE-001"],
         "Two retries after growing waits, then failed.",
         retries,
         Clock
     ),
     case!(
         "executions.written.lapse",
-        [
-            "LSE-002", "LSE-005", "LSE-009", "LSE-012", "LSE-015", "SYS-007"
-        ],
+        ["LSE-002", "LSE-005", "LSE-009", "LSE-012", "LSE-015", "SYS-007"],
         "A lease renewed in its last millisecond, and lapsed in the next.",
         lapse,
         Clock
@@ -86,10 +82,7 @@ async fn once(world: World) -> Verdict {
         cast.created(1),
         call(cast.state(1), "waiting"),
         call(
-            cast.fields(
-                1,
-                ["total_attempt_count", "current_attempt_index", "started_at"],
-            ),
+            cast.fields(1, ["total_attempt_count", "current_attempt_index", "started_at"]),
             "current_attempt_index=null started_at=null total_attempt_count=0",
         ),
         pass(10),
@@ -107,10 +100,7 @@ async fn once(world: World) -> Verdict {
              namespace=tenant public_state=active total_attempt_count=1",
         ),
         call(
-            cast.fields(
-                1,
-                ["total_attempt_count", "current_attempt_index", "started_at"],
-            ),
+            cast.fields(1, ["total_attempt_count", "current_attempt_index", "started_at"]),
             "current_attempt_index=0 started_at=t+10 total_attempt_count=1",
         ),
         call(cast.result(1), "ok, nothing"),
@@ -139,26 +129,14 @@ async fn retries(world: World) -> Verdict {
         },
         ..RetryPolicy::default()
     };
-    let counts = || {
-        cast.fields(
-            1,
-            [
-                "current_attempt_index",
-                "current_lease_epoch",
-                "retry_count",
-            ],
-        )
-    };
+    let counts = || cast.fields(1, ["current_attempt_index", "current_lease_epoch", "retry_count"]);
     let lines = vec![
         call(
             cast.create(1).retry_policy(growing),
             "created.execution_id=e1 created.public_state=waiting",
         ),
         call(cast.claim("w1"), "handle=fresh"),
-        call(
-            fail("w1", FailureClass::Transient),
-            "retry_scheduled.delay_until=t+100",
-        ),
+        call(fail("w1", FailureClass::Transient), "retry_scheduled.delay_until=t+100"),
         call(cast.state(1), "delayed"),
         pass(99),
         call(cast.promote(1), "ok, nothing"),
@@ -166,33 +144,18 @@ async fn retries(world: World) -> Verdict {
         pass(1),
         call(cast.promote(1), "ok, nothing"),
         call(cast.state(1), "waiting"),
-        call(
-            counts(),
-            "current_attempt_index=0 current_lease_epoch=1 retry_count=1",
-        ),
+        call(counts(), "current_attempt_index=0 current_lease_epoch=1 retry_count=1"),
         call(cast.claim("w2"), "handle=fresh"),
-        call(
-            counts(),
-            "current_attempt_index=1 current_lease_epoch=2 retry_count=1",
-        ),
-        call(
-            fail("w2", FailureClass::Timeout),
-            "retry_scheduled.delay_until=t+350",
-        ),
+        call(counts(), "current_attempt_index=1 current_lease_epoch=2 retry_count=1"),
+        call(fail("w2", FailureClass::Timeout), "retry_scheduled.delay_until=t+350"),
         pass(250),
         call(cast.promote(1), "ok, nothing"),
         call(cast.claim("w3"), "handle=fresh"),
-        call(
-            counts(),
-            "current_attempt_index=2 current_lease_epoch=3 retry_count=2",
-        ),
+        call(counts(), "current_attempt_index=2 current_lease_epoch=3 retry_count=2"),
         call(fail("w3", FailureClass::Transient), "terminal_failed"),
         call(cast.state(1), "failed"),
         call(
-            cast.fields(
-                1,
-                ["failure_category", "failure_reason", "terminal_outcome"],
-            ),
+            cast.fields(1, ["failure_category", "failure_reason", "terminal_outcome"]),
             "failure_category=transient failure_reason=boom terminal_outcome=failed",
         ),
         call(cast.claim("w4"), "ok, nothing"),
@@ -202,12 +165,7 @@ async fn retries(world: World) -> Verdict {
 
 async fn lapse(world: World) -> Verdict {
     let cast = Cast::of(&world);
-    let lease = || {
-        cast.fields(
-            1,
-            ["lease_expired_at", "lease_expires_at", "ownership_state"],
-        )
-    };
+    let lease = || cast.fields(1, ["lease_expired_at", "lease_expires_at", "ownership_state"]);
     let lines = vec![
         cast.created(1),
         call(cast.claim("w1"), "handle=fresh"),
@@ -218,10 +176,7 @@ async fn lapse(world: World) -> Verdict {
         call(progress("w1", 99), "ok, nothing"),
         pass(1),
         call(cast.claim("w2"), "ok, nothing"),
-        call(
-            lease(),
-            "lease_expired_at=null lease_expires_at=t+59999 ownership_state=leased",
-        ),
+        call(lease(), "lease_expired_at=null lease_expires_at=t+59999 ownership_state=leased"),
         call(renew("w1"), "refused: state.lease_expired"),
         call(
             lease(),
@@ -246,15 +201,9 @@ async fn lapse(world: World) -> Verdict {
 async fn superseded(world: World) -> Verdict {
     let cast = Cast::of(&world);
     let lines = vec![
-        call(
-            cast.create(1).retries(3, 0),
-            "created.execution_id=e1 created.public_state=waiting",
-        ),
+        call(cast.create(1).retries(3, 0), "created.execution_id=e1 created.public_state=waiting"),
         call(cast.claim("w1"), "handle=fresh"),
-        call(
-            fail("w1", FailureClass::Transient),
-            "retry_scheduled.delay_until=t+0",
-        ),
+        call(fail("w1", FailureClass::Transient), "retry_scheduled.delay_until=t+0"),
         call(
             renew("w1"),
             "refused: contention.execution_not_active attempt_id=\"\" lease_epoch=1 \
@@ -265,20 +214,10 @@ async fn superseded(world: World) -> Verdict {
         call(renew("w1"), "refused: state.stale_lease"),
         call(progress("w1", 10), "refused: state.stale_lease"),
         call(complete("w1", "mine"), "refused: state.stale_lease"),
-        call(
-            fail("w1", FailureClass::Transient),
-            "refused: state.stale_lease",
-        ),
+        call(fail("w1", FailureClass::Transient), "refused: state.stale_lease"),
         call(renew("w2"), "expires_at_ms=t+30000 lease_epoch=2"),
         call(
-            cast.fields(
-                1,
-                [
-                    "current_worker_instance_id",
-                    "progress_percent",
-                    "retry_count",
-                ],
-            ),
+            cast.fields(1, ["current_worker_instance_id", "progress_percent", "retry_count"]),
             "current_worker_instance_id=w2 progress_percent=null retry_count=1",
         ),
         call(complete("w2", "ours"), "ok, nothing"),
@@ -318,10 +257,7 @@ async fn delay(world: World) -> Verdict {
     let cast = Cast::of(&world);
     let delayed = cast.create(1).delay_until(world.in_ms(1_000));
     let lines = vec![
-        call(
-            delayed,
-            "created.execution_id=e1 created.public_state=delayed",
-        ),
+        call(delayed, "created.execution_id=e1 created.public_state=delayed"),
         call(cast.claim("w1"), "ok, nothing"),
         pass(999),
         call(cast.promote(1), "ok, nothing"),
@@ -403,10 +339,7 @@ async fn progress_and_tags(world: World) -> Verdict {
         pass(1),
         call(progress("w1", 101), "refused: validation.invalid_input"),
         call(progress("w1", 40), "ok, nothing"),
-        call(
-            fail("w1", FailureClass::InfraCrash),
-            "retry_scheduled.delay_until=t+2",
-        ),
+        call(fail("w1", FailureClass::InfraCrash), "retry_scheduled.delay_until=t+2"),
         call(cast.promote(1), "ok, nothing"),
         call(cast.claim("w2"), "handle=fresh"),
         call(shown(), "last_mutation_at=t+2 progress_percent=40"),

@@ -20,18 +20,8 @@ pub(super) const CASES: &[Case] = &[
         "Flow, edge, repetition, state.",
         order_of_checks
     ),
-    case!(
-        "flows.apply.mismatch",
-        ["GRA-010"],
-        "An edge that was staged otherwise.",
-        mismatch
-    ),
-    case!(
-        "flows.apply.counts",
-        ["GRA-011"],
-        "Each edge counts, ended upstreams too.",
-        counts
-    ),
+    case!("flows.apply.mismatch", ["GRA-010"], "An edge that was staged otherwise.", mismatch),
+    case!("flows.apply.counts", ["GRA-011"], "Each edge counts, ended upstreams too.", counts),
     case!(
         "flows.apply.blocks",
         ["GRA-012", "SCH-001", "EXE-019"],
@@ -45,12 +35,7 @@ pub(super) const CASES: &[Case] = &[
         "A child that is held or has ended is left alone.",
         leaves
     ),
-    case!(
-        "flows.apply.again",
-        ["GRA-013"],
-        "An edge that is applied already.",
-        again
-    ),
+    case!("flows.apply.again", ["GRA-013"], "An edge that is applied already.", again),
     case!(
         "flows.apply.concurrent",
         ["GRA-013"],
@@ -58,12 +43,7 @@ pub(super) const CASES: &[Case] = &[
         concurrent,
         Concurrency
     ),
-    case!(
-        "flows.apply.revision",
-        ["GRA-014"],
-        "Any revision will do.",
-        revision
-    ),
+    case!("flows.apply.revision", ["GRA-014"], "Any revision will do.", revision),
 ];
 
 fn applied(unsatisfied_count: u32) -> Applying {
@@ -78,28 +58,15 @@ async fn order_of_checks(world: World) -> Verdict {
     let mut unknown = edge.clone();
     unknown.flow_id = FlowId::from_uuid(world.uuid());
     unknown.edge_id = EdgeId::from_uuid(world.uuid());
-    expect_refused!(
-        world.apply_dependency_to_child(unknown).await,
-        "not_found.flow"
-    );
+    expect_refused!(world.apply_dependency_to_child(unknown).await, "not_found.flow");
     world.apply_dependency_to_child(edge.clone()).await?;
-    world
-        .cancel_flow(&flow, CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait)
-        .await?;
+    world.cancel_flow(&flow, CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait).await?;
     let mut strange = edge.clone();
     strange.edge_id = EdgeId::from_uuid(world.uuid());
     let answer = world.apply_dependency_to_child(strange).await;
-    expect_refused!(
-        answer,
-        "validation.invalid_dependency",
-        "the edge before the state"
-    );
+    expect_refused!(answer, "validation.invalid_dependency", "the edge before the state");
     let again = world.apply_dependency_to_child(edge).await?;
-    expect_eq!(
-        again,
-        Applying::AlreadyApplied,
-        "a repetition before the state"
-    );
+    expect_eq!(again, Applying::AlreadyApplied, "a repetition before the state");
     let answer = world.apply_dependency_to_child(other).await;
     expect_refused!(answer, "state.flow_already_terminal");
     Ok(())
@@ -123,11 +90,7 @@ async fn mismatch(world: World) -> Verdict {
     expect_eq!(world.observe(&down).await?, before, "nothing changes");
     let mut empty = edge;
     empty.data_passing_ref = Some(String::new());
-    expect_eq!(
-        world.apply_dependency_to_child(empty).await?,
-        applied(1),
-        "empty is none"
-    );
+    expect_eq!(world.apply_dependency_to_child(empty).await?, applied(1), "empty is none");
     Ok(())
 }
 
@@ -150,11 +113,7 @@ async fn blocks(world: World) -> Verdict {
     let flow = world.flow().await?;
     let up = world.execution_for(&flow).lane("up").create().await?;
     world.join(&flow, &up).await?;
-    let delayed = world
-        .execution_for(&flow)
-        .delay_until(world.in_ms(10))
-        .create()
-        .await?;
+    let delayed = world.execution_for(&flow).delay_until(world.in_ms(10)).create().await?;
     world.join(&flow, &delayed).await?;
     let waiting = world.member(&flow).await?;
     for (revision, child) in [(3, &waiting), (4, &delayed)] {
@@ -176,11 +135,7 @@ async fn blocks(world: World) -> Verdict {
     world.advance_ms(10);
     world.promote(&delayed).await?;
     world.promote(&waiting).await?;
-    expect_eq!(
-        world.worker().try_claim().await?,
-        None,
-        "neither can be claimed"
-    );
+    expect_eq!(world.worker().try_claim().await?, None, "neither can be claimed");
     Ok(())
 }
 
@@ -192,10 +147,9 @@ async fn leaves(world: World) -> Verdict {
     world.join(&flow, &ended).await?;
     world.join(&flow, &held).await?;
     let up = world.member(&flow).await?;
-    for (revision, child, state) in [
-        (3, &ended, PublicState::Completed),
-        (4, &held, PublicState::Active),
-    ] {
+    for (revision, child, state) in
+        [(3, &ended, PublicState::Completed), (4, &held, PublicState::Active)]
+    {
         let edge = world.staged(&flow, &up, child, revision).await?;
         let before = world.observe(child).await?;
         expect_eq!(world.apply_dependency_to_child(edge).await?, applied(1));
@@ -218,20 +172,10 @@ async fn again(world: World) -> Verdict {
     }
     expect_eq!(world.observe(&down).await?, before, "nothing changes");
     let next = world.staged(&flow, &up, &down, 3).await?;
-    expect_eq!(
-        world.apply_dependency_to_child(next).await?,
-        applied(2),
-        "nothing was counted"
-    );
-    world
-        .cancel_flow(&flow, CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait)
-        .await?;
+    expect_eq!(world.apply_dependency_to_child(next).await?, applied(2), "nothing was counted");
+    world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait).await?;
     let again = world.apply_dependency_to_child(edge).await?;
-    expect_eq!(
-        again,
-        Applying::AlreadyApplied,
-        "nor does a cancellation matter"
-    );
+    expect_eq!(again, Applying::AlreadyApplied, "nor does a cancellation matter");
     Ok(())
 }
 
@@ -252,10 +196,7 @@ async fn concurrent(world: World) -> Verdict {
     for call in join_all(calls.cloned().map(spawn)).await {
         match call.map_err(|error| Failure::new(error.to_string()))?? {
             Applying::Applied { unsatisfied_count } => {
-                expect!(
-                    counts.insert(unsatisfied_count),
-                    "{unsatisfied_count} counted twice"
-                );
+                expect!(counts.insert(unsatisfied_count), "{unsatisfied_count} counted twice");
             }
             Applying::AlreadyApplied => first += 1,
         }
@@ -268,10 +209,7 @@ async fn concurrent(world: World) -> Verdict {
 async fn revision(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
-    for (n, revision) in [0, 1_000, ff_core::types::MAX_INTEGER]
-        .into_iter()
-        .enumerate()
-    {
+    for (n, revision) in [0, 1_000, ff_core::types::MAX_INTEGER].into_iter().enumerate() {
         let mut edge = world.staged(&flow, &up, &down, 2 + n as u64).await?;
         edge.graph_revision = revision;
         let count = u32::try_from(n + 1).unwrap_or(u32::MAX);

@@ -13,12 +13,7 @@ use crate::failure::Failure;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.cancel.unknown",
-        ["CAN-002"],
-        "A flow that is not there.",
-        unknown
-    ),
+    case!("flows.cancel.unknown", ["CAN-002"], "A flow that is not there.", unknown),
     case!(
         "flows.cancel.all",
         ["CAN-003", "CAN-005"],
@@ -33,13 +28,7 @@ pub(super) const CASES: &[Case] = &[
         pending,
         Clock
     ),
-    case!(
-        "flows.cancel.flow-only",
-        ["CAN-003"],
-        "No member, and they run on.",
-        flow_only,
-        Clock
-    ),
+    case!("flows.cancel.flow-only", ["CAN-003"], "No member, and they run on.", flow_only, Clock),
     case!(
         "flows.cancel.holder",
         ["CAN-006"],
@@ -61,13 +50,7 @@ pub(super) const CASES: &[Case] = &[
         again,
         Clock
     ),
-    case!(
-        "flows.cancel.waits",
-        ["CAN-013"],
-        "With a wait, the members have ended.",
-        waits,
-        Clock
-    ),
+    case!("flows.cancel.waits", ["CAN-013"], "With a wait, the members have ended.", waits, Clock),
     case!(
         "flows.cancel.race",
         ["CAN-014", "ATT-029"],
@@ -75,12 +58,7 @@ pub(super) const CASES: &[Case] = &[
         race,
         Concurrency
     ),
-    case!(
-        "flows.cancel.closed",
-        ["CAN-015"],
-        "A cancelled flow does not grow.",
-        closed
-    ),
+    case!("flows.cancel.closed", ["CAN-015"], "A cancelled flow does not grow.", closed),
 ];
 
 /// A flow with a member in each state.
@@ -104,41 +82,20 @@ impl Mixed {
         world.worker().ttl(5).claim().await?;
         world.advance_ms(5);
         world.mark_lapsed(&lapsed).await?;
-        let delayed = world
-            .execution_for(&flow)
-            .delay_until(world.in_ms(1_000))
-            .create()
-            .await?;
+        let delayed = world.execution_for(&flow).delay_until(world.in_ms(1_000)).create().await?;
         let waiting = world.execution_for(&flow).create().await?;
         let blocked = world.execution_for(&flow).create().await?;
-        let mixed = Self {
-            flow,
-            waiting,
-            delayed,
-            blocked,
-            held,
-            lapsed,
-            ended,
-        };
+        let mixed = Self { flow, waiting, delayed, blocked, held, lapsed, ended };
         for member in mixed.members() {
             world.join(&flow, member).await?;
         }
-        let edge = world
-            .staged(&flow, &mixed.waiting, &mixed.blocked, 6)
-            .await?;
+        let edge = world.staged(&flow, &mixed.waiting, &mixed.blocked, 6).await?;
         world.apply_dependency_to_child(edge).await?;
         Ok(mixed)
     }
 
     pub(super) fn members(&self) -> [&ExecutionId; 6] {
-        [
-            &self.waiting,
-            &self.delayed,
-            &self.blocked,
-            &self.held,
-            &self.lapsed,
-            &self.ended,
-        ]
+        [&self.waiting, &self.delayed, &self.blocked, &self.held, &self.lapsed, &self.ended]
     }
 
     async fn cancel(
@@ -146,9 +103,7 @@ impl Mixed {
         world: &World,
         policy: CancelFlowPolicy,
     ) -> Result<CancelFlowResult, Failure> {
-        let result = world
-            .cancel_flow(&self.flow, policy, CancelFlowWait::NoWait)
-            .await?;
+        let result = world.cancel_flow(&self.flow, policy, CancelFlowWait::NoWait).await?;
         Ok(result)
     }
 
@@ -169,11 +124,7 @@ impl Mixed {
                 let state = world.read_execution_state(member).await?;
                 expect_eq!(state, Some(PublicState::Cancelled), "{member} is cancelled");
             } else {
-                expect_eq!(
-                    world.observe(member).await?,
-                    before,
-                    "{member} is left alone"
-                );
+                expect_eq!(world.observe(member).await?, before, "{member} is left alone");
             }
         }
         Ok(())
@@ -183,32 +134,18 @@ impl Mixed {
 async fn unknown(world: World) -> Verdict {
     let flow = FlowId::from_uuid(world.uuid());
     let wait = CancelFlowWait::NoWait;
-    let answer = world
-        .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
-        .await;
+    let answer = world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await;
     expect_refused!(answer, "not_found.flow");
     Ok(())
 }
 
 async fn all(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
-    let cancelled = [
-        &mixed.waiting,
-        &mixed.delayed,
-        &mixed.blocked,
-        &mixed.held,
-        &mixed.lapsed,
-    ];
-    mixed
-        .expect_cancelled(&world, CancelFlowPolicy::CancelAll, &cancelled)
-        .await?;
+    let cancelled = [&mixed.waiting, &mixed.delayed, &mixed.blocked, &mixed.held, &mixed.lapsed];
+    mixed.expect_cancelled(&world, CancelFlowPolicy::CancelAll, &cancelled).await?;
     for member in cancelled {
         let attempted = [&mixed.held, &mixed.lapsed].contains(&member);
-        let attempt = if attempted {
-            "attempt_terminal"
-        } else {
-            "none"
-        };
+        let attempt = if attempted { "attempt_terminal" } else { "none" };
         world
             .expect_fields(
                 member,
@@ -229,35 +166,23 @@ async fn all(world: World) -> Verdict {
         let ended = world.field(member, "completed_at").await?;
         expect_eq!(ended, Some(world.now().to_string()), "completed_at");
     }
-    expect_eq!(
-        world.worker().try_claim().await?,
-        None,
-        "none can be claimed"
-    );
+    expect_eq!(world.worker().try_claim().await?, None, "none can be claimed");
     Ok(())
 }
 
 async fn pending(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     let cancelled = [&mixed.waiting, &mixed.delayed, &mixed.blocked];
-    mixed
-        .expect_cancelled(&world, CancelFlowPolicy::CancelPending, &cancelled)
-        .await
+    mixed.expect_cancelled(&world, CancelFlowPolicy::CancelPending, &cancelled).await
 }
 
 async fn flow_only(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
-    mixed
-        .expect_cancelled(&world, CancelFlowPolicy::FlowOnly, &[])
-        .await?;
+    mixed.expect_cancelled(&world, CancelFlowPolicy::FlowOnly, &[]).await?;
     let handle = world.worker().claim().await?;
     world.complete(&handle, None).await?;
     let state = world.read_execution_state(&mixed.waiting).await?;
-    expect_eq!(
-        state,
-        Some(PublicState::Completed),
-        "a member runs to its own end"
-    );
+    expect_eq!(state, Some(PublicState::Completed), "a member runs to its own end");
     Ok(())
 }
 
@@ -266,23 +191,13 @@ async fn holder(world: World) -> Verdict {
     let (id, handle) = world.execution_for(&flow).retries(9, 0).claimed().await?;
     world.join(&flow, &id).await?;
     let wait = CancelFlowWait::NoWait;
-    world
-        .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
-        .await?;
+    world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await?;
     let before = world.observe(&id).await?;
     let over = "contention.execution_not_active";
     expect_refused!(world.renew(&handle).await, over, "renew");
-    expect_refused!(
-        world.progress(&handle, Some(1), None).await,
-        over,
-        "progress"
-    );
+    expect_refused!(world.progress(&handle, Some(1), None).await, over, "progress");
     expect_refused!(world.complete(&handle, None).await, over, "complete");
-    expect_refused!(
-        world.fail_with(&handle, FailureClass::Transient).await,
-        over,
-        "fail"
-    );
+    expect_refused!(world.fail_with(&handle, FailureClass::Transient).await, over, "fail");
     expect_refused!(world.cancel(&handle, "why").await, over, "cancel");
     expect_eq!(world.observe(&id).await?, before, "it stays cancelled");
 
@@ -290,9 +205,7 @@ async fn holder(world: World) -> Verdict {
     world.fail_with(&handle, FailureClass::Transient).await?;
     let flow = world.flow().await?;
     if world.join(&flow, &id).await.is_ok() {
-        world
-            .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
-            .await?;
+        world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await?;
         let again = world.fail_with(&handle, FailureClass::Transient).await;
         expect_refused!(again, over, "a repetition is none once it is cancelled");
     }
@@ -318,9 +231,7 @@ async fn result(world: World) -> Verdict {
             cancellation_policy: name.to_owned(),
             member_execution_ids: Vec::new(),
         };
-        let answer = world
-            .cancel_flow(&empty, policy, CancelFlowWait::NoWait)
-            .await?;
+        let answer = world.cancel_flow(&empty, policy, CancelFlowWait::NoWait).await?;
         expect_eq!(answer, expected, "a flow without members");
         // Whatever is still claimable stays out of the next round's way.
         while world.worker().try_claim().await?.is_some() {}
@@ -330,45 +241,26 @@ async fn result(world: World) -> Verdict {
 
 async fn again(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
-    let first = mixed
-        .cancel(&world, CancelFlowPolicy::CancelPending)
-        .await?;
+    let first = mixed.cancel(&world, CancelFlowPolicy::CancelPending).await?;
     let before = world.observe(&mixed.held).await?;
     let cancelled = world.observe(&mixed.waiting).await?;
     world.advance_ms(100);
-    for policy in [
-        CancelFlowPolicy::CancelAll,
-        CancelFlowPolicy::CancelPending,
-        CancelFlowPolicy::FlowOnly,
-    ] {
-        expect_eq!(
-            mixed.cancel(&world, policy).await?,
-            first,
-            "the first stands"
-        );
+    for policy in
+        [CancelFlowPolicy::CancelAll, CancelFlowPolicy::CancelPending, CancelFlowPolicy::FlowOnly]
+    {
+        expect_eq!(mixed.cancel(&world, policy).await?, first, "the first stands");
     }
-    expect_eq!(
-        world.observe(&mixed.held).await?,
-        before,
-        "nothing more is cancelled"
-    );
-    expect_eq!(
-        world.observe(&mixed.waiting).await?,
-        cancelled,
-        "nor cancelled again"
-    );
+    expect_eq!(world.observe(&mixed.held).await?, before, "nothing more is cancelled");
+    expect_eq!(world.observe(&mixed.waiting).await?, cancelled, "nor cancelled again");
     Ok(())
 }
 
 async fn waits(world: World) -> Verdict {
-    for wait in [
-        CancelFlowWait::WaitTimeout(Duration::from_secs(20)),
-        CancelFlowWait::WaitIndefinite,
-    ] {
+    for wait in
+        [CancelFlowWait::WaitTimeout(Duration::from_secs(20)), CancelFlowWait::WaitIndefinite]
+    {
         let mixed = Mixed::new(&world).await?;
-        world
-            .cancel_flow(&mixed.flow, CancelFlowPolicy::CancelAll, wait)
-            .await?;
+        world.cancel_flow(&mixed.flow, CancelFlowPolicy::CancelAll, wait).await?;
         for member in mixed.members() {
             let phase = world.field(member, "lifecycle_phase").await?;
             expect_eq!(phase.as_deref(), Some("terminal"), "{member} has ended");
@@ -390,11 +282,9 @@ async fn race(world: World) -> Verdict {
     let cancel = {
         let world = world.clone();
         let wait = CancelFlowWait::NoWait;
-        tokio::spawn(async move {
-            world
-                .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
-                .await
-        })
+        tokio::spawn(
+            async move { world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await },
+        )
     };
     let workers: Vec<_> = handles
         .into_iter()
@@ -407,22 +297,14 @@ async fn race(world: World) -> Verdict {
             })
         })
         .collect();
-    cancel
-        .await
-        .map_err(|error| Failure::new(error.to_string()))??;
+    cancel.await.map_err(|error| Failure::new(error.to_string()))??;
     let mut completed = 0;
     for worker in workers {
-        let (done, next) = worker
-            .await
-            .map_err(|error| Failure::new(error.to_string()))?;
+        let (done, next) = worker.await.map_err(|error| Failure::new(error.to_string()))?;
         completed += usize::from(done);
         if let Some(handle) = next? {
             let over = "contention.execution_not_active";
-            expect_refused!(
-                world.renew(&handle).await,
-                over,
-                "no lease on a cancelled member"
-            );
+            expect_refused!(world.renew(&handle).await, over, "no lease on a cancelled member");
         }
     }
     let mut success = 0;
@@ -443,24 +325,14 @@ async fn closed(world: World) -> Verdict {
     let edge = world.staged(&flow, &up, &down, 2).await?;
     let late = world.execution_for(&flow).create().await?;
     let wait = CancelFlowWait::NoWait;
-    world
-        .cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait)
-        .await?;
+    world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await?;
     let closed = "state.flow_already_terminal";
     expect_refused!(world.join(&flow, &late).await, closed, "a member");
     expect_refused!(world.join(&flow, &up).await, closed, "even one it has");
     let args = world.edge_args(&flow, &up, &down, 3);
     expect_refused!(world.stage_dependency_edge(args).await, closed, "an edge");
-    expect_refused!(
-        world.apply_dependency_to_child(edge).await,
-        closed,
-        "an effect"
-    );
+    expect_refused!(world.apply_dependency_to_child(edge).await, closed, "an effect");
     world.set_execution_tag(&up, "app.k", "v").await?;
-    expect_eq!(
-        world.get_execution_tag(&up, "app.k").await?.as_deref(),
-        Some("v"),
-        "tags go on"
-    );
+    expect_eq!(world.get_execution_tag(&up, "app.k").await?.as_deref(), Some("v"), "tags go on");
     Ok(())
 }

@@ -13,12 +13,7 @@ use crate::graph::{BLOCKED, Graph, READY, SKIPPED};
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.cascade.nothing",
-        ["DEP-020"],
-        "Executions that have nothing to tell.",
-        nothing
-    ),
+    case!("flows.cascade.nothing", ["DEP-020"], "Executions that have nothing to tell.", nothing),
     case!(
         "flows.cascade.stored-outcome",
         ["DEP-020", "DEP-006"],
@@ -49,18 +44,8 @@ pub(super) const CASES: &[Case] = &[
         "A skip travels through a graph that branches and joins.",
         lattice
     ),
-    case!(
-        "flows.cascade.stops",
-        ["DEP-022"],
-        "It goes no further than the skipped.",
-        stops
-    ),
-    case!(
-        "flows.cascade.again",
-        ["DEP-021", "DEP-024"],
-        "A repetition counts nothing.",
-        again
-    ),
+    case!("flows.cascade.stops", ["DEP-022"], "It goes no further than the skipped.", stops),
+    case!("flows.cascade.again", ["DEP-021", "DEP-024"], "A repetition counts nothing.", again),
     case!(
         "flows.cascade.late-edge",
         ["GRA-015", "DEP-024"],
@@ -86,11 +71,7 @@ const NOTHING: [usize; 2] = [0, 0];
 
 /// Demands what a cascade returns: edges resolved, members skipped.
 fn expect_outcome(outcome: CascadeOutcome, [resolved, skipped]: [usize; 2], why: &str) -> Verdict {
-    expect_eq!(
-        outcome,
-        CascadeOutcome::synchronous(resolved, skipped),
-        "{why}"
-    );
+    expect_eq!(outcome, CascadeOutcome::synchronous(resolved, skipped), "{why}");
     Ok(())
 }
 
@@ -133,11 +114,7 @@ async fn stored_outcome(world: World) -> Verdict {
         world.cascade_completion(&completion).await?;
         fan.expect_state(state).await?;
         let group = fan.graph.group(&fan.downstream).await?;
-        expect_eq!(
-            [group.satisfied_count, group.failed_count],
-            count,
-            "{outcome:?}"
-        );
+        expect_eq!([group.satisfied_count, group.failed_count], count, "{outcome:?}");
     }
     Ok(())
 }
@@ -154,9 +131,7 @@ async fn every_edge(world: World) -> Verdict {
         after.push(member);
     }
     let edge = graph.stage(&up, &staged).await?;
-    graph
-        .end_and_cascade(&before, TerminalOutcome::Success)
-        .await?;
+    graph.end_and_cascade(&before, TerminalOutcome::Success).await?;
     let outcome = graph.end_and_cascade(&up, TerminalOutcome::Success).await?;
     expect_outcome(outcome, [3, 0], "three edges are applied")?;
     for member in &after {
@@ -193,9 +168,7 @@ async fn chain(world: World) -> Verdict {
         graph.depend(&members[at], &member).await?;
         members.push(member);
     }
-    let outcome = graph
-        .end_and_cascade(&first, TerminalOutcome::Failed)
-        .await?;
+    let outcome = graph.end_and_cascade(&first, TerminalOutcome::Failed).await?;
     expect_outcome(outcome, [LENGTH, LENGTH], "all of it")?;
     for member in &members[1..] {
         graph.expect_state(member, SKIPPED).await?;
@@ -206,16 +179,9 @@ async fn chain(world: World) -> Verdict {
     };
     let told = (
         groups.iter().fold(0, lost),
-        groups
-            .iter()
-            .filter(|group| group.failed_count == 1)
-            .count(),
+        groups.iter().filter(|group| group.failed_count == 1).count(),
     );
-    expect_eq!(
-        told,
-        (200, 1),
-        "one upstream failed, the others were skipped"
-    );
+    expect_eq!(told, (200, 1), "one upstream failed, the others were skipped");
     Ok(())
 }
 
@@ -242,21 +208,13 @@ async fn lattice(world: World) -> Verdict {
     graph.policy(&survivor, policy).await?;
     graph.depend(&layer[0], &survivor).await?;
     graph.depend(&spare, &survivor).await?;
-    let outcome = graph
-        .end_and_cascade(&root, TerminalOutcome::Failed)
-        .await?;
-    expect_outcome(
-        outcome,
-        [3 + 3 * 9 + 1, 12],
-        "each edge and each member once",
-    )?;
+    let outcome = graph.end_and_cascade(&root, TerminalOutcome::Failed).await?;
+    expect_outcome(outcome, [3 + 3 * 9 + 1, 12], "each edge and each member once")?;
     for member in &skipped {
         graph.expect_state(member, SKIPPED).await?;
     }
     graph.expect_state(&survivor, BLOCKED).await?;
-    graph
-        .end_and_cascade(&spare, TerminalOutcome::Success)
-        .await?;
+    graph.end_and_cascade(&spare, TerminalOutcome::Success).await?;
     graph.expect_state(&survivor, READY).await
 }
 
@@ -311,13 +269,7 @@ async fn cancelled(world: World) -> Verdict {
     let handle = graph.claim(&held).await?;
     graph.depend(&up, &held).await?;
     graph.depend(&up, &waiting).await?;
-    world
-        .cancel_flow(
-            &graph.flow,
-            CancelFlowPolicy::CancelPending,
-            CancelFlowWait::NoWait,
-        )
-        .await?;
+    world.cancel_flow(&graph.flow, CancelFlowPolicy::CancelPending, CancelFlowWait::NoWait).await?;
     let before = world.observe(&waiting).await?;
     expect_outcome(graph.cascade(&up).await?, [2, 1], "the held one is lost")?;
     graph.expect_state(&held, SKIPPED).await?;
@@ -351,7 +303,6 @@ async fn concurrent(world: World) -> Verdict {
     }
     expect_eq!(resolved, UPSTREAMS, "each edge is counted by one of them");
     let counts = [u32::try_from(UPSTREAMS).unwrap_or(u32::MAX), 0, 0, 0];
-    fan.expect_group(counts, EdgeGroupState::Satisfied, "all of them")
-        .await?;
+    fan.expect_group(counts, EdgeGroupState::Satisfied, "all of them").await?;
     fan.expect_state(READY).await
 }

@@ -110,9 +110,7 @@ async fn seen(world: World) -> Verdict {
             let state = world.read_execution_state(member).await?;
             expect_eq!(state, Some(PublicState::Cancelled), "{way:?}: a member");
         }
-        closing
-            .await
-            .map_err(|error| Failure::new(error.to_string()))??;
+        closing.await.map_err(|error| Failure::new(error.to_string()))??;
     }
     Ok(())
 }
@@ -129,10 +127,8 @@ async fn many(world: World) -> Verdict {
     members.sort();
     let ids: Vec<String> = members.iter().map(ToString::to_string).collect();
     let (policy, wait) = (CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait);
-    let CancelFlowResult::Cancelled {
-        member_execution_ids,
-        ..
-    } = world.cancel_flow(&flow, policy, wait).await?
+    let CancelFlowResult::Cancelled { member_execution_ids, .. } =
+        world.cancel_flow(&flow, policy, wait).await?
     else {
         return Err(Failure::new("it is cancelled"));
     };
@@ -142,14 +138,10 @@ async fn many(world: World) -> Verdict {
         async move { world.read_execution_state(&id).await }
     });
     let states: Vec<_> = states.buffer_unordered(AT_ONCE).try_collect().await?;
-    let ended = states
-        .iter()
-        .filter(|state| **state == Some(PublicState::Cancelled));
+    let ended = states.iter().filter(|state| **state == Some(PublicState::Cancelled));
     expect_eq!(ended.count(), MEMBERS, "all have ended");
-    let CancelFlowHeader::AlreadyTerminal {
-        member_execution_ids,
-        ..
-    } = world.cancel_flow_header(header(flow)).await?
+    let CancelFlowHeader::AlreadyTerminal { member_execution_ids, .. } =
+        world.cancel_flow_header(header(flow)).await?
     else {
         return Err(Failure::new("it was cancelled before"));
     };

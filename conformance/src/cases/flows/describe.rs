@@ -15,12 +15,7 @@ use crate::graph::Graph;
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.describe.unknown",
-        ["FLW-011"],
-        "A flow that nobody created.",
-        unknown
-    ),
+    case!("flows.describe.unknown", ["FLW-011"], "A flow that nobody created.", unknown),
     case!(
         "flows.describe.new",
         ["FLW-011", "FLW-009", "FLW-012", "FLW-014"],
@@ -133,9 +128,7 @@ async fn cancelled(world: World) -> Verdict {
     let before = world.described_flow(&id).await?;
     world.advance_ms(50);
     let wait = CancelFlowWait::NoWait;
-    world
-        .cancel_flow(&id, CancelFlowPolicy::CancelPending, wait)
-        .await?;
+    world.cancel_flow(&id, CancelFlowPolicy::CancelPending, wait).await?;
     let at = world.now();
     let mut expected = before;
     expected.public_flow_state = "cancelled".to_owned();
@@ -144,25 +137,15 @@ async fn cancelled(world: World) -> Verdict {
     expected.last_mutation_at = at;
     expect_eq!(world.described_flow(&id).await?, expected, "cancelled");
     world.advance_ms(50);
-    world
-        .cancel_flow(&id, CancelFlowPolicy::CancelAll, wait)
-        .await?;
-    expect_eq!(
-        world.described_flow(&id).await?,
-        expected,
-        "the first cancellation stays"
-    );
+    world.cancel_flow(&id, CancelFlowPolicy::CancelAll, wait).await?;
+    expect_eq!(world.described_flow(&id).await?, expected, "the first cancellation stays");
     Ok(())
 }
 
 async fn ended_members(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let mut members = Vec::new();
-    for outcome in [
-        TerminalOutcome::Success,
-        TerminalOutcome::Failed,
-        TerminalOutcome::Cancelled,
-    ] {
+    for outcome in [TerminalOutcome::Success, TerminalOutcome::Failed, TerminalOutcome::Cancelled] {
         let member = graph.member().await?;
         graph.end_and_cascade(&member, outcome).await?;
         members.push(member);
@@ -191,10 +174,7 @@ async fn modified(world: World) -> Verdict {
     world.complete(&world.worker().claim().await?, None).await?;
     world.set_execution_tag(&two, "app.k", "v").await?;
     let stale = world.edge_args(&id, &one, &two, 2);
-    expect_refused!(
-        world.stage_dependency_edge(stale).await,
-        "contention.stale_graph_revision"
-    );
+    expect_refused!(world.stage_dependency_edge(stale).await, "contention.stale_graph_revision");
     expect_eq!(world.described_flow(&id).await?, before, "none changes it");
     world.apply_dependency_to_child(applying).await?;
     let applied = world.described_flow(&id).await?;
@@ -234,11 +214,8 @@ async fn groups(world: World) -> Verdict {
     let three = world.staged(&id, fourth, first, 6).await?;
     let all_of = EdgeDependencyPolicy::all_of();
     let shown = world.described_flow(&id).await?.edge_groups;
-    let expected = vec![
-        waiting(first, all_of, 0),
-        waiting(second, all_of, 0),
-        waiting(third, quorum, 0),
-    ];
+    let expected =
+        vec![waiting(first, all_of, 0), waiting(second, all_of, 0), waiting(third, quorum, 0)];
     expect_eq!(shown, expected, "nothing is applied yet");
     world.apply_dependency_to_child(two).await?;
     world.apply_dependency_to_child(three.clone()).await?;
@@ -246,11 +223,7 @@ async fn groups(world: World) -> Verdict {
     let shown = world.described_flow(&id).await?.edge_groups;
     expect_eq!(
         shown,
-        vec![
-            waiting(first, all_of, 2),
-            waiting(second, all_of, 0),
-            waiting(third, quorum, 0),
-        ],
+        vec![waiting(first, all_of, 2), waiting(second, all_of, 0), waiting(third, quorum, 0),],
         "two are applied"
     );
     Ok(())
@@ -267,10 +240,7 @@ async fn many_groups(world: World) -> Verdict {
     }
     expected.sort();
     let groups = world.described_flow(&id).await?.edge_groups;
-    let shown: Vec<_> = groups
-        .into_iter()
-        .map(|group| group.downstream_execution_id)
-        .collect();
+    let shown: Vec<_> = groups.into_iter().map(|group| group.downstream_execution_id).collect();
     expect_eq!(shown, expected);
     Ok(())
 }

@@ -36,12 +36,7 @@ pub(super) const CASES: &[Case] = &[
         "Members without edges, and executions that are no members.",
         nobody
     ),
-    case!(
-        "flows.edges.many",
-        ["GRA-018"],
-        "1 001 edges between two members.",
-        many
-    ),
+    case!("flows.edges.many", ["GRA-018"], "1 001 edges between two members.", many),
     case!(
         "flows.edges.one-instant",
         ["GRA-018"],
@@ -58,15 +53,11 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn outgoing(node: &ExecutionId) -> EdgeDirection {
-    EdgeDirection::Outgoing {
-        from_node: node.clone(),
-    }
+    EdgeDirection::Outgoing { from_node: node.clone() }
 }
 
 fn incoming(node: &ExecutionId) -> EdgeDirection {
-    EdgeDirection::Incoming {
-        to_node: node.clone(),
-    }
+    EdgeDirection::Incoming { to_node: node.clone() }
 }
 
 /// What is shown of an edge that was staged with these arguments at this time.
@@ -119,11 +110,7 @@ async fn unknown(world: World) -> Verdict {
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);
     let staged = world.staged(&id, &one, &two, 2).await?;
     let never = EdgeId::from_uuid(world.uuid());
-    expect_eq!(
-        world.describe_edge(&id, &never).await?,
-        None,
-        "never staged"
-    );
+    expect_eq!(world.describe_edge(&id, &never).await?, None, "never staged");
     for flow in [other, world.flow_id()] {
         let seen = world.describe_edge(&flow, &staged.edge_id).await?;
         expect_eq!(seen, None, "an edge of another flow");
@@ -165,21 +152,13 @@ async fn listed(world: World) -> Verdict {
     from_one.sort();
     to_three.sort();
     expect_eq!(ids(&world, &id, outgoing(one)).await?, from_one, "leaving");
-    expect_eq!(
-        ids(&world, &id, incoming(three)).await?,
-        to_three,
-        "entering"
-    );
+    expect_eq!(ids(&world, &id, incoming(three)).await?, to_three, "entering");
     expect_eq!(ids(&world, &id, outgoing(two)).await?, vec![last], "one");
     expect_eq!(ids(&world, &id, incoming(one)).await?, vec![], "none");
     expect_eq!(ids(&world, &id, outgoing(three)).await?, vec![], "none");
     for edge in world.list_edges(&id, incoming(three)).await? {
         let described = world.describe_edge(&id, &edge.edge_id).await?;
-        let state = if edge.edge_id == last {
-            "pending"
-        } else {
-            "applied"
-        };
+        let state = if edge.edge_id == last { "pending" } else { "applied" };
         expect_eq!(edge.edge_state, state, "its state");
         expect_eq!(Some(edge), described, "as it is described");
     }
@@ -248,9 +227,7 @@ async fn one_instant(world: World) -> Verdict {
         expect_eq!(listed, expected, "the first {} edges", listed.len());
         tokio::task::yield_now().await;
     }
-    staging
-        .await
-        .map_err(|error| Failure::new(error.to_string()))??;
+    staging.await.map_err(|error| Failure::new(error.to_string()))??;
     let listed = ids(&world, &id, outgoing(&one)).await?;
     expect_eq!(listed.len(), order.len(), "all in the end");
     Ok(())

@@ -50,12 +50,8 @@ pub(super) const CASES: &[Case] = &[
 /// Demands a status, and that looking at it changes nothing.
 async fn expect_status(world: &World, id: &ExecutionId, status: &str) -> Verdict {
     let before = world.observe(id).await?;
-    let args = EvaluateFlowEligibilityArgs {
-        execution_id: id.clone(),
-    };
-    let expected = EvaluateFlowEligibilityResult::Status {
-        status: status.to_owned(),
-    };
+    let args = EvaluateFlowEligibilityArgs { execution_id: id.clone() };
+    let expected = EvaluateFlowEligibilityResult::Status { status: status.to_owned() };
     expect_eq!(world.evaluate_flow_eligibility(args).await?, expected);
     expect_eq!(world.observe(id).await?, before, "nothing changes");
     Ok(())
@@ -92,11 +88,7 @@ async fn groups(world: World) -> Verdict {
     ] {
         let fan = Graph::fan_in(&world, 3, policy).await?;
         for at in 0..3 {
-            let status = if at < needed {
-                "blocked_by_dependencies"
-            } else {
-                "eligible"
-            };
+            let status = if at < needed { "blocked_by_dependencies" } else { "eligible" };
             expect_status(&world, &fan.downstream, status).await?;
             fan.resolve(at, "success").await?;
         }
@@ -114,9 +106,7 @@ async fn claimable(world: World) -> Verdict {
     };
     let handle = graph.claim(&member).await?;
     graph.depend(&up, &member).await?;
-    world
-        .fail_with(&handle, ff_core::backend::FailureClass::Transient)
-        .await?;
+    world.fail_with(&handle, ff_core::backend::FailureClass::Transient).await?;
     expect_status(&world, &member, "blocked_by_dependencies").await
 }
 
@@ -130,9 +120,7 @@ async fn other_blocks(world: World) -> Verdict {
 async fn one_instant(world: World) -> Verdict {
     for _ in 0..10 {
         let fan = Graph::fan_in(&world, 1, EdgeDependencyPolicy::AllOf).await?;
-        fan.graph
-            .end(fan.upstream(0), TerminalOutcome::Failed)
-            .await?;
+        fan.graph.end(fan.upstream(0), TerminalOutcome::Failed).await?;
         let completion = fan.graph.completion(fan.upstream(0));
         let cascading = {
             let world = world.clone();
@@ -141,21 +129,14 @@ async fn one_instant(world: World) -> Verdict {
         let mut is_over = false;
         while !is_over {
             is_over = cascading.is_finished();
-            let args = EvaluateFlowEligibilityArgs {
-                execution_id: fan.downstream.clone(),
-            };
+            let args = EvaluateFlowEligibilityArgs { execution_id: fan.downstream.clone() };
             let EvaluateFlowEligibilityResult::Status { status } =
                 world.evaluate_flow_eligibility(args).await?;
             let before_or_after = ["blocked_by_dependencies", "not_runnable"];
-            expect!(
-                before_or_after.contains(&&*status),
-                "before or after, not {status}"
-            );
+            expect!(before_or_after.contains(&&*status), "before or after, not {status}");
             tokio::task::yield_now().await;
         }
-        cascading
-            .await
-            .map_err(|error| Failure::new(error.to_string()))??;
+        cascading.await.map_err(|error| Failure::new(error.to_string()))??;
     }
     Ok(())
 }

@@ -52,12 +52,7 @@ pub(super) const CASES: &[Case] = &[
         skipped_under_lease,
         Clock
     ),
-    case!(
-        "flows.fates.data",
-        ["DEP-019", "DEP-046"],
-        "A result becomes an input.",
-        data
-    ),
+    case!("flows.fates.data", ["DEP-019", "DEP-046"], "A result becomes an input.", data),
     case!(
         "flows.fates.no-data",
         ["DEP-019"],
@@ -79,9 +74,8 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 const ALL_OF: EdgeDependencyPolicy = EdgeDependencyPolicy::AllOf;
-const ANY_OF: EdgeDependencyPolicy = EdgeDependencyPolicy::AnyOf {
-    on_satisfied: OnSatisfied::LetRun,
-};
+const ANY_OF: EdgeDependencyPolicy =
+    EdgeDependencyPolicy::AnyOf { on_satisfied: OnSatisfied::LetRun };
 
 async fn released(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
@@ -230,11 +224,9 @@ async fn skipped(world: World) -> Verdict {
         graph.resolve(edge, "failed").await?;
     }
     expect_eq!(world.observe(&ended).await?, before, "it had ended");
-    for (member, attempt) in [
-        (&blocked, "none"),
-        (&delayed, "none"),
-        (&retried, "attempt_terminal"),
-    ] {
+    for (member, attempt) in
+        [(&blocked, "none"), (&delayed, "none"), (&retried, "attempt_terminal")]
+    {
         let expected = [
             ("lifecycle_phase", "terminal".to_owned()),
             ("ownership_state", "unowned".to_owned()),
@@ -313,11 +305,8 @@ async fn data(world: World) -> Verdict {
 async fn no_data(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (silent, lost) = (graph.member().await?, graph.member().await?);
-    let (member, skipped, ended) = (
-        graph.member().await?,
-        graph.member().await?,
-        graph.member().await?,
-    );
+    let (member, skipped, ended) =
+        (graph.member().await?, graph.member().await?, graph.member().await?);
     graph.end(&silent, TerminalOutcome::Success).await?;
     let handle = graph.claim(&lost).await?;
     world.complete(&handle, Some(b"result".to_vec())).await?;
@@ -370,8 +359,6 @@ async fn cancelled_flow(world: World) -> Verdict {
     let lost = Graph::fan_in(&world, 1, ALL_OF).await?;
     world.close(&lost.graph.flow).await?;
     let upstream = lost.upstream(0);
-    lost.graph
-        .end_and_cascade(upstream, TerminalOutcome::Failed)
-        .await?;
+    lost.graph.end_and_cascade(upstream, TerminalOutcome::Failed).await?;
     lost.expect_state(SKIPPED).await
 }

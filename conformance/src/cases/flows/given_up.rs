@@ -67,12 +67,7 @@ impl Doomed {
             graph.depend(upstream, downstream).await?;
         }
         graph.end(&failed, TerminalOutcome::Failed).await?;
-        Ok(Self {
-            graph,
-            failed,
-            lost,
-            spared,
-        })
+        Ok(Self { graph, failed, lost, spared })
     }
 
     async fn cascade(&self) -> Result<CascadeOutcome, EngineError> {
@@ -109,9 +104,7 @@ async fn given_up(world: World) -> Verdict {
             return Ok(());
         }
     }
-    Err(Failure::new(format!(
-        "a cascade has less than {STEPS} steps"
-    )))
+    Err(Failure::new(format!("a cascade has less than {STEPS} steps")))
 }
 
 async fn cut_off(world: World) -> Verdict {
@@ -146,7 +139,5 @@ async fn lose_each(world: &World, message: &str, lose: fn(&dyn Nemesis, usize)) 
         let again = doomed.cascade().await?;
         doomed.expect_done(&again, &when).await?;
     }
-    Err(Failure::new(format!(
-        "a cascade has less than {STEPS} {message}s"
-    )))
+    Err(Failure::new(format!("a cascade has less than {STEPS} {message}s")))
 }

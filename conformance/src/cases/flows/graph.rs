@@ -34,13 +34,7 @@ pub(super) const CASES: &[Case] = &[
         "The same call again, and again at the present revision.",
         again
     ),
-    case!(
-        "flows.stage.race",
-        ["GRA-003"],
-        "Many callers at one revision.",
-        race,
-        Concurrency
-    ),
+    case!("flows.stage.race", ["GRA-003"], "Many callers at one revision.", race, Concurrency),
     case!(
         "flows.stage.order-of-checks",
         ["GRA-005"],
@@ -77,12 +71,7 @@ pub(super) const CASES: &[Case] = &[
         "An edge id that is taken, for whatever ends.",
         known_edge
     ),
-    case!(
-        "flows.stage.parallel",
-        ["GRA-007"],
-        "Two edges between the same members.",
-        parallel
-    ),
+    case!("flows.stage.parallel", ["GRA-007"], "Two edges between the same members.", parallel),
     case!(
         "flows.stage.stored",
         ["GRA-008"],
@@ -90,12 +79,7 @@ pub(super) const CASES: &[Case] = &[
         stored,
         Clock
     ),
-    case!(
-        "flows.stage.any-phase",
-        ["GRA-009"],
-        "Members that are held or have ended.",
-        any_phase
-    ),
+    case!("flows.stage.any-phase", ["GRA-009"], "Members that are held or have ended.", any_phase),
 ];
 
 async fn members(world: &World, count: usize) -> Result<(FlowId, Vec<ExecutionId>), Failure> {
@@ -123,17 +107,9 @@ async fn revisions(world: World) -> Verdict {
     expect_revision(&world, &flow, 3).await?;
     world.join(&flow, &first).await?;
     let refused = world.edge_args(&flow, &second, &first, 3);
-    expect_refused!(
-        world.stage_dependency_edge(refused).await,
-        "conflict.cycle_detected"
-    );
+    expect_refused!(world.stage_dependency_edge(refused).await, "conflict.cycle_detected");
     let applied = world.apply_dependency_to_child(edge).await?;
-    expect_eq!(
-        applied,
-        ApplyDependencyToChildResult::Applied {
-            unsatisfied_count: 1
-        }
-    );
+    expect_eq!(applied, ApplyDependencyToChildResult::Applied { unsatisfied_count: 1 });
     world.set_flow_tag(&flow, "app.k", "v").await?;
     let policy = EdgeDependencyPolicy::any_of(OnSatisfied::LetRun);
     world.set_edge_group_policy(&flow, &first, policy).await?;
@@ -146,11 +122,7 @@ async fn stale_revision(world: World) -> Verdict {
     for revision in [0, 1, 3, 99, ff_core::types::MAX_INTEGER] {
         let args = world.edge_args(&flow, &members[0], &members[1], revision);
         let answer = world.stage_dependency_edge(args).await;
-        expect_refused!(
-            answer,
-            "contention.stale_graph_revision",
-            "revision {revision} of 2"
-        );
+        expect_refused!(answer, "contention.stale_graph_revision", "revision {revision} of 2");
     }
     world.staged(&flow, &members[0], &members[1], 2).await?;
     Ok(())
@@ -162,10 +134,9 @@ async fn again(world: World) -> Verdict {
     let mut args = world.edge_args(&id, &one, &two, 2);
     world.stage_dependency_edge(args.clone()).await?;
     let before = world.described_flow(&id).await?;
-    for (revision, code) in [
-        (2, "contention.stale_graph_revision"),
-        (3, "conflict.dependency_already_exists"),
-    ] {
+    for (revision, code) in
+        [(2, "contention.stale_graph_revision"), (3, "conflict.dependency_already_exists")]
+    {
         args.expected_graph_revision = revision;
         expect_refused!(world.stage_dependency_edge(args.clone()).await, code);
     }
@@ -205,18 +176,10 @@ async fn order_of_checks(world: World) -> Verdict {
     let mut no_kind = world.edge_args(&unknown, a, b, 99);
     no_kind.dependency_kind.clear();
     let answer = world.stage_dependency_edge(no_kind).await;
-    expect_refused!(
-        answer,
-        "validation.invalid_input",
-        "the kind before the flow"
-    );
+    expect_refused!(answer, "validation.invalid_input", "the kind before the flow");
     expect_refused!(stage(&unknown, a, b, 99).await, "not_found.flow");
     let stale = "contention.stale_graph_revision";
-    expect_refused!(
-        stage(&flow, a, &stranger, 99).await,
-        stale,
-        "before the membership"
-    );
+    expect_refused!(stage(&flow, a, &stranger, 99).await, stale, "before the membership");
     let outside = "state.execution_not_in_flow";
     expect_refused!(stage(&flow, a, &stranger, 2).await, outside);
     expect_refused!(stage(&flow, &stranger, b, 2).await, outside);
@@ -224,14 +187,8 @@ async fn order_of_checks(world: World) -> Verdict {
     let mut known = world.edge_args(&flow, b, a, 3);
     known.edge_id = edge.edge_id;
     let answer = world.stage_dependency_edge(known).await;
-    expect_refused!(
-        answer,
-        "conflict.cycle_detected",
-        "the cycle before the edge id"
-    );
-    world
-        .cancel_flow(&flow, CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait)
-        .await?;
+    expect_refused!(answer, "conflict.cycle_detected", "the cycle before the edge id");
+    world.cancel_flow(&flow, CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait).await?;
     let closed = "state.flow_already_terminal";
     expect_refused!(stage(&flow, a, b, 99).await, closed, "before the revision");
     Ok(())
@@ -251,11 +208,7 @@ async fn cycles(world: World) -> Verdict {
         }
     }
     let back = world.edge_args(&flow, &members[5], &members[0], revision);
-    expect_refused!(
-        world.stage_dependency_edge(back).await,
-        "conflict.cycle_detected",
-        "of six"
-    );
+    expect_refused!(world.stage_dependency_edge(back).await, "conflict.cycle_detected", "of six");
     Ok(())
 }
 
@@ -264,9 +217,7 @@ async fn diamonds(world: World) -> Verdict {
     let mut revision = 5;
     for up in 0..4 {
         for down in up + 1..5 {
-            world
-                .staged(&flow, &members[up], &members[down], revision)
-                .await?;
+            world.staged(&flow, &members[up], &members[down], revision).await?;
             revision += 1;
         }
     }
@@ -283,11 +234,7 @@ async fn deep_search(world: World) -> Verdict {
     }
     let far = world.edge_args(&flow, &members[0], &members[1], revision);
     let answer = world.stage_dependency_edge(far).await;
-    expect_refused!(
-        answer,
-        "conflict.cycle_detected",
-        "1 001 members would be visited"
-    );
+    expect_refused!(answer, "conflict.cycle_detected", "1 001 members would be visited");
     Ok(())
 }
 
@@ -311,14 +258,10 @@ async fn many_edges(world: World) -> Verdict {
         refuse(up, down, "validation.invalid_input").await?;
     }
     expect_eq!(world.described_flow(&flow).await?, full, "nothing changes");
-    let leaving = EdgeDirection::Outgoing {
-        from_node: first.clone(),
-    };
+    let leaving = EdgeDirection::Outgoing { from_node: first.clone() };
     let listed = world.list_edges(&flow, leaving).await?;
     expect_eq!(listed.len(), MOST, "the edges that leave");
-    let entering = EdgeDirection::Incoming {
-        to_node: last.clone(),
-    };
+    let entering = EdgeDirection::Incoming { to_node: last.clone() };
     let entering = world.list_edges(&flow, entering).await?;
     expect!(entering == listed, "those that enter are the same");
     // The search looks at all of them, and at no other.
@@ -339,11 +282,7 @@ async fn known_edge(world: World) -> Verdict {
             Err(EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing })) => {
                 expect_eq!(existing.edge_id, edge.edge_id);
                 expect_eq!(existing.upstream_execution_id, members[0], "the stored one");
-                expect_eq!(
-                    existing.downstream_execution_id,
-                    members[1],
-                    "the stored one"
-                );
+                expect_eq!(existing.downstream_execution_id, members[1], "the stored one");
                 expect_eq!(existing.dependency_kind, "success_only", "the stored one");
             }
             other => return Err(Failure::new(format!("the edge is known, not {other:?}"))),
@@ -358,38 +297,25 @@ async fn parallel(world: World) -> Verdict {
     let second = world.staged(&flow, &members[0], &members[1], 3).await?;
     for (edge, unsatisfied_count) in [(first, 1), (second, 2)] {
         let applied = world.apply_dependency_to_child(edge).await?;
-        expect_eq!(
-            applied,
-            ApplyDependencyToChildResult::Applied { unsatisfied_count }
-        );
+        expect_eq!(applied, ApplyDependencyToChildResult::Applied { unsatisfied_count });
     }
     Ok(())
 }
 
 async fn stored(world: World) -> Verdict {
     let (flow, members) = members(&world, 2).await?;
-    let before = (
-        world.observe(&members[0]).await?,
-        world.observe(&members[1]).await?,
-    );
+    let before = (world.observe(&members[0]).await?, world.observe(&members[1]).await?);
     world.advance_ms(17);
-    for (at, (given, kept)) in [
-        (None, None),
-        (Some(""), None),
-        (Some("s3://x"), Some("s3://x")),
-    ]
-    .into_iter()
-    .enumerate()
+    for (at, (given, kept)) in
+        [(None, None), (Some(""), None), (Some("s3://x"), Some("s3://x"))].into_iter().enumerate()
     {
         let revision = 2 + at as u64;
         let mut args = world.edge_args(&flow, &members[0], &members[1], revision);
         args.data_passing_ref = given.map(str::to_owned);
         let edge_id = args.edge_id;
         let staged = world.stage_dependency_edge(args.clone()).await?;
-        let expected = StageDependencyEdgeResult::Staged {
-            edge_id,
-            new_graph_revision: revision + 1,
-        };
+        let expected =
+            StageDependencyEdgeResult::Staged { edge_id, new_graph_revision: revision + 1 };
         expect_eq!(staged, expected);
         args.expected_graph_revision += 1;
         let Err(EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing: seen })) =
@@ -397,21 +323,14 @@ async fn stored(world: World) -> Verdict {
         else {
             return Err(Failure::new("the edge is known"));
         };
-        expect_eq!(
-            seen.data_passing_ref.as_deref(),
-            kept,
-            "the reference {given:?}"
-        );
+        expect_eq!(seen.data_passing_ref.as_deref(), kept, "the reference {given:?}");
         expect_eq!(seen.flow_id, flow);
         expect_eq!(seen.edge_state, "pending");
         expect_eq!(seen.satisfaction_condition, "all_required");
         expect_eq!(seen.created_by, "engine");
         expect_eq!(seen.created_at, world.now());
     }
-    let after = (
-        world.observe(&members[0]).await?,
-        world.observe(&members[1]).await?,
-    );
+    let after = (world.observe(&members[0]).await?, world.observe(&members[1]).await?);
     expect_eq!(after, before, "no member changes");
     Ok(())
 }

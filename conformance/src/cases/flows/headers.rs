@@ -36,13 +36,7 @@ pub(super) const CASES: &[Case] = &[
         members,
         Clock
     ),
-    case!(
-        "flows.headers.again",
-        ["CAN-018"],
-        "A cancelled flow, cancelled again.",
-        again,
-        Clock
-    ),
+    case!("flows.headers.again", ["CAN-018"], "A cancelled flow, cancelled again.", again, Clock),
     case!(
         "flows.headers.left",
         ["CAN-019", "CAN-013", "CAN-033"],
@@ -87,11 +81,8 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-const POLICIES: [CancelFlowPolicy; 3] = [
-    CancelFlowPolicy::FlowOnly,
-    CancelFlowPolicy::CancelPending,
-    CancelFlowPolicy::CancelAll,
-];
+const POLICIES: [CancelFlowPolicy; 3] =
+    [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending, CancelFlowPolicy::CancelAll];
 
 const AT_ONCE: CancelFlowWait = CancelFlowWait::WaitTimeout(Duration::ZERO);
 
@@ -186,11 +177,7 @@ async fn members(world: World) -> Verdict {
         let pending = [&mixed.waiting, &mixed.delayed, &mixed.blocked];
         for (member, before) in mixed.members().into_iter().zip(before) {
             if policy == CancelFlowPolicy::CancelPending && pending.contains(&member) {
-                let told = if reason.is_empty() {
-                    "flow_cancelled"
-                } else {
-                    reason
-                };
+                let told = if reason.is_empty() { "flow_cancelled" } else { reason };
                 let expected = [
                     ("public_state", "cancelled".to_owned()),
                     ("cancellation_reason", told.to_owned()),
@@ -238,11 +225,7 @@ async fn again(world: World) -> Verdict {
         stored_cancellation_policy: Some("flow_only".to_owned()),
     };
     let args = header(flow, "cancel_all", "another");
-    expect_eq!(
-        world.cancel_flow_header(args).await?,
-        expected,
-        "closed by `cancel_flow`"
-    );
+    expect_eq!(world.cancel_flow_header(args).await?, expected, "closed by `cancel_flow`");
     Ok(())
 }
 
@@ -269,10 +252,9 @@ async fn left(world: World) -> Verdict {
             let policy = CancelFlowPolicy::CancelAll;
             let wait = CancelFlowWait::WaitTimeout(limit);
             match world.cancel_flow(&flow, policy, wait).await {
-                Err(EngineError::Timeout {
-                    op: "cancel_flow",
-                    elapsed,
-                }) => expect_eq!(elapsed, limit, "the limit"),
+                Err(EngineError::Timeout { op: "cancel_flow", elapsed }) => {
+                    expect_eq!(elapsed, limit, "the limit")
+                }
                 other => return Err(Failure::new(format!("it times out, not {other:?}"))),
             }
         }
@@ -303,9 +285,7 @@ async fn waits_forever(world: World) -> Verdict {
         world.cancel(handle, "with the flow").await?;
     }
     world.look_at(&flow).await?;
-    cancelled
-        .await
-        .map_err(|error| Failure::new(error.to_string()))??;
+    cancelled.await.map_err(|error| Failure::new(error.to_string()))??;
     Ok(())
 }
 

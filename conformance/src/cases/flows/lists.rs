@@ -44,12 +44,7 @@ pub(super) const CASES: &[Case] = &[
         summaries,
         Clock
     ),
-    case!(
-        "flows.lists.limits",
-        ["FLW-020"],
-        "Nothing for 0, at most 1 000 for more.",
-        limits
-    ),
+    case!("flows.lists.limits", ["FLW-020"], "Nothing for 0, at most 1 000 for more.", limits),
     case!(
         "flows.lists.bad-keys",
         ["FLW-020"],
@@ -88,10 +83,7 @@ async fn pages(world: World) -> Verdict {
             let page = world.list_flows(key.clone(), cursor, size).await?;
             expect!(page.flows.len() <= size, "a page has at most {size}");
             seen.extend(ids(&page.flows));
-            expect!(
-                seen.len() <= expected.len(),
-                "each flow is listed once: {seen:?}"
-            );
+            expect!(seen.len() <= expected.len(), "each flow is listed once: {seen:?}");
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;
@@ -113,11 +105,7 @@ async fn cursor(world: World) -> Verdict {
     let page = world.list_flows(key.clone(), None, 3).await?;
     expect_eq!(page.next_cursor, None, "all three");
     let page = world.list_flows(key, Some(flows[2]), 3).await?;
-    expect_eq!(
-        (page.flows, page.next_cursor),
-        (Vec::new(), None),
-        "the end"
-    );
+    expect_eq!((page.flows, page.next_cursor), (Vec::new(), None), "the end");
     Ok(())
 }
 
@@ -222,13 +210,8 @@ async fn bad_keys(world: World) -> Verdict {
         }
     }
     let flows = created(&world, 1).await?;
-    let next = Partition {
-        family: PartitionFamily::Flow,
-        index: 1,
-    };
-    let answer = world
-        .list_flows(PartitionKey::from(&next), Some(flows[0]), 10)
-        .await;
+    let next = Partition { family: PartitionFamily::Flow, index: 1 };
+    let answer = world.list_flows(PartitionKey::from(&next), Some(flows[0]), 10).await;
     expect_refused!(answer, refused, "a cursor of another partition");
     Ok(())
 }

@@ -19,12 +19,7 @@ pub(super) const CASES: &[Case] = &[
         "A flow without a kind or a namespace.",
         empty_names
     ),
-    case!(
-        "flows.create.new",
-        ["FLW-009"],
-        "A new flow is empty and at revision 0.",
-        new
-    ),
+    case!("flows.create.new", ["FLW-009"], "A new flow is empty and at revision 0.", new),
     case!(
         "flows.create.known",
         ["FLW-010"],
@@ -51,12 +46,7 @@ pub(super) const CASES: &[Case] = &[
         added,
         Clock
     ),
-    case!(
-        "flows.members.again",
-        ["FLW-023"],
-        "A member that is one already.",
-        again
-    ),
+    case!("flows.members.again", ["FLW-023"], "A member that is one already.", again),
     case!(
         "flows.members.any-phase",
         ["FLW-024"],
@@ -82,11 +72,7 @@ async fn empty_names(world: World) -> Verdict {
     args.namespace = Namespace::new("");
     expect_refused!(world.create_flow(args).await, refused, "no namespace");
     let created = world.create_flow(world.flow_args(id)).await?;
-    expect_eq!(
-        created,
-        CreateFlowResult::Created { flow_id: id },
-        "neither stored it"
-    );
+    expect_eq!(created, CreateFlowResult::Created { flow_id: id }, "neither stored it");
     Ok(())
 }
 
@@ -95,10 +81,7 @@ async fn new(world: World) -> Verdict {
     let created = world.create_flow(world.flow_args(id)).await?;
     expect_eq!(created, CreateFlowResult::Created { flow_id: id });
     let member = world.execution_for(&id).create().await?;
-    let added = AddExecutionToFlowResult::Added {
-        execution_id: member.clone(),
-        new_node_count: 1,
-    };
+    let added = AddExecutionToFlowResult::Added { execution_id: member.clone(), new_node_count: 1 };
     expect_eq!(world.join(&id, &member).await?, added, "the first member");
     let other = world.member(&id).await?;
     world.staged(&id, &member, &other, 2).await?;
@@ -113,21 +96,13 @@ async fn known(world: World) -> Verdict {
     args.namespace = Namespace::new("other");
     let known = CreateFlowResult::AlreadySatisfied { flow_id: id };
     expect_eq!(world.create_flow(args.clone()).await?, known);
-    let again = AddExecutionToFlowResult::AlreadyMember {
-        execution_id: member.clone(),
-        node_count: 1,
-    };
+    let again =
+        AddExecutionToFlowResult::AlreadyMember { execution_id: member.clone(), node_count: 1 };
     expect_eq!(world.join(&id, &member).await?, again, "its members stay");
-    world
-        .cancel_flow(&id, CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait)
-        .await?;
+    world.cancel_flow(&id, CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait).await?;
     expect_eq!(world.create_flow(args).await?, known, "cancelled");
     let late = world.execution_for(&id).create().await?;
-    expect_refused!(
-        world.join(&id, &late).await,
-        "state.flow_already_terminal",
-        "it stays so"
-    );
+    expect_refused!(world.join(&id, &late).await, "state.flow_already_terminal", "it stays so");
     Ok(())
 }
 
@@ -155,11 +130,7 @@ async fn order_of_checks(world: World) -> Verdict {
     let here = nobody(&flow);
     let elsewhere = world.execution_id_in(here.partition() + 1);
     let refused = "validation.invalid_input";
-    expect_refused!(
-        world.join(&flow, &elsewhere).await,
-        refused,
-        "another partition"
-    );
+    expect_refused!(world.join(&flow, &elsewhere).await, refused, "another partition");
     let stray = world.join(&unknown_flow, &nobody(&unknown_flow)).await;
     expect_refused!(stray, "not_found.flow", "the flow before the execution");
     expect_refused!(world.join(&flow, &here).await, "not_found.execution");
@@ -168,21 +139,11 @@ async fn order_of_checks(world: World) -> Verdict {
     let other = another_flow_beside(&world, &member).await?;
     let answer = world.join(&other, &member).await;
     expect_refused!(answer, "conflict.execution_already_in_flow", "two flows");
-    world
-        .cancel_flow(&other, CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait)
-        .await?;
+    world.cancel_flow(&other, CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait).await?;
     let answer = world.join(&other, &member).await;
-    expect_refused!(
-        answer,
-        "state.flow_already_terminal",
-        "the flow's state first"
-    );
+    expect_refused!(answer, "state.flow_already_terminal", "the flow's state first");
     let answer = world.join(&other, &nobody(&other)).await;
-    expect_refused!(
-        answer,
-        "state.flow_already_terminal",
-        "before the execution"
-    );
+    expect_refused!(answer, "state.flow_already_terminal", "before the execution");
     Ok(())
 }
 
@@ -205,30 +166,16 @@ async fn added(world: World) -> Verdict {
     let touched = ["flow_id", "last_mutation_at"];
     let before = world.observe(&id).await?.without(&touched);
     for (n, member) in [(1, &id), (2, &world.execution_for(&flow).create().await?)] {
-        let added = AddExecutionToFlowResult::Added {
-            execution_id: member.clone(),
-            new_node_count: n,
-        };
+        let added =
+            AddExecutionToFlowResult::Added { execution_id: member.clone(), new_node_count: n };
         expect_eq!(world.join(&flow, member).await?, added);
     }
-    expect_eq!(
-        world.observe(&id).await?.without(&touched),
-        before,
-        "its state stays"
-    );
+    expect_eq!(world.observe(&id).await?.without(&touched), before, "its state stays");
     let seen = world.describe_execution(&id).await?;
     expect_eq!(seen.and_then(|seen| seen.flow_id), Some(flow), "described");
     let info = world.read_execution_info(&id).await?;
-    expect_eq!(
-        info.and_then(|info| info.flow_id),
-        Some(flow.to_string()),
-        "informed"
-    );
-    expect_eq!(
-        world.worker().claims().await?.is_some(),
-        true,
-        "it can be claimed"
-    );
+    expect_eq!(info.and_then(|info| info.flow_id), Some(flow.to_string()), "informed");
+    expect_eq!(world.worker().claims().await?.is_some(), true, "it can be claimed");
     Ok(())
 }
 
@@ -237,10 +184,8 @@ async fn again(world: World) -> Verdict {
     let first = world.member(&flow).await?;
     let second = world.member(&flow).await?;
     let before = world.observe(&first).await?;
-    let member = AddExecutionToFlowResult::AlreadyMember {
-        execution_id: first.clone(),
-        node_count: 2,
-    };
+    let member =
+        AddExecutionToFlowResult::AlreadyMember { execution_id: first.clone(), node_count: 2 };
     expect_eq!(world.join(&flow, &first).await?, member);
     expect_eq!(world.observe(&first).await?, before, "nothing changes");
     world.staged(&flow, &first, &second, 2).await?;
@@ -249,22 +194,13 @@ async fn again(world: World) -> Verdict {
 
 async fn any_phase(world: World) -> Verdict {
     let flow = world.flow().await?;
-    let (held, _) = world
-        .execution_for(&flow)
-        .lane("x")
-        .namespace("other")
-        .claimed()
-        .await?;
+    let (held, _) = world.execution_for(&flow).lane("x").namespace("other").claimed().await?;
     let (ended, handle) = world.execution_for(&flow).claimed().await?;
     world.complete(&handle, None).await?;
     for id in [&held, &ended] {
         let before = world.read_execution_state(id).await?;
         world.join(&flow, id).await?;
-        expect_eq!(
-            world.read_execution_state(id).await?,
-            before,
-            "its state stays"
-        );
+        expect_eq!(world.read_execution_state(id).await?, before, "its state stays");
     }
     Ok(())
 }
@@ -290,11 +226,7 @@ async fn concurrent(world: World) -> Verdict {
             }
         }
     }
-    expect_eq!(
-        counts,
-        (1..=10).collect::<BTreeSet<_>>(),
-        "numbers of members"
-    );
+    expect_eq!(counts, (1..=10).collect::<BTreeSet<_>>(), "numbers of members");
 
     let late = world.execution_for(&flow).create().await?;
     let mut added = 0;

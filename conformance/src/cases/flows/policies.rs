@@ -18,12 +18,7 @@ pub(super) const CASES: &[Case] = &[
         "Quorum, flow, state, membership, edges.",
         order_of_checks
     ),
-    case!(
-        "flows.policies.edges",
-        ["DEP-001"],
-        "Once edges enter, the smallest is shown.",
-        edges
-    ),
+    case!("flows.policies.edges", ["DEP-001"], "Once edges enter, the smallest is shown.", edges),
     case!(
         "flows.policies.again",
         ["DEP-002"],
@@ -43,13 +38,7 @@ pub(super) const CASES: &[Case] = &[
         without_effect,
         Clock
     ),
-    case!(
-        "flows.policies.race",
-        ["DEP-004"],
-        "A policy and an edge at once.",
-        race,
-        Concurrency
-    ),
+    case!("flows.policies.race", ["DEP-004"], "A policy and an edge at once.", race, Concurrency),
 ];
 
 const SET: SetEdgeGroupPolicyResult = SetEdgeGroupPolicyResult::Set;
@@ -75,11 +64,7 @@ async fn order_of_checks(world: World) -> Verdict {
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);
     world.staged(&id, &one, &two, 2).await?;
     let answer = world.set_edge_group_policy(&id, &two, policy);
-    expect_refused!(
-        answer.await,
-        "conflict.dependency_already_exists",
-        "an edge"
-    );
+    expect_refused!(answer.await, "conflict.dependency_already_exists", "an edge");
     expect_eq!(world.set_edge_group_policy(&id, &one, policy).await?, SET);
     world.close(&id).await?;
     for execution in [&stranger, &one, &two] {
@@ -165,10 +150,7 @@ async fn every_kind(world: World) -> Verdict {
 async fn without_effect(world: World) -> Verdict {
     let id = world.flow().await?;
     let member = world.member(&id).await?;
-    let before = (
-        world.observe(&member).await?,
-        world.described_flow(&id).await?,
-    );
+    let before = (world.observe(&member).await?, world.described_flow(&id).await?);
     world.advance_ms(5);
     let policy = EdgeDependencyPolicy::quorum(1, OnSatisfied::LetRun);
     world.set_edge_group_policy(&id, &member, policy).await?;

@@ -13,10 +13,7 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         clauses: &["FLW-009", "FLW-010"],
         before: |_| Vec::new(),
         call: |cast| cast.create_flow(1),
-        answers: &[
-            (1, "created.flow_id=f1"),
-            (9, "already_satisfied.flow_id=f1"),
-        ],
+        answers: &[(1, "created.flow_id=f1"), (9, "already_satisfied.flow_id=f1")],
     },
     Repetition {
         method: Method::AddExecutionToFlow,
@@ -25,10 +22,7 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         call: |cast| cast.join(1, 1),
         answers: &[
             (1, "added.execution_id=e1 added.new_node_count=1"),
-            (
-                9,
-                "already_member.execution_id=e1 already_member.node_count=1",
-            ),
+            (9, "already_member.execution_id=e1 already_member.node_count=1"),
         ],
     },
     Repetition {

@@ -73,12 +73,10 @@ async fn skipped(world: World) -> Verdict {
     for (at, outcome) in ["success", "failed", "skipped"].into_iter().enumerate() {
         fan.resolve(at, outcome).await?;
     }
-    fan.expect_group([1, 1, 1, 1], EdgeGroupState::Impossible, "skipped")
-        .await?;
+    fan.expect_group([1, 1, 1, 1], EdgeGroupState::Impossible, "skipped").await?;
     let answer = world.replay(&fan.downstream).await?;
     expect_eq!(answer, replayed(PublicState::WaitingChildren));
-    fan.expect_group([1, 0, 0, 3], EdgeGroupState::Pending, "reopened")
-        .await?;
+    fan.expect_group([1, 0, 0, 3], EdgeGroupState::Pending, "reopened").await?;
     fan.expect_state(BLOCKED).await?;
     let expected = [
         ("attempt_state", Some("pending_replay_attempt")),
@@ -91,8 +89,7 @@ async fn skipped(world: World) -> Verdict {
         fan.expect_state(BLOCKED).await?;
         fan.resolve(at, "success").await?;
     }
-    fan.expect_group([4, 0, 0, 0], EdgeGroupState::Satisfied, "at last")
-        .await?;
+    fan.expect_group([4, 0, 0, 0], EdgeGroupState::Satisfied, "at last").await?;
     fan.expect_state(READY).await?;
     fan.graph.claim(&fan.downstream).await?;
     Ok(())
@@ -107,12 +104,10 @@ async fn satisfied_meanwhile(world: World) -> Verdict {
     let late = fan.graph.member().await?;
     let edge = fan.graph.depend(&late, &fan.downstream).await?;
     fan.graph.resolve(&edge, "success").await?;
-    fan.expect_group([2, 1, 0, 0], EdgeGroupState::Impossible, "decided")
-        .await?;
+    fan.expect_group([2, 1, 0, 0], EdgeGroupState::Impossible, "decided").await?;
     let answer = world.replay(&fan.downstream).await?;
     expect_eq!(answer, replayed(PublicState::Waiting));
-    fan.expect_group([2, 0, 0, 1], EdgeGroupState::Satisfied, "it has two")
-        .await?;
+    fan.expect_group([2, 0, 0, 1], EdgeGroupState::Satisfied, "it has two").await?;
     fan.expect_state(READY).await?;
     // A quorum that cannot be reached is pending until the next resolution says so.
     let quorum = EdgeDependencyPolicy::quorum(3, OnSatisfied::LetRun);
@@ -127,17 +122,11 @@ async fn satisfied_meanwhile(world: World) -> Verdict {
 
 async fn others(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
-    let (up, middle, down) = (
-        graph.member().await?,
-        graph.member().await?,
-        graph.member().await?,
-    );
+    let (up, middle, down) = (graph.member().await?, graph.member().await?, graph.member().await?);
     graph.depend(&up, &middle).await?;
     graph.depend(&middle, &down).await?;
     graph.end_and_cascade(&up, TerminalOutcome::Success).await?;
-    graph
-        .end_and_cascade(&middle, TerminalOutcome::Failed)
-        .await?;
+    graph.end_and_cascade(&middle, TerminalOutcome::Failed).await?;
     graph.expect_state(&down, SKIPPED).await?;
     let before = world.described_flow(&graph.flow).await?;
     let member = world.observe(&down).await?;
@@ -158,8 +147,7 @@ async fn counted_again(world: World) -> Verdict {
     world.replay(&fan.downstream).await?;
     fan.expect_state(BLOCKED).await?;
     fan.graph.cascade(&failing).await?;
-    fan.expect_group([0, 1, 0, 1], EdgeGroupState::Impossible, "again")
-        .await?;
+    fan.expect_group([0, 1, 0, 1], EdgeGroupState::Impossible, "again").await?;
     fan.expect_state(SKIPPED).await?;
     // Upstreams first, then the member.
     world.replay(&failing).await?;
@@ -196,15 +184,9 @@ async fn cancellation_forgotten(world: World) -> Verdict {
     world.cancel_flow_header(header).await?;
     world.cancel(&handle, "with the flow").await?;
     let answer = world.replay(&member).await?;
-    expect_eq!(
-        answer,
-        replayed(PublicState::Waiting),
-        "on a cancelled flow"
-    );
+    expect_eq!(answer, replayed(PublicState::Waiting), "on a cancelled flow");
     let at_once = CancelFlowWait::WaitTimeout(std::time::Duration::ZERO);
-    world
-        .cancel_flow(&graph.flow, CancelFlowPolicy::CancelAll, at_once)
-        .await?;
+    world.cancel_flow(&graph.flow, CancelFlowPolicy::CancelAll, at_once).await?;
     graph.expect_state(&member, READY).await
 }
 
@@ -227,9 +209,7 @@ async fn wait_children(world: World) -> Verdict {
         graph.expect_state(&parent, BLOCKED).await?;
         let interrupted = [("attempt_state", "attempt_interrupted")];
         world.expect_fields(&parent, interrupted).await?;
-        graph
-            .end_and_cascade(&child, TerminalOutcome::Success)
-            .await?;
+        graph.end_and_cascade(&child, TerminalOutcome::Success).await?;
         graph.expect_state(&parent, RESUMABLE).await?;
         world.expect_fields(&parent, interrupted).await?;
         let claimed = graph.worker(&parent).try_claim().await?;
@@ -244,9 +224,7 @@ async fn resumable(world: World) -> Verdict {
     let handle = graph.claim(&parent).await?;
     graph.depend(&child, &parent).await?;
     world.wait_children(&handle).await?;
-    graph
-        .end_and_cascade(&child, TerminalOutcome::Success)
-        .await?;
+    graph.end_and_cascade(&child, TerminalOutcome::Success).await?;
     graph.expect_state(&parent, RESUMABLE).await?;
     let id = world.execution_id_in(parent.partition());
     let lane = lane_of(&parent);
@@ -263,21 +241,15 @@ async fn children_done(world: World) -> Verdict {
     let (parent, child) = (graph.member().await?, graph.member().await?);
     let handle = graph.claim(&parent).await?;
     graph.depend(&child, &parent).await?;
-    graph
-        .end_and_cascade(&child, TerminalOutcome::Success)
-        .await?;
-    graph
-        .expect_state(&parent, ["active", "not_applicable", "active"])
-        .await?;
+    graph.end_and_cascade(&child, TerminalOutcome::Success).await?;
+    graph.expect_state(&parent, ["active", "not_applicable", "active"]).await?;
     world.wait_children(&handle).await?;
     graph.expect_state(&parent, RESUMABLE).await?;
     // Of a lost group, nothing is left to wait.
     let (parent, child) = (graph.member().await?, graph.member().await?);
     let handle = graph.claim(&parent).await?;
     graph.depend(&child, &parent).await?;
-    graph
-        .end_and_cascade(&child, TerminalOutcome::Failed)
-        .await?;
+    graph.end_and_cascade(&child, TerminalOutcome::Failed).await?;
     let code = "contention.execution_not_active";
     expect_refused!(world.wait_children(&handle).await, code);
     graph.expect_state(&parent, SKIPPED).await

@@ -64,12 +64,7 @@ pub(super) const CASES: &[Case] = &[
         "A quorum that the edges cannot reach.",
         oversized_quorum
     ),
-    case!(
-        "flows.resolve.once",
-        ["DEP-007", "DEP-005"],
-        "Ends that come after the decision.",
-        once
-    ),
+    case!("flows.resolve.once", ["DEP-007", "DEP-005"], "Ends that come after the decision.", once),
     case!(
         "flows.resolve.hints",
         ["DEP-013"],
@@ -108,9 +103,8 @@ const SATISFIED: EdgeGroupState = EdgeGroupState::Satisfied;
 const IMPOSSIBLE: EdgeGroupState = EdgeGroupState::Impossible;
 
 const ALL_OF: EdgeDependencyPolicy = EdgeDependencyPolicy::AllOf;
-const ANY_OF: EdgeDependencyPolicy = EdgeDependencyPolicy::AnyOf {
-    on_satisfied: OnSatisfied::LetRun,
-};
+const ANY_OF: EdgeDependencyPolicy =
+    EdgeDependencyPolicy::AnyOf { on_satisfied: OnSatisfied::LetRun };
 
 fn quorum_of(k: u32) -> EdgeDependencyPolicy {
     EdgeDependencyPolicy::quorum(k, OnSatisfied::LetRun)
@@ -151,11 +145,7 @@ async fn order_of_checks(world: World) -> Verdict {
     expect_refused!(answer, "validation.invalid_input", "before the repetition");
     again.upstream_outcome = "failed".to_owned();
     again.partition.family = PartitionFamily::Execution;
-    expect_eq!(
-        world.resolve_dependency(again).await?,
-        Resolved::AlreadyResolved,
-        "either family"
-    );
+    expect_eq!(world.resolve_dependency(again).await?, Resolved::AlreadyResolved, "either family");
     Ok(())
 }
 
@@ -183,12 +173,10 @@ async fn mismatch(world: World) -> Verdict {
         let answer = world.resolve_dependency(args).await;
         expect_refused!(answer, "validation.invalid_dependency", "difference {at}");
     }
-    fan.expect_group([0, 0, 0, 1], PENDING, "nothing counts")
-        .await?;
+    fan.expect_group([0, 0, 0, 1], PENDING, "nothing counts").await?;
     fan.expect_state(BLOCKED).await?;
     fan.resolve(0, "success").await?;
-    fan.expect_group([1, 0, 0, 0], SATISFIED, "without the staged edge")
-        .await?;
+    fan.expect_group([1, 0, 0, 0], SATISFIED, "without the staged edge").await?;
     fan.expect_state(READY).await
 }
 
@@ -221,23 +209,13 @@ async fn again(world: World) -> Verdict {
     fan.resolve(0, "success").await?;
     let before = world.observe(&fan.downstream).await?;
     for outcome in ["success", "failed", "skipped"] {
-        expect_eq!(
-            fan.resolve(0, outcome).await?,
-            Resolved::AlreadyResolved,
-            "{outcome}"
-        );
+        expect_eq!(fan.resolve(0, outcome).await?, Resolved::AlreadyResolved, "{outcome}");
     }
-    fan.expect_group([1, 0, 0, 2], PENDING, "nothing is counted again")
-        .await?;
+    fan.expect_group([1, 0, 0, 2], PENDING, "nothing is counted again").await?;
     expect_eq!(world.observe(&fan.downstream).await?, before, "the member");
     fan.resolve(1, "failed").await?;
-    expect_eq!(
-        fan.resolve(1, "success").await?,
-        Resolved::AlreadyResolved,
-        "impossible for good"
-    );
-    fan.expect_group([1, 1, 0, 1], IMPOSSIBLE, "a lost edge stays lost")
-        .await
+    expect_eq!(fan.resolve(1, "success").await?, Resolved::AlreadyResolved, "impossible for good");
+    fan.expect_group([1, 1, 0, 1], IMPOSSIBLE, "a lost edge stays lost").await
 }
 
 async fn all_of(world: World) -> Verdict {
@@ -246,11 +224,9 @@ async fn all_of(world: World) -> Verdict {
         fan.resolve(at, "success").await?;
         fan.expect_state(BLOCKED).await?;
     }
-    fan.expect_group([2, 0, 0, 1], PENDING, "two of three")
-        .await?;
+    fan.expect_group([2, 0, 0, 1], PENDING, "two of three").await?;
     fan.resolve(2, "success").await?;
-    fan.expect_group([3, 0, 0, 0], SATISFIED, "three of three")
-        .await?;
+    fan.expect_group([3, 0, 0, 0], SATISFIED, "three of three").await?;
     fan.expect_state(READY).await?;
     fan.graph.claim(&fan.downstream).await?;
     for (outcome, counts) in [("failed", [1, 1, 0, 1]), ("skipped", [1, 0, 1, 1])] {
@@ -266,12 +242,10 @@ async fn all_of(world: World) -> Verdict {
 async fn any_of(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 3, ANY_OF).await?;
     fan.resolve(0, "failed").await?;
-    fan.expect_group([0, 1, 0, 2], PENDING, "two are left")
-        .await?;
+    fan.expect_group([0, 1, 0, 2], PENDING, "two are left").await?;
     fan.expect_state(BLOCKED).await?;
     fan.resolve(1, "success").await?;
-    fan.expect_group([1, 1, 0, 1], SATISFIED, "one succeeded")
-        .await?;
+    fan.expect_group([1, 1, 0, 1], SATISFIED, "one succeeded").await?;
     fan.expect_state(READY).await?;
     let fan = Graph::fan_in(&world, 3, ANY_OF).await?;
     for (at, outcome) in ["failed", "skipped"].into_iter().enumerate() {
@@ -279,8 +253,7 @@ async fn any_of(world: World) -> Verdict {
         fan.expect_state(BLOCKED).await?;
     }
     fan.resolve(2, "expired").await?;
-    fan.expect_group([0, 2, 1, 0], IMPOSSIBLE, "none is left")
-        .await?;
+    fan.expect_group([0, 2, 1, 0], IMPOSSIBLE, "none is left").await?;
     fan.expect_state(SKIPPED).await
 }
 
@@ -290,11 +263,9 @@ async fn quorum(world: World) -> Verdict {
         fan.resolve(at, outcome).await?;
         fan.expect_state(BLOCKED).await?;
     }
-    fan.expect_group([1, 1, 1, 1], PENDING, "two can still succeed")
-        .await?;
+    fan.expect_group([1, 1, 1, 1], PENDING, "two can still succeed").await?;
     fan.resolve(3, "success").await?;
-    fan.expect_group([2, 1, 1, 0], SATISFIED, "two succeeded")
-        .await?;
+    fan.expect_group([2, 1, 1, 0], SATISFIED, "two succeeded").await?;
     fan.expect_state(READY).await?;
     let fan = Graph::fan_in(&world, 4, quorum_of(2)).await?;
     for at in 0..2 {
@@ -302,8 +273,7 @@ async fn quorum(world: World) -> Verdict {
         fan.expect_state(BLOCKED).await?;
     }
     fan.resolve(2, "skipped").await?;
-    fan.expect_group([0, 2, 1, 1], IMPOSSIBLE, "one is not enough")
-        .await?;
+    fan.expect_group([0, 2, 1, 1], IMPOSSIBLE, "one is not enough").await?;
     fan.expect_state(SKIPPED).await
 }
 
@@ -312,8 +282,7 @@ async fn oversized_quorum(world: World) -> Verdict {
         let fan = Graph::fan_in(&world, 2, quorum_of(k)).await?;
         fan.expect_state(BLOCKED).await?;
         fan.resolve(0, "success").await?;
-        fan.expect_group([1, 0, 0, 1], IMPOSSIBLE, "two edges are too few")
-            .await?;
+        fan.expect_group([1, 0, 0, 1], IMPOSSIBLE, "two edges are too few").await?;
         fan.expect_state(SKIPPED).await?;
     }
     Ok(())
@@ -326,13 +295,8 @@ async fn once(world: World) -> Verdict {
     for at in 1..3 {
         fan.resolve(at, "success").await?;
     }
-    fan.expect_group([2, 1, 0, 0], IMPOSSIBLE, "late successes count, no more")
-        .await?;
-    expect_eq!(
-        world.observe(&fan.downstream).await?,
-        before,
-        "skipped once"
-    );
+    fan.expect_group([2, 1, 0, 0], IMPOSSIBLE, "late successes count, no more").await?;
+    expect_eq!(world.observe(&fan.downstream).await?, before, "skipped once");
     let fan = Graph::fan_in(&world, 3, ANY_OF).await?;
     fan.resolve(0, "success").await?;
     let handle = fan.graph.claim(&fan.downstream).await?;
@@ -340,8 +304,7 @@ async fn once(world: World) -> Verdict {
     for at in 1..3 {
         fan.resolve(at, "failed").await?;
     }
-    fan.expect_group([1, 2, 0, 0], SATISFIED, "late failures count, no more")
-        .await?;
+    fan.expect_group([1, 2, 0, 0], SATISFIED, "late failures count, no more").await?;
     expect_eq!(world.observe(&fan.downstream).await?, before, "left alone");
     world.complete(&handle, None).await?;
     Ok(())
@@ -382,8 +345,7 @@ async fn concurrent(world: World) -> Verdict {
         }
     }
     expect_eq!([counted, repeated], [8, 16], "each edge counts once");
-    fan.expect_group([8, 0, 0, 0], SATISFIED, "all of them")
-        .await?;
+    fan.expect_group([8, 0, 0, 0], SATISFIED, "all of them").await?;
     fan.expect_state(READY).await
 }
 
@@ -393,8 +355,7 @@ async fn reopened(world: World) -> Verdict {
     fan.expect_state(READY).await?;
     let late = fan.graph.member().await?;
     let edge = fan.graph.depend(&late, &fan.downstream).await?;
-    fan.expect_group([1, 0, 0, 1], PENDING, "one more is to come")
-        .await?;
+    fan.expect_group([1, 0, 0, 1], PENDING, "one more is to come").await?;
     fan.expect_state(BLOCKED).await?;
     fan.graph.resolve(&edge, "success").await?;
     fan.expect_group([2, 0, 0, 0], SATISFIED, "it came").await?;
@@ -402,8 +363,7 @@ async fn reopened(world: World) -> Verdict {
     let member = fan.downstream.clone();
     fan.graph.end(&member, TerminalOutcome::Success).await?;
     fan.graph.depend(&late, &member).await?;
-    fan.expect_group([2, 0, 0, 1], SATISFIED, "its member has ended")
-        .await
+    fan.expect_group([2, 0, 0, 1], SATISFIED, "its member has ended").await
 }
 
 async fn decided(world: World) -> Verdict {
@@ -425,9 +385,7 @@ async fn decided(world: World) -> Verdict {
 
 async fn trusted(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ALL_OF).await?;
-    fan.graph
-        .end(fan.upstream(0), TerminalOutcome::Failed)
-        .await?;
+    fan.graph.end(fan.upstream(0), TerminalOutcome::Failed).await?;
     for at in 0..2 {
         let upstream = world.observe(fan.upstream(at)).await?;
         fan.resolve(at, "success").await?;

@@ -60,25 +60,20 @@ pub(super) const CASES: &[Case] = &[
 
 type Action = SiblingCancelReconcileAction;
 
-const ANY_OF: EdgeDependencyPolicy = EdgeDependencyPolicy::AnyOf {
-    on_satisfied: OnSatisfied::CancelRemaining,
-};
+const ANY_OF: EdgeDependencyPolicy =
+    EdgeDependencyPolicy::AnyOf { on_satisfied: OnSatisfied::CancelRemaining };
 
 impl Graph {
     async fn reconcile(&self, member: &ExecutionId) -> Result<Action, Failure> {
         let (partition, flow) = (self.partition(), &self.flow);
         let world = &self.world;
-        Ok(world
-            .reconcile_sibling_cancel_group(partition, flow, member)
-            .await?)
+        Ok(world.reconcile_sibling_cancel_group(partition, flow, member).await?)
     }
 
     async fn drain(&self, member: &ExecutionId) -> Verdict {
         let (partition, flow) = (self.partition(), &self.flow);
         let world = &self.world;
-        world
-            .drain_sibling_cancel_group(partition, flow, member)
-            .await?;
+        world.drain_sibling_cancel_group(partition, flow, member).await?;
         Ok(())
     }
 }
@@ -97,11 +92,7 @@ async fn partition(world: World) -> Verdict {
     wrong[0].family = PartitionFamily::Budget;
     wrong[1].family = PartitionFamily::Quota;
     let count = world.partitions().num_flow_partitions;
-    wrong[2].index = if count > 1 {
-        (home.index + 1) % count
-    } else {
-        count
-    };
+    wrong[2].index = if count > 1 { (home.index + 1) % count } else { count };
     for partition in wrong {
         let (flow, member) = (&fan.graph.flow, &fan.downstream);
         let answer = world.drain_sibling_cancel_group(partition, flow, member);
@@ -109,14 +100,11 @@ async fn partition(world: World) -> Verdict {
         let answer = world.reconcile_sibling_cancel_group(partition, flow, member);
         expect_refused!(answer.await, "validation.invalid_input", "{partition:?}");
     }
-    fan.graph
-        .end(fan.upstream(1), TerminalOutcome::Success)
-        .await?;
+    fan.graph.end(fan.upstream(1), TerminalOutcome::Success).await?;
     let mut alias = home;
     alias.family = PartitionFamily::Execution;
-    let action = world
-        .reconcile_sibling_cancel_group(alias, &fan.graph.flow, &fan.downstream)
-        .await?;
+    let action =
+        world.reconcile_sibling_cancel_group(alias, &fan.graph.flow, &fan.downstream).await?;
     expect_eq!(action, Action::CompletedDrain, "it was noted all the time");
     Ok(())
 }
@@ -156,18 +144,13 @@ async fn noted(world: World) -> Verdict {
 async fn not_noted(world: World) -> Verdict {
     for (policy, outcome) in [
         (EdgeDependencyPolicy::any_of(OnSatisfied::LetRun), "success"),
-        (
-            EdgeDependencyPolicy::quorum(2, OnSatisfied::LetRun),
-            "failed",
-        ),
+        (EdgeDependencyPolicy::quorum(2, OnSatisfied::LetRun), "failed"),
         (EdgeDependencyPolicy::AllOf, "failed"),
         (ANY_OF, "failed"),
     ] {
         let fan = Graph::fan_in(&world, 2, policy).await?;
         fan.resolve(0, outcome).await?;
-        fan.graph
-            .end(fan.upstream(1), TerminalOutcome::Success)
-            .await?;
+        fan.graph.end(fan.upstream(1), TerminalOutcome::Success).await?;
         expect_eq!(fan.reconcile().await?, Action::NoOp, "{policy:?}");
     }
     let graph = Graph::new(&world).await?;
@@ -179,9 +162,7 @@ async fn not_noted(world: World) -> Verdict {
 async fn none_left(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ANY_OF).await?;
     for at in 0..2 {
-        fan.graph
-            .end(fan.upstream(at), TerminalOutcome::Failed)
-            .await?;
+        fan.graph.end(fan.upstream(at), TerminalOutcome::Failed).await?;
         fan.resolve(at, "failed").await?;
     }
     expect_eq!(fan.reconcile().await?, Action::CompletedDrain);
@@ -201,11 +182,7 @@ async fn spared(world: World) -> Verdict {
         fan.graph.policy(&other, policy).await?;
         fan.graph.depend(&sibling, &other).await?;
         fan.resolve(0, "success").await?;
-        expect_eq!(
-            fan.reconcile().await?,
-            Action::CompletedDrain,
-            "it was spared"
-        );
+        expect_eq!(fan.reconcile().await?, Action::CompletedDrain, "it was spared");
     }
     // Neither an edge that has no effect nor a group that is decided needs it.
     let mut fan = Graph::fan_in(&world, 2, ANY_OF).await?;
@@ -238,9 +215,7 @@ async fn drained(world: World) -> Verdict {
         expect_eq!(world.observe(fan.upstream(1)).await?, upstream, "upstream");
     }
     for at in 1..3 {
-        fan.graph
-            .end(fan.upstream(at), TerminalOutcome::Cancelled)
-            .await?;
+        fan.graph.end(fan.upstream(at), TerminalOutcome::Cancelled).await?;
     }
     expect_eq!(fan.reconcile().await?, Action::NoOp, "nothing is noted");
     let unknown = fan.graph.execution().args().execution_id;

@@ -72,9 +72,7 @@ async fn partition(world: World) -> Verdict {
             of(PartitionFamily::Quota, own.index),
             of(own.family, own.index + 1),
         ] {
-            let answer = world
-                .project_flow_summary(wrong, &id, TimestampMs::now())
-                .await;
+            let answer = world.project_flow_summary(wrong, &id, TimestampMs::now()).await;
             expect_refused!(answer, "validation.invalid_input", "{wrong:?}");
         }
     }

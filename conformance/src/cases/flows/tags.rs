@@ -15,12 +15,7 @@ pub(super) const CASES: &[Case] = &[
         "Set, replaced, emptied, and read both ways.",
         set
     ),
-    case!(
-        "flows.tags.nobody",
-        ["FLW-029", "FLW-030"],
-        "Tags of a flow that is not there.",
-        nobody
-    ),
+    case!("flows.tags.nobody", ["FLW-029", "FLW-030"], "Tags of a flow that is not there.", nobody),
     case!(
         "flows.tags.keys",
         ["FLW-028"],
@@ -39,13 +34,7 @@ pub(super) const CASES: &[Case] = &[
         "A cancelled flow is tagged like any other.",
         cancelled
     ),
-    case!(
-        "flows.tags.at-once",
-        ["FLW-030"],
-        "Many keys at once.",
-        at_once,
-        Concurrency
-    ),
+    case!("flows.tags.at-once", ["FLW-030"], "Many keys at once.", at_once, Concurrency),
 ];
 
 async fn set(world: World) -> Verdict {
@@ -60,16 +49,8 @@ async fn set(world: World) -> Verdict {
     world.set_flow_tag(&id, "app.k2", "two").await?;
     let tags = [("app.k", "7"), ("app.k2", "two")];
     let expected: BTreeMap<_, _> = tags.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    expect_eq!(
-        world.described_flow(&id).await?.tags,
-        expected,
-        "all of them"
-    );
-    expect_eq!(
-        world.get_flow_tag(&other, "app.k").await?,
-        None,
-        "another's"
-    );
+    expect_eq!(world.described_flow(&id).await?.tags, expected, "all of them");
+    expect_eq!(world.get_flow_tag(&other, "app.k").await?, None, "another's");
     Ok(())
 }
 
@@ -89,27 +70,13 @@ async fn nobody(world: World) -> Verdict {
 async fn keys(world: World) -> Verdict {
     let known = world.flow().await?;
     for id in [known, world.flow_id()] {
-        for key in [
-            "",
-            "app",
-            "app.",
-            ".k",
-            "App.k",
-            "1.k",
-            "app.K",
-            "app.k\n",
-            "app.\u{e9}",
-        ] {
+        for key in ["", "app", "app.", ".k", "App.k", "1.k", "app.K", "app.k\n", "app.\u{e9}"] {
             let refused = "validation.invalid_input";
             expect_refused!(world.set_flow_tag(&id, key, "v").await, refused, "{key:?}");
             expect_refused!(world.get_flow_tag(&id, key).await, refused, "{key:?}");
         }
     }
-    expect_eq!(
-        world.described_flow(&known).await?.tags,
-        BTreeMap::new(),
-        "none was set"
-    );
+    expect_eq!(world.described_flow(&known).await?.tags, BTreeMap::new(), "none was set");
     Ok(())
 }
 
@@ -135,10 +102,7 @@ async fn cancelled(world: World) -> Verdict {
         "what was set stays"
     );
     world.set_flow_tag(&id, "app.k", "after").await?;
-    expect_eq!(
-        world.get_flow_tag(&id, "app.k").await?.as_deref(),
-        Some("after")
-    );
+    expect_eq!(world.get_flow_tag(&id, "app.k").await?.as_deref(), Some("after"));
     Ok(())
 }
 
@@ -148,10 +112,6 @@ async fn at_once(world: World) -> Verdict {
     let set = keys.iter().map(|key| world.set_flow_tag(&id, key, key));
     try_join_all(set).await?;
     let expected: BTreeMap<_, _> = keys.iter().map(|key| (key.clone(), key.clone())).collect();
-    expect_eq!(
-        world.described_flow(&id).await?.tags,
-        expected,
-        "none is lost"
-    );
+    expect_eq!(world.described_flow(&id).await?.tags, expected, "none is lost");
     Ok(())
 }

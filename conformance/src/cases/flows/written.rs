@@ -11,9 +11,7 @@ use crate::written::{Cast, call, pass, play};
 pub(super) const CASES: &[Case] = &[
     case!(
         "flows.written.graph",
-        [
-            "FLW-009", "FLW-021", "FLW-022", "GRA-001", "GRA-002", "GRA-006", "GRA-008"
-        ],
+        ["FLW-009", "FLW-021", "FLW-022", "GRA-001", "GRA-002", "GRA-006", "GRA-008"],
         "Members join, and dependencies are staged revision by revision.",
         graph,
         Clock
@@ -27,18 +25,14 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(
         "flows.written.diamond",
-        [
-            "DEP-006", "DEP-015", "DEP-017", "DEP-021", "DEP-022", "DEP-032", "DEP-044", "GRA-015"
-        ],
+        ["DEP-006", "DEP-015", "DEP-017", "DEP-021", "DEP-022", "DEP-032", "DEP-044", "GRA-015"],
         "Four members in a diamond: one side fails, the other is enough.",
         diamond,
         Clock
     ),
     case!(
         "flows.written.cancellation",
-        [
-            "CAN-003", "CAN-005", "CAN-006", "CAN-010", "CAN-012", "CAN-015"
-        ],
+        ["CAN-003", "CAN-005", "CAN-006", "CAN-010", "CAN-012", "CAN-015"],
         "A flow is cancelled under a worker, then again with another policy.",
         cancellation,
         Clock
@@ -65,26 +59,17 @@ async fn diamond(world: World) -> Verdict {
         cast.staged(2, 1, 5, 5),
         cast.staged(3, 2, 6, 6),
         cast.staged(4, 5, 6, 7),
-        call(
-            cast.resolve(1, 1, 2, "success"),
-            "refused: validation.invalid_dependency",
-        ),
+        call(cast.resolve(1, 1, 2, "success"), "refused: validation.invalid_dependency"),
         call(cast.apply(1, 1, 2), "applied.unsatisfied_count=1"),
         call(cast.apply(3, 2, 6), "applied.unsatisfied_count=1"),
         call(cast.apply(4, 5, 6), "applied.unsatisfied_count=2"),
         call(cast.eligibility(5), "status.status=eligible"),
         call(cast.eligibility(6), "status.status=blocked_by_dependencies"),
-        call(
-            cast.cascade(1),
-            "cascaded_children=0 resolved=0 synchronous=true",
-        ),
+        call(cast.cascade(1), "cascaded_children=0 resolved=0 synchronous=true"),
         call(cast.claim("w1"), "handle=fresh"),
         call(cast.eligibility(1), "status.status=not_runnable"),
         call(fail("w1", FailureClass::Permanent), "terminal_failed"),
-        call(
-            cast.cascade(1),
-            "cascaded_children=1 resolved=2 synchronous=true",
-        ),
+        call(cast.cascade(1), "cascaded_children=1 resolved=2 synchronous=true"),
         call(cast.state(2), "skipped"),
         call(cast.state(5), "waiting"),
         call(cast.state(6), "waiting_children"),
@@ -92,17 +77,11 @@ async fn diamond(world: World) -> Verdict {
         call(cast.apply(2, 1, 5), "applied.unsatisfied_count=1"),
         call(cast.state(5), "waiting_children"),
         call(cast.resolve(2, 1, 5, "success"), "satisfied"),
-        call(
-            cast.cascade(1),
-            "cascaded_children=0 resolved=0 synchronous=true",
-        ),
+        call(cast.cascade(1), "cascaded_children=0 resolved=0 synchronous=true"),
         call(cast.claim("w2"), "handle=fresh"),
         call(complete("w2", "five"), "ok, nothing"),
         call(cast.state(6), "waiting_children"),
-        call(
-            cast.cascade(5),
-            "cascaded_children=0 resolved=1 synchronous=true",
-        ),
+        call(cast.cascade(5), "cascaded_children=0 resolved=1 synchronous=true"),
         call(cast.state(6), "waiting"),
         call(cast.resolve(4, 5, 6, "failed"), "already_resolved"),
         call(cast.claim("w3"), "handle=fresh"),
@@ -122,32 +101,14 @@ async fn graph(world: World) -> Verdict {
         call(cast.create_flow(1), "already_satisfied.flow_id=f1"),
         cast.flow_created(2),
         cast.joined(1, 1, 1),
-        call(
-            cast.join(1, 1),
-            "already_member.execution_id=e1 already_member.node_count=1",
-        ),
-        call(
-            cast.join(2, 1),
-            "refused: conflict.execution_already_in_flow",
-        ),
+        call(cast.join(1, 1), "already_member.execution_id=e1 already_member.node_count=1"),
+        call(cast.join(2, 1), "refused: conflict.execution_already_in_flow"),
         call(cast.join(1, 6), "refused: not_found.execution"),
         cast.joined(1, 2, 2),
-        call(
-            cast.stage(1, 1, 2, 1),
-            "refused: contention.stale_graph_revision",
-        ),
-        call(
-            cast.stage(1, 1, 2, 3),
-            "refused: contention.stale_graph_revision",
-        ),
-        call(
-            cast.stage(1, 1, 1, 2),
-            "refused: conflict.self_referencing_edge",
-        ),
-        call(
-            cast.stage(1, 1, 5, 2),
-            "refused: state.execution_not_in_flow",
-        ),
+        call(cast.stage(1, 1, 2, 1), "refused: contention.stale_graph_revision"),
+        call(cast.stage(1, 1, 2, 3), "refused: contention.stale_graph_revision"),
+        call(cast.stage(1, 1, 1, 2), "refused: conflict.self_referencing_edge"),
+        call(cast.stage(1, 1, 5, 2), "refused: state.execution_not_in_flow"),
         cast.staged(1, 1, 2, 2),
         call(cast.stage(2, 2, 1, 3), "refused: conflict.cycle_detected"),
         cast.staged(2, 1, 2, 3),
@@ -185,14 +146,8 @@ async fn dependencies(world: World) -> Verdict {
         cast.joined(1, 2, 2),
         cast.staged(1, 1, 2, 2),
         cast.staged(2, 1, 2, 3),
-        call(
-            cast.apply(3, 1, 2),
-            "refused: validation.invalid_dependency",
-        ),
-        call(
-            cast.apply(1, 2, 1),
-            "refused: validation.invalid_dependency",
-        ),
+        call(cast.apply(3, 1, 2), "refused: validation.invalid_dependency"),
+        call(cast.apply(1, 2, 1), "refused: validation.invalid_dependency"),
         call(cast.state(2), "waiting"),
         call(cast.apply(1, 1, 2), "applied.unsatisfied_count=1"),
         call(cast.state(2), "waiting_children"),
@@ -220,10 +175,7 @@ async fn cancellation(world: World) -> Verdict {
         cast.created(1),
         call(cast.claim("w1"), "handle=fresh"),
         cast.created(2),
-        call(
-            cancel_flow(1, CancelFlowPolicy::CancelAll),
-            "refused: not_found.flow",
-        ),
+        call(cancel_flow(1, CancelFlowPolicy::CancelAll), "refused: not_found.flow"),
         cast.flow_created(1),
         cast.joined(1, 1, 1),
         cast.joined(1, 2, 2),
@@ -232,10 +184,7 @@ async fn cancellation(world: World) -> Verdict {
         call(cast.state(1), "active"),
         call(cast.state(2), "cancelled"),
         call(
-            cast.fields(
-                2,
-                ["cancellation_reason", "cancelled_by", "terminal_outcome"],
-            ),
+            cast.fields(2, ["cancellation_reason", "cancelled_by", "terminal_outcome"]),
             "cancellation_reason=flow_cancelled cancelled_by=cancel_flow terminal_outcome=cancelled",
         ),
         call(cancel_flow(1, CancelFlowPolicy::CancelAll), &*pending),

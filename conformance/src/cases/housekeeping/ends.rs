@@ -45,9 +45,7 @@ async fn untold(world: World) -> Verdict {
         fan.graph.end(upstream, TerminalOutcome::Success).await?;
         let due = world.due().await?;
         let Some(Call::CascadeCompletion { payload }) = due.first() else {
-            return Err(crate::failure::Failure::new(format!(
-                "{due:?} is one cascade"
-            )));
+            return Err(crate::failure::Failure::new(format!("{due:?} is one cascade")));
         };
         expect_eq!(due.len(), 1, "one end");
         expect_eq!(payload.execution_id, *upstream);
@@ -67,19 +65,11 @@ async fn late_edges(world: World) -> Verdict {
     let edge = graph.stage(&up, &down).await?;
     expect_eq!(world.due_names().await?, [], "a staged edge has no effect");
     graph.apply(&edge).await?;
-    expect_eq!(
-        world.due_names().await?,
-        [named("cascade_completion", &up)],
-        "an applied one"
-    );
+    expect_eq!(world.due_names().await?, [named("cascade_completion", &up)], "an applied one");
     graph.expect_state(&down, BLOCKED).await?;
     world.settle().await?;
     graph.expect_state(&down, SKIPPED).await?;
-    expect_eq!(
-        world.due_names().await?,
-        [],
-        "counted, on to the end of the graph"
-    );
+    expect_eq!(world.due_names().await?, [], "counted, on to the end of the graph");
     Ok(())
 }
 

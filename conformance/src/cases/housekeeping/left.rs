@@ -47,11 +47,8 @@ fn expect_cancellations(due: &[Call], reason: &str, count: usize) -> Verdict {
 async fn members(world: World) -> Verdict {
     for (given, reason) in [("too late", "too late"), ("", "flow_cancelled")] {
         let mut graph = Graph::new(&world).await?;
-        let (first, second, gone) = (
-            graph.member().await?,
-            graph.member().await?,
-            graph.member().await?,
-        );
+        let (first, second, gone) =
+            (graph.member().await?, graph.member().await?, graph.member().await?);
         graph.end(&gone, TerminalOutcome::Success).await?;
         world.settle().await?;
         let header = CancelFlowArgs {
@@ -62,11 +59,7 @@ async fn members(world: World) -> Verdict {
         };
         world.cancel_flow_header(header).await?;
         world.advance_ms(29_999);
-        expect_eq!(
-            world.due_names().await?,
-            [],
-            "whoever sent the header has time"
-        );
+        expect_eq!(world.due_names().await?, [], "whoever sent the header has time");
         world.advance_ms(1);
         let due = world.due().await?;
         expect_cancellations(&due, reason, 2)?;
@@ -83,10 +76,7 @@ async fn members(world: World) -> Verdict {
         world.ack_cancel_member(&graph.flow, &first).await?;
         world.settle().await?;
         for member in [&first, &second] {
-            let ended = [
-                ("terminal_outcome", "cancelled"),
-                ("cancellation_reason", reason),
-            ];
+            let ended = [("terminal_outcome", "cancelled"), ("cancellation_reason", reason)];
             world.expect_fields(member, ended).await?;
         }
         expect_eq!(world.due_names().await?, [], "acknowledged");
@@ -98,16 +88,8 @@ async fn siblings(world: World) -> Verdict {
     let cancel = OnSatisfied::CancelRemaining;
     let (success, failed) = (TerminalOutcome::Success, TerminalOutcome::Failed);
     for (policy, ends, reason) in [
-        (
-            EdgeDependencyPolicy::any_of(cancel),
-            vec![success],
-            "sibling_quorum_satisfied",
-        ),
-        (
-            EdgeDependencyPolicy::quorum(3, cancel),
-            vec![failed; 2],
-            "sibling_quorum_impossible",
-        ),
+        (EdgeDependencyPolicy::any_of(cancel), vec![success], "sibling_quorum_satisfied"),
+        (EdgeDependencyPolicy::quorum(3, cancel), vec![failed; 2], "sibling_quorum_impossible"),
     ] {
         let fan = Graph::fan_in(&world, 4, policy).await?;
         let decided = ends.len();
@@ -128,15 +110,8 @@ async fn siblings(world: World) -> Verdict {
         world.settle().await?;
         expect_eq!(world.due_names().await?, [], "forgotten");
         let action = fan.reconcile().await?;
-        expect_eq!(
-            action,
-            SiblingCancelReconcileAction::NoOp,
-            "there is no note"
-        );
-        let ended = [
-            ("terminal_outcome", "cancelled"),
-            ("cancelled_by", "operator_override"),
-        ];
+        expect_eq!(action, SiblingCancelReconcileAction::NoOp, "there is no note");
+        let ended = [("terminal_outcome", "cancelled"), ("cancelled_by", "operator_override")];
         world.expect_fields(fan.upstream(2), ended).await?;
     }
     Ok(())

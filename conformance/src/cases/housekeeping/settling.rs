@@ -40,16 +40,10 @@ async fn everything(world: &World) -> Result<(Graph, Vec<ExecutionId>), Failure>
     let other = fan.graph.member().await?;
     let second = fan.upstream(1).clone();
     fan.graph.depend(&second, &other).await?;
-    let delayed = world
-        .execution()
-        .delay_until(world.in_ms(500))
-        .create()
-        .await?;
+    let delayed = world.execution().delay_until(world.in_ms(500)).create().await?;
     let leased = world.execution().lane("leased").create().await?;
     let _handle = world.worker().lane("leased").ttl(1_000).claim().await?;
-    fan.graph
-        .end(fan.upstream(0), TerminalOutcome::Success)
-        .await?;
+    fan.graph.end(fan.upstream(0), TerminalOutcome::Success).await?;
     world.advance_ms(60_000);
     let mut all = vec![delayed, leased, fan.downstream.clone(), last, other];
     all.extend((0..3).map(|at| fan.upstream(at).clone()));
@@ -69,31 +63,18 @@ async fn all(world: World) -> Verdict {
     let before = observed(&world, &ids).await?;
     let listed = world.due().await?;
     expect_eq!(world.due().await?, listed, "listing again");
-    expect_eq!(
-        observed(&world, &ids).await?,
-        before,
-        "listing changes nothing"
-    );
-    expect!(
-        world.settle().await? >= listed.len(),
-        "there was something to do"
-    );
+    expect_eq!(observed(&world, &ids).await?, before, "listing changes nothing");
+    expect!(world.settle().await? >= listed.len(), "there was something to do");
     expect_eq!(world.due().await?, [], "nothing is due");
     let settled = observed(&world, &ids).await?;
     expect_eq!(world.settle().await?, 0);
     expect_eq!(observed(&world, &ids).await?, settled, "settled is settled");
-    world
-        .expect_fields(&ids[0], [("public_state", "waiting")])
-        .await?;
-    world
-        .expect_fields(&ids[1], [("ownership_state", "lease_expired_reclaimable")])
-        .await?;
+    world.expect_fields(&ids[0], [("public_state", "waiting")]).await?;
+    world.expect_fields(&ids[1], [("ownership_state", "lease_expired_reclaimable")]).await?;
     graph.expect_state(&ids[2], READY).await?;
     graph.expect_state(&ids[4], BLOCKED).await?;
     graph.expect_state(&ids[6], READY).await?;
-    world
-        .expect_fields(&ids[7], [("terminal_outcome", "cancelled")])
-        .await?;
+    world.expect_fields(&ids[7], [("terminal_outcome", "cancelled")]).await?;
     Ok(())
 }
 

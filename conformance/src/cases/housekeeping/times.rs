@@ -39,10 +39,7 @@ impl World {
     /// What is due, as method and execution.
     pub(super) async fn due_names(&self) -> Result<Vec<(String, Option<ExecutionId>)>, Failure> {
         let due = self.due().await?;
-        Ok(due
-            .iter()
-            .map(|call| (call.method().to_string(), about(call)))
-            .collect())
+        Ok(due.iter().map(|call| (call.method().to_string(), about(call))).collect())
     }
 }
 
@@ -64,49 +61,26 @@ pub(super) fn named(method: &str, id: &ExecutionId) -> (String, Option<Execution
 }
 
 async fn delays(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .delay_until(world.in_ms(500))
-        .retries(1, 200)
-        .create()
-        .await?;
-    let later = world
-        .execution()
-        .delay_until(world.in_ms(90_000))
-        .create()
-        .await?;
+    let id = world.execution().delay_until(world.in_ms(500)).retries(1, 200).create().await?;
+    let later = world.execution().delay_until(world.in_ms(90_000)).create().await?;
     expect_eq!(world.due_names().await?, [], "it is delayed");
     world.advance_ms(499);
     expect_eq!(world.due_names().await?, [], "a millisecond early");
     world.advance_ms(1);
     for _ in 0..2 {
-        expect_eq!(
-            world.due_names().await?,
-            [named("promote_delayed", &id)],
-            "it is over"
-        );
+        expect_eq!(world.due_names().await?, [named("promote_delayed", &id)], "it is over");
     }
     expect_eq!(world.settle().await?, 1);
-    world
-        .expect_fields(&id, [("public_state", "waiting")])
-        .await?;
+    world.expect_fields(&id, [("public_state", "waiting")]).await?;
     let handle = world.worker().ttl(80_000).claim().await?;
-    world
-        .fail_with(&handle, ff_core::backend::FailureClass::Transient)
-        .await?;
+    world.fail_with(&handle, ff_core::backend::FailureClass::Transient).await?;
     world.advance_ms(199);
     expect_eq!(world.due_names().await?, [], "a retry waits");
     world.advance_ms(1);
-    expect_eq!(
-        world.due_names().await?,
-        [named("promote_delayed", &id)],
-        "a retry is due"
-    );
+    expect_eq!(world.due_names().await?, [named("promote_delayed", &id)], "a retry is due");
     world.promote(&id).await?;
     expect_eq!(world.due_names().await?, [], "promoted");
-    world
-        .expect_fields(&later, [("public_state", "delayed")])
-        .await
+    world.expect_fields(&later, [("public_state", "delayed")]).await
 }
 
 async fn leases(world: World) -> Verdict {
@@ -124,21 +98,13 @@ async fn leases(world: World) -> Verdict {
         expect_eq!(world.due_names().await?, marks, "it is due");
     }
     expect_eq!(world.settle().await?, 1);
-    world
-        .expect_fields(&id, [("ownership_state", "lease_expired_reclaimable")])
-        .await?;
-    world
-        .expect_fields(&other, [("ownership_state", "leased")])
-        .await?;
+    world.expect_fields(&id, [("ownership_state", "lease_expired_reclaimable")]).await?;
+    world.expect_fields(&other, [("ownership_state", "leased")]).await?;
     world.execution().lane("done").create().await?;
     let done = world.worker().lane("done").claim().await?;
     world.complete(&done, None).await?;
     world.advance_ms(50_000);
-    expect_eq!(
-        world.due_names().await?,
-        [],
-        "no lease is left of what has ended"
-    );
+    expect_eq!(world.due_names().await?, [], "no lease is left of what has ended");
     Ok(())
 }
 
@@ -156,26 +122,14 @@ async fn pages(world: World) -> Verdict {
     }
     // The first to have been due comes first.
     let due = world.due_in(home, 1).await?;
-    expect_eq!(
-        due.first().and_then(about),
-        ids.last().cloned(),
-        "the earliest"
-    );
+    expect_eq!(due.first().and_then(about), ids.last().cloned(), "the earliest");
     let count = world.partitions().num_flow_partitions;
     if count > 1 {
-        expect_eq!(
-            world.due_in((home + 1) % count, 10).await?,
-            [],
-            "another partition"
-        );
+        expect_eq!(world.due_in((home + 1) % count, 10).await?, [], "another partition");
     }
     for limit in [0, 10] {
         let beyond = world.due_in(count, limit).await;
-        expect_refused!(
-            beyond,
-            "validation.invalid_input",
-            "no such partition, {limit}"
-        );
+        expect_refused!(beyond, "validation.invalid_input", "no such partition, {limit}");
     }
     Ok(())
 }

@@ -22,24 +22,14 @@ pub(super) const CASES: &[Case] = &[
         "U+0000 in progress, reasons and tags.",
         nul_under_lease
     ),
-    case!(
-        "system.arguments.nul-in-flows",
-        ["SYS-018"],
-        "U+0000 in a flow's texts.",
-        nul_in_flows
-    ),
+    case!("system.arguments.nul-in-flows", ["SYS-018"], "U+0000 in a flow's texts.", nul_in_flows),
     case!(
         "system.arguments.unicode",
         ["SYS-018"],
         "Everything else in Unicode comes back as it was.",
         unicode
     ),
-    case!(
-        "system.arguments.zero-ttl",
-        ["SYS-019"],
-        "A lease of no length.",
-        zero_ttl
-    ),
+    case!("system.arguments.zero-ttl", ["SYS-019"], "A lease of no length.", zero_ttl),
     case!(
         "system.arguments.partition",
         ["SYS-020"],
@@ -109,15 +99,9 @@ async fn nul_in_creation(world: World) -> Verdict {
         world.execution().namespace(nul),
         world.execution().tag("app.k", nul),
         world.execution().key(nul),
-        world
-            .execution()
-            .with(|args| args.execution_kind = nul.to_owned()),
-        world
-            .execution()
-            .with(|args| args.creator_identity = nul.to_owned()),
-        world
-            .execution()
-            .with(|args| args.payload_encoding = Some(nul.to_owned())),
+        world.execution().with(|args| args.execution_kind = nul.to_owned()),
+        world.execution().with(|args| args.creator_identity = nul.to_owned()),
+        world.execution().with(|args| args.payload_encoding = Some(nul.to_owned())),
         world.execution().retry_policy(RetryPolicy {
             retryable_categories: vec![nul.to_owned()],
             ..RetryPolicy::default()
@@ -125,16 +109,8 @@ async fn nul_in_creation(world: World) -> Verdict {
     ];
     for (at, execution) in broken.into_iter().enumerate() {
         let id = execution.args().execution_id;
-        expect_refused!(
-            execution.try_create().await,
-            "validation.invalid_input",
-            "text {at}"
-        );
-        expect_eq!(
-            world.describe_execution(&id).await?,
-            None,
-            "text {at} stores nothing"
-        );
+        expect_refused!(execution.try_create().await, "validation.invalid_input", "text {at}");
+        expect_eq!(world.describe_execution(&id).await?, None, "text {at} stores nothing");
     }
     Ok(())
 }
@@ -144,17 +120,11 @@ async fn nul_under_lease(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let before = world.observe(&id).await?;
     let refused = "validation.invalid_input";
-    expect_refused!(
-        world.progress(&handle, None, Some(nul.to_owned())).await,
-        refused
-    );
+    expect_refused!(world.progress(&handle, None, Some(nul.to_owned())).await, refused);
     expect_refused!(world.cancel(&handle, nul).await, refused);
     expect_refused!(world.set_execution_tag(&id, "app.k", nul).await, refused);
     let reason = FailureReason::new(nul);
-    expect_refused!(
-        world.fail(&handle, reason, FailureClass::Transient).await,
-        refused
-    );
+    expect_refused!(world.fail(&handle, reason, FailureClass::Transient).await, refused);
     expect_eq!(world.observe(&id).await?, before, "nothing changes");
     Ok(())
 }
@@ -167,71 +137,43 @@ async fn nul_in_flows(world: World) -> Verdict {
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
     let mut args = world.edge_args(&flow, &up, &down, 2);
     args.data_passing_ref = Some("a\0b".to_owned());
-    expect_refused!(
-        world.stage_dependency_edge(args).await,
-        "validation.invalid_input"
-    );
+    expect_refused!(world.stage_dependency_edge(args).await, "validation.invalid_input");
     Ok(())
 }
 
 async fn unicode(world: World) -> Verdict {
     let text = "Grüße, \u{1F980} \u{202E}\u{FEFF}\u{7f}\t\"'\\{}";
-    let id = world
-        .execution()
-        .namespace(text)
-        .tag("app.k", text)
-        .create()
-        .await?;
-    expect_eq!(
-        world.get_execution_namespace(&id).await?.as_deref(),
-        Some(text)
-    );
-    expect_eq!(
-        world.get_execution_tag(&id, "app.k").await?.as_deref(),
-        Some(text)
-    );
+    let id = world.execution().namespace(text).tag("app.k", text).create().await?;
+    expect_eq!(world.get_execution_namespace(&id).await?.as_deref(), Some(text));
+    expect_eq!(world.get_execution_tag(&id, "app.k").await?.as_deref(), Some(text));
     let handle = world.worker().claim().await?;
     world.cancel(&handle, text).await?;
-    expect_eq!(
-        world.field(&id, "cancellation_reason").await?.as_deref(),
-        Some(text)
-    );
+    expect_eq!(world.field(&id, "cancellation_reason").await?.as_deref(), Some(text));
     Ok(())
 }
 
 async fn zero_ttl(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let before = world.observe(&id).await?;
-    expect_refused!(
-        world.worker().ttl(0).try_claim().await,
-        "validation.invalid_input"
-    );
+    expect_refused!(world.worker().ttl(0).try_claim().await, "validation.invalid_input");
     expect_eq!(world.observe(&id).await?, before, "nothing is claimed");
     Ok(())
 }
 
 async fn partition(world: World) -> Verdict {
     let id = world.execution().create().await?;
-    let elsewhere = Partition {
-        family: PartitionFamily::Execution,
-        index: id.partition() + 1,
-    };
+    let elsewhere = Partition { family: PartitionFamily::Execution, index: id.partition() + 1 };
     refused_everywhere(&world, elsewhere, &id).await
 }
 
 async fn partition_family(world: World) -> Verdict {
     let id = world.execution().create().await?;
-    let of = |family| Partition {
-        family,
-        index: id.partition(),
-    };
+    let of = |family| Partition { family, index: id.partition() };
     refused_everywhere(&world, of(PartitionFamily::Budget), &id).await?;
     refused_everywhere(&world, of(PartitionFamily::Quota), &id).await?;
     for family in [PartitionFamily::Flow, PartitionFamily::Execution] {
         world.mark_lease_expired_if_due(of(family), &id).await?;
-        let fields = world
-            .read_exec_core_fields(of(family), &id, &["lane_id"])
-            .await?;
+        let fields = world.read_exec_core_fields(of(family), &id, &["lane_id"]).await?;
         expect_eq!(fields["lane_id"].as_deref(), Some("default"), "{family:?}");
     }
     Ok(())
@@ -244,45 +186,21 @@ async fn refused_everywhere(
 ) -> Verdict {
     let refused = "validation.invalid_input";
     let now = TimestampMs::now();
-    expect_refused!(
-        world.mark_lease_expired_if_due(partition, id).await,
-        refused
-    );
-    expect_refused!(
-        world
-            .read_exec_core_fields(partition, id, &["lane_id"])
-            .await,
-        refused
-    );
-    let promoted = world
-        .promote_delayed(partition, &world.lane(), id, now)
-        .await;
+    expect_refused!(world.mark_lease_expired_if_due(partition, id).await, refused);
+    expect_refused!(world.read_exec_core_fields(partition, id, &["lane_id"]).await, refused);
+    let promoted = world.promote_delayed(partition, &world.lane(), id, now).await;
     expect_refused!(promoted, refused);
     Ok(())
 }
 
 async fn lane_hint(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .delay_until(world.in_ms(10))
-        .create()
-        .await?;
+    let id = world.execution().delay_until(world.in_ms(10)).create().await?;
     world.advance_ms(10);
     let wrong = LaneId::new("elsewhere");
     let now = TimestampMs::now();
-    world
-        .promote_delayed(world.partition_of(&id), &wrong, &id, now)
-        .await?;
-    expect_eq!(
-        world.worker().lane("elsewhere").claims().await?,
-        None,
-        "it does not move"
-    );
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(id),
-        "it is claimable where it was created"
-    );
+    world.promote_delayed(world.partition_of(&id), &wrong, &id, now).await?;
+    expect_eq!(world.worker().lane("elsewhere").claims().await?, None, "it does not move");
+    expect_eq!(world.worker().claims().await?, Some(id), "it is claimable where it was created");
     Ok(())
 }
 
@@ -290,19 +208,11 @@ async fn large_integers(world: World) -> Verdict {
     const BEYOND: i64 = 1 << 53;
     let beyond = BEYOND.unsigned_abs();
     let broken = [
-        world
-            .execution()
-            .with(|args| args.now = TimestampMs(BEYOND)),
-        world
-            .execution()
-            .with(|args| args.now = TimestampMs(-BEYOND)),
+        world.execution().with(|args| args.now = TimestampMs(BEYOND)),
+        world.execution().with(|args| args.now = TimestampMs(-BEYOND)),
         world.execution().delay_until(TimestampMs(BEYOND)),
-        world
-            .execution()
-            .with(|args| args.execution_deadline_at = Some(TimestampMs(BEYOND))),
-        world
-            .execution()
-            .policy(|policy| policy.dedup_window_ms = Some(beyond)),
+        world.execution().with(|args| args.execution_deadline_at = Some(TimestampMs(BEYOND))),
+        world.execution().policy(|policy| policy.dedup_window_ms = Some(beyond)),
         world.execution().retries(1, beyond),
         world.execution().policy(|policy| {
             policy.timeout_policy = Some(TimeoutPolicy {
@@ -313,23 +223,13 @@ async fn large_integers(world: World) -> Verdict {
     ];
     for (at, execution) in broken.into_iter().enumerate() {
         let id = execution.args().execution_id;
-        expect_refused!(
-            execution.try_create().await,
-            "validation.invalid_input",
-            "integer {at}"
-        );
-        expect_eq!(
-            world.describe_execution(&id).await?,
-            None,
-            "integer {at} stores nothing"
-        );
+        expect_refused!(execution.try_create().await, "validation.invalid_input", "integer {at}");
+        expect_eq!(world.describe_execution(&id).await?, None, "integer {at} stores nothing");
     }
     let id = world.execution().create().await?;
     let (partition, lane) = (world.partition_of(&id), world.lane());
     expect_refused!(
-        world
-            .promote_delayed(partition, &lane, &id, TimestampMs(BEYOND))
-            .await,
+        world.promote_delayed(partition, &lane, &id, TimestampMs(BEYOND)).await,
         "validation.invalid_input"
     );
     Ok(())
@@ -343,38 +243,25 @@ async fn large_integers_elsewhere(world: World) -> Verdict {
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
     let limit = usize::try_from(BEYOND).unwrap_or(usize::MAX);
     expect_refused!(world.list_lanes(None, limit).await, refused);
-    let listed = world
-        .list_executions(world.partition_key_of(&up), None, limit)
-        .await;
+    let listed = world.list_executions(world.partition_key_of(&up), None, limit).await;
     expect_refused!(listed, refused, "a limit");
     let mut args = world.flow_args(FlowId::from_uuid(world.uuid()));
     args.now = late;
     expect_refused!(world.create_flow(args).await, refused, "a flow's now");
     for revision in [BEYOND, u64::MAX] {
         let args = world.edge_args(&flow, &up, &down, revision);
-        expect_refused!(
-            world.stage_dependency_edge(args).await,
-            refused,
-            "revision {revision}"
-        );
+        expect_refused!(world.stage_dependency_edge(args).await, refused, "revision {revision}");
     }
     let mut edge = world.staged(&flow, &up, &down, 2).await?;
     edge.graph_revision = BEYOND;
-    expect_refused!(
-        world.apply_dependency_to_child(edge).await,
-        refused,
-        "an application's"
-    );
+    expect_refused!(world.apply_dependency_to_child(edge).await, refused, "an application's");
     Ok(())
 }
 
 async fn largest_integer(world: World) -> Verdict {
     let largest = TimestampMs((1 << 53) - 1);
     let id = world.execution().delay_until(largest).create().await?;
-    expect_eq!(
-        world.field(&id, "delay_until").await?,
-        Some(largest.to_string())
-    );
+    expect_eq!(world.field(&id, "delay_until").await?, Some(largest.to_string()));
     Ok(())
 }
 
@@ -384,20 +271,13 @@ async fn long_payloads(world: World) -> Verdict {
     let broken = world.execution().payload(&long);
     let id = broken.args().execution_id;
     expect_refused!(broken.try_create().await, refused);
-    expect_eq!(
-        world.describe_execution(&id).await?,
-        None,
-        "nothing is stored"
-    );
+    expect_eq!(world.describe_execution(&id).await?, None, "nothing is stored");
 
     let (id, handle) = world.claimed().await?;
     let before = world.observe(&id).await?;
     expect_refused!(world.complete(&handle, Some(long.clone())).await, refused);
     let reason = FailureReason::with_detail("boom", long);
-    expect_refused!(
-        world.fail(&handle, reason, FailureClass::Transient).await,
-        refused
-    );
+    expect_refused!(world.fail(&handle, reason, FailureClass::Transient).await, refused);
     expect_eq!(world.observe(&id).await?, before, "nothing changes");
     Ok(())
 }
@@ -406,43 +286,25 @@ async fn longest_payloads(world: World) -> Verdict {
     let payload: Vec<u8> = (0..=u8::MAX).cycle().take(65_536).collect();
     let (id, handle) = world.execution().payload(&payload).claimed().await?;
     let context = world.read_execution_context(&id).await?;
-    expect!(
-        context.input_payload == payload,
-        "64 KiB of payload come back"
-    );
+    expect!(context.input_payload == payload, "64 KiB of payload come back");
     world.complete(&handle, Some(payload.clone())).await?;
-    expect!(
-        world.get_execution_result(&id).await? == Some(payload),
-        "64 KiB of result come back"
-    );
+    expect!(world.get_execution_result(&id).await? == Some(payload), "64 KiB of result come back");
     Ok(())
 }
 
 async fn long_texts(world: World) -> Verdict {
     let long = "x".repeat(65_537);
     let refused = "validation.invalid_input";
-    expect_refused!(
-        world.execution().namespace(&long).try_create().await,
-        refused
-    );
-    expect_refused!(
-        world.execution().tag("app.k", &long).try_create().await,
-        refused
-    );
+    expect_refused!(world.execution().namespace(&long).try_create().await, refused);
+    expect_refused!(world.execution().tag("app.k", &long).try_create().await, refused);
     expect_refused!(world.execution().key(&long).try_create().await, refused);
     let (id, handle) = world.claimed().await?;
     let before = world.observe(&id).await?;
-    expect_refused!(
-        world.progress(&handle, None, Some(long.clone())).await,
-        refused
-    );
+    expect_refused!(world.progress(&handle, None, Some(long.clone())).await, refused);
     expect_refused!(world.cancel(&handle, &long).await, refused);
     expect_refused!(world.set_execution_tag(&id, "app.k", &long).await, refused);
     let reason = FailureReason::new(long);
-    expect_refused!(
-        world.fail(&handle, reason, FailureClass::Transient).await,
-        refused
-    );
+    expect_refused!(world.fail(&handle, reason, FailureClass::Transient).await, refused);
     expect_eq!(world.observe(&id).await?, before, "nothing changes");
     Ok(())
 }
@@ -454,14 +316,8 @@ async fn empty_names(world: World) -> Verdict {
     expect_refused!(no_kind.try_create().await, refused);
     let id = world.execution().create().await?;
     let before = world.observe(&id).await?;
-    expect_refused!(
-        world.worker().named("", "instance").try_claim().await,
-        refused
-    );
-    expect_refused!(
-        world.worker().named("worker", "").try_claim().await,
-        refused
-    );
+    expect_refused!(world.worker().named("", "instance").try_claim().await, refused);
+    expect_refused!(world.worker().named("worker", "").try_claim().await, refused);
     expect_eq!(world.observe(&id).await?, before, "nothing is claimed");
     Ok(())
 }

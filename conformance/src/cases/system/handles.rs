@@ -7,12 +7,7 @@ use crate::case::{Case, Verdict, case};
 use crate::world::World;
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        "system.handles.foreign",
-        ["SYS-025"],
-        "A handle under another backend's tag.",
-        foreign
-    ),
+    case!("system.handles.foreign", ["SYS-025"], "A handle under another backend's tag.", foreign),
     case!(
         "system.handles.unknown-family",
         ["SYS-025"],
@@ -54,11 +49,7 @@ async fn foreign(world: World) -> Verdict {
 
 async fn unknown_family(world: World) -> Verdict {
     let unheard = |handle: &Handle| {
-        Handle::new(
-            BackendTag::Other("unheard-of"),
-            handle.kind,
-            handle.opaque.clone(),
-        )
+        Handle::new(BackendTag::Other("unheard-of"), handle.kind, handle.opaque.clone())
     };
     refused_everywhere(&world, unheard, "validation.handle_from_other_backend").await
 }
@@ -69,11 +60,7 @@ async fn suspended(world: World) -> Verdict {
 }
 
 async fn kinds(world: World) -> Verdict {
-    for kind in [
-        HandleKind::Fresh,
-        HandleKind::Resumed,
-        HandleKind::Reclaimed,
-    ] {
+    for kind in [HandleKind::Fresh, HandleKind::Resumed, HandleKind::Reclaimed] {
         let (id, handle) = world.claimed().await?;
         let handle = with_kind(&handle, kind);
         world.progress(&handle, Some(1), None).await?;
@@ -96,12 +83,7 @@ async fn damaged(world: World) -> Verdict {
         let opaque = HandleOpaque::new(shape.into_boxed_slice());
         let broken = Handle::new(handle.backend, handle.kind, opaque);
         let answer = world.renew(&broken).await;
-        expect_refused!(
-            answer,
-            "validation.corruption",
-            "{length} of {} bytes",
-            bytes.len()
-        );
+        expect_refused!(answer, "validation.corruption", "{length} of {} bytes", bytes.len());
     }
     expect_eq!(world.observe(&id).await?, before, "nothing changes");
     let cut = |handle: &Handle| {
@@ -129,11 +111,7 @@ async fn refused_everywhere(
     expect_refused!(world.renew(&bad).await, code, "renew");
     expect_refused!(world.progress(&bad, Some(1), None).await, code, "progress");
     expect_refused!(world.complete(&bad, None).await, code, "complete");
-    expect_refused!(
-        world.fail_with(&bad, FailureClass::Permanent).await,
-        code,
-        "fail"
-    );
+    expect_refused!(world.fail_with(&bad, FailureClass::Permanent).await, code, "fail");
     expect_refused!(world.cancel(&bad, "why").await, code, "cancel");
     expect_eq!(world.observe(&id).await?, before, "nothing changes");
     world.renew(&handle).await?;

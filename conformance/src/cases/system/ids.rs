@@ -42,11 +42,7 @@ impl World {
     /// The id with this UUID in another partition.
     fn namesake(&self, id: &ExecutionId) -> ExecutionId {
         let count = self.partitions().num_flow_partitions;
-        let other = if count > 1 {
-            (id.partition() + 1) % count
-        } else {
-            count
-        };
+        let other = if count > 1 { (id.partition() + 1) % count } else { count };
         ExecutionId::from_parts(other, id.uuid())
     }
 
@@ -136,16 +132,10 @@ async fn namesakes(world: World) -> Verdict {
     let next = |upstream: &ExecutionId, downstream: &ExecutionId| Call::StageDependencyEdge {
         args: world.edge_args(&flow, upstream, downstream, described.graph_revision),
     };
-    world
-        .expect_stranger(&alone, &|id| next(&id, &down))
-        .await?;
+    world.expect_stranger(&alone, &|id| next(&id, &down)).await?;
     world.expect_stranger(&alone, &|id| next(&up, &id)).await?;
     let joining = |execution_id| Call::AddExecutionToFlow {
-        args: AddExecutionToFlowArgs {
-            flow_id: flow,
-            execution_id,
-            now,
-        },
+        args: AddExecutionToFlowArgs { flow_id: flow, execution_id, now },
     };
     world.expect_stranger(&alone, &joining).await?;
     let setting = |downstream_execution_id| Call::SetEdgeGroupPolicy {
@@ -172,18 +162,13 @@ async fn namesakes(world: World) -> Verdict {
     world.expect_stranger(&up, &upstream).await?;
     let downstream = |id: ExecutionId| resolving(&|args| args.downstream_execution_id = id.clone());
     world.expect_stranger(&down, &downstream).await?;
-    let cascading = |id| Call::CascadeCompletion {
-        payload: graph.completion(&id),
-    };
+    let cascading = |id| Call::CascadeCompletion { payload: graph.completion(&id) };
     world.expect_stranger(&up, &cascading).await?;
     for direction in [
         |to_node| EdgeDirection::Incoming { to_node },
         |from_node| EdgeDirection::Outgoing { from_node },
     ] {
-        let listing = |id| Call::ListEdges {
-            flow_id: flow,
-            direction: direction(id),
-        };
+        let listing = |id| Call::ListEdges { flow_id: flow, direction: direction(id) };
         world.expect_stranger(&up, &listing).await?;
         world.expect_stranger(&down, &listing).await?;
     }
@@ -214,10 +199,7 @@ fn about_one(world: &World) -> Vec<Box<dyn Fn(ExecutionId) -> Call + Send + Sync
             execution_id: id,
             fields: vec!["flow_id".to_owned(), "lane_id".to_owned()],
         }),
-        Box::new(|execution_id| Call::GetExecutionTag {
-            execution_id,
-            key: "app.name".to_owned(),
-        }),
+        Box::new(|execution_id| Call::GetExecutionTag { execution_id, key: "app.name".to_owned() }),
         Box::new(|execution_id| Call::SetExecutionTag {
             execution_id,
             key: "app.name".to_owned(),
@@ -236,9 +218,7 @@ fn about_one(world: &World) -> Vec<Box<dyn Fn(ExecutionId) -> Call + Send + Sync
         Box::new(move |execution_id| Call::ReplayExecution {
             args: ReplayExecutionArgs { execution_id, now },
         }),
-        Box::new(|id| Call::CancelExecution {
-            args: cancellation(&id),
-        }),
+        Box::new(|id| Call::CancelExecution { args: cancellation(&id) }),
         Box::new(|execution_id| Call::EvaluateFlowEligibility {
             args: EvaluateFlowEligibilityArgs { execution_id },
         }),
@@ -256,18 +236,13 @@ async fn left(world: World) -> Verdict {
         flow_id,
         downstream_eid,
     };
-    let draining = |downstream_eid| Call::DrainSiblingCancelGroup {
-        flow_partition,
-        flow_id,
-        downstream_eid,
-    };
+    let draining =
+        |downstream_eid| Call::DrainSiblingCancelGroup { flow_partition, flow_id, downstream_eid };
     let member = &fan.downstream;
     world.expect_stranger(member, &reconciling).await?;
     world.expect_stranger(member, &draining).await?;
     for at in 0..2 {
-        fan.graph
-            .end(fan.upstream(at), TerminalOutcome::Success)
-            .await?;
+        fan.graph.end(fan.upstream(at), TerminalOutcome::Success).await?;
     }
     world.expect_stranger(member, &reconciling).await?;
     let noted = SiblingCancelReconcileAction::CompletedDrain;
@@ -283,18 +258,12 @@ async fn left(world: World) -> Verdict {
         now: TimestampMs::now(),
     };
     world.cancel_flow_header(header).await?;
-    let acknowledging = |execution_id| Call::AckCancelMember {
-        flow_id: graph.flow,
-        execution_id,
-    };
+    let acknowledging = |execution_id| Call::AckCancelMember { flow_id: graph.flow, execution_id };
     world.expect_stranger(&member, &acknowledging).await?;
     world.cancel_execution(cancellation(&member)).await?;
     world.advance_ms(30_000);
     let due = world.due().await?;
-    let left = Call::AckCancelMember {
-        flow_id: graph.flow,
-        execution_id: member,
-    };
+    let left = Call::AckCancelMember { flow_id: graph.flow, execution_id: member };
     expect!(due.contains(&left), "it is still to be acknowledged");
     Ok(())
 }

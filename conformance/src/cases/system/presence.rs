@@ -25,18 +25,8 @@ pub(super) const CASES: &[Case] = &[
         "Asked twice, the answer is the same, and group flags agree.",
         stable
     ),
-    case!(
-        "system.label",
-        ["SYS-003"],
-        "The label is the identity's family.",
-        label
-    ),
-    case!(
-        "system.ping",
-        ["SYS-008"],
-        "Empty or full, the storage answers.",
-        ping
-    ),
+    case!("system.label", ["SYS-003"], "The label is the identity's family.", label),
+    case!("system.ping", ["SYS-008"], "Empty or full, the storage answers.", ping),
     case!(
         "system.ping.cut-off",
         ["SYS-008"],
@@ -84,11 +74,7 @@ pub(crate) async fn gate(world: World, method: Method) -> Verdict {
     }
     if let Some(id) = &target {
         let after = Some(world.observe(id).await?);
-        expect_eq!(
-            after,
-            before,
-            "a method that is not available changes nothing"
-        );
+        expect_eq!(after, before, "a method that is not available changes nothing");
     }
     Ok(())
 }
@@ -123,11 +109,7 @@ fn aimed_at(call: &Call, id: &ExecutionId) -> Result<Call, Failure> {
 async fn stable(world: World) -> Verdict {
     let first = EngineBackend::capabilities(&*world);
     world.claimed().await?;
-    expect_eq!(
-        EngineBackend::capabilities(&*world),
-        first,
-        "the answer does not change"
-    );
+    expect_eq!(EngineBackend::capabilities(&*world), first, "the answer does not change");
     expect!(
         first.supports.is_consistent(),
         "a flag for a group is set exactly if all its methods are claimed"
@@ -138,11 +120,7 @@ async fn stable(world: World) -> Verdict {
 async fn label(world: World) -> Verdict {
     let label = EngineBackend::backend_label(&*world);
     expect!(!label.is_empty(), "the label is not empty");
-    expect_eq!(
-        EngineBackend::capabilities(&*world).identity.family,
-        label,
-        "family and label"
-    );
+    expect_eq!(EngineBackend::capabilities(&*world).identity.family, label, "family and label");
     Ok(())
 }
 
@@ -185,18 +163,11 @@ async fn prepare(world: World) -> Verdict {
     let (one, two, three) = futures_util::join!(world.prepare(), world.prepare(), world.prepare());
     for outcome in [one?, two?, three?, world.prepare().await?] {
         expect!(
-            matches!(
-                outcome,
-                PrepareOutcome::NoOp | PrepareOutcome::Applied { .. }
-            ),
+            matches!(outcome, PrepareOutcome::NoOp | PrepareOutcome::Applied { .. }),
             "preparing has an outcome, not {outcome:?}"
         );
     }
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "preparing changes nothing that is stored"
-    );
+    expect_eq!(world.observe(&id).await?, before, "preparing changes nothing that is stored");
     Ok(())
 }
 
@@ -206,10 +177,6 @@ async fn shutdown(world: World) -> Verdict {
     for grace in [Duration::from_secs(1), Duration::ZERO, Duration::MAX] {
         world.shutdown_prepare(grace).await?;
     }
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "shutting down changes no execution"
-    );
+    expect_eq!(world.observe(&id).await?, before, "shutting down changes no execution");
     Ok(())
 }

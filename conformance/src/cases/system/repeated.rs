@@ -10,8 +10,6 @@ pub(super) const REPETITIONS: &[Repetition] = &[Repetition {
     method: Method::ShutdownPrepare,
     clauses: &["SYS-010"],
     before: |cast| vec![cast.created(1)],
-    call: |_| Call::ShutdownPrepare {
-        grace: Duration::from_secs(1),
-    },
+    call: |_| Call::ShutdownPrepare { grace: Duration::from_secs(1) },
     answers: &[(10, "ok, nothing")],
 }];

@@ -74,10 +74,7 @@ async fn no_trace(world: World) -> Verdict {
     let before = world.observe(&id).await?;
     let refusals = [
         world.progress(&handle, Some(101), None).await.err(),
-        world
-            .progress(&handle, Some(5), Some(long.clone()))
-            .await
-            .err(),
+        world.progress(&handle, Some(5), Some(long.clone())).await.err(),
         world.complete(&handle, Some(vec![0; 65_537])).await.err(),
         world.cancel(&handle, &long).await.err(),
         world.set_execution_tag(&id, "nodot", "v").await.err(),
@@ -86,11 +83,7 @@ async fn no_trace(world: World) -> Verdict {
     for (at, refusal) in refusals.iter().enumerate() {
         expect!(refusal.is_some(), "call {at} is refused");
     }
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "refused calls leave no trace"
-    );
+    expect_eq!(world.observe(&id).await?, before, "refused calls leave no trace");
 
     world.complete(&handle, None).await?;
     let before = world.observe(&id).await?;
@@ -98,31 +91,16 @@ async fn no_trace(world: World) -> Verdict {
         world.fail_with(&handle, FailureClass::Transient).await,
         "contention.execution_not_active"
     );
-    expect_refused!(
-        world.renew(&handle).await,
-        "contention.execution_not_active"
-    );
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "nor do they after the end"
-    );
+    expect_refused!(world.renew(&handle).await, "contention.execution_not_active");
+    expect_eq!(world.observe(&id).await?, before, "nor do they after the end");
     Ok(())
 }
 
 async fn no_trace_of_creation(world: World) -> Verdict {
-    let broken = world
-        .execution()
-        .lane("ghost")
-        .key("once")
-        .tag("nodot", "v");
+    let broken = world.execution().lane("ghost").key("once").tag("nodot", "v");
     let id = broken.args().execution_id;
     expect_refused!(broken.try_create().await, "validation.invalid_input");
-    expect_eq!(
-        world.describe_execution(&id).await?,
-        None,
-        "there is no execution"
-    );
+    expect_eq!(world.describe_execution(&id).await?, None, "there is no execution");
     expect_eq!(world.list_lanes(None, 10).await?.lanes, vec![], "no lane");
     world.execution().id(&id).key("once").create().await?;
     Ok(())
@@ -136,10 +114,7 @@ async fn one_of_many(world: World) -> Verdict {
             match n % 3 {
                 0 => world.complete(&handle, Some(vec![n])).await,
                 1 => world.cancel(&handle, &n.to_string()).await,
-                _ => world
-                    .fail_with(&handle, FailureClass::Permanent)
-                    .await
-                    .map(|_| ()),
+                _ => world.fail_with(&handle, FailureClass::Permanent).await.map(|_| ()),
             }
         })
     });
@@ -152,11 +127,7 @@ async fn one_of_many(world: World) -> Verdict {
     }
     // The failures are exact repetitions of each other, so all of them may be told of success.
     let outcome = world.field(&id, "terminal_outcome").await?;
-    let most = if outcome.as_deref() == Some("failed") {
-        2
-    } else {
-        1
-    };
+    let most = if outcome.as_deref() == Some("failed") { 2 } else { 1 };
     expect!(
         (1..=most).contains(&successes),
         "one call decides the outcome {outcome:?}, not {successes}"
@@ -169,9 +140,7 @@ async fn concurrent_tags(world: World) -> Verdict {
     let writes = (0..16).map(|n| {
         let (world, id, handle) = (world.clone(), id.clone(), handle.clone());
         tokio::spawn(async move {
-            world
-                .set_execution_tag(&id, &format!("app.k{n}"), "v")
-                .await?;
+            world.set_execution_tag(&id, &format!("app.k{n}"), "v").await?;
             let seen = world.get_execution_tag(&id, &format!("app.k{n}")).await?;
             world.progress(&handle, Some(n), None).await?;
             Ok::<_, EngineError>(seen)
@@ -179,19 +148,11 @@ async fn concurrent_tags(world: World) -> Verdict {
     });
     for write in join_all(writes).await {
         let seen = write.map_err(|error| Failure::new(error.to_string()))??;
-        expect_eq!(
-            seen.as_deref(),
-            Some("v"),
-            "a read sees the change before it"
-        );
+        expect_eq!(seen.as_deref(), Some("v"), "a read sees the change before it");
     }
     let context = world.read_execution_context(&id).await?;
     let expected: BTreeSet<_> = (0..16).map(|n| format!("app.k{n}")).collect();
-    expect_eq!(
-        context.tags.into_keys().collect::<BTreeSet<_>>(),
-        expected,
-        "all tags are kept"
-    );
+    expect_eq!(context.tags.into_keys().collect::<BTreeSet<_>>(), expected, "all tags are kept");
     Ok(())
 }
 
@@ -203,21 +164,12 @@ async fn bare_refusals(world: World) -> Verdict {
     let other = world.member(&flow).await?;
     let refusals = [
         world.complete(&handle, Some(vec![1])).await.err(),
-        world
-            .set_execution_tag(&world.execution_id(), "app.k", "v")
-            .await
-            .err(),
+        world.set_execution_tag(&world.execution_id(), "app.k", "v").await.err(),
         world.set_execution_tag(&id, "nodot", "v").await.err(),
         world.execution().lane("").try_create().await.err(),
         world.worker().ttl(0).try_claim().await.err(),
-        world
-            .join(&FlowId::from_uuid(world.uuid()), &member)
-            .await
-            .err(),
-        world
-            .stage_dependency_edge(world.edge_args(&flow, &member, &other, 7))
-            .await
-            .err(),
+        world.join(&FlowId::from_uuid(world.uuid()), &member).await.err(),
+        world.stage_dependency_edge(world.edge_args(&flow, &member, &other, 7)).await.err(),
     ];
     for refusal in refusals {
         let bare = matches!(
@@ -263,16 +215,9 @@ async fn order_of_checks(world: World) -> Verdict {
 
 async fn unknown(world: World) -> Verdict {
     let nobody = world.execution_id();
-    expect_refused!(
-        world.set_execution_tag(&nobody, "app.k", "v").await,
-        "not_found.execution"
-    );
+    expect_refused!(world.set_execution_tag(&nobody, "app.k", "v").await, "not_found.execution");
     world.mark_lapsed(&nobody).await?;
     world.promote(&nobody).await?;
-    expect_eq!(
-        world.describe_execution(&nobody).await?,
-        None,
-        "nothing came of it"
-    );
+    expect_eq!(world.describe_execution(&nobody).await?, None, "nothing came of it");
     Ok(())
 }

@@ -94,11 +94,7 @@ async fn one_clock(world: World) -> Verdict {
     world.advance_ms(10);
     world.renew(&handle).await?;
     let renewed = world.field(&id, "lease_last_renewed_at").await?;
-    expect_eq!(
-        renewed,
-        Some(world.now().to_string()),
-        "lease_last_renewed_at"
-    );
+    expect_eq!(renewed, Some(world.now().to_string()), "lease_last_renewed_at");
     world.advance_ms(10);
     let failed = world.now();
     world.fail_with(&handle, FailureClass::Transient).await?;
@@ -110,11 +106,7 @@ async fn one_clock(world: World) -> Verdict {
         ("delay_until", failed.0 + 500),
     ];
     for (name, at) in times {
-        expect_eq!(
-            world.field(&id, name).await?,
-            Some(at.to_string()),
-            "{name}"
-        );
+        expect_eq!(world.field(&id, name).await?, Some(at.to_string()), "{name}");
     }
     world.advance_ms(500);
     world.promote(&id).await?;
@@ -136,21 +128,14 @@ async fn one_clock(world: World) -> Verdict {
 
 async fn first_and_last(world: World) -> Verdict {
     let last = MAX_INTEGER.cast_signed();
-    for (set, shown) in [
-        (i64::MIN, 0),
-        (-1, 0),
-        (0, 0),
-        (last, last),
-        (last + 1, last),
-        (i64::MAX, last),
-    ] {
+    for (set, shown) in
+        [(i64::MIN, 0), (-1, 0), (0, 0), (last, last), (last + 1, last), (i64::MAX, last)]
+    {
         world.clock().set(TimestampMs(set));
         let id = world.execution().create().await?;
         let now = world.server_time_ms().await?;
         expect_eq!(now, shown.unsigned_abs(), "a clock set to {set}");
-        world
-            .expect_fields(&id, [("created_at", shown.to_string().as_str())])
-            .await?;
+        world.expect_fields(&id, [("created_at", shown.to_string().as_str())]).await?;
         let handle = world.worker().claim().await?;
         if shown == 0 {
             world.renew(&handle).await?;
@@ -172,11 +157,7 @@ async fn callers_now(world: World) -> Verdict {
         .await?;
     let created = world.now();
     world.advance_ms(5);
-    let second = world
-        .execution()
-        .with(|args| args.now = TimestampMs(1))
-        .create()
-        .await?;
+    let second = world.execution().with(|args| args.now = TimestampMs(1)).create().await?;
     for (id, at) in [(&first, created), (&second, world.now())] {
         expect_eq!(
             world.field(id, "created_at").await?,
@@ -184,11 +165,7 @@ async fn callers_now(world: World) -> Verdict {
             "created_at is the clock's"
         );
     }
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(first),
-        "the older one first"
-    );
+    expect_eq!(world.worker().claims().await?, Some(first), "the older one first");
     Ok(())
 }
 
@@ -197,33 +174,17 @@ async fn callers_now_promotes(world: World) -> Verdict {
     let id = world.execution().delay_until(until).create().await?;
     let before = world.observe(&id).await?;
     let future = TimestampMs(until.0 + 1_000_000);
-    world
-        .promote_delayed(world.partition_of(&id), &world.lane(), &id, future)
-        .await?;
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "the caller's time promotes nothing"
-    );
+    world.promote_delayed(world.partition_of(&id), &world.lane(), &id, future).await?;
+    expect_eq!(world.observe(&id).await?, before, "the caller's time promotes nothing");
     world.advance_ms(1_000);
-    world
-        .promote_delayed(world.partition_of(&id), &world.lane(), &id, TimestampMs(1))
-        .await?;
-    expect_eq!(
-        world.worker().claims().await?,
-        Some(id),
-        "the clock does, whatever the caller's"
-    );
+    world.promote_delayed(world.partition_of(&id), &world.lane(), &id, TimestampMs(1)).await?;
+    expect_eq!(world.worker().claims().await?, Some(id), "the clock does, whatever the caller's");
     Ok(())
 }
 
 async fn callers_now_flows(world: World) -> Verdict {
     let flow = ff_core::types::FlowId::from_uuid(world.uuid());
-    let wild = [
-        TimestampMs(0),
-        TimestampMs(-5),
-        TimestampMs(9_000_000_000_000_000),
-    ];
+    let wild = [TimestampMs(0), TimestampMs(-5), TimestampMs(9_000_000_000_000_000)];
     let mut args = world.flow_args(flow);
     args.now = wild[0];
     world.create_flow(args).await?;
@@ -242,10 +203,7 @@ async fn server_time(world: World) -> Verdict {
     let before = world.server_time_ms().await?;
     let (id, _) = world.claimed().await?;
     let after = world.server_time_ms().await?;
-    expect!(
-        after >= before,
-        "the clock does not go back: {before}, then {after}"
-    );
+    expect!(after >= before, "the clock does not go back: {before}, then {after}");
     let snapshot = world.describe_execution(&id).await?;
     let expires = snapshot
         .and_then(|snapshot| snapshot.current_lease)
@@ -277,10 +235,7 @@ async fn due_mark(world: World) -> Verdict {
     world.worker().ttl(100).claim().await?;
     world.advance_ms(99);
     world.mark_lapsed(&id).await?;
-    expect_eq!(
-        world.field(&id, "ownership_state").await?.as_deref(),
-        Some("leased")
-    );
+    expect_eq!(world.field(&id, "ownership_state").await?.as_deref(), Some("leased"));
     world.advance_ms(1);
     world.mark_lapsed(&id).await?;
     expect_eq!(
@@ -291,18 +246,10 @@ async fn due_mark(world: World) -> Verdict {
 }
 
 async fn due_promote(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .delay_until(world.in_ms(100))
-        .create()
-        .await?;
+    let id = world.execution().delay_until(world.in_ms(100)).create().await?;
     world.advance_ms(99);
     world.promote(&id).await?;
-    expect_eq!(
-        world.worker().claims().await?,
-        None,
-        "one millisecond early"
-    );
+    expect_eq!(world.worker().claims().await?, None, "one millisecond early");
     world.advance_ms(1);
     world.promote(&id).await?;
     expect_eq!(world.worker().claims().await?, Some(id), "on time");
@@ -314,30 +261,16 @@ async fn no_spontaneous_lapse(world: World) -> Verdict {
     world.worker().ttl(100).claim().await?;
     let before = world.observe(&id).await?;
     world.advance_ms(1_000_000);
-    world
-        .list_executions(world.partition_key_of(&id), None, 10)
-        .await?;
+    world.list_executions(world.partition_key_of(&id), None, 10).await?;
     expect_eq!(world.observe(&id).await?, before, "reads change nothing");
     Ok(())
 }
 
 async fn no_spontaneous_promotion(world: World) -> Verdict {
-    let id = world
-        .execution()
-        .delay_until(world.in_ms(100))
-        .create()
-        .await?;
+    let id = world.execution().delay_until(world.in_ms(100)).create().await?;
     let before = world.observe(&id).await?;
     world.advance_ms(1_000_000);
-    expect_eq!(
-        world.worker().claims().await?,
-        None,
-        "nothing has promoted it"
-    );
-    expect_eq!(
-        world.observe(&id).await?,
-        before,
-        "neither reads nor claims change it"
-    );
+    expect_eq!(world.worker().claims().await?, None, "nothing has promoted it");
+    expect_eq!(world.observe(&id).await?, before, "neither reads nor claims change it");
     Ok(())
 }

@@ -16,39 +16,32 @@ use super::{
 };
 use crate::generated::reference::Reference;
 
-pub(super) const OFFERS: &[Offer] = &[
-    offer(Method::ResolveDependency, 9, resolve),
-    offer(Method::CascadeCompletion, 9, cascade),
-    offer(Method::EvaluateFlowEligibility, 3, |reference| {
-        let id = execution(reference);
-        id.prop_map(|execution_id| Call::EvaluateFlowEligibility {
-            args: EvaluateFlowEligibilityArgs { execution_id },
-        })
-        .boxed()
-    }),
-    offer(Method::DrainSiblingCancelGroup, 4, |reference| {
-        group(reference)
-            .prop_map(
-                |(flow_partition, flow_id, downstream_eid)| Call::DrainSiblingCancelGroup {
-                    flow_partition,
-                    flow_id,
-                    downstream_eid,
-                },
-            )
-            .boxed()
-    }),
-    offer(Method::ReconcileSiblingCancelGroup, 4, |reference| {
-        group(reference)
-            .prop_map(|(flow_partition, flow_id, downstream_eid)| {
-                Call::ReconcileSiblingCancelGroup {
-                    flow_partition,
-                    flow_id,
-                    downstream_eid,
-                }
+pub(super) const OFFERS: &[Offer] =
+    &[
+        offer(Method::ResolveDependency, 9, resolve),
+        offer(Method::CascadeCompletion, 9, cascade),
+        offer(Method::EvaluateFlowEligibility, 3, |reference| {
+            let id = execution(reference);
+            id.prop_map(|execution_id| Call::EvaluateFlowEligibility {
+                args: EvaluateFlowEligibilityArgs { execution_id },
             })
             .boxed()
-    }),
-];
+        }),
+        offer(Method::DrainSiblingCancelGroup, 4, |reference| {
+            group(reference)
+                .prop_map(|(flow_partition, flow_id, downstream_eid)| {
+                    Call::DrainSiblingCancelGroup { flow_partition, flow_id, downstream_eid }
+                })
+                .boxed()
+        }),
+        offer(Method::ReconcileSiblingCancelGroup, 4, |reference| {
+            group(reference)
+                .prop_map(|(flow_partition, flow_id, downstream_eid)| {
+                    Call::ReconcileSiblingCancelGroup { flow_partition, flow_id, downstream_eid }
+                })
+                .boxed()
+        }),
+    ];
 
 /// Edges that wait for their upstream.
 pub(super) fn unresolved(reference: &Reference) -> impl Iterator<Item = &Edge> {
@@ -68,21 +61,13 @@ fn resolve(reference: &Reference) -> BoxedStrategy<Call> {
     let partitions = reference.universe.partitions;
     let known: Vec<Edge> = reference.snapshot.edges().cloned().collect();
     let waiting: Vec<Edge> = unresolved(reference).cloned().collect();
-    let nothing = (
-        any_flow(reference),
-        any_execution(reference),
-        any_execution(reference),
-    )
+    let nothing = (any_flow(reference), any_execution(reference), any_execution(reference))
         .prop_map(|(flow, up, down)| (flow, EdgeId::from_uuid(uuid::Uuid::nil()), up, down));
     let named = |edge: Edge| (edge.flow, edge.id, edge.upstream, edge.downstream);
     let edge = if known.is_empty() {
         nothing.boxed()
     } else {
-        let likely = if waiting.is_empty() {
-            known.clone()
-        } else {
-            waiting
-        };
+        let likely = if waiting.is_empty() { known.clone() } else { waiting };
         let edge = prop_oneof![5 => select(likely), 1 => select(known)];
         prop_oneof![12 => edge.prop_map(named), 1 => nothing].boxed()
     };
@@ -111,18 +96,13 @@ fn resolve(reference: &Reference) -> BoxedStrategy<Call> {
         |args| args.now = TOO_LATE,
         |args| args.upstream_execution_id = args.downstream_execution_id.clone(),
     ];
-    spoilt(good, 10, bad)
-        .prop_map(|args| Call::ResolveDependency { args })
-        .boxed()
+    spoilt(good, 10, bad).prop_map(|args| Call::ResolveDependency { args }).boxed()
 }
 
 fn cascade(reference: &Reference) -> BoxedStrategy<Call> {
     let untold: Vec<ExecutionId> = untold(reference).map(|ended| ended.id.clone()).collect();
-    let flows: Vec<(ExecutionId, Option<FlowId>)> = reference
-        .snapshot
-        .executions()
-        .map(|known| (known.id.clone(), known.flow))
-        .collect();
+    let flows: Vec<(ExecutionId, Option<FlowId>)> =
+        reference.snapshot.executions().map(|known| (known.id.clone(), known.flow)).collect();
     let likely = mostly(reference, untold).prop_map(move |id| {
         let known = flows.iter().find(|(known, _)| *known == id);
         let flow = known.and_then(|(_, flow)| *flow);
@@ -144,18 +124,14 @@ fn cascade(reference: &Reference) -> BoxedStrategy<Call> {
         |completion| completion.payload_bytes = Some(too_long().into_bytes()),
         |completion| completion.produced_at_ms = TOO_LATE,
     ];
-    spoilt(good, 8, bad)
-        .prop_map(|payload| Call::CascadeCompletion { payload })
-        .boxed()
+    spoilt(good, 8, bad).prop_map(|payload| Call::CascadeCompletion { payload }).boxed()
 }
 
 /// Mostly a group that there is, sometimes with a partition that is not its flow's.
 fn group(reference: &Reference) -> BoxedStrategy<(Partition, FlowId, ExecutionId)> {
     let partitions = reference.universe.partitions;
     let edges = reference.snapshot.edges();
-    let known: Vec<_> = edges
-        .map(|edge| (edge.flow, edge.downstream.clone()))
-        .collect();
+    let known: Vec<_> = edges.map(|edge| (edge.flow, edge.downstream.clone())).collect();
     let any = (any_flow(reference), any_execution(reference));
     let named = if known.is_empty() {
         any.boxed()

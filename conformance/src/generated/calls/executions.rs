@@ -32,9 +32,7 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::Fail, 14, fail),
     offer(Method::Cancel, 5, cancel),
     offer(Method::WaitChildren, 4, |reference| {
-        lease(reference)
-            .prop_map(|handle| Call::WaitChildren { handle })
-            .boxed()
+        lease(reference).prop_map(|handle| Call::WaitChildren { handle }).boxed()
     }),
     offer(Method::ReplayExecution, 4, replay),
     offer(Method::CancelExecution, 4, cancel_execution),
@@ -76,9 +74,7 @@ fn create(reference: &Reference) -> BoxedStrategy<Call> {
             ..plain_execution(id, lane)
         }
     });
-    spoilt(args, 6, BAD_CREATIONS)
-        .prop_map(|args| Call::CreateExecution { args })
-        .boxed()
+    spoilt(args, 6, BAD_CREATIONS).prop_map(|args| Call::CreateExecution { args }).boxed()
 }
 
 /// Mostly the next execution that there is not yet.
@@ -108,24 +104,22 @@ fn policy() -> impl Strategy<Value = ExecutionPolicy> + Clone {
         weighted(0.2, select(vec![None, Some(7_000)])),
         select(vec![10, 1, 0]),
     )
-        .prop_map(
-            |(retry_policy, required, dedup_window_ms, deadline, max_replay_count)| {
-                ExecutionPolicy {
-                    max_replay_count,
-                    retry_policy,
-                    dedup_window_ms,
-                    timeout_policy: deadline.map(|execution_deadline_ms| TimeoutPolicy {
-                        execution_deadline_ms,
-                        ..TimeoutPolicy::default()
-                    }),
-                    routing_requirements: required.map(|tokens| RoutingRequirements {
-                        required_capabilities: tokens.into_iter().map(str::to_owned).collect(),
-                        ..RoutingRequirements::default()
-                    }),
-                    ..ExecutionPolicy::default()
-                }
-            },
-        )
+        .prop_map(|(retry_policy, required, dedup_window_ms, deadline, max_replay_count)| {
+            ExecutionPolicy {
+                max_replay_count,
+                retry_policy,
+                dedup_window_ms,
+                timeout_policy: deadline.map(|execution_deadline_ms| TimeoutPolicy {
+                    execution_deadline_ms,
+                    ..TimeoutPolicy::default()
+                }),
+                routing_requirements: required.map(|tokens| RoutingRequirements {
+                    required_capabilities: tokens.into_iter().map(str::to_owned).collect(),
+                    ..RoutingRequirements::default()
+                }),
+                ..ExecutionPolicy::default()
+            }
+        })
 }
 
 fn retry_policy() -> impl Strategy<Value = RetryPolicy> + Clone {
@@ -258,9 +252,7 @@ fn lease(reference: &Reference) -> BoxedStrategy<Handle> {
 }
 
 fn renew(reference: &Reference) -> BoxedStrategy<Call> {
-    lease(reference)
-        .prop_map(|handle| Call::Renew { handle })
-        .boxed()
+    lease(reference).prop_map(|handle| Call::Renew { handle }).boxed()
 }
 
 fn progress(reference: &Reference) -> BoxedStrategy<Call> {
@@ -278,19 +270,12 @@ fn progress(reference: &Reference) -> BoxedStrategy<Call> {
         ],
     );
     (lease(reference), said)
-        .prop_map(|(handle, (percent, message))| Call::Progress {
-            handle,
-            percent,
-            message,
-        })
+        .prop_map(|(handle, (percent, message))| Call::Progress { handle, percent, message })
         .boxed()
 }
 
 fn complete(reference: &Reference) -> BoxedStrategy<Call> {
-    let good = weighted(
-        0.7,
-        select(vec![&b"done"[..], b""]).prop_map(<[u8]>::to_vec),
-    );
+    let good = weighted(0.7, select(vec![&b"done"[..], b""]).prop_map(<[u8]>::to_vec));
     let payload = spoilt(good, 12, &[|payload| *payload = Some(vec![b'x'; TOO_LONG])]);
     (lease(reference), payload)
         .prop_map(|(handle, payload)| Call::Complete { handle, payload })
@@ -329,26 +314,14 @@ fn fail(reference: &Reference) -> BoxedStrategy<Call> {
 
 fn cancel(reference: &Reference) -> BoxedStrategy<Call> {
     let good = select(vec!["why", ""]).prop_map(str::to_owned);
-    let reason = spoilt(
-        good,
-        6,
-        &[
-            |reason| *reason = NUL.to_owned(),
-            |reason| *reason = too_long(),
-        ],
-    );
-    (lease(reference), reason)
-        .prop_map(|(handle, reason)| Call::Cancel { handle, reason })
-        .boxed()
+    let reason =
+        spoilt(good, 6, &[|reason| *reason = NUL.to_owned(), |reason| *reason = too_long()]);
+    (lease(reference), reason).prop_map(|(handle, reason)| Call::Cancel { handle, reason }).boxed()
 }
 
 fn set_tag(reference: &Reference) -> BoxedStrategy<Call> {
     (execution(reference), tag())
-        .prop_map(|(execution_id, (key, value))| Call::SetExecutionTag {
-            execution_id,
-            key,
-            value,
-        })
+        .prop_map(|(execution_id, (key, value))| Call::SetExecutionTag { execution_id, key, value })
         .boxed()
 }
 
@@ -357,10 +330,8 @@ fn replay(reference: &Reference) -> BoxedStrategy<Call> {
     let executions = reference.snapshot.executions();
     let ended = executions.filter(|known| known.is_terminal());
     let ended = ended.map(|known| known.id.clone()).collect();
-    let good = mostly(reference, ended).prop_map(|execution_id| ReplayExecutionArgs {
-        execution_id,
-        now: CALLERS_NOW,
-    });
+    let good = mostly(reference, ended)
+        .prop_map(|execution_id| ReplayExecutionArgs { execution_id, now: CALLERS_NOW });
     spoilt(good, 30, &[|args| args.now = TOO_LATE])
         .prop_map(|args| Call::ReplayExecution { args })
         .boxed()
@@ -377,15 +348,9 @@ fn cancel_execution(reference: &Reference) -> BoxedStrategy<Call> {
         CancelSource::LeaseHolder,
         CancelSource::Custom("tool".to_owned()),
     ];
-    let leased = reference
-        .snapshot
-        .executions()
-        .filter(|known| known.lease.is_some());
+    let leased = reference.snapshot.executions().filter(|known| known.lease.is_some());
     let leased = leased.map(|known| known.id.clone()).collect();
-    let ended = reference
-        .snapshot
-        .executions()
-        .filter(|known| known.is_terminal());
+    let ended = reference.snapshot.executions().filter(|known| known.is_terminal());
     let ended = ended.map(|known| known.id.clone()).collect();
     let target = prop_oneof![
         2 => mostly(reference, leased),
@@ -410,7 +375,5 @@ fn cancel_execution(reference: &Reference) -> BoxedStrategy<Call> {
         |args| args.reason = NUL.to_owned(),
         |args| args.reason = too_long(),
     ];
-    spoilt(good, 12, bad)
-        .prop_map(|args| Call::CancelExecution { args })
-        .boxed()
+    spoilt(good, 12, bad).prop_map(|args| Call::CancelExecution { args }).boxed()
 }

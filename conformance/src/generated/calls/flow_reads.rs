@@ -21,18 +21,13 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::ListFlows, 3, list_flows),
     offer(Method::ResolveExecutionFlowId, 1, |reference| {
         let id = execution(reference);
-        id.prop_map(|execution_id| Call::ResolveExecutionFlowId { execution_id })
-            .boxed()
+        id.prop_map(|execution_id| Call::ResolveExecutionFlowId { execution_id }).boxed()
     }),
     offer(Method::DescribeEdge, 2, describe_edge),
     offer(Method::ListEdges, 3, list_edges),
     offer(Method::SetFlowTag, 4, |reference| {
         (flow_that(reference, |_| true), tag())
-            .prop_map(|(flow_id, (key, value))| Call::SetFlowTag {
-                flow_id,
-                key,
-                value,
-            })
+            .prop_map(|(flow_id, (key, value))| Call::SetFlowTag { flow_id, key, value })
             .boxed()
     }),
     offer(Method::GetFlowTag, 2, |reference| {
@@ -46,26 +41,19 @@ type Page = (PartitionKey, Option<FlowId>, usize);
 
 fn list_flows(reference: &Reference) -> BoxedStrategy<Call> {
     let partitions = reference.universe.partitions;
-    let good = (
-        any_flow(reference),
-        any::<bool>(),
-        select(vec![1_000, 1, 2, 0]),
-    )
-        .prop_map(move |(id, after, limit)| {
+    let good = (any_flow(reference), any::<bool>(), select(vec![1_000, 1, 2, 0])).prop_map(
+        move |(id, after, limit)| {
             let home = flow_partition(&id, &partitions).index;
             (page_of(home), after.then_some(id), limit)
-        });
+        },
+    );
     let bad: Ways<Page> = &[
         |(partition, ..)| *partition = PartitionKey::new("{fp:x}"),
         |(partition, ..)| *partition = PartitionKey::new("{q:0}"),
         |(.., limit)| *limit = usize::try_from(TOO_LARGE).unwrap_or(usize::MAX),
     ];
     spoilt(good, 6, bad)
-        .prop_map(|(partition, cursor, limit)| Call::ListFlows {
-            partition,
-            cursor,
-            limit,
-        })
+        .prop_map(|(partition, cursor, limit)| Call::ListFlows { partition, cursor, limit })
         .boxed()
 }
 

@@ -53,16 +53,14 @@ fn create_flow(reference: &Reference) -> BoxedStrategy<Call> {
     let known = reference.snapshot.flows().count();
     let all = reference.universe.flows();
     let next = Just(all[known.min(all.len() - 1)]);
-    let good = (
-        prop_oneof![3 => next, 1 => select(all)],
-        select(vec!["dag", "list"]),
-    )
-        .prop_map(|(flow_id, kind)| CreateFlowArgs {
+    let good = (prop_oneof![3 => next, 1 => select(all)], select(vec!["dag", "list"])).prop_map(
+        |(flow_id, kind)| CreateFlowArgs {
             flow_id,
             flow_kind: kind.to_owned(),
             namespace: Namespace::new("tenant"),
             now: CALLERS_NOW,
-        });
+        },
+    );
     let bad: Ways<CreateFlowArgs> = &[
         |args| args.flow_kind.clear(),
         |args| args.flow_kind = too_long(),
@@ -70,9 +68,7 @@ fn create_flow(reference: &Reference) -> BoxedStrategy<Call> {
         |args| args.namespace = Namespace::new(NUL),
         |args| args.now = TOO_LATE,
     ];
-    spoilt(good, 6, bad)
-        .prop_map(|args| Call::CreateFlow { args })
-        .boxed()
+    spoilt(good, 6, bad).prop_map(|args| Call::CreateFlow { args }).boxed()
 }
 
 /// Mostly an execution in the flow's partition, known or not.
@@ -136,13 +132,11 @@ fn set_policy(reference: &Reference) -> BoxedStrategy<Call> {
         (Just(flow), super::mostly(&reference, likely))
     });
     (member, policy)
-        .prop_map(
-            |((flow_id, downstream_execution_id), policy)| Call::SetEdgeGroupPolicy {
-                flow_id,
-                downstream_execution_id,
-                policy,
-            },
-        )
+        .prop_map(|((flow_id, downstream_execution_id), policy)| Call::SetEdgeGroupPolicy {
+            flow_id,
+            downstream_execution_id,
+            policy,
+        })
         .boxed()
 }
 
@@ -169,18 +163,16 @@ fn staged(
         weighted(0.3, select(vec!["ref", ""])),
         prop_oneof![8 => Just(revision), 1 => Just(revision + 1), 1 => Just(revision.max(1) - 1)],
     )
-        .prop_map(
-            move |(edge_id, ends, kind, data, revision)| StageDependencyEdgeArgs {
-                flow_id,
-                edge_id,
-                upstream_execution_id: ends.0,
-                downstream_execution_id: ends.1,
-                dependency_kind: kind.to_owned(),
-                data_passing_ref: data.map(str::to_owned),
-                expected_graph_revision: revision,
-                now: CALLERS_NOW,
-            },
-        );
+        .prop_map(move |(edge_id, ends, kind, data, revision)| StageDependencyEdgeArgs {
+            flow_id,
+            edge_id,
+            upstream_execution_id: ends.0,
+            downstream_execution_id: ends.1,
+            dependency_kind: kind.to_owned(),
+            data_passing_ref: data.map(str::to_owned),
+            expected_graph_revision: revision,
+            now: CALLERS_NOW,
+        });
     let bad: Ways<StageDependencyEdgeArgs> = &[
         |args| args.dependency_kind.clear(),
         |args| args.dependency_kind = NUL.to_owned(),
@@ -205,11 +197,7 @@ fn edge_id(reference: &Reference) -> BoxedStrategy<EdgeId> {
 
 fn apply(reference: &Reference) -> BoxedStrategy<Call> {
     let known: Vec<Edge> = reference.snapshot.edges().cloned().collect();
-    let nothing = (
-        any_flow(reference),
-        any_execution(reference),
-        any_execution(reference),
-    )
+    let nothing = (any_flow(reference), any_execution(reference), any_execution(reference))
         .prop_map(|(flow_id, up, down)| ApplyDependencyToChildArgs {
             flow_id,
             edge_id: EdgeId::from_uuid(uuid::Uuid::nil()),
@@ -225,11 +213,7 @@ fn apply(reference: &Reference) -> BoxedStrategy<Call> {
     } else {
         let waiting = known.iter().filter(|edge| edge.state == EdgeState::Staged);
         let waiting: Vec<Edge> = waiting.cloned().collect();
-        let likely = if waiting.is_empty() {
-            known.clone()
-        } else {
-            waiting
-        };
+        let likely = if waiting.is_empty() { known.clone() } else { waiting };
         let edge = prop_oneof![2 => select(likely), 1 => select(known)];
         let staged = edge.prop_map(|edge| ApplyDependencyToChildArgs {
             flow_id: edge.flow,
@@ -250,9 +234,7 @@ fn apply(reference: &Reference) -> BoxedStrategy<Call> {
         |args| args.graph_revision = TOO_LARGE,
         |args| args.now = TOO_LATE,
     ];
-    spoilt(args, 6, bad)
-        .prop_map(|args| Call::ApplyDependencyToChild { args })
-        .boxed()
+    spoilt(args, 6, bad).prop_map(|args| Call::ApplyDependencyToChild { args }).boxed()
 }
 
 fn cancel(reference: &Reference) -> BoxedStrategy<Call> {
@@ -262,26 +244,15 @@ fn cancel(reference: &Reference) -> BoxedStrategy<Call> {
         CancelFlowPolicy::FlowOnly,
     ];
     // Whoever waits longer waits for calls that are never made.
-    let waits = vec![
-        CancelFlowWait::NoWait,
-        CancelFlowWait::WaitTimeout(Duration::ZERO),
-    ];
-    (
-        flow_that(reference, |_| true),
-        select(policies),
-        select(waits),
-    )
+    let waits = vec![CancelFlowWait::NoWait, CancelFlowWait::WaitTimeout(Duration::ZERO)];
+    (flow_that(reference, |_| true), select(policies), select(waits))
         .prop_map(|(id, policy, wait)| Call::CancelFlow { id, policy, wait })
         .boxed()
 }
 
 fn cancel_header(reference: &Reference) -> BoxedStrategy<Call> {
     let policies = vec!["cancel_all", "cancel_pending", "flow_only"];
-    let good = (
-        flow_that(reference, |_| true),
-        select(policies),
-        select(vec!["", "late"]),
-    )
+    let good = (flow_that(reference, |_| true), select(policies), select(vec!["", "late"]))
         .prop_map(|(flow_id, policy, reason)| CancelFlowArgs {
             flow_id,
             cancellation_policy: policy.to_owned(),
@@ -294,9 +265,7 @@ fn cancel_header(reference: &Reference) -> BoxedStrategy<Call> {
         |args| args.reason = NUL.to_owned(),
         |args| args.now = TOO_LATE,
     ];
-    spoilt(good, 10, bad)
-        .prop_map(|args| Call::CancelFlowHeader { args })
-        .boxed()
+    spoilt(good, 10, bad).prop_map(|args| Call::CancelFlowHeader { args }).boxed()
 }
 
 fn acknowledge(reference: &Reference) -> BoxedStrategy<Call> {
@@ -306,10 +275,7 @@ fn acknowledge(reference: &Reference) -> BoxedStrategy<Call> {
             let likely = members(&reference, flow);
             (Just(flow), super::mostly(&reference, likely))
         })
-        .prop_map(|(flow_id, execution_id)| Call::AckCancelMember {
-            flow_id,
-            execution_id,
-        })
+        .prop_map(|(flow_id, execution_id)| Call::AckCancelMember { flow_id, execution_id })
         .boxed()
 }
 

@@ -35,11 +35,7 @@ pub(crate) struct Offer {
 }
 
 const fn offer(method: Method, weight: u32, draw: fn(&Reference) -> BoxedStrategy<Call>) -> Offer {
-    Offer {
-        method,
-        weight,
-        draw,
-    }
+    Offer { method, weight, draw }
 }
 
 /// Every method that can be drawn, by chapter.
@@ -78,11 +74,8 @@ pub(crate) fn next_step(reference: &Reference, supports: &Supports) -> BoxedStra
         let claimed = supports.claims(offer.method);
         claimed.then_some((weight, Just(Kind::Call(place))))
     });
-    let others = [
-        (900, Just(Kind::Advance)),
-        (100, Just(Kind::Observe)),
-        (100, Just(Kind::Settle)),
-    ];
+    let others =
+        [(900, Just(Kind::Advance)), (100, Just(Kind::Observe)), (100, Just(Kind::Settle))];
     let kinds = Union::new_weighted(calls.chain(others).collect());
     let reference = reference.clone();
     // Only the arguments become simpler: another kind of step would be another sequence.
@@ -195,9 +188,7 @@ impl Situation {
 fn advance(reference: &Reference) -> BoxedStrategy<Step> {
     let some = select(vec![1, 100, 1_000]);
     let until = |deadlines: Vec<u64>| {
-        let jumps = deadlines
-            .into_iter()
-            .flat_map(|left| [left, left, left - 1]);
+        let jumps = deadlines.into_iter().flat_map(|left| [left, left, left - 1]);
         let jumps: Vec<u64> = jumps.filter(|jump| *jump > 0).collect();
         if jumps.is_empty() {
             return some.clone().boxed();
@@ -294,10 +285,7 @@ fn mostly(reference: &Reference, likely: Vec<ExecutionId>) -> BoxedStrategy<Exec
 /// Mostly an execution that exists and has not ended.
 fn execution(reference: &Reference) -> BoxedStrategy<ExecutionId> {
     let ids = |executions: &mut dyn Iterator<Item = &Execution>| {
-        mostly(
-            reference,
-            executions.map(|known| known.id.clone()).collect(),
-        )
+        mostly(reference, executions.map(|known| known.id.clone()).collect())
     };
     let alive = ids(&mut reference.alive());
     let known = ids(&mut reference.snapshot.executions());
@@ -314,9 +302,8 @@ mod tests {
     #[test]
     fn every_method_of_the_model_can_be_drawn() {
         let claimed = Dispatch::capabilities(&MockBackend::conforming()).supports;
-        let provided = Method::ALL
-            .iter()
-            .filter(|method| method.is_call() && claimed.claims(**method));
+        let provided =
+            Method::ALL.iter().filter(|method| method.is_call() && claimed.claims(**method));
         for method in provided {
             let drawn = offers().filter(|offer| offer.method == *method).count();
             assert_eq!(drawn, 1, "{method}");

@@ -30,32 +30,19 @@ impl Known {
             indexes.insert(flow_partition(id, partitions).index);
         }
         // Every edge leaves some member.
-        calls.extend(
-            self.members
-                .iter()
-                .map(|(flow_id, member)| Call::ListEdges {
-                    flow_id: *flow_id,
-                    direction: EdgeDirection::Outgoing {
-                        from_node: member.clone(),
-                    },
-                }),
-        );
+        calls.extend(self.members.iter().map(|(flow_id, member)| Call::ListEdges {
+            flow_id: *flow_id,
+            direction: EdgeDirection::Outgoing { from_node: member.clone() },
+        }));
         for index in indexes {
             calls.push(Call::ListExecutions {
                 partition: page_of(index),
                 cursor: None,
                 limit: 1_000,
             });
-            calls.push(Call::ListFlows {
-                partition: page_of(index),
-                cursor: None,
-                limit: 1_000,
-            });
+            calls.push(Call::ListFlows { partition: page_of(index), cursor: None, limit: 1_000 });
         }
-        calls.push(Call::ListLanes {
-            cursor: None,
-            limit: 1_000,
-        });
+        calls.push(Call::ListLanes { cursor: None, limit: 1_000 });
         calls
     }
 }
@@ -67,26 +54,13 @@ fn reads_of(id: &ExecutionId) -> Vec<Call> {
         Call::ReadExecutionInfo { id: id.clone() },
         Call::ReadExecutionState { id: id.clone() },
         Call::GetExecutionResult { id: id.clone() },
-        Call::ReadExecutionContext {
-            execution_id: execution_id(),
-        },
-        Call::GetExecutionNamespace {
-            execution_id: execution_id(),
-        },
-        Call::ReadCurrentAttemptIndex {
-            execution_id: execution_id(),
-        },
-        Call::ReadTotalAttemptCount {
-            execution_id: execution_id(),
-        },
-        Call::ResolveExecutionFlowId {
-            execution_id: execution_id(),
-        },
+        Call::ReadExecutionContext { execution_id: execution_id() },
+        Call::GetExecutionNamespace { execution_id: execution_id() },
+        Call::ReadCurrentAttemptIndex { execution_id: execution_id() },
+        Call::ReadTotalAttemptCount { execution_id: execution_id() },
+        Call::ResolveExecutionFlowId { execution_id: execution_id() },
         Call::ReadExecCoreFields {
-            partition: Partition {
-                family: PartitionFamily::Execution,
-                index: id.partition(),
-            },
+            partition: Partition { family: PartitionFamily::Execution, index: id.partition() },
             execution_id: execution_id(),
             fields: CORE_FIELDS.iter().map(|name| (*name).to_owned()).collect(),
         },

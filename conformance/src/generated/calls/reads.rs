@@ -31,23 +31,19 @@ pub(super) const OFFERS: &[Offer] = &[
     }),
     offer(Method::ReadExecutionContext, 2, |reference| {
         let id = execution(reference);
-        id.prop_map(|execution_id| Call::ReadExecutionContext { execution_id })
-            .boxed()
+        id.prop_map(|execution_id| Call::ReadExecutionContext { execution_id }).boxed()
     }),
     offer(Method::GetExecutionNamespace, 1, |reference| {
         let id = execution(reference);
-        id.prop_map(|execution_id| Call::GetExecutionNamespace { execution_id })
-            .boxed()
+        id.prop_map(|execution_id| Call::GetExecutionNamespace { execution_id }).boxed()
     }),
     offer(Method::ReadCurrentAttemptIndex, 2, |reference| {
         let id = execution(reference);
-        id.prop_map(|execution_id| Call::ReadCurrentAttemptIndex { execution_id })
-            .boxed()
+        id.prop_map(|execution_id| Call::ReadCurrentAttemptIndex { execution_id }).boxed()
     }),
     offer(Method::ReadTotalAttemptCount, 2, |reference| {
         let id = execution(reference);
-        id.prop_map(|execution_id| Call::ReadTotalAttemptCount { execution_id })
-            .boxed()
+        id.prop_map(|execution_id| Call::ReadTotalAttemptCount { execution_id }).boxed()
     }),
     offer(Method::ReadExecCoreFields, 2, core_fields),
     offer(Method::GetExecutionTag, 2, get_tag),
@@ -56,24 +52,18 @@ pub(super) const OFFERS: &[Offer] = &[
 ];
 
 fn core_fields(reference: &Reference) -> BoxedStrategy<Call> {
-    let names = [
-        &CORE_FIELDS[..],
-        &["attempt_index", "cancel_reason", "no_such_field"],
-    ]
-    .concat();
+    let names = [&CORE_FIELDS[..], &["attempt_index", "cancel_reason", "no_such_field"]].concat();
     let bad: Ways<(Partition, ExecutionId)> = &[
         |(partition, _)| partition.index ^= 1,
         |(partition, _)| partition.family = PartitionFamily::Budget,
     ];
     let place = spoilt(placed(execution(reference)), 6, bad);
     (place, subsequence(names, 0..6))
-        .prop_map(
-            |((partition, execution_id), names)| Call::ReadExecCoreFields {
-                partition,
-                execution_id,
-                fields: names.into_iter().map(str::to_owned).collect(),
-            },
-        )
+        .prop_map(|((partition, execution_id), names)| Call::ReadExecCoreFields {
+            partition,
+            execution_id,
+            fields: names.into_iter().map(str::to_owned).collect(),
+        })
         .boxed()
 }
 
@@ -86,11 +76,7 @@ fn get_tag(reference: &Reference) -> BoxedStrategy<Call> {
 type Page = (PartitionKey, Option<ExecutionId>, usize);
 
 fn list_executions(reference: &Reference) -> BoxedStrategy<Call> {
-    let good = (
-        any_execution(reference),
-        any::<bool>(),
-        select(vec![1_000, 1, 2, 0]),
-    )
+    let good = (any_execution(reference), any::<bool>(), select(vec![1_000, 1, 2, 0]))
         .prop_map(|(id, after, limit)| (page_of(id.partition()), after.then_some(id), limit));
     let bad: Ways<Page> = &[
         |(partition, ..)| *partition = PartitionKey::new("{fp:x}"),
@@ -98,11 +84,7 @@ fn list_executions(reference: &Reference) -> BoxedStrategy<Call> {
         |(.., limit)| *limit = usize::try_from(TOO_LARGE).unwrap_or(usize::MAX),
     ];
     spoilt(good, 6, bad)
-        .prop_map(|(partition, cursor, limit)| Call::ListExecutions {
-            partition,
-            cursor,
-            limit,
-        })
+        .prop_map(|(partition, cursor, limit)| Call::ListExecutions { partition, cursor, limit })
         .boxed()
 }
 
@@ -112,13 +94,8 @@ pub(super) fn page_of(index: u16) -> PartitionKey {
 }
 
 fn list_lanes(reference: &Reference) -> BoxedStrategy<Call> {
-    let good = (
-        weighted(0.4, select(reference.universe.lanes())),
-        select(vec![1_000, 1, 0]),
-    );
+    let good = (weighted(0.4, select(reference.universe.lanes())), select(vec![1_000, 1, 0]));
     let bad: Ways<(Option<LaneId>, usize)> =
         &[|(_, limit)| *limit = usize::try_from(TOO_LARGE).unwrap_or(usize::MAX)];
-    spoilt(good, 8, bad)
-        .prop_map(|(cursor, limit)| Call::ListLanes { cursor, limit })
-        .boxed()
+    spoilt(good, 8, bad).prop_map(|(cursor, limit)| Call::ListLanes { cursor, limit }).boxed()
 }

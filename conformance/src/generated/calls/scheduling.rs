@@ -50,11 +50,7 @@ fn claim(reference: &Reference) -> BoxedStrategy<Call> {
         |(.., policy)| policy.worker_instance_id = WorkerInstanceId::new(""),
     ];
     spoilt(good, 15, bad)
-        .prop_map(|(lane, capabilities, policy)| Call::Claim {
-            lane,
-            capabilities,
-            policy,
-        })
+        .prop_map(|(lane, capabilities, policy)| Call::Claim { lane, capabilities, policy })
         .boxed()
 }
 
@@ -83,41 +79,31 @@ fn promote(reference: &Reference) -> BoxedStrategy<Call> {
     let delayed =
         |execution: &Execution| execution.eligibility == EligibilityState::NotEligibleUntilTime;
     let is_due = |execution: &Execution| {
-        delayed(execution)
-            && execution
-                .delay_until
-                .is_none_or(|until| until <= reference.now)
+        delayed(execution) && execution.delay_until.is_none_or(|until| until <= reference.now)
     };
     let one = prop_oneof![
         3 => execution_that(reference, is_due),
         1 => execution_that(reference, delayed),
     ];
-    let good = (
-        placed(one.boxed()),
-        select(reference.universe.lanes()),
-        Just(CALLERS_NOW),
-    );
+    let good = (placed(one.boxed()), select(reference.universe.lanes()), Just(CALLERS_NOW));
     let bad: Ways<((Partition, ExecutionId), LaneId, TimestampMs)> = &[
         |((partition, _), ..)| partition.index ^= 1,
         |((partition, _), ..)| partition.family = PartitionFamily::Budget,
         |(.., now)| *now = TOO_LATE,
     ];
     spoilt(good, 12, bad)
-        .prop_map(
-            |((partition, execution_id), lane, now_ms)| Call::PromoteDelayed {
-                partition,
-                lane,
-                execution_id,
-                now_ms,
-            },
-        )
+        .prop_map(|((partition, execution_id), lane, now_ms)| Call::PromoteDelayed {
+            partition,
+            lane,
+            execution_id,
+            now_ms,
+        })
         .boxed()
 }
 
 fn mark(reference: &Reference) -> BoxedStrategy<Call> {
-    let leased = execution_that(reference, |execution| {
-        execution.ownership == OwnershipState::Leased
-    });
+    let leased =
+        execution_that(reference, |execution| execution.ownership == OwnershipState::Leased);
     let bad: Ways<(Partition, ExecutionId)> = &[
         |(partition, _)| partition.index ^= 1,
         |(partition, _)| partition.family = PartitionFamily::Quota,

@@ -10,9 +10,7 @@ use super::{Offer, offer};
 pub(super) const OFFERS: &[Offer] = &[
     offer(Method::Ping, 1, |_| Just(Call::Ping {}).boxed()),
     offer(Method::Prepare, 1, |_| Just(Call::Prepare {}).boxed()),
-    offer(Method::ServerTimeMs, 1, |_| {
-        Just(Call::ServerTimeMs {}).boxed()
-    }),
+    offer(Method::ServerTimeMs, 1, |_| Just(Call::ServerTimeMs {}).boxed()),
     offer(Method::ShutdownPrepare, 1, |_| {
         let grace = Duration::from_secs(1);
         Just(Call::ShutdownPrepare { grace }).boxed()

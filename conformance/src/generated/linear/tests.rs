@@ -58,19 +58,11 @@ impl Object for Register {
 const PLENTY: u64 = 1_000_000;
 
 fn span(act: Act, seen: Seen, start: u64, end: u64) -> Span<(Act, Option<Seen>)> {
-    Span {
-        op: (act, Some(seen)),
-        start,
-        end: Some(end),
-    }
+    Span { op: (act, Some(seen)), start, end: Some(end) }
 }
 
 fn lost(act: Act, start: u64) -> Span<(Act, Option<Seen>)> {
-    Span {
-        op: (act, None),
-        start,
-        end: None,
-    }
+    Span { op: (act, None), start, end: None }
 }
 
 fn judged(history: &[Span<(Act, Option<Seen>)>]) -> Judgement {
@@ -92,35 +84,21 @@ fn overlapping_calls_have_any_order() {
     let after = [span(Act::Write(1), 1, 0, 3), span(Act::Read, 1, 1, 2)];
     assert_eq!(judged(&after), Judgement::Linearizable(vec![0, 1]));
     // Once somebody has seen it, nobody sees the time before.
-    let back = [
-        span(Act::Write(1), 1, 0, 9),
-        span(Act::Read, 1, 1, 2),
-        span(Act::Read, 0, 3, 4),
-    ];
+    let back = [span(Act::Write(1), 1, 0, 9), span(Act::Read, 1, 1, 2), span(Act::Read, 0, 3, 4)];
     assert_eq!(judged(&back), Judgement::NotLinearizable);
 }
 
 #[test]
 fn of_two_swaps_one_succeeds() {
-    let both = [
-        span(Act::Swap(0, 1), 1, 0, 3),
-        span(Act::Swap(0, 2), 1, 1, 2),
-    ];
+    let both = [span(Act::Swap(0, 1), 1, 0, 3), span(Act::Swap(0, 2), 1, 1, 2)];
     assert_eq!(judged(&both), Judgement::NotLinearizable);
-    let one = [
-        span(Act::Swap(0, 1), 1, 0, 3),
-        span(Act::Swap(0, 2), 0, 1, 2),
-    ];
+    let one = [span(Act::Swap(0, 1), 1, 0, 3), span(Act::Swap(0, 2), 0, 1, 2)];
     assert_eq!(judged(&one), Judgement::Linearizable(vec![0, 1]));
 }
 
 #[test]
 fn a_call_without_answer_happened_or_not() {
-    let late = [
-        lost(Act::Write(1), 0),
-        span(Act::Read, 0, 1, 2),
-        span(Act::Read, 1, 3, 4),
-    ];
+    let late = [lost(Act::Write(1), 0), span(Act::Read, 0, 1, 2), span(Act::Read, 1, 3, 4)];
     assert_eq!(judged(&late), Judgement::Linearizable(vec![1, 0, 2]));
     let never = [lost(Act::Write(1), 0), span(Act::Read, 0, 1, 2)];
     assert_eq!(judged(&never), Judgement::Linearizable(vec![1]));
@@ -141,14 +119,8 @@ fn what_cannot_be_tried_is_unknown() {
         .map(|number| span(Act::Write(number), 1, 0, 100))
         .chain([span(Act::Read, 77, 101, 102)])
         .collect();
-    assert_eq!(
-        judge(&Register::default(), &many, &mut 100),
-        Judgement::Unknown
-    );
-    assert_eq!(
-        judge(&Register::default(), &many, &mut PLENTY.clone()),
-        Judgement::NotLinearizable
-    );
+    assert_eq!(judge(&Register::default(), &many, &mut 100), Judgement::Unknown);
+    assert_eq!(judge(&Register::default(), &many, &mut PLENTY.clone()), Judgement::NotLinearizable);
     assert_eq!(judged(&[]), Judgement::Linearizable(Vec::new()));
 }
 

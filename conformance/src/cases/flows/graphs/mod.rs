@@ -55,31 +55,20 @@ async fn every_graph(world: World) -> Verdict {
             let mut rng = StdRng::seed_from_u64(seed);
             let plan = Plan::draw(&mut rng);
             let verdict = run(&world, &plan, &mut rng).await;
-            verdict
-                .err()
-                .map(|failure| (plan.members.len(), number, plan, failure))
+            verdict.err().map(|failure| (plan.members.len(), number, plan, failure))
         }
     });
-    let failed = runs
-        .buffer_unordered(AT_ONCE)
-        .filter_map(std::future::ready)
-        .take(ENOUGH);
+    let failed = runs.buffer_unordered(AT_ONCE).filter_map(std::future::ready).take(ENOUGH);
     let failed: Vec<_> = failed.collect().await;
     let count = failed.len();
     // The smallest says most.
-    match failed
-        .into_iter()
-        .min_by_key(|(size, number, ..)| (*size, *number))
-    {
+    match failed.into_iter().min_by_key(|(size, number, ..)| (*size, *number)) {
         Some((_, number, plan, failure)) => Err(Failure {
             message: format!(
                 "{}, in the smallest of {count} graphs that end otherwise",
                 failure.message
             ),
-            story: format!("graph {number}\n{plan}")
-                .lines()
-                .map(str::to_owned)
-                .collect(),
+            story: format!("graph {number}\n{plan}").lines().map(str::to_owned).collect(),
             ..failure
         }),
         None => Ok(()),
@@ -124,11 +113,7 @@ impl<'a> Run<'a> {
             if let Some(policy) = member.policy {
                 graph.policy(&id, policy).await?;
             }
-            handles.push(if member.held {
-                Some(graph.claim(&id).await?)
-            } else {
-                None
-            });
+            handles.push(if member.held { Some(graph.claim(&id).await?) } else { None });
             ids.push(id);
         }
         let mut staged = Vec::new();
@@ -143,14 +128,7 @@ impl<'a> Run<'a> {
             graph.apply(edge).await?;
         }
         let ready = (0..ids.len()).filter(|member| plan.entering(*member).next().is_none());
-        Ok(Self {
-            ready: ready.collect(),
-            untold: Vec::new(),
-            plan,
-            graph,
-            ids,
-            handles,
-        })
+        Ok(Self { ready: ready.collect(), untold: Vec::new(), plan, graph, ids, handles })
     }
 
     /// Ends the last of the members that can be.
@@ -226,10 +204,8 @@ impl<'a> Run<'a> {
         let mut expected: Vec<_> = members
             .filter_map(|(member, id)| oracle::group(self.plan, &fates, member, id))
             .collect();
-        expected.sort_by(|one, other| {
-            one.downstream_execution_id
-                .cmp(&other.downstream_execution_id)
-        });
+        expected
+            .sort_by(|one, other| one.downstream_execution_id.cmp(&other.downstream_execution_id));
         expect_eq!(flow.edge_groups, expected, "the groups");
         Ok(())
     }

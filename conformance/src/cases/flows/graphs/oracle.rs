@@ -13,11 +13,7 @@ pub(super) fn fates(plan: &Plan) -> Vec<TerminalOutcome> {
     for (at, member) in plan.members.iter().enumerate() {
         let upstreams = above(plan, &fates, at);
         let runs = upstreams.is_empty() || is_satisfied(plan, at, &upstreams);
-        fates.push(if runs {
-            member.outcome
-        } else {
-            TerminalOutcome::Skipped
-        });
+        fates.push(if runs { member.outcome } else { TerminalOutcome::Skipped });
     }
     fates
 }
@@ -65,10 +61,7 @@ fn above(plan: &Plan, fates: &[TerminalOutcome], member: usize) -> Vec<TerminalO
 }
 
 fn is_satisfied(plan: &Plan, member: usize, upstreams: &[TerminalOutcome]) -> bool {
-    let successes = upstreams
-        .iter()
-        .filter(|fate| **fate == TerminalOutcome::Success)
-        .count();
+    let successes = upstreams.iter().filter(|fate| **fate == TerminalOutcome::Success).count();
     let needed = match plan.members[member].policy {
         Some(EdgeDependencyPolicy::AnyOf { .. }) => 1,
         Some(EdgeDependencyPolicy::Quorum { k, .. }) => k as usize,

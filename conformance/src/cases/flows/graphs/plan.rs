@@ -70,11 +70,8 @@ impl Plan {
 
 impl Member {
     fn draw(rng: &mut StdRng) -> Self {
-        let on_satisfied = if rng.random() {
-            OnSatisfied::LetRun
-        } else {
-            OnSatisfied::CancelRemaining
-        };
+        let on_satisfied =
+            if rng.random() { OnSatisfied::LetRun } else { OnSatisfied::CancelRemaining };
         Self {
             policy: match rng.random_range(0..6) {
                 0 => Some(EdgeDependencyPolicy::all_of()),
