@@ -6,49 +6,29 @@
 //! # use ff_conformance::ModelHarness as MyHarness;
 //! ff_conformance::main!(MyHarness);
 //! ```
+//!
+//! Inside, imports point down only: `run` → `cases`, `deviants` → `play` → `stage`.
 
 #[macro_use]
-mod expect;
-mod builders;
-mod case;
+mod stage;
 mod cases;
 pub mod deviants;
-mod failure;
-mod generated;
-mod graph;
-mod harness;
-mod layout;
-mod libtest;
-mod model;
-mod observe;
-mod registry;
-mod report;
-mod runner;
-mod terminal;
-mod unreliable;
-mod witness;
-mod world;
-mod written;
+mod play;
+mod run;
 
-pub use builders::plain_execution;
-pub use builders::{ExecutionBuilder, Worker};
-pub use case::{Case, Need, Verdict};
-pub use failure::{Difference, Failure};
-pub use generated::{Reach, Recording, RecordingError, Replayed, Step, replay};
-pub use harness::{CaseInfo, Deployment, Harness, HarnessError, Nemesis};
-pub use layout::check_layout;
-pub use libtest::run as run_as_test;
-pub use model::{ModelHarness, kept_by_xtask, replay_by_xtask, rerun_by_xtask};
-pub use observe::Observation;
-pub use registry::{Selection, SelectionError, registry};
-pub use report::{
-    BackendReport, CaseReport, ContractReport, FailureReport, GeneratedReport, MethodsReport,
-    Report, SCHEMA, Status, Totals,
+pub use cases::check_layout;
+pub use play::generated::{PlayedAgain, Recording, RecordingError, Step};
+pub use run::{
+    BackendReport, CaseReport, ContractReport, FailureReport, Hunt, MethodsReport, Progress,
+    Report, SCHEMA, Selection, SelectionError, Status, Totals, closing_line, failure_text, hunt,
+    hunt_on, play_recording, registry, run_as_test, run_backend, seen_by, skip_backend,
+    summary_text, unbroken,
 };
-pub use runner::{Options, Progress, run_backend, skip_backend};
-pub use terminal::{closing_line, failure_text, summary_text};
-pub use unreliable::Unreliable;
-pub use world::World;
+pub use stage::{
+    Case, CaseInfo, Coverage, Deployment, Difference, ExecutionBuilder, Failure, GeneratedReport,
+    Harness, HarnessError, ModelHarness, Need, Nemesis, Observation, Options, Unreliable, Verdict,
+    Worker, World, kept_by_xtask, plain_execution, play_by_xtask, rerun_by_xtask,
+};
 
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.
 ///

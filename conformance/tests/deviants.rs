@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ff_conformance::deviants::{all, hunt, seen_by};
-use ff_conformance::{Options, registry};
+use ff_conformance::deviants::all;
+use ff_conformance::{Options, hunt, registry, seen_by};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_deviant_survives_and_no_case_is_idle() {
@@ -13,12 +13,12 @@ async fn no_deviant_survives_and_no_case_is_idle() {
     // One gate is as good as another.
     idle.retain(|slug| !slug.starts_with("system.gate."));
     for deviant in all() {
-        let fate = hunt(deviant, options).await;
-        for case in &fate.killed_by {
+        let hunted = hunt(deviant, options).await;
+        for case in &hunted.killed_by {
             idle.remove(case.slug.as_str());
         }
-        if fate.killed_by.is_empty() {
-            surviving.push(format!("{} ({}): {}", fate.name, fate.breaks, fate.how));
+        if hunted.killed_by.is_empty() {
+            surviving.push(format!("{} ({}): {}", hunted.name, hunted.breaks, hunted.how));
         }
     }
     assert_eq!(surviving, Vec::<String>::new());

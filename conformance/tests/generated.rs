@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ff_conformance::{
     CaseInfo, CaseReport, Deployment, Harness, HarnessError, ModelHarness, Options, Progress,
-    Recording, Selection, Status, replay, run_backend,
+    Recording, Selection, Status, play_recording, run_backend,
 };
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
@@ -92,10 +92,10 @@ async fn what_differs_is_told_briefly_kept_and_played_first() {
     assert!(failure.message.contains(&file.display().to_string()));
     let recording = Recording::read(&file).unwrap();
     assert_eq!(recording.found_on, "wrong");
-    let again = replay(&harness, &recording).await.unwrap();
+    let again = play_recording(&harness, &recording).await.unwrap();
     assert!(again.difference.is_some());
     let model: Arc<dyn Harness> = Arc::new(ModelHarness);
-    let right = replay(&model, &recording).await.unwrap();
+    let right = play_recording(&model, &recording).await.unwrap();
     assert!(right.difference.is_none());
     assert_eq!(right.story.len(), recording.steps.len());
 

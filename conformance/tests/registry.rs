@@ -92,7 +92,7 @@ fn calls_that_name_an_execution_are_bound_by_the_clause_on_ids() {
 #[test]
 fn every_method_that_changes_something_is_repeated() {
     let claimed = Dispatch::capabilities(&MockBackend::conforming()).supports;
-    // What preparing answers is open; `system.prepare.repeated` repeats it.
+    // What preparing answers is open; `system.availability.repeated-preparation` repeats it.
     let changes =
         |method: &&Method| method.is_call() && !method.is_read() && **method != Method::Prepare;
     for method in Method::ALL.iter().filter(changes) {
@@ -105,7 +105,7 @@ fn every_method_that_changes_something_is_repeated() {
 
 #[test]
 fn every_must_clause_has_a_deviant() {
-    assert_eq!(deviants::unbroken(), Vec::<&str>::new());
+    assert_eq!(ff_conformance::unbroken(), Vec::<&str>::new());
     let mut names = BTreeSet::new();
     for deviant in deviants::all() {
         assert!(names.insert(deviant.name), "{} twice", deviant.name);
@@ -126,7 +126,7 @@ fn selections_narrow_and_refuse_what_is_not_there() {
     let slugs = |cases: Vec<ff_conformance::Case>| cases.iter().map(|c| c.slug).collect::<Vec<_>>();
     assert_eq!(choose(&[], &[], &[]).unwrap().len(), registry().len());
     let by_clause = slugs(choose(&[], &[], &["SYS-010"]).unwrap());
-    assert_eq!(by_clause, ["system.shutdown", "system.repeated.shutdown_prepare"]);
+    assert_eq!(by_clause, ["system.availability.shutdown", "system.repeated.shutdown_prepare"]);
     let by_slug = slugs(choose(&[], &["executions.create.duplicate"], &[]).unwrap());
     assert_eq!(by_slug, ["executions.create.duplicate"]);
     let by_prefix = choose(&["executions"], &["executions.create"], &[]).unwrap();

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ff_conformance::{
-    BackendReport, Case, CaseReport, Deployment, Harness, HarnessError, ModelHarness, Options,
-    Progress, Report, SCHEMA, Selection, Status, closing_line, failure_text, registry, run_backend,
-    skip_backend, summary_text,
+    BackendReport, Case, CaseInfo, CaseReport, Deployment, Harness, HarnessError, ModelHarness,
+    Options, Progress, Report, SCHEMA, Selection, Status, closing_line, failure_text, registry,
+    run_backend, skip_backend, summary_text,
 };
 use ff_core::call::{Call, Reply};
 use ff_core::capability::{Capabilities, Supports};
@@ -48,7 +48,7 @@ impl Harness for Changed {
         "changed"
     }
 
-    async fn deploy(&self, _: &Case) -> Result<Deployment, HarnessError> {
+    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
         let deployment =
             Deployment::new((self.change)(MockBackend::conforming_with(clock.clone())));
@@ -196,7 +196,7 @@ impl Harness for Broken {
         "broken"
     }
 
-    async fn deploy(&self, _: &Case) -> Result<Deployment, HarnessError> {
+    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         Err("no route to host".into())
     }
 }

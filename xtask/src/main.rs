@@ -6,8 +6,8 @@ mod conformance;
 mod deviants;
 mod matrix;
 mod mutants;
+mod play;
 mod progress;
-mod replay;
 mod servers;
 mod test;
 
@@ -39,7 +39,7 @@ enum Command {
     /// Keeps a Valkey and a Postgres for a working session
     Servers(servers::Arguments),
     /// Plays a sequence of calls again that a run has kept
-    Replay(replay::Arguments),
+    Play(play::Arguments),
     /// Runs the suite on backends that are wrong on purpose, and shows which case caught each
     Deviants(deviants::Arguments),
     /// Tries small mistakes in the rules, and shows which the suite does not notice
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Matrix => matrix::run(),
         Command::Servers(arguments) => servers::run(&arguments),
-        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Play(arguments) => play::run(&arguments),
         Command::Deviants(arguments) => deviants::run(&arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -31,14 +31,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ff_core::clock::ManualClock;
-use ff_core::contract::{self, Level};
 
-use crate::case::Case;
-use crate::harness::{CaseInfo, Deployment, Harness, HarnessError};
-use crate::registry::registry;
-use crate::report::{CaseReport, Status};
-use crate::runner::{Options, Progress, run_backend};
-use crate::unreliable::Unreliable;
+use crate::stage::{CaseInfo, Deployment, Harness, HarnessError, Unreliable};
 use tampering::Tampering;
 
 /// A backend that is wrong in one respect.
@@ -60,16 +54,6 @@ macro_rules! deviant {
 }
 
 use deviant;
-
-/// What became of a deviant.
-#[derive(Clone, Debug)]
-pub struct Fate {
-    pub name: String,
-    pub breaks: &'static str,
-    pub how: &'static str,
-    /// The cases that failed on it, of those that name its clause.
-    pub killed_by: Vec<CaseReport>,
-}
 
 /// Every deviant, in the order of the chapters.
 pub fn all() -> Vec<Deviant> {
@@ -101,64 +85,8 @@ pub fn all() -> Vec<Deviant> {
     .concat()
 }
 
-/// The MUST clauses that no deviant breaks.
-pub fn unbroken() -> Vec<&'static str> {
-    let deviants = all();
-    contract::clauses()
-        .filter(|clause| clause.level == Level::Must)
-        .map(|clause| clause.id.as_str())
-        .filter(|id| !deviants.iter().any(|deviant| deviant.breaks == *id))
-        .collect()
-}
-
-/// How many times as much is generated on the model as on other backends.
-const ON_THE_MODEL: usize = 8;
-
-/// Runs the cases that name the deviant's clause on it.
-pub async fn hunt(deviant: Deviant, options: Options) -> Fate {
-    let harness = Arc::new(DeviantHarness(deviant));
-    // The model answers fast enough to be asked more.
-    let options = Options { long: options.long * ON_THE_MODEL, ..options };
-    hunt_on(harness, deviant.breaks, deviant.how, options).await
-}
-
-/// The cases that fail on the deviant, whatever clauses they name.
-pub async fn seen_by(deviant: Deviant, cases: &[Case], options: Options) -> Vec<CaseReport> {
-    let harness: Arc<dyn Harness> = Arc::new(DeviantHarness(deviant));
-    failing(&harness, cases, options).await
-}
-
-/// Runs the cases that name the clause on a backend that is wrong in some way; the harness's name is
-/// the deviant's.
-pub async fn hunt_on(
-    harness: Arc<dyn Harness>,
-    breaks: &'static str,
-    how: &'static str,
-    options: Options,
-) -> Fate {
-    let cases: Vec<Case> =
-        registry().into_iter().filter(|case| case.clauses.contains(&breaks)).collect();
-    Fate {
-        name: harness.name().to_owned(),
-        breaks,
-        how,
-        killed_by: failing(&harness, &cases, options).await,
-    }
-}
-
-async fn failing(harness: &Arc<dyn Harness>, cases: &[Case], options: Options) -> Vec<CaseReport> {
-    let report = run_backend(harness, cases, options, &Silent).await;
-    let failed = |case: &CaseReport| case.status == Status::Failed;
-    report.cases.into_iter().filter(failed).collect()
-}
-
-struct Silent;
-
-impl Progress for Silent {
-    fn done(&self, _: &CaseReport) {}
-}
-
-struct DeviantHarness(Deviant);
+/// Deploys a deviant.
+pub(crate) struct DeviantHarness(pub(crate) Deviant);
 
 #[async_trait]
 impl Harness for DeviantHarness {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use ff_backend_postgres::{APPLIED, PostgresOptions};
 use ff_conformance::{
-    CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, replay_by_xtask, rerun_by_xtask,
+    CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, play_by_xtask, rerun_by_xtask,
 };
 use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
@@ -151,8 +151,8 @@ impl Harness for PostgresHarness {
         Some(kept_by_xtask())
     }
 
-    fn replay(&self, file: &Path) -> Option<String> {
-        Some(replay_by_xtask(self.name(), file))
+    fn play_again(&self, file: &Path) -> Option<String> {
+        Some(play_by_xtask(self.name(), file))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use ff_backend_sqlite::SqliteOptions;
 use ff_conformance::{
-    CaseInfo, Deployment, Harness, HarnessError, Need, Unreliable, kept_by_xtask, replay_by_xtask,
+    CaseInfo, Deployment, Harness, HarnessError, Need, Unreliable, kept_by_xtask, play_by_xtask,
     rerun_by_xtask,
 };
 use ff_core::clock::ManualClock;
@@ -64,7 +64,7 @@ impl Harness for SqliteHarness {
         Some(kept_by_xtask())
     }
 
-    fn replay(&self, file: &Path) -> Option<String> {
-        Some(replay_by_xtask(self.name(), file))
+    fn play_again(&self, file: &Path) -> Option<String> {
+        Some(play_by_xtask(self.name(), file))
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use ferriskey::Client;
 use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
 use ff_conformance::{
-    CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, replay_by_xtask, rerun_by_xtask,
+    CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, play_by_xtask, rerun_by_xtask,
 };
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::ManualClock;
@@ -134,8 +134,8 @@ impl Harness for ValkeyHarness {
         Some(kept_by_xtask())
     }
 
-    fn replay(&self, file: &Path) -> Option<String> {
-        Some(replay_by_xtask(self.name(), file))
+    fn play_again(&self, file: &Path) -> Option<String> {
+        Some(play_by_xtask(self.name(), file))
     }
 }
 

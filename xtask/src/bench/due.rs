@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ff_conformance::{CaseInfo, Harness, HarnessError, Need, plain_execution, registry};
+use ff_conformance::{Case, Harness, HarnessError, Need, plain_execution, registry};
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -25,9 +25,9 @@ pub(super) async fn measure(
     harness: &dyn Harness,
     numbers: &[usize],
 ) -> Result<Vec<Listing>, HarnessError> {
-    let is_ours = |case: &CaseInfo| case.needs.contains(&Need::Housekeeping);
-    let case = registry().into_iter().find(is_ours);
-    let deployment = harness.deploy(&case.ok_or("no case needs housekeeping")?).await?;
+    let is_ours = |case: &Case| case.needs.contains(&Need::Housekeeping);
+    let case = registry().into_iter().find(is_ours).ok_or("no case needs housekeeping")?;
+    let deployment = harness.deploy(&case).await?;
     let housekeeping = deployment.housekeeping().ok_or("nothing tells what is due")?;
     let clock = deployment.clock().ok_or("there is no clock")?;
     let create = |until: i64| {

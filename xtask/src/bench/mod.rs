@@ -216,6 +216,6 @@ fn line(members: usize, cost: Cost) -> String {
 /// A deployment whose round trips are counted.
 pub(crate) async fn counted(harness: &dyn Harness) -> Result<Deployment, HarnessError> {
     let is_counted = |case: &Case| case.needs.contains(&Need::Nemesis);
-    let case = registry().into_iter().find(is_counted);
-    harness.deploy(&case.ok_or("no case cuts a server off")?).await
+    let case = registry().into_iter().find(is_counted).ok_or("no case cuts a server off")?;
+    harness.deploy(&case).await
 }

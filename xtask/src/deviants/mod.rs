@@ -5,8 +5,9 @@ mod patched;
 use std::time::Instant;
 
 use clap::Args;
-use ff_conformance::deviants::{all, hunt, unbroken};
+use ff_conformance::deviants::all;
 use ff_conformance::{Options, failure_text};
+use ff_conformance::{hunt, unbroken};
 use ff_provision::Servers;
 
 use crate::progress::{Bar, colour};
@@ -48,41 +49,41 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
         return Err("no deviant has such a name or breaks such a clause".into());
     }
     let bar = Bar::new("deviants", deviants.len() + patched.len());
-    let mut fates = Vec::new();
+    let mut hunts = Vec::new();
     for deviant in deviants {
-        fates.push(hunt(deviant, options).await);
+        hunts.push(hunt(deviant, options).await);
         bar.step();
     }
     let hunted = patched::hunt(&patched, servers, options, &bar).await?;
-    fates.extend(hunted.fates);
+    hunts.extend(hunted.hunts);
     drop(bar);
 
-    let width = fates.iter().map(|fate| fate.name.len()).max().unwrap_or(0);
-    for fate in &fates {
-        let by = match fate.killed_by.as_slice() {
-            [] => format!("SURVIVES  {}", fate.how),
+    let width = hunts.iter().map(|hunt| hunt.name.len()).max().unwrap_or(0);
+    for hunt in &hunts {
+        let by = match hunt.killed_by.as_slice() {
+            [] => format!("SURVIVES  {}", hunt.how),
             [one] => format!("killed by {}", one.slug),
             [first, rest @ ..] => format!("killed by {} and {} more", first.slug, rest.len()),
         };
-        println!("{}  {:width$}  {by}", fate.breaks, fate.name);
+        println!("{}  {:width$}  {by}", hunt.breaks, hunt.name);
         if !arguments.only.is_empty() {
-            for case in &fate.killed_by {
-                println!("{}", failure_text(&fate.name, case, colour()));
+            for case in &hunt.killed_by {
+                println!("{}", failure_text(&hunt.name, case, colour()));
             }
         }
     }
     for reason in &hunted.missing {
         println!("not tried: {reason}");
     }
-    let surviving = fates.iter().filter(|fate| fate.killed_by.is_empty()).count();
+    let surviving = hunts.iter().filter(|hunt| hunt.killed_by.is_empty()).count();
     let unbroken = if arguments.only.is_empty() { unbroken() } else { Vec::new() };
     if !unbroken.is_empty() {
         println!("MUST clauses that no deviant breaks: {}", unbroken.join(", "));
     }
     println!(
         "{} deviants, {} killed, {surviving} survive; {} MUST clauses without one; {:.1} s",
-        fates.len(),
-        fates.len() - surviving,
+        hunts.len(),
+        hunts.len() - surviving,
         unbroken.len(),
         started.elapsed().as_secs_f64()
     );

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ff_conformance::deviants::{Fate, hunt_on};
 use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, Options};
+use ff_conformance::{Hunt, hunt_on};
 use ff_provision::{Kind, Servers};
 use ff_transactional::Patch;
 
@@ -53,7 +53,7 @@ pub(super) fn all() -> Vec<Patched> {
 
 /// What became of the deviants on the servers that can be had, and which language has no server.
 pub(super) struct Hunted {
-    pub(super) fates: Vec<Fate>,
+    pub(super) hunts: Vec<Hunt>,
     pub(super) missing: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn hunt(
     options: Options,
     bar: &Bar,
 ) -> Result<Hunted, HarnessError> {
-    let mut hunted = Hunted { fates: Vec::new(), missing: Vec::new() };
+    let mut hunted = Hunted { hunts: Vec::new(), missing: Vec::new() };
     let of = |language| deviants.iter().filter(move |d| d.language == language);
     if of(Language::Lua).next().is_some() {
         match servers.get(Kind::Valkey).await {
@@ -71,8 +71,8 @@ pub(super) async fn hunt(
                 let harness = ValkeyHarness::new(server).await?;
                 for deviant in of(Language::Lua) {
                     let patched = harness.patched(deviant.patch)?;
-                    let fate = kill(deviant, Arc::new(patched.clone()), options).await;
-                    hunted.fates.push(fate);
+                    let hunt = kill(deviant, Arc::new(patched.clone()), options).await;
+                    hunted.hunts.push(hunt);
                     patched.unload().await?;
                     bar.step();
                 }
@@ -87,7 +87,7 @@ pub(super) async fn hunt(
                 let harness = PostgresHarness::new(server).await?;
                 for deviant in of(Language::Sql) {
                     let patched = harness.patched(deviant.patch);
-                    hunted.fates.push(kill(deviant, Arc::new(patched), options).await);
+                    hunted.hunts.push(kill(deviant, Arc::new(patched), options).await);
                     bar.step();
                 }
                 harness.finish().await?;
@@ -98,7 +98,7 @@ pub(super) async fn hunt(
     Ok(hunted)
 }
 
-async fn kill(deviant: &Patched, inner: Arc<dyn Harness>, options: Options) -> Fate {
+async fn kill(deviant: &Patched, inner: Arc<dyn Harness>, options: Options) -> Hunt {
     let harness = Arc::new(PatchedHarness { name: deviant.name, inner });
     hunt_on(harness, deviant.breaks, deviant.how, options).await
 }

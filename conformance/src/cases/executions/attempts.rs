@@ -3,42 +3,10 @@
 use ff_core::backend::FailureClass;
 use ff_core::engine_backend::EngineBackend;
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
+use crate::stage::{Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.attempts.numbers",
-        ["ATT-001", "ATT-002"],
-        "Index and total through claims and retries.",
-        numbers,
-        Clock
-    ),
-    case!(
-        "executions.attempts.numbers-unknown",
-        ["ATT-002"],
-        "An execution that is not there has no numbers.",
-        numbers_unknown
-    ),
-    case!("executions.attempts.complete", ["ATT-007"], "Success.", complete, Clock),
-    case!("executions.attempts.cancel", ["ATT-019"], "Cancelled by its holder.", cancel, Clock),
-    case!(
-        "executions.attempts.final-failure",
-        ["ATT-017"],
-        "Failed for good.",
-        final_failure,
-        Clock
-    ),
-    case!(
-        "executions.attempts.failure-before-success",
-        ["ATT-017"],
-        "The last failure can be read after a retry has succeeded.",
-        failure_before_success,
-        Clock
-    ),
-    case!("executions.attempts.long-reasons", ["ATT-018"], "Reasons of 64 KiB.", long_reasons),
-];
-
+/// Index and total through claims and retries.
+#[case(ATT_001, ATT_002, needs(clock))]
 async fn numbers(world: World) -> Verdict {
     let id = world.execution().retries(9, 0).create().await?;
     let read = async || {
@@ -61,6 +29,8 @@ async fn numbers(world: World) -> Verdict {
     Ok(())
 }
 
+/// An execution that is not there has no numbers.
+#[case(ATT_002)]
 async fn numbers_unknown(world: World) -> Verdict {
     let id = world.execution_id();
     let refused = "validation.invalid_input";
@@ -89,6 +59,8 @@ async fn expect_ended(world: &World, id: &ff_core::types::ExecutionId, outcome: 
     Ok(())
 }
 
+/// Success.
+#[case(ATT_007, needs(clock))]
 async fn complete(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.advance_ms(9);
@@ -98,6 +70,8 @@ async fn complete(world: World) -> Verdict {
     Ok(())
 }
 
+/// Cancelled by its holder.
+#[case(ATT_019, needs(clock))]
 async fn cancel(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(9, 0).claimed().await?;
     world.advance_ms(9);
@@ -109,6 +83,8 @@ async fn cancel(world: World) -> Verdict {
     Ok(())
 }
 
+/// Failed for good.
+#[case(ATT_017, needs(clock))]
 async fn final_failure(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.advance_ms(9);
@@ -120,6 +96,8 @@ async fn final_failure(world: World) -> Verdict {
     Ok(())
 }
 
+/// The last failure can be read after a retry has succeeded.
+#[case(ATT_017, needs(clock))]
 async fn failure_before_success(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 0).claimed().await?;
     world.fail_with(&handle, FailureClass::Timeout).await?;
@@ -131,6 +109,8 @@ async fn failure_before_success(world: World) -> Verdict {
     Ok(())
 }
 
+/// Reasons of 64 KiB.
+#[case(ATT_018)]
 async fn long_reasons(world: World) -> Verdict {
     let reason = "ü".repeat(32_768);
     let (id, handle) = world.claimed().await?;

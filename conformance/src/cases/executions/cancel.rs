@@ -4,49 +4,9 @@ use ff_core::backend::{FailureClass, Handle};
 use ff_core::contracts::{CancelExecutionArgs, CancelExecutionResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
-use ff_core::types::{AttemptId, CancelSource, ExecutionId, LeaseEpoch, LeaseId, TimestampMs};
+use ff_core::types::{AttemptId, CancelSource, ExecutionId, LeaseEpoch, LeaseId};
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.cancel.every-state",
-        ["OPS-001", "SYS-016"],
-        "From every state but a terminal one.",
-        every_state,
-        Clock
-    ),
-    case!(
-        "executions.cancel.nothing-remains",
-        ["OPS-002"],
-        "No lease, no delay, no place in a queue.",
-        nothing_remains,
-        Clock
-    ),
-    case!(
-        "executions.cancel.authority",
-        ["OPS-003"],
-        "Who needs a lease, and which.",
-        authority,
-        Clock
-    ),
-    case!("executions.cancel.ended", ["OPS-004"], "What has ended already.", ended),
-];
-
-/// A cancellation by an operator.
-pub(crate) fn cancellation(id: &ExecutionId) -> CancelExecutionArgs {
-    CancelExecutionArgs {
-        execution_id: id.clone(),
-        attempt_id: None,
-        lease_epoch: None,
-        lease_id: None,
-        reason: "why".to_owned(),
-        source: CancelSource::OperatorOverride,
-        now: TimestampMs::now(),
-    }
-}
+use crate::stage::{Failure, Verdict, World, cancellation, case};
 
 fn cancelled(id: &ExecutionId) -> CancelExecutionResult {
     CancelExecutionResult::Cancelled {
@@ -85,6 +45,8 @@ async fn every_living(world: &World) -> Result<Vec<(ExecutionId, Option<Handle>)
     ])
 }
 
+/// From every state but a terminal one.
+#[case(OPS_001, SYS_016, needs(clock))]
 async fn every_state(world: World) -> Verdict {
     let unknown = cancellation(&world.execution_id());
     expect_refused!(world.cancel_execution(unknown).await, "not_found.execution");
@@ -108,6 +70,8 @@ async fn every_state(world: World) -> Verdict {
     Ok(())
 }
 
+/// No lease, no delay, no place in a queue.
+#[case(OPS_002, needs(clock))]
 async fn nothing_remains(world: World) -> Verdict {
     for (id, handle) in every_living(&world).await? {
         world.cancel_execution(cancellation(&id)).await?;
@@ -140,6 +104,8 @@ async fn nothing_remains(world: World) -> Verdict {
     Ok(())
 }
 
+/// Who needs a lease, and which.
+#[case(OPS_003, needs(clock))]
 async fn authority(world: World) -> Verdict {
     let workers = [CancelSource::LeaseHolder, CancelSource::Custom("tool".to_owned())];
     let authorities =
@@ -227,6 +193,8 @@ impl World {
     }
 }
 
+/// What has ended already.
+#[case(OPS_004)]
 async fn ended(world: World) -> Verdict {
     let (succeeded, handle) = world.claimed().await?;
     world.complete(&handle, Some(b"done".to_vec())).await?;

@@ -7,105 +7,10 @@ use ff_core::backend::{FailureClass, HandleKind};
 use ff_core::engine_backend::EngineBackend;
 use futures_util::future::join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
+use crate::stage::{Failure, Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!("executions.claims.nothing", ["CLM-001"], "That there is no work is no error.", nothing),
-    case!("executions.claims.bad-lane", ["CLM-001"], "A lane that cannot exist is.", bad_lane),
-    case!("executions.claims.lanes", ["CLM-001"], "Work of one lane is not another's.", lanes),
-    case!(
-        "executions.claims.deep-backlog",
-        ["CLM-002"],
-        "A match behind 300 others that the worker cannot run.",
-        deep_backlog
-    ),
-    case!(
-        "executions.claims.every-partition",
-        ["CLM-002"],
-        "Work in any partition.",
-        every_partition
-    ),
-    case!(
-        "executions.claims.passed-over",
-        ["CLM-002"],
-        "What was passed over is as it was.",
-        passed_over
-    ),
-    case!(
-        "executions.claims.waits-for-work",
-        ["CLM-004"],
-        "A waiting claim gets work that comes.",
-        waits_for_work,
-        Concurrency
-    ),
-    case!(
-        "executions.claims.waits-forever",
-        ["SYS-038"],
-        "A claim that may wait for as long as there is time.",
-        waits_forever,
-        Concurrency
-    ),
-    case!(
-        "executions.claims.waits-in-vain",
-        ["CLM-004"],
-        "A waiting claim gives up when its time has passed.",
-        waits_in_vain
-    ),
-    case!(
-        "executions.claims.dropped",
-        ["CLM-004"],
-        "A claim that is dropped while it waits has taken nothing.",
-        dropped,
-        Concurrency
-    ),
-    case!(
-        "executions.claims.effect",
-        ["CLM-005"],
-        "Attempt, lease, epoch and times after a claim.",
-        effect,
-        Clock
-    ),
-    case!(
-        "executions.claims.handle",
-        ["CLM-006"],
-        "The handle is fresh and stands for what is shown.",
-        handle
-    ),
-    case!("executions.claims.race", ["CLM-008"], "12 workers on 8 executions.", race, Concurrency),
-    case!(
-        "executions.claims.firsts",
-        ["CLM-009"],
-        "8 workers on 12 executions get the first 8.",
-        firsts,
-        Clock,
-        Concurrency
-    ),
-    case!(
-        "executions.claims.hidden",
-        ["CLM-010"],
-        "The first is taken while refused calls and reads are about it.",
-        hidden,
-        Clock,
-        Concurrency
-    ),
-    case!(
-        "executions.claims.fair",
-        ["CLM-011"],
-        "Work in one partition is taken although there is ever more in another.",
-        fair,
-        Clock
-    ),
-    case!(
-        "executions.claims.epochs",
-        ["LSE-001"],
-        "Epochs count on and lease ids differ across retries.",
-        epochs,
-        Clock
-    ),
-];
-
+/// That there is no work is no error.
+#[case(CLM_001)]
 async fn nothing(world: World) -> Verdict {
     expect_eq!(world.worker().try_claim().await, Ok(None), "an empty deployment");
     world.claimed().await?;
@@ -113,6 +18,8 @@ async fn nothing(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lane that cannot exist is.
+#[case(CLM_001)]
 async fn bad_lane(world: World) -> Verdict {
     for lane in ["", "a\nb", &"x".repeat(65)] {
         let answer = world.worker().lane(lane).try_claim().await;
@@ -121,6 +28,8 @@ async fn bad_lane(world: World) -> Verdict {
     Ok(())
 }
 
+/// Work of one lane is not another's.
+#[case(CLM_001)]
 async fn lanes(world: World) -> Verdict {
     let id = world.execution().lane("a").create().await?;
     for other in ["b", "A", "a ", "aa"] {
@@ -130,7 +39,10 @@ async fn lanes(world: World) -> Verdict {
     Ok(())
 }
 
+/// A match behind 300 others that the worker cannot run.
+///
 /// Claims everything, in the order it comes.
+#[case(CLM_002)]
 async fn deep_backlog(world: World) -> Verdict {
     for n in 0..300 {
         let token = format!("special-{}", n % 7);
@@ -143,6 +55,8 @@ async fn deep_backlog(world: World) -> Verdict {
     Ok(())
 }
 
+/// Work in any partition.
+#[case(CLM_002)]
 async fn every_partition(world: World) -> Verdict {
     let last = world.partitions().num_flow_partitions - 1;
     for partition in BTreeSet::from([0, last / 2, last]) {
@@ -153,6 +67,8 @@ async fn every_partition(world: World) -> Verdict {
     Ok(())
 }
 
+/// What was passed over is as it was.
+#[case(CLM_002)]
 async fn passed_over(world: World) -> Verdict {
     let special = world.execution().priority(9_000).requires(&["gpu"]).create().await?;
     let plain = world.execution().create().await?;
@@ -163,6 +79,8 @@ async fn passed_over(world: World) -> Verdict {
     Ok(())
 }
 
+/// A waiting claim gets work that comes.
+#[case(CLM_004, needs(concurrency))]
 async fn waits_for_work(world: World) -> Verdict {
     let waiting = world.worker().waiting(Duration::from_secs(20));
     let claim = tokio::spawn(async move { waiting.try_claim().await });
@@ -173,6 +91,8 @@ async fn waits_for_work(world: World) -> Verdict {
     Ok(())
 }
 
+/// A claim that may wait for as long as there is time.
+#[case(SYS_038, needs(concurrency))]
 async fn waits_forever(world: World) -> Verdict {
     let waiting = world.worker().waiting(Duration::MAX);
     let claim = tokio::spawn(async move { waiting.try_claim().await });
@@ -186,6 +106,8 @@ async fn waits_forever(world: World) -> Verdict {
     Ok(())
 }
 
+/// A waiting claim gives up when its time has passed.
+#[case(CLM_004)]
 async fn waits_in_vain(world: World) -> Verdict {
     let limit = Duration::from_millis(40);
     let started = Instant::now();
@@ -194,6 +116,8 @@ async fn waits_in_vain(world: World) -> Verdict {
     Ok(())
 }
 
+/// A claim that is dropped while it waits has taken nothing.
+#[case(CLM_004, needs(concurrency))]
 async fn dropped(world: World) -> Verdict {
     let waiting = world.worker().waiting(Duration::from_secs(20));
     let cut = tokio::time::timeout(Duration::from_millis(20), waiting.try_claim()).await;
@@ -203,6 +127,8 @@ async fn dropped(world: World) -> Verdict {
     Ok(())
 }
 
+/// Attempt, lease, epoch and times after a claim.
+#[case(CLM_005, needs(clock))]
 async fn effect(world: World) -> Verdict {
     let id = world.execution().retries(5, 10).create().await?;
     world.advance_ms(3);
@@ -237,6 +163,8 @@ async fn effect(world: World) -> Verdict {
     Ok(())
 }
 
+/// The handle is fresh and stands for what is shown.
+#[case(CLM_006)]
 async fn handle(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     expect_eq!(handle.kind, HandleKind::Fresh);
@@ -252,6 +180,8 @@ async fn handle(world: World) -> Verdict {
     Ok(())
 }
 
+/// 12 workers on 8 executions.
+#[case(CLM_008, needs(concurrency))]
 async fn race(world: World) -> Verdict {
     let mut ids = BTreeSet::new();
     for _ in 0..8 {
@@ -278,6 +208,8 @@ async fn race(world: World) -> Verdict {
     Ok(())
 }
 
+/// 8 workers on 12 executions get the first 8.
+#[case(CLM_009, needs(clock, concurrency))]
 async fn firsts(world: World) -> Verdict {
     for _ in 0..4 {
         let mut ids = Vec::new();
@@ -301,6 +233,8 @@ async fn firsts(world: World) -> Verdict {
     Ok(())
 }
 
+/// The first is taken while refused calls and reads are about it.
+#[case(CLM_010, needs(clock, concurrency))]
 async fn hidden(world: World) -> Verdict {
     for _ in 0..8 {
         let ids = [world.execution_id_in(0), world.execution_id_in(0)];
@@ -338,6 +272,8 @@ async fn hidden(world: World) -> Verdict {
 /// CLM-011.
 const SERVED_FIRST: usize = 1_024;
 
+/// Work in one partition is taken although there is ever more in another.
+#[case(CLM_011, needs(clock))]
 async fn fair(world: World) -> Verdict {
     let partitions = world.partitions().num_flow_partitions;
     let busy = partitions - 1;
@@ -364,6 +300,8 @@ async fn fair(world: World) -> Verdict {
     Err(Failure::new(format!("{SERVED_FIRST} others were taken before it")))
 }
 
+/// Epochs count on and lease ids differ across retries.
+#[case(LSE_001, needs(clock))]
 async fn epochs(world: World) -> Verdict {
     let id = world.execution().retries(9, 0).create().await?;
     let mut leases = BTreeSet::new();

@@ -7,97 +7,10 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
 use ff_core::types::TimestampMs;
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
+use crate::stage::{Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.create.waiting",
-        ["EXE-001"],
-        "Without a delay it waits for a worker at once.",
-        waiting
-    ),
-    case!(
-        "executions.create.elapsed-delay",
-        ["EXE-001"],
-        "A delay that is due is no delay.",
-        elapsed_delay,
-        Clock
-    ),
-    case!(
-        "executions.create.delayed",
-        ["EXE-002", "SCH-001"],
-        "With a delay no claim finds it, even after the delay, until it is promoted.",
-        delayed,
-        Clock
-    ),
-    case!(
-        "executions.create.clamped-priority",
-        ["EXE-006"],
-        "Priorities beyond the range are its ends.",
-        clamped_priority
-    ),
-    case!(
-        "executions.create.duplicate",
-        ["EXE-007"],
-        "The second creation differs in everything but the id.",
-        duplicate
-    ),
-    case!(
-        "executions.create.duplicate-of-ended",
-        ["EXE-007"],
-        "An id stays taken when the execution has ended.",
-        duplicate_of_ended
-    ),
-    case!(
-        "executions.create.race",
-        ["EXE-010"],
-        "Of many creations of one id at once, one is new.",
-        race,
-        Concurrency
-    ),
-    case!(
-        "executions.create.initial",
-        ["EXE-011"],
-        "Counters, times and summaries of a new execution.",
-        initial,
-        Clock
-    ),
-    case!(
-        "executions.create.arguments-decide",
-        ["EXE-012"],
-        "The policy's priority and delay are for readers only.",
-        arguments_decide,
-        Clock
-    ),
-    case!(
-        "executions.create.deadline",
-        ["EXE-013"],
-        "The deadline is the argument's, or counted from the creation.",
-        deadline,
-        Clock
-    ),
-    case!(
-        "executions.create.elapsed-deadline",
-        ["EXE-013"],
-        "A deadline that has passed does not prevent a creation.",
-        elapsed_deadline,
-        Clock
-    ),
-    case!(
-        "executions.create.lanes",
-        ["EXE-014"],
-        "A lane is known from its first execution on.",
-        lanes
-    ),
-    case!(
-        "executions.create.payload",
-        ["EXE-015"],
-        "All byte values, the longest payload, none at all, and what looks like something else.",
-        payload
-    ),
-];
-
+/// Without a delay it waits for a worker at once.
+#[case(EXE_001)]
 async fn waiting(world: World) -> Verdict {
     let execution = world.execution();
     let id = execution.args().execution_id;
@@ -122,6 +35,8 @@ async fn waiting(world: World) -> Verdict {
     Ok(())
 }
 
+/// A delay that is due is no delay.
+#[case(EXE_001, needs(clock))]
 async fn elapsed_delay(world: World) -> Verdict {
     for until in [world.now(), world.in_ms(-1), TimestampMs(1)] {
         let created = world.execution().delay_until(until).try_create().await?;
@@ -135,6 +50,8 @@ async fn elapsed_delay(world: World) -> Verdict {
     Ok(())
 }
 
+/// With a delay no claim finds it, even after the delay, until it is promoted.
+#[case(EXE_002, SCH_001, needs(clock))]
 async fn delayed(world: World) -> Verdict {
     let until = world.in_ms(60_000);
     let execution = world.execution().delay_until(until);
@@ -162,6 +79,8 @@ async fn delayed(world: World) -> Verdict {
     Ok(())
 }
 
+/// Priorities beyond the range are its ends.
+#[case(EXE_006)]
 async fn clamped_priority(world: World) -> Verdict {
     for (given, kept) in
         [(-1, 0), (i32::MIN, 0), (0, 0), (9_000, 9_000), (9_001, 9_000), (i32::MAX, 9_000)]
@@ -173,6 +92,8 @@ async fn clamped_priority(world: World) -> Verdict {
     Ok(())
 }
 
+/// The second creation differs in everything but the id.
+#[case(EXE_007)]
 async fn duplicate(world: World) -> Verdict {
     let id = world.execution().payload(b"one").priority(7).create().await?;
     let before = world.observe(&id).await?;
@@ -198,6 +119,8 @@ async fn duplicate(world: World) -> Verdict {
     Ok(())
 }
 
+/// An id stays taken when the execution has ended.
+#[case(EXE_007)]
 async fn duplicate_of_ended(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, Some(b"done".to_vec())).await?;
@@ -209,6 +132,8 @@ async fn duplicate_of_ended(world: World) -> Verdict {
     Ok(())
 }
 
+/// Of many creations of one id at once, one is new.
+#[case(EXE_010, needs(concurrency))]
 async fn race(world: World) -> Verdict {
     let id = world.execution_id();
     let payloads: Vec<[u8; 1]> = (0..16).map(|n| [n]).collect();
@@ -230,6 +155,8 @@ async fn race(world: World) -> Verdict {
     Ok(())
 }
 
+/// Counters, times and summaries of a new execution.
+#[case(EXE_011, needs(clock))]
 async fn initial(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let now = world.now();
@@ -264,6 +191,8 @@ async fn initial(world: World) -> Verdict {
     Ok(())
 }
 
+/// The policy's priority and delay are for readers only.
+#[case(EXE_012, needs(clock))]
 async fn arguments_decide(world: World) -> Verdict {
     let id = world
         .execution()
@@ -280,6 +209,8 @@ async fn arguments_decide(world: World) -> Verdict {
     Ok(())
 }
 
+/// The deadline is the argument's, or counted from the creation.
+#[case(EXE_013, needs(clock))]
 async fn deadline(world: World) -> Verdict {
     let at = world.in_ms(10_000);
     let counted = |policy: &mut ff_core::policy::ExecutionPolicy| {
@@ -301,6 +232,8 @@ async fn deadline(world: World) -> Verdict {
     Ok(())
 }
 
+/// A deadline that has passed does not prevent a creation.
+#[case(EXE_013, needs(clock))]
 async fn elapsed_deadline(world: World) -> Verdict {
     let past = world.in_ms(-5_000);
     let id =
@@ -310,6 +243,8 @@ async fn elapsed_deadline(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lane is known from its first execution on.
+#[case(EXE_014)]
 async fn lanes(world: World) -> Verdict {
     expect_eq!(world.list_lanes(None, 10).await?.lanes, vec![], "no lanes yet");
     let (_, handle) = world.execution().lane("b").claimed().await?;
@@ -321,6 +256,8 @@ async fn lanes(world: World) -> Verdict {
     Ok(())
 }
 
+/// All byte values, the longest payload, none at all, and what looks like something else.
+#[case(EXE_015)]
 async fn payload(world: World) -> Verdict {
     let every: Vec<u8> = (0..=u8::MAX).collect();
     let longest = every.repeat(256);
@@ -340,6 +277,95 @@ async fn payload(world: World) -> Verdict {
         let id = world.execution().payload(payload).create().await?;
         let context = world.read_execution_context(&id).await?;
         expect_eq!(context.input_payload.as_slice(), payload, "the payload");
+    }
+    Ok(())
+}
+
+/// Lane names that are empty, long or not printable ASCII.
+#[case(EXE_003)]
+async fn bad_lane(world: World) -> Verdict {
+    for lane in ["", "tab\there", "new\nline", "ünïcode", "del\u{7f}", &"x".repeat(65)] {
+        let broken = world.execution().lane(lane);
+        let id = broken.args().execution_id;
+        expect_refused!(broken.try_create().await, "validation.invalid_input", "lane {lane:?}");
+        expect_eq!(world.describe_execution(&id).await?, None, "lane {lane:?} stores nothing");
+    }
+    Ok(())
+}
+
+/// 64 bytes, from space to tilde, are a lane name.
+#[case(EXE_003)]
+async fn longest_lane(world: World) -> Verdict {
+    let lane = format!(" ~,{}", "x".repeat(61));
+    let id = world.execution().lane(&lane).create().await?;
+    expect_eq!(world.worker().lane(&lane).claims().await?, Some(id), "its work can be claimed");
+    Ok(())
+}
+
+/// A partition that is not the id's, or does not exist.
+#[case(EXE_003)]
+async fn wrong_partition(world: World) -> Verdict {
+    let refused = "validation.invalid_input";
+    let other = world.execution().with(|args| args.partition_id += 1);
+    expect_refused!(other.try_create().await, refused, "not the id's");
+    let beyond = world.execution_id_in(world.partitions().num_flow_partitions);
+    expect_refused!(world.execution().id(&beyond).try_create().await, refused, "beyond the last");
+    let last = world.execution_id_in(world.partitions().num_flow_partitions - 1);
+    world.execution().id(&last).create().await?;
+    Ok(())
+}
+
+/// Delays and deadlines at the epoch or before.
+#[case(EXE_003)]
+async fn impossible_times(world: World) -> Verdict {
+    for at in [0, -1] {
+        let at = Some(TimestampMs(at));
+        let refused = "validation.invalid_input";
+        let delay = world.execution().with(|args| args.delay_until = at);
+        expect_refused!(delay.try_create().await, refused, "a delay until {at:?}");
+        let deadline = world.execution().with(|args| args.execution_deadline_at = at);
+        expect_refused!(deadline.try_create().await, refused, "a deadline at {at:?}");
+    }
+    Ok(())
+}
+
+/// Requirements that are empty, have a comma, white space or control characters.
+#[case(EXE_004)]
+async fn bad_capabilities(world: World) -> Verdict {
+    for token in ["", "a,b", "a b", "a\tb", "a\u{1}b", "\u{a0}"] {
+        let broken = world.execution().requires(&["good", token]);
+        let id = broken.args().execution_id;
+        let answer = broken.try_create().await;
+        expect_refused!(answer, "validation.invalid_capabilities", "token {token:?}");
+        expect_eq!(world.describe_execution(&id).await?, None, "token {token:?} stores nothing");
+    }
+    Ok(())
+}
+
+/// 257 tokens, or 4 097 bytes, are too many; 256 and 4 096 are not.
+#[case(EXE_004)]
+async fn too_many_capabilities(world: World) -> Verdict {
+    let refused = "validation.invalid_capabilities";
+    let many: Vec<String> = (0..257).map(|n| format!("t{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    expect_refused!(world.execution().requires(&many).try_create().await, refused, "257 tokens");
+    world.execution().requires(&many[..256]).create().await?;
+    let (half, rest) = ("a".repeat(2_000), "b".repeat(2_095));
+    world.execution().requires(&[&half, &rest]).create().await?;
+    let rest = rest + "b";
+    let answer = world.execution().requires(&[&half, &rest]).try_create().await;
+    expect_refused!(answer, refused, "4 097 bytes");
+    Ok(())
+}
+
+/// One malformed key among good ones.
+#[case(EXE_005)]
+async fn bad_tags(world: World) -> Verdict {
+    for key in ["", "nodot", "Upper.case", "app.", ".app", "app.with space"] {
+        let broken = world.execution().tag("app.good", "v").tag(key, "v");
+        let id = broken.args().execution_id;
+        expect_refused!(broken.try_create().await, "validation.invalid_input", "key {key:?}");
+        expect_eq!(world.describe_execution(&id).await?, None, "key {key:?} stores nothing");
     }
     Ok(())
 }

@@ -6,47 +6,11 @@ use ff_core::backend::FailureClass;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{BudgetId, ExecutionId};
 
-use crate::case::{Case, Verdict, case};
-use crate::observe::CORE_FIELDS;
-use crate::world::World;
+use crate::stage::{CORE_FIELDS, Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.reads.fields-entries",
-        ["EXE-025"],
-        "One entry a name; nothing for what is unknown or not set.",
-        field_entries
-    ),
-    case!(
-        "executions.reads.fields-aliases",
-        ["EXE-026"],
-        "Aliases read as what they stand for.",
-        field_aliases,
-        Clock
-    ),
-    case!(
-        "executions.reads.fields-encoding",
-        ["EXE-027"],
-        "Decimals, canonical ids, snake case, sorted tokens.",
-        field_encoding
-    ),
-    case!(
-        "executions.reads.fields-held",
-        ["EXE-011", "EXE-038", "EXE-039", "EXE-040"],
-        "Every field of a second attempt that is held, and before the first.",
-        fields_held,
-        Clock
-    ),
-    case!(
-        "executions.reads.fields-ended",
-        ["EXE-038", "EXE-039", "EXE-040", "LSE-013"],
-        "Every field that an end sets, and a wait before it.",
-        fields_ended,
-        Clock
-    ),
-];
-
-async fn field_entries(world: World) -> Verdict {
+/// One entry a name; nothing for what is unknown or not set.
+#[case(EXE_025)]
+async fn entries(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let partition = world.partition_of(&id);
     let names = ["lane_id", "lane_id", "no_such_field", "completed_at", "blocking_detail"];
@@ -69,7 +33,9 @@ async fn field_entries(world: World) -> Verdict {
     Ok(())
 }
 
-async fn field_aliases(world: World) -> Verdict {
+/// Aliases read as what they stand for.
+#[case(EXE_026, needs(clock))]
+async fn aliases(world: World) -> Verdict {
     let at = world.in_ms(10_000);
     let execution = world.execution().with(|args| args.execution_deadline_at = Some(at));
     let (id, handle) = execution.claimed().await?;
@@ -92,7 +58,9 @@ async fn field_aliases(world: World) -> Verdict {
     Ok(())
 }
 
-async fn field_encoding(world: World) -> Verdict {
+/// Decimals, canonical ids, snake case, sorted tokens.
+#[case(EXE_027)]
+async fn encoding(world: World) -> Verdict {
     let id = world.execution().requires(&["zeta", "Alpha", "mid"]).create().await?;
     expect_eq!(world.field(&id, "current_attempt_index").await?, None, "before a claim");
     expect_eq!(
@@ -143,7 +111,9 @@ async fn expect_all(world: &World, id: &ExecutionId, expected: &[&[Field<'_>]]) 
     Ok(())
 }
 
-async fn fields_held(world: World) -> Verdict {
+/// Every field of a second attempt that is held, and before the first.
+#[case(EXE_011, EXE_038, EXE_039, EXE_040, needs(clock))]
+async fn held(world: World) -> Verdict {
     let flow = world.flow().await?;
     let at = |millis: i64| world.in_ms(millis).0.to_string();
     let (created, deadline) = (at(0), at(90_000));
@@ -224,7 +194,9 @@ async fn fields_held(world: World) -> Verdict {
     expect_all(&world, &id, &[&given, &held]).await
 }
 
-async fn fields_ended(world: World) -> Verdict {
+/// Every field that an end sets, and a wait before it.
+#[case(EXE_038, EXE_039, EXE_040, LSE_013, needs(clock))]
+async fn ended(world: World) -> Verdict {
     let at = |millis: i64| world.in_ms(millis).0.to_string();
     let (created, due, claimed, ended) = (at(0), at(100), at(110), at(115));
     let due_at = world.in_ms(100);

@@ -4,69 +4,7 @@ use ff_core::contracts::CreateExecutionResult;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::ExecutionId;
 
-use crate::builders::ExecutionBuilder;
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.idempotency.same-key",
-        ["EXE-008"],
-        "A second execution under the same key is the first.",
-        same_key
-    ),
-    case!(
-        "executions.idempotency.scope",
-        ["EXE-008"],
-        "The key means nothing in another namespace or partition.",
-        scope
-    ),
-    case!(
-        "executions.idempotency.no-key",
-        ["EXE-008"],
-        "No key and an empty key stand for nothing.",
-        no_key
-    ),
-    case!(
-        "executions.idempotency.window",
-        ["EXE-009"],
-        "The policy's window, to the millisecond.",
-        window,
-        Clock
-    ),
-    case!(
-        "executions.idempotency.default-window",
-        ["EXE-009"],
-        "A day, if the policy does not say.",
-        default_window,
-        Clock
-    ),
-    case!(
-        "executions.idempotency.no-window",
-        ["EXE-009"],
-        "A window of nothing remembers nothing.",
-        no_window
-    ),
-    case!(
-        "executions.idempotency.outlives-the-end",
-        ["EXE-009"],
-        "The key is remembered though the execution has ended.",
-        outlives_the_end
-    ),
-    case!(
-        "executions.idempotency.precedence",
-        ["EXE-010"],
-        "The arguments before the key, the key before the id.",
-        precedence
-    ),
-    case!(
-        "executions.idempotency.race",
-        ["EXE-010"],
-        "Of many creations under one key at once, one is new.",
-        race,
-        Concurrency
-    ),
-];
+use crate::stage::{ExecutionBuilder, Verdict, World, case};
 
 /// The creation is recognised as this execution.
 async fn expect_known(execution: ExecutionBuilder, as_id: &ExecutionId) -> Verdict {
@@ -75,6 +13,8 @@ async fn expect_known(execution: ExecutionBuilder, as_id: &ExecutionId) -> Verdi
     Ok(())
 }
 
+/// A second execution under the same key is the first.
+#[case(EXE_008)]
 async fn same_key(world: World) -> Verdict {
     let first = world.execution().key("k").create().await?;
     let before = world.observe(&first).await?;
@@ -86,6 +26,8 @@ async fn same_key(world: World) -> Verdict {
     Ok(())
 }
 
+/// The key means nothing in another namespace or partition.
+#[case(EXE_008)]
 async fn scope(world: World) -> Verdict {
     world.execution().key("k").create().await?;
     world.execution().key("k").namespace("other").create().await?;
@@ -100,6 +42,8 @@ async fn scope(world: World) -> Verdict {
     Ok(())
 }
 
+/// No key and an empty key stand for nothing.
+#[case(EXE_008)]
 async fn no_key(world: World) -> Verdict {
     world.execution().key("").create().await?;
     world.execution().key("").create().await?;
@@ -108,6 +52,8 @@ async fn no_key(world: World) -> Verdict {
     Ok(())
 }
 
+/// The policy's window, to the millisecond.
+#[case(EXE_009, needs(clock))]
 async fn window(world: World) -> Verdict {
     let keyed = || {
         let window = |policy: &mut ff_core::policy::ExecutionPolicy| {
@@ -123,6 +69,8 @@ async fn window(world: World) -> Verdict {
     expect_known(keyed(), &second).await
 }
 
+/// A day, if the policy does not say.
+#[case(EXE_009, needs(clock))]
 async fn default_window(world: World) -> Verdict {
     let first = world.execution().key("k").create().await?;
     world.advance_ms(86_399_999);
@@ -132,6 +80,8 @@ async fn default_window(world: World) -> Verdict {
     Ok(())
 }
 
+/// A window of nothing remembers nothing.
+#[case(EXE_009)]
 async fn no_window(world: World) -> Verdict {
     for _ in 0..2 {
         world
@@ -144,12 +94,16 @@ async fn no_window(world: World) -> Verdict {
     Ok(())
 }
 
+/// The key is remembered though the execution has ended.
+#[case(EXE_009)]
 async fn outlives_the_end(world: World) -> Verdict {
     let (first, handle) = world.execution().key("k").claimed().await?;
     world.complete(&handle, None).await?;
     expect_known(world.execution().key("k"), &first).await
 }
 
+/// The arguments before the key, the key before the id.
+#[case(EXE_010)]
 async fn precedence(world: World) -> Verdict {
     let keyed = world.execution().key("k").create().await?;
     let other = world.execution().create().await?;
@@ -158,6 +112,8 @@ async fn precedence(world: World) -> Verdict {
     expect_known(world.execution().id(&other).key("k"), &keyed).await
 }
 
+/// Of many creations under one key at once, one is new.
+#[case(EXE_010, needs(concurrency))]
 async fn race(world: World) -> Verdict {
     let creations = (0..16).map(|_| tokio::spawn(world.execution().key("k").try_create()));
     let mut created = Vec::new();

@@ -7,112 +7,7 @@ use ff_core::types::ExecutionId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.leases.stale",
-        ["LSE-001", "LSE-002", "LSE-008"],
-        "An old handle while another worker holds the execution.",
-        stale,
-        Clock
-    ),
-    case!(
-        "executions.leases.ladder",
-        ["LSE-002"],
-        "A lease that is both stale and due is due.",
-        ladder,
-        Clock
-    ),
-    case!(
-        "executions.leases.unknown",
-        ["LSE-002"],
-        "A handle of an execution that only another deployment has.",
-        unknown,
-        Elsewhere
-    ),
-    case!(
-        "executions.leases.not-active",
-        ["LSE-003"],
-        "Calls under a lease when the execution waits or has ended.",
-        not_active,
-        Clock
-    ),
-    case!(
-        "executions.leases.not-active-detail",
-        ["LSE-004"],
-        "What the refusal says there is instead.",
-        not_active_detail,
-        Clock
-    ),
-    case!(
-        "executions.leases.lapse-on-contact",
-        ["LSE-005"],
-        "Whoever calls first on a due lease marks it.",
-        lapse_on_contact,
-        Clock
-    ),
-    case!(
-        "executions.leases.edited",
-        ["LSE-017"],
-        "A handle with each of its bits the other way.",
-        edited,
-        Clock
-    ),
-    case!(
-        "executions.leases.renew",
-        ["LSE-009"],
-        "From now, not from the last expiry, and as often as one likes.",
-        renew,
-        Clock
-    ),
-    case!(
-        "executions.leases.renew-lapsed",
-        ["LSE-011"],
-        "A lapsed lease stays lapsed.",
-        renew_lapsed,
-        Clock
-    ),
-    case!(
-        "executions.leases.renew-race",
-        ["LSE-011"],
-        "A renewal and the mark at once, with a live and with a due lease.",
-        renew_race,
-        Clock,
-        Concurrency
-    ),
-    case!(
-        "executions.leases.no-takeover",
-        ["LSE-012"],
-        "A due lease, marked or not, frees nothing.",
-        no_takeover,
-        Clock
-    ),
-    case!(
-        "executions.leases.released",
-        ["LSE-013"],
-        "What remains of a lease that its holder ended.",
-        released,
-        Clock
-    ),
-    case!(
-        "executions.leases.one-live",
-        ["LSE-014"],
-        "Whatever happens, one handle at most can be renewed.",
-        one_live,
-        Clock
-    ),
-    case!("executions.leases.mark", ["LSE-015"], "What a lapse leaves.", mark, Clock),
-    case!(
-        "executions.leases.mark-no-ops",
-        ["LSE-016"],
-        "Marking what is not due, not held or marked already.",
-        mark_no_ops,
-        Clock
-    ),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 /// An execution that one worker failed and another holds, and both handles.
 async fn superseded(world: &World, ttl: u32) -> Result<(ExecutionId, Handle, Handle), Failure> {
@@ -134,6 +29,8 @@ async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdi
     Ok(())
 }
 
+/// A handle with each of its bits the other way.
+#[case(LSE_017, needs(clock))]
 async fn edited(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let handle = world.worker().ttl(1_000).claim().await?;
@@ -163,6 +60,8 @@ async fn edited(world: World) -> Verdict {
     world.expect_fields(&id, [("terminal_outcome", "success")]).await
 }
 
+/// An old handle while another worker holds the execution.
+#[case(LSE_001, LSE_002, LSE_008, needs(clock))]
 async fn stale(world: World) -> Verdict {
     let (id, old, new) = superseded(&world, 30_000).await?;
     world.progress(&new, Some(10), Some("mine".to_owned())).await?;
@@ -174,17 +73,23 @@ async fn stale(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lease that is both stale and due is due.
+#[case(LSE_002, needs(clock))]
 async fn ladder(world: World) -> Verdict {
     let (_, old, _) = superseded(&world, 100).await?;
     world.advance_ms(100);
     refused_everywhere(&world, &old, "state.lease_expired").await
 }
 
+/// A handle of an execution that only another deployment has.
+#[case(LSE_002, needs(elsewhere))]
 async fn unknown(world: World) -> Verdict {
     let (_, handle) = world.elsewhere().claimed().await?;
     refused_everywhere(&world, &handle, "not_found.execution").await
 }
 
+/// Calls under a lease when the execution waits or has ended.
+#[case(LSE_003, needs(clock))]
 async fn not_active(world: World) -> Verdict {
     let refused = "contention.execution_not_active";
     let (id, handle) = world.execution().retries(2, 100).claimed().await?;
@@ -206,6 +111,8 @@ async fn not_active(world: World) -> Verdict {
     Ok(())
 }
 
+/// What the refusal says there is instead.
+#[case(LSE_004, needs(clock))]
 async fn not_active_detail(world: World) -> Verdict {
     let detail = |outcome: &str, epoch: &str, phase: &str, attempt: Option<String>| {
         EngineError::Contention(ContentionKind::ExecutionNotActive {
@@ -228,6 +135,8 @@ async fn not_active_detail(world: World) -> Verdict {
     Ok(())
 }
 
+/// Whoever calls first on a due lease marks it.
+#[case(LSE_005, needs(clock))]
 async fn lapse_on_contact(world: World) -> Verdict {
     for call in ["renew", "progress", "complete", "fail", "cancel", "wait_children"] {
         let id = world.execution().create().await?;
@@ -259,6 +168,8 @@ async fn lapse_on_contact(world: World) -> Verdict {
     Ok(())
 }
 
+/// From now, not from the last expiry, and as often as one likes.
+#[case(LSE_009, needs(clock))]
 async fn renew(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let handle = world.worker().ttl(1_700).claim().await?;
@@ -284,6 +195,8 @@ async fn renew(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lapsed lease stays lapsed.
+#[case(LSE_011, needs(clock))]
 async fn renew_lapsed(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let handle = world.worker().ttl(100).claim().await?;
@@ -297,6 +210,8 @@ async fn renew_lapsed(world: World) -> Verdict {
     Ok(())
 }
 
+/// A renewal and the mark at once, with a live and with a due lease.
+#[case(LSE_011, needs(clock, concurrency))]
 async fn renew_race(world: World) -> Verdict {
     for (pause, renewed) in [(99, true), (100, false)] {
         let id = world.execution().create().await?;
@@ -316,6 +231,8 @@ async fn renew_race(world: World) -> Verdict {
     Ok(())
 }
 
+/// A due lease, marked or not, frees nothing.
+#[case(LSE_012, needs(clock))]
 async fn no_takeover(world: World) -> Verdict {
     let id = world.execution().create().await?;
     world.worker().ttl(100).claim().await?;
@@ -328,6 +245,8 @@ async fn no_takeover(world: World) -> Verdict {
     Ok(())
 }
 
+/// What remains of a lease that its holder ended.
+#[case(LSE_013, needs(clock))]
 async fn released(world: World) -> Verdict {
     for end in ["complete", "fail", "cancel", "retry", "wait_children"] {
         let retries = u32::from(end == "retry");
@@ -354,6 +273,8 @@ async fn released(world: World) -> Verdict {
     Ok(())
 }
 
+/// Whatever happens, one handle at most can be renewed.
+#[case(LSE_014, needs(clock))]
 async fn one_live(world: World) -> Verdict {
     let id = world.execution().retries(1_000, 5).create().await?;
     let mut rng = StdRng::seed_from_u64(world.random());
@@ -383,6 +304,8 @@ async fn one_live(world: World) -> Verdict {
     Ok(())
 }
 
+/// What a lapse leaves.
+#[case(LSE_015, needs(clock))]
 async fn mark(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let handle = world.worker().named("w", "w-1").ttl(100).claim().await?;
@@ -409,6 +332,8 @@ async fn mark(world: World) -> Verdict {
     Ok(())
 }
 
+/// Marking what is not due, not held or marked already.
+#[case(LSE_016, needs(clock))]
 async fn mark_no_ops(world: World) -> Verdict {
     let live = world.execution().create().await?;
     world.worker().ttl(10_000).claim().await?;

@@ -8,51 +8,7 @@ use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 use ff_core::types::{ExecutionId, LaneId};
 use futures_util::future::join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.lists.pages",
-        ["EXE-033"],
-        "Pages of every size together are the whole list, in order.",
-        pages
-    ),
-    case!("executions.lists.cursor", ["EXE-033"], "A cursor need not be an execution.", cursor),
-    case!(
-        "executions.lists.full-page",
-        ["EXE-033"],
-        "A page that ends with the list has no cursor.",
-        full_page
-    ),
-    case!("executions.lists.limits", ["EXE-034"], "Nothing for 0, at most 1 000 for more.", limits),
-    case!(
-        "executions.lists.bad-keys",
-        ["EXE-034"],
-        "Keys that are none, of other families, or not the cursor's.",
-        bad_keys
-    ),
-    case!(
-        "executions.lists.every-state",
-        ["EXE-035"],
-        "Ended executions are listed like any other, other partitions' are not.",
-        every_state
-    ),
-    case!("executions.lists.lanes", ["EXE-036"], "Lanes in order, in pages.", lanes),
-    case!(
-        "executions.lists.lane-cursors",
-        ["EXE-036"],
-        "Cursors that no lane can have as its name.",
-        lane_cursors
-    ),
-    case!(
-        "executions.lists.many-lanes",
-        ["EXE-036"],
-        "More lanes than a page has, in all partitions, some in several.",
-        many_lanes
-    ),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 async fn created(world: &World, count: usize) -> Result<BTreeSet<ExecutionId>, Failure> {
     let mut ids = BTreeSet::new();
@@ -62,6 +18,8 @@ async fn created(world: &World, count: usize) -> Result<BTreeSet<ExecutionId>, F
     Ok(ids)
 }
 
+/// Pages of every size together are the whole list, in order.
+#[case(EXE_033)]
 async fn pages(world: World) -> Verdict {
     let ids = created(&world, 7).await?;
     let expected: Vec<_> = ids.iter().cloned().collect();
@@ -85,6 +43,8 @@ async fn pages(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cursor need not be an execution.
+#[case(EXE_033)]
 async fn cursor(world: World) -> Verdict {
     let ids: Vec<_> = created(&world, 3).await?.into_iter().collect();
     let key = world.partition_key_of(&ids[0]);
@@ -95,6 +55,8 @@ async fn cursor(world: World) -> Verdict {
     Ok(())
 }
 
+/// A page that ends with the list has no cursor.
+#[case(EXE_033)]
 async fn full_page(world: World) -> Verdict {
     let ids: Vec<_> = created(&world, 3).await?.into_iter().collect();
     let key = world.partition_key_of(&ids[0]);
@@ -105,6 +67,8 @@ async fn full_page(world: World) -> Verdict {
     Ok(())
 }
 
+/// Nothing for 0, at most 1 000 for more.
+#[case(EXE_034)]
 async fn limits(world: World) -> Verdict {
     let ids = created(&world, 1_001).await?;
     let key = world.partition_key_of(ids.first().ok_or_else(|| Failure::new("there are ids"))?);
@@ -116,6 +80,8 @@ async fn limits(world: World) -> Verdict {
     Ok(())
 }
 
+/// Keys that are none, of other families, or not the cursor's.
+#[case(EXE_034)]
 async fn bad_keys(world: World) -> Verdict {
     let refused = "validation.invalid_input";
     for text in ["", "fp:0", "{fp:0", "{fp:}", "{fp:-1}", "{fp:00}", "{zz:0}", "{b:0}", "{q:0}"] {
@@ -129,6 +95,8 @@ async fn bad_keys(world: World) -> Verdict {
     Ok(())
 }
 
+/// Ended executions are listed like any other, other partitions' are not.
+#[case(EXE_035)]
 async fn every_state(world: World) -> Verdict {
     let (completed, handle) = world.claimed().await?;
     world.complete(&handle, None).await?;
@@ -147,6 +115,8 @@ async fn every_state(world: World) -> Verdict {
     Ok(())
 }
 
+/// Lanes in order, in pages.
+#[case(EXE_036)]
 async fn lanes(world: World) -> Verdict {
     for lane in ["b", "a", "B", "a a", "~"] {
         world.execution().lane(lane).create().await?;
@@ -166,6 +136,8 @@ async fn lanes(world: World) -> Verdict {
     Ok(())
 }
 
+/// Cursors that no lane can have as its name.
+#[case(EXE_036)]
 async fn lane_cursors(world: World) -> Verdict {
     world.execution().lane("a").create().await?;
     for limit in [0, 10] {
@@ -178,6 +150,8 @@ async fn lane_cursors(world: World) -> Verdict {
     Ok(())
 }
 
+/// More lanes than a page has, in all partitions, some in several.
+#[case(EXE_036)]
 async fn many_lanes(world: World) -> Verdict {
     let names: Vec<String> = (0..1_010).map(|number| format!("lane {number:04}")).collect();
     let partitions = world.partitions().num_flow_partitions;

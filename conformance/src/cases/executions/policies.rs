@@ -3,32 +3,10 @@
 use ff_core::policy::{BackoffStrategy, RetryPolicy, StreamPolicy, SuspensionPolicy};
 use ff_core::types::BudgetId;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
+use crate::stage::{Failure, Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.policies.unknown-words",
-        ["EXE-037"],
-        "A behaviour or a mode that nobody knows.",
-        unknown_words
-    ),
-    case!(
-        "executions.policies.known-words",
-        ["EXE-037"],
-        "Every behaviour and mode that the contract names.",
-        known_words
-    ),
-    case!(
-        "executions.policies.multiplier",
-        ["ATT-013"],
-        "A backoff that grows by something that is no factor.",
-        multiplier
-    ),
-    case!("executions.policies.size", ["EXE-043"], "64 budgets and 64 KiB, and one more.", size),
-];
-
+/// A behaviour or a mode that nobody knows.
+#[case(EXE_037)]
 async fn unknown_words(world: World) -> Verdict {
     for word in ["", "Fail", "explode", "durable "] {
         let answer = suspending(&world, word).await;
@@ -39,6 +17,8 @@ async fn unknown_words(world: World) -> Verdict {
     Ok(())
 }
 
+/// Every behaviour and mode that the contract names.
+#[case(EXE_037)]
 async fn known_words(world: World) -> Verdict {
     for behavior in ["fail", "cancel", "expire", "auto_resume_with_timeout_signal", "escalate"] {
         suspending(&world, behavior).await?;
@@ -66,6 +46,8 @@ async fn streaming(world: &World, mode: &str) -> Answer {
     world.execution().policy(|p| p.stream_policy = Some(policy)).try_create().await
 }
 
+/// A backoff that grows by something that is no factor.
+#[case(ATT_013)]
 async fn multiplier(world: World) -> Verdict {
     let growing_by = |multiplier| {
         world.execution().retry_policy(RetryPolicy {
@@ -86,6 +68,8 @@ async fn multiplier(world: World) -> Verdict {
     Ok(())
 }
 
+/// 64 budgets and 64 KiB, and one more.
+#[case(EXE_043)]
 async fn size(world: World) -> Verdict {
     let refused = "validation.invalid_policy_json";
     let with = |budgets: usize, length: usize| {

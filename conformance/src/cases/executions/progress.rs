@@ -3,28 +3,10 @@
 use ff_core::backend::FailureClass;
 use ff_core::engine_backend::EngineBackend;
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
+use crate::stage::{Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!("executions.progress.partial", ["ATT-005"], "What is not given stays.", partial),
-    case!(
-        "executions.progress.nothing-else",
-        ["ATT-005"],
-        "Progress extends no lease and moves no state.",
-        nothing_else,
-        Clock
-    ),
-    case!("executions.progress.range", ["ATT-006"], "0 to 100, down as well as up.", range),
-    case!(
-        "executions.progress.across-retries",
-        ["ATT-006"],
-        "A retry finds the progress of the attempt before.",
-        across_retries,
-        Clock
-    ),
-];
-
+/// What is not given stays.
+#[case(ATT_005)]
 async fn partial(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     for (percent, message, shown) in [
@@ -47,6 +29,8 @@ async fn partial(world: World) -> Verdict {
     Ok(())
 }
 
+/// Progress extends no lease and moves no state.
+#[case(ATT_005, needs(clock))]
 async fn nothing_else(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let touched = ["last_mutation_at", "progress_percent", "progress_message"];
@@ -57,6 +41,8 @@ async fn nothing_else(world: World) -> Verdict {
     Ok(())
 }
 
+/// 0 to 100, down as well as up.
+#[case(ATT_006)]
 async fn range(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     for percent in [100, 3, 0] {
@@ -73,6 +59,8 @@ async fn range(world: World) -> Verdict {
     Ok(())
 }
 
+/// A retry finds the progress of the attempt before.
+#[case(ATT_006, needs(clock))]
 async fn across_retries(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 0).claimed().await?;
     world.progress(&handle, Some(60), Some("nearly".to_owned())).await?;

@@ -8,74 +8,15 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
 use ff_core::types::ExecutionId;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.reads.unknown",
-        ["EXE-016", "EXE-020", "EXE-021", "EXE-022", "EXE-023", "EXE-024"],
-        "What reads say of an execution that is not there.",
-        unknown
-    ),
-    case!(
-        "executions.reads.describe-every-state",
-        ["EXE-016", "EXE-019"],
-        "An execution is described in every state, and all reads agree.",
-        every_state,
-        Clock
-    ),
-    case!(
-        "executions.reads.describe",
-        ["EXE-016"],
-        "The description has what was given at creation.",
-        described,
-        Clock
-    ),
-    case!(
-        "executions.reads.current-lease",
-        ["EXE-017"],
-        "The lease is shown while it holds, and with whom.",
-        current_lease,
-        Clock
-    ),
-    case!(
-        "executions.reads.current-attempt",
-        ["EXE-017"],
-        "The attempt is shown from the claim on, but not while a retry is pending.",
-        current_attempt,
-        Clock
-    ),
-    case!(
-        "executions.reads.blocking",
-        ["EXE-018"],
-        "What blocks it, in snake case, or nothing.",
-        blocking,
-        Clock
-    ),
-    case!(
-        "executions.reads.info",
-        ["EXE-020"],
-        "Times in decimals, absent until they happen.",
-        info,
-        Clock
-    ),
-    case!("executions.reads.context", ["EXE-022"], "Payload, kind and tags for a worker.", context),
-    case!(
-        "executions.reads.result",
-        ["EXE-023", "ATT-008"],
-        "The result is there after success only, and as it was given.",
-        result
-    ),
-    case!("executions.reads.namespace", ["EXE-024"], "The namespace as it was given.", namespace),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 async fn snapshot(world: &World, id: &ExecutionId) -> Result<ExecutionSnapshot, Failure> {
     let snapshot = world.describe_execution(id).await?;
     snapshot.ok_or_else(|| Failure::new("the execution is there"))
 }
 
+/// What reads say of an execution that is not there.
+#[case(EXE_016, EXE_020, EXE_021, EXE_022, EXE_023, EXE_024)]
 async fn unknown(world: World) -> Verdict {
     let id = world.execution_id();
     expect_eq!(world.describe_execution(&id).await?, None, "describe_execution");
@@ -87,7 +28,9 @@ async fn unknown(world: World) -> Verdict {
     Ok(())
 }
 
-async fn every_state(world: World) -> Verdict {
+/// An execution is described in every state, and all reads agree.
+#[case(EXE_016, EXE_019, needs(clock))]
+async fn describe_every_state(world: World) -> Verdict {
     let (first, handle) = world.execution().retries(1, 100).claimed().await?;
     expect_state(&world, &first, PublicState::Active).await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
@@ -133,7 +76,9 @@ async fn expect_state(world: &World, id: &ExecutionId, expected: PublicState) ->
     Ok(())
 }
 
-async fn described(world: World) -> Verdict {
+/// The description has what was given at creation.
+#[case(EXE_016, needs(clock))]
+async fn describe(world: World) -> Verdict {
     let created = world.now();
     let id = world
         .execution()
@@ -160,6 +105,8 @@ async fn described(world: World) -> Verdict {
     Ok(())
 }
 
+/// The lease is shown while it holds, and with whom.
+#[case(EXE_017, needs(clock))]
 async fn current_lease(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let claimed = world.now();
@@ -190,6 +137,8 @@ async fn current_lease(world: World) -> Verdict {
     Ok(())
 }
 
+/// The attempt is shown from the claim on, but not while a retry is pending.
+#[case(EXE_017, needs(clock))]
 async fn current_attempt(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 10).claimed().await?;
     let first = snapshot(&world, &id).await?.current_attempt;
@@ -211,6 +160,8 @@ async fn current_attempt(world: World) -> Verdict {
     Ok(())
 }
 
+/// What blocks it, in snake case, or nothing.
+#[case(EXE_018, needs(clock))]
 async fn blocking(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(10)).create().await?;
     let blocked = |seen: ExecutionSnapshot| (seen.blocking_reason, seen.blocking_detail);
@@ -228,6 +179,8 @@ async fn blocking(world: World) -> Verdict {
     Ok(())
 }
 
+/// Times in decimals, absent until they happen.
+#[case(EXE_020, needs(clock))]
 async fn info(world: World) -> Verdict {
     let read = async |id: &ExecutionId| {
         let info = world.read_execution_info(id).await?;
@@ -253,6 +206,8 @@ async fn info(world: World) -> Verdict {
     Ok(())
 }
 
+/// Payload, kind and tags for a worker.
+#[case(EXE_022)]
 async fn context(world: World) -> Verdict {
     let id = world
         .execution()
@@ -273,6 +228,8 @@ async fn context(world: World) -> Verdict {
     Ok(())
 }
 
+/// The result is there after success only, and as it was given.
+#[case(EXE_023, ATT_008)]
 async fn result(world: World) -> Verdict {
     let every: Vec<u8> = (0..=u8::MAX).collect();
     let longest = every.repeat(256);
@@ -299,6 +256,8 @@ async fn result(world: World) -> Verdict {
     Ok(())
 }
 
+/// The namespace as it was given.
+#[case(EXE_024)]
 async fn namespace(world: World) -> Verdict {
     for given in ["acme", "ACME", " a:b/c "] {
         let id = world.execution().namespace(given).create().await?;

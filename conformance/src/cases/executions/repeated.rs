@@ -3,16 +3,18 @@
 use ff_core::backend::FailureClass;
 use ff_core::call::{Call, Method};
 
-use super::cancel::cancellation;
-use crate::written::cast::{cancel, complete, fail, progress, renew};
-use crate::written::{Cast, Line, Repetition, call, pass};
+use crate::play::fixture::{cancel, complete, fail, progress, renew};
+use crate::play::{Fixture, Line, Repetition, call, pass, repeated_and_interrupted};
+use crate::stage::{cancellation, declare};
 
-pub(super) const REPETITIONS: &[Repetition] = &[
+declare!(|topic| repeated_and_interrupted(topic, REPETITIONS));
+
+const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::CreateExecution,
         clauses: &["EXE-001", "EXE-007", "EXE-010"],
         before: |_| Vec::new(),
-        call: |cast| cast.create(1).key("key").into(),
+        call: |fixture| fixture.create(1).key("key").into(),
         answers: &[
             (1, "created.execution_id=e1 created.public_state=waiting"),
             (9, "duplicate.execution_id=e1"),
@@ -21,15 +23,15 @@ pub(super) const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::Claim,
         clauses: &["CLM-001", "CLM-005", "CLM-008"],
-        before: |cast| [1, 2, 3].map(|number| cast.created(number)).into(),
-        call: |cast| cast.claim("w1"),
+        before: |fixture| [1, 2, 3].map(|number| fixture.created(number)).into(),
+        call: |fixture| fixture.claim("w1"),
         answers: &[(3, "handle=fresh"), (7, "ok, nothing")],
     },
     Repetition {
         method: Method::Renew,
         clauses: &["LSE-009"],
-        before: |cast| {
-            let mut lines = claimed(cast);
+        before: |fixture| {
+            let mut lines = claimed(fixture);
             lines.push(pass(1_000));
             lines
         },
@@ -68,49 +70,49 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         method: Method::CancelExecution,
         clauses: &["OPS-001", "OPS-004"],
         before: claimed,
-        call: |cast| Call::CancelExecution { args: cancellation(&cast.execution(1)) },
+        call: |fixture| Call::CancelExecution { args: cancellation(&fixture.execution(1)) },
         answers: &[(10, "cancelled.execution_id=e1 cancelled.public_state=cancelled")],
     },
     Repetition {
         method: Method::SetExecutionTag,
         clauses: &["EXE-029", "EXE-032"],
-        before: |cast| vec![cast.created(1)],
-        call: |cast| cast.tag(1, "app.key", "value"),
+        before: |fixture| vec![fixture.created(1)],
+        call: |fixture| fixture.tag(1, "app.key", "value"),
         answers: &[(10, "ok, nothing")],
     },
     Repetition {
         method: Method::PromoteDelayed,
         clauses: &["SCH-015", "SCH-016"],
-        before: |cast| {
-            let mut lines = claimed(cast);
+        before: |fixture| {
+            let mut lines = claimed(fixture);
             let failed = fail("w1", FailureClass::Transient);
             lines.push(call(failed, "retry_scheduled.delay_until=t+500"));
             lines.push(pass(500));
             lines
         },
-        call: |cast| cast.promote(1),
+        call: |fixture| fixture.promote(1),
         answers: &[(10, "ok, nothing")],
     },
     Repetition {
         method: Method::MarkLeaseExpiredIfDue,
         clauses: &["LSE-015", "LSE-016"],
-        before: |cast| {
-            let mut lines = claimed(cast);
+        before: |fixture| {
+            let mut lines = claimed(fixture);
             lines.push(pass(30_000));
             lines
         },
-        call: |cast| cast.mark_lapsed(1),
+        call: |fixture| fixture.mark_lapsed(1),
         answers: &[(10, "ok, nothing")],
     },
 ];
 
 /// An execution with retries after half a second, held by `w1`.
-fn claimed(cast: &Cast) -> Vec<Line> {
+fn claimed(fixture: &Fixture) -> Vec<Line> {
     vec![
         call(
-            cast.create(1).retries(3, 500),
+            fixture.create(1).retries(3, 500),
             "created.execution_id=e1 created.public_state=waiting",
         ),
-        call(cast.claim("w1"), "handle=fresh"),
+        call(fixture.claim("w1"), "handle=fresh"),
     ]
 }

@@ -3,61 +3,12 @@
 use ff_core::backend::{FailureClass, FailureReason};
 use ff_core::engine_backend::EngineBackend;
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.repetition.complete",
-        ["ATT-003"],
-        "A completion whose answer was lost.",
-        complete,
-        Clock
-    ),
-    case!(
-        "executions.repetition.cancel",
-        ["ATT-003"],
-        "A cancellation whose answer was lost.",
-        cancel,
-        Clock
-    ),
-    case!(
-        "executions.repetition.retry",
-        ["ATT-003"],
-        "A failure that led to a retry is told the same time again, even after the promotion.",
-        retry,
-        Clock
-    ),
-    case!(
-        "executions.repetition.final",
-        ["ATT-003"],
-        "A failure that was final.",
-        final_failure,
-        Clock
-    ),
-    case!(
-        "executions.repetition.until-claimed",
-        ["ATT-003"],
-        "Once another worker holds it, a repetition is stale.",
-        until_claimed,
-        Clock
-    ),
-    case!(
-        "executions.repetition.other-arguments",
-        ["ATT-004"],
-        "The same call with anything else.",
-        other_arguments
-    ),
-    case!(
-        "executions.repetition.other-call",
-        ["ATT-004"],
-        "Another call after the end.",
-        other_call
-    ),
-];
+use crate::stage::{Verdict, World, case};
 
 const OVER: &str = "contention.execution_not_active";
 
+/// A completion whose answer was lost.
+#[case(ATT_003, needs(clock))]
 async fn complete(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, Some(b"done".to_vec())).await?;
@@ -70,6 +21,8 @@ async fn complete(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cancellation whose answer was lost.
+#[case(ATT_003, needs(clock))]
 async fn cancel(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.cancel(&handle, "why").await?;
@@ -80,6 +33,8 @@ async fn cancel(world: World) -> Verdict {
     Ok(())
 }
 
+/// A failure that led to a retry is told the same time again, even after the promotion.
+#[case(ATT_003, needs(clock))]
 async fn retry(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(3, 500).claimed().await?;
     let outcome = world.fail_with(&handle, FailureClass::Transient).await?;
@@ -94,6 +49,8 @@ async fn retry(world: World) -> Verdict {
     Ok(())
 }
 
+/// A failure that was final.
+#[case(ATT_003, needs(clock))]
 async fn final_failure(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let outcome = world.fail_with(&handle, FailureClass::Permanent).await?;
@@ -105,6 +62,8 @@ async fn final_failure(world: World) -> Verdict {
     Ok(())
 }
 
+/// Once another worker holds it, a repetition is stale.
+#[case(ATT_003, needs(clock))]
 async fn until_claimed(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(3, 0).claimed().await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
@@ -118,6 +77,8 @@ async fn until_claimed(world: World) -> Verdict {
     Ok(())
 }
 
+/// The same call with anything else.
+#[case(ATT_004)]
 async fn other_arguments(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, Some(b"one".to_vec())).await?;
@@ -145,6 +106,8 @@ async fn other_arguments(world: World) -> Verdict {
     Ok(())
 }
 
+/// Another call after the end.
+#[case(ATT_004)]
 async fn other_call(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(5, 0).claimed().await?;
     world.complete(&handle, None).await?;

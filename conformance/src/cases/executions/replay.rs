@@ -8,65 +8,7 @@ use ff_core::state::PublicState;
 use ff_core::types::{AttemptIndex, ExecutionId, TimestampMs};
 use futures_util::future::join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.replay.order-of-checks",
-        ["OPS-008"],
-        "Existence, end, limit.",
-        order_of_checks
-    ),
-    case!(
-        "executions.replay.outcomes",
-        ["OPS-008", "OPS-009", "OPS-010"],
-        "Every outcome that a worker can bring about.",
-        outcomes,
-        Clock
-    ),
-    case!(
-        "executions.replay.attempt",
-        ["OPS-009", "ATT-001", "EXE-017"],
-        "The next attempt has the next index and the next epoch.",
-        attempt
-    ),
-    case!(
-        "executions.replay.place",
-        ["OPS-009", "SCH-002"],
-        "A replayed execution stands at its old place.",
-        place,
-        Clock
-    ),
-    case!(
-        "executions.replay.retries",
-        ["OPS-010"],
-        "All retries are granted again.",
-        retries,
-        Clock
-    ),
-    case!(
-        "executions.replay.deadline",
-        ["OPS-010"],
-        "A deadline that has passed is dropped.",
-        deadline,
-        Clock
-    ),
-    case!(
-        "executions.replay.repetition",
-        ["ATT-003", "OPS-009"],
-        "The call that ended it is not recognised any more.",
-        repetition
-    ),
-    case!("executions.replay.race", ["OPS-011"], "Replays at once.", race, Concurrency),
-    case!(
-        "executions.replay.waiting",
-        ["ATT-022", "LSE-013", "DEP-034"],
-        "A worker waits for children that there are not.",
-        waiting
-    ),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 const WAITING: Replay = Replay::Replayed { public_state: PublicState::Waiting };
 
@@ -80,6 +22,8 @@ impl World {
     }
 }
 
+/// Existence, end, limit.
+#[case(OPS_008)]
 async fn order_of_checks(world: World) -> Verdict {
     let unknown = world.execution_id();
     expect_refused!(world.replay(&unknown).await, "not_found.execution");
@@ -120,6 +64,8 @@ async fn end_by(world: &World, handle: &Handle, how: &str) -> Verdict {
     Ok(())
 }
 
+/// Every outcome that a worker can bring about.
+#[case(OPS_008, OPS_009, OPS_010, needs(clock))]
 async fn outcomes(world: World) -> Verdict {
     for how in ["complete", "fail", "cancel"] {
         let (id, handle) = world.execution().tag("app.k", "v").claimed().await?;
@@ -168,6 +114,8 @@ async fn outcomes(world: World) -> Verdict {
     Ok(())
 }
 
+/// The next attempt has the next index and the next epoch.
+#[case(OPS_009, ATT_001, EXE_017)]
 async fn attempt(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, None).await?;
@@ -190,6 +138,8 @@ async fn attempt(world: World) -> Verdict {
     Ok(())
 }
 
+/// A replayed execution stands at its old place.
+#[case(OPS_009, SCH_002, needs(clock))]
 async fn place(world: World) -> Verdict {
     let (first, handle) = world.claimed().await?;
     world.advance_ms(1);
@@ -204,6 +154,8 @@ async fn place(world: World) -> Verdict {
     Ok(())
 }
 
+/// All retries are granted again.
+#[case(OPS_010, needs(clock))]
 async fn retries(world: World) -> Verdict {
     let (id, mut handle) = world.execution().retries(1, 0).claimed().await?;
     for round in 0..2 {
@@ -223,6 +175,8 @@ async fn retries(world: World) -> Verdict {
     Ok(())
 }
 
+/// A deadline that has passed is dropped.
+#[case(OPS_010, needs(clock))]
 async fn deadline(world: World) -> Verdict {
     let due = world.in_ms(100);
     let builder = world.execution();
@@ -242,6 +196,8 @@ async fn deadline(world: World) -> Verdict {
     Ok(())
 }
 
+/// The call that ended it is not recognised any more.
+#[case(ATT_003, OPS_009)]
 async fn repetition(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, None).await?;
@@ -254,6 +210,8 @@ async fn repetition(world: World) -> Verdict {
     Ok(())
 }
 
+/// Replays at once.
+#[case(OPS_011, needs(concurrency))]
 async fn race(world: World) -> Verdict {
     // Once, chance may let them come one after the other.
     for _ in 0..6 {
@@ -286,6 +244,8 @@ async fn one_race(world: &World) -> Verdict {
     Ok(())
 }
 
+/// A worker waits for children that there are not.
+#[case(ATT_022, LSE_013, DEP_034)]
 async fn waiting(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let attempt = world.field(&id, "current_attempt_id").await?;

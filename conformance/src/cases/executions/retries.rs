@@ -5,87 +5,7 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::policy::{BackoffStrategy, RetryPolicy};
 use ff_core::types::TimestampMs;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.retries.limit",
-        ["ATT-009"],
-        "As many retries as the policy grants, and no more.",
-        limit,
-        Clock
-    ),
-    case!(
-        "executions.retries.categories",
-        ["ATT-009"],
-        "Only for the categories that the policy names.",
-        categories
-    ),
-    case!(
-        "executions.retries.classes",
-        ["ATT-010"],
-        "Which classes permit a retry, and what is recorded of them.",
-        classes
-    ),
-    case!("executions.retries.detail", ["ATT-010"], "A failure's detail is data.", detail),
-    case!(
-        "executions.retries.no-policy",
-        ["ATT-011"],
-        "Without a retry policy there is no retry.",
-        no_policy
-    ),
-    case!(
-        "executions.retries.defaults",
-        ["ATT-012", "ATT-009"],
-        "A policy of defaults: three retries, from a second on, doubled.",
-        defaults,
-        Clock
-    ),
-    case!(
-        "executions.retries.fixed",
-        ["ATT-012"],
-        "The same wait each time; none is a delay too.",
-        fixed,
-        Clock
-    ),
-    case!(
-        "executions.retries.exponential",
-        ["ATT-012"],
-        "Growth to the ceiling, rounded down.",
-        exponential,
-        Clock
-    ),
-    case!(
-        "executions.retries.huge",
-        ["ATT-012"],
-        "Factors that leave every range end at the ceiling.",
-        huge,
-        Clock
-    ),
-    case!(
-        "executions.retries.jitter",
-        ["ATT-014"],
-        "Between half of the wait and all of it.",
-        jitter,
-        Clock
-    ),
-    case!(
-        "executions.retries.effect",
-        ["ATT-015"],
-        "What a retry to come looks like.",
-        effect,
-        Clock
-    ),
-    case!(
-        "executions.retries.next-attempt",
-        ["ATT-016"],
-        "The next claim starts the next attempt.",
-        next_attempt,
-        Clock
-    ),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 /// The waits before each retry, until the failure is final.
 async fn waits(world: &World, policy: RetryPolicy) -> Result<Vec<i64>, Failure> {
@@ -112,6 +32,8 @@ fn policy(max_retries: u32, backoff: BackoffStrategy) -> RetryPolicy {
     RetryPolicy { max_retries, backoff, ..RetryPolicy::default() }
 }
 
+/// As many retries as the policy grants, and no more.
+#[case(ATT_009, needs(clock))]
 async fn limit(world: World) -> Verdict {
     for max in [0, 1, 4] {
         let seen = waits(&world, policy(max, BackoffStrategy::Fixed { delay_ms: 5 })).await?;
@@ -120,6 +42,8 @@ async fn limit(world: World) -> Verdict {
     Ok(())
 }
 
+/// Only for the categories that the policy names.
+#[case(ATT_009)]
 async fn categories(world: World) -> Verdict {
     for (named, class, retried) in [
         (&["timeout"][..], FailureClass::Timeout, true),
@@ -142,6 +66,8 @@ async fn categories(world: World) -> Verdict {
     Ok(())
 }
 
+/// Which classes permit a retry, and what is recorded of them.
+#[case(ATT_010)]
 async fn classes(world: World) -> Verdict {
     for (class, name, retried) in [
         (FailureClass::Transient, "transient", true),
@@ -159,6 +85,8 @@ async fn classes(world: World) -> Verdict {
     Ok(())
 }
 
+/// A failure's detail is data.
+#[case(ATT_010)]
 async fn detail(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 1).claimed().await?;
     let reason = FailureReason::with_detail("boom", b"permanent".to_vec());
@@ -169,6 +97,8 @@ async fn detail(world: World) -> Verdict {
     Ok(())
 }
 
+/// Without a retry policy there is no retry.
+#[case(ATT_011)]
 async fn no_policy(world: World) -> Verdict {
     let (_, bare) = world.claimed().await?;
     let outcome = world.fail_with(&bare, FailureClass::Transient).await?;
@@ -179,12 +109,16 @@ async fn no_policy(world: World) -> Verdict {
     Ok(())
 }
 
+/// A policy of defaults: three retries, from a second on, doubled.
+#[case(ATT_012, ATT_009, needs(clock))]
 async fn defaults(world: World) -> Verdict {
     let seen = waits(&world, RetryPolicy::default()).await?;
     expect_eq!(seen, vec![1_000, 2_000, 4_000], "the waits");
     Ok(())
 }
 
+/// The same wait each time; none is a delay too.
+#[case(ATT_012, needs(clock))]
 async fn fixed(world: World) -> Verdict {
     for delay_ms in [0, 1, 250] {
         let seen = waits(&world, policy(3, BackoffStrategy::Fixed { delay_ms })).await?;
@@ -198,6 +132,8 @@ async fn fixed(world: World) -> Verdict {
     Ok(())
 }
 
+/// Growth to the ceiling, rounded down.
+#[case(ATT_012, needs(clock))]
 async fn exponential(world: World) -> Verdict {
     for (backoff, expected) in [
         (growing(100, 2.0, 100_000), vec![100, 200, 400, 800, 1_600, 3_200, 6_400]),
@@ -214,6 +150,8 @@ async fn exponential(world: World) -> Verdict {
     Ok(())
 }
 
+/// Factors that leave every range end at the ceiling.
+#[case(ATT_012, needs(clock))]
 async fn huge(world: World) -> Verdict {
     let year = 365 * 86_400_000;
     for backoff in [growing(1, 1e300, year), growing(year, f64::MAX, year)] {
@@ -231,6 +169,8 @@ async fn huge(world: World) -> Verdict {
     Ok(())
 }
 
+/// Between half of the wait and all of it.
+#[case(ATT_014, needs(clock))]
 async fn jitter(world: World) -> Verdict {
     let backoff = BackoffStrategy::Exponential {
         initial_delay_ms: 1_000,
@@ -249,6 +189,8 @@ async fn jitter(world: World) -> Verdict {
     Ok(())
 }
 
+/// What a retry to come looks like.
+#[case(ATT_015, needs(clock))]
 async fn effect(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(3, 500).claimed().await?;
     world.advance_ms(11);
@@ -275,6 +217,8 @@ async fn effect(world: World) -> Verdict {
     Ok(())
 }
 
+/// The next claim starts the next attempt.
+#[case(ATT_016, needs(clock))]
 async fn next_attempt(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(3, 500).claimed().await?;
     let outcome = world.fail_with(&handle, FailureClass::Transient).await?;

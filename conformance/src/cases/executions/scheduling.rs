@@ -6,77 +6,10 @@ use ff_core::backend::FailureClass;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::ExecutionId;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
+use crate::stage::{Failure, Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.claims.only-waiting",
-        ["SCH-001"],
-        "What is held, lapsed, delayed or ended is not claimed.",
-        only_waiting,
-        Clock
-    ),
-    case!("executions.claims.priority", ["SCH-002"], "Higher priority first.", priority, Clock),
-    case!("executions.claims.age", ["SCH-002"], "Then the older.", age, Clock),
-    case!("executions.claims.id", ["SCH-002"], "Then the smaller id.", by_id, Clock),
-    case!(
-        "executions.claims.each-partition",
-        ["SCH-002"],
-        "The smaller id of each of several partitions, whatever it requires.",
-        each_partition,
-        Clock
-    ),
-    case!(
-        "executions.claims.promoted-place",
-        ["SCH-002", "SCH-015"],
-        "Promoted work takes the place of its age.",
-        promoted_place,
-        Clock
-    ),
-    case!(
-        "executions.claims.across-requirements",
-        ["SCH-002", "CLM-002"],
-        "The order holds across different requirements.",
-        across_requirements,
-        Clock
-    ),
-    case!(
-        "executions.claims.subset",
-        ["SCH-003"],
-        "All required tokens, exactly; more does no harm.",
-        subset
-    ),
-    case!(
-        "executions.claims.bad-capabilities",
-        ["SCH-004"],
-        "Offers obey the limits of requirements.",
-        bad_capabilities
-    ),
-    case!(
-        "executions.claims.promote-no-ops",
-        ["SCH-016"],
-        "Promoting what is not delayed does nothing.",
-        promote_no_ops,
-        Clock
-    ),
-    case!(
-        "executions.claims.promote",
-        ["SCH-015"],
-        "Promoted, a retry is still a retry, and no delay is left.",
-        promote,
-        Clock
-    ),
-    case!(
-        "executions.claims.deadline-stays",
-        ["SCH-017"],
-        "Retry and promotion leave the deadline alone.",
-        deadline_stays,
-        Clock
-    ),
-];
-
+/// What is held, lapsed, delayed or ended is not claimed.
+#[case(SCH_001, needs(clock))]
 async fn only_waiting(world: World) -> Verdict {
     let (_, ended) = world.claimed().await?;
     world.complete(&ended, None).await?;
@@ -101,6 +34,8 @@ async fn drain(world: &World) -> Result<Vec<ExecutionId>, Failure> {
     Ok(order)
 }
 
+/// Higher priority first.
+#[case(SCH_002, needs(clock))]
 async fn priority(world: World) -> Verdict {
     let mut expected = Vec::new();
     for priority in [0, 5, 9_000, 5_000, 1] {
@@ -113,6 +48,8 @@ async fn priority(world: World) -> Verdict {
     Ok(())
 }
 
+/// Then the older.
+#[case(SCH_002, needs(clock))]
 async fn age(world: World) -> Verdict {
     let mut expected = Vec::new();
     for _ in 0..6 {
@@ -123,6 +60,8 @@ async fn age(world: World) -> Verdict {
     Ok(())
 }
 
+/// Then the smaller id.
+#[case(SCH_002, needs(clock))]
 async fn by_id(world: World) -> Verdict {
     let mut ids = BTreeSet::new();
     for _ in 0..6 {
@@ -132,6 +71,8 @@ async fn by_id(world: World) -> Verdict {
     Ok(())
 }
 
+/// The smaller id of each of several partitions, whatever it requires.
+#[case(SCH_002, needs(clock))]
 async fn each_partition(world: World) -> Verdict {
     let count = world.partitions().num_flow_partitions;
     let partitions: BTreeSet<u16> = [2, 10, 20, 100, 135].map(|index| index % count).into();
@@ -153,6 +94,8 @@ async fn each_partition(world: World) -> Verdict {
     Ok(())
 }
 
+/// Promoted work takes the place of its age.
+#[case(SCH_002, SCH_015, needs(clock))]
 async fn promoted_place(world: World) -> Verdict {
     let oldest = world.execution().delay_until(world.in_ms(50)).create().await?;
     world.advance_ms(1);
@@ -166,6 +109,8 @@ async fn promoted_place(world: World) -> Verdict {
     Ok(())
 }
 
+/// The order holds across different requirements.
+#[case(SCH_002, CLM_002, needs(clock))]
 async fn across_requirements(world: World) -> Verdict {
     let mut expected = Vec::new();
     for tokens in [&["gpu"][..], &[], &["cpu", "gpu"], &["cpu"], &[], &["gpu"]] {
@@ -183,6 +128,8 @@ async fn across_requirements(world: World) -> Verdict {
     Ok(())
 }
 
+/// All required tokens, exactly; more does no harm.
+#[case(SCH_003)]
 async fn subset(world: World) -> Verdict {
     // Before it in order, and for none of the workers.
     let other = world.execution().requires(&["tpu"]).priority(9);
@@ -201,6 +148,8 @@ async fn subset(world: World) -> Verdict {
     Ok(())
 }
 
+/// Offers obey the limits of requirements.
+#[case(SCH_004)]
 async fn bad_capabilities(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let before = world.observe(&id).await?;
@@ -218,6 +167,8 @@ async fn bad_capabilities(world: World) -> Verdict {
     Ok(())
 }
 
+/// Promoting what is not delayed does nothing.
+#[case(SCH_016, needs(clock))]
 async fn promote_no_ops(world: World) -> Verdict {
     let waiting = world.execution().create().await?;
     let delayed = world.execution().delay_until(world.in_ms(100)).create().await?;
@@ -235,6 +186,8 @@ async fn promote_no_ops(world: World) -> Verdict {
     Ok(())
 }
 
+/// Promoted, a retry is still a retry, and no delay is left.
+#[case(SCH_015, needs(clock))]
 async fn promote(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 100).claimed().await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
@@ -255,6 +208,8 @@ async fn promote(world: World) -> Verdict {
     Ok(())
 }
 
+/// Retry and promotion leave the deadline alone.
+#[case(SCH_017, needs(clock))]
 async fn deadline_stays(world: World) -> Verdict {
     let at = world.in_ms(10_000).to_string();
     let deadline = world.in_ms(10_000);

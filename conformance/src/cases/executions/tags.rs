@@ -2,63 +2,10 @@
 
 use ff_core::engine_backend::EngineBackend;
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
+use crate::stage::{Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "executions.tags.set",
-        ["EXE-029"],
-        "A tag is set, replaced, emptied, and leaves the others alone.",
-        set
-    ),
-    case!(
-        "executions.tags.after-the-end",
-        ["EXE-029"],
-        "Tags can be set when the execution has ended.",
-        after_the_end
-    ),
-    case!(
-        "executions.tags.get",
-        ["EXE-030"],
-        "A tag that is not set, and an execution that is not there.",
-        get
-    ),
-    case!("executions.tags.good-keys", ["EXE-031"], "Keys that match.", good_keys),
-    case!("executions.tags.bad-keys", ["EXE-031", "EXE-030"], "Keys that do not.", bad_keys),
-    case!(
-        "executions.tags.long-keys",
-        ["EXE-041"],
-        "Keys of 256 bytes, and of one more.",
-        long_keys
-    ),
-    case!(
-        "executions.tags.number",
-        ["EXE-042"],
-        "256 tags, and one more, of an execution and of a flow.",
-        number
-    ),
-    case!(
-        "executions.tags.size",
-        ["EXE-042"],
-        "A mebibyte of keys and values, and one byte more.",
-        size
-    ),
-    case!(
-        "executions.tags.seen-alike",
-        ["EXE-032"],
-        "All reads show the same tags under their whole names.",
-        seen_alike
-    ),
-    case!(
-        "executions.tags.modification",
-        ["EXE-028"],
-        "Tag, progress and renewal are modifications.",
-        modification,
-        Clock
-    ),
-];
-
+/// A tag is set, replaced, emptied, and leaves the others alone.
+#[case(EXE_029)]
 async fn set(world: World) -> Verdict {
     let id = world.execution().tag("app.a", "1").tag("app.b", "2").create().await?;
     let get = async |key: &str| world.get_execution_tag(&id, key).await;
@@ -70,6 +17,8 @@ async fn set(world: World) -> Verdict {
     Ok(())
 }
 
+/// Tags can be set when the execution has ended.
+#[case(EXE_029)]
 async fn after_the_end(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, None).await?;
@@ -78,6 +27,8 @@ async fn after_the_end(world: World) -> Verdict {
     Ok(())
 }
 
+/// A tag that is not set, and an execution that is not there.
+#[case(EXE_030)]
 async fn get(world: World) -> Verdict {
     let id = world.execution().tag("app.a", "1").create().await?;
     expect_eq!(world.get_execution_tag(&id, "app.b").await?, None, "not set");
@@ -85,6 +36,8 @@ async fn get(world: World) -> Verdict {
     Ok(())
 }
 
+/// Keys that match.
+#[case(EXE_031)]
 async fn good_keys(world: World) -> Verdict {
     let id = world.execution().create().await?;
     for key in ["a.b", "a1_2.x", "app.sub.field", "x.y_z", "a.0", "a.b.", "a.b..c", "a._"] {
@@ -94,6 +47,8 @@ async fn good_keys(world: World) -> Verdict {
     Ok(())
 }
 
+/// Keys that do not.
+#[case(EXE_031, EXE_030)]
 async fn bad_keys(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let nobody = world.execution_id();
@@ -109,6 +64,8 @@ async fn bad_keys(world: World) -> Verdict {
     Ok(())
 }
 
+/// Keys of 256 bytes, and of one more.
+#[case(EXE_041)]
 async fn long_keys(world: World) -> Verdict {
     let (longest, long) = (format!("a.{:b>254}", ""), format!("a.{:b>255}", ""));
     let id = world.execution().tag(&longest, "1").create().await?;
@@ -131,6 +88,8 @@ async fn long_keys(world: World) -> Verdict {
     Ok(())
 }
 
+/// 256 tags, and one more, of an execution and of a flow.
+#[case(EXE_042)]
 async fn number(world: World) -> Verdict {
     let refused = "validation.invalid_input";
     let with = |count: usize| {
@@ -156,6 +115,8 @@ async fn number(world: World) -> Verdict {
     Ok(())
 }
 
+/// A mebibyte of keys and values, and one byte more.
+#[case(EXE_042)]
 async fn size(world: World) -> Verdict {
     let refused = "validation.invalid_input";
     // With its key each has 65 536 bytes.
@@ -177,6 +138,8 @@ async fn size(world: World) -> Verdict {
     Ok(())
 }
 
+/// All reads show the same tags under their whole names.
+#[case(EXE_032)]
 async fn seen_alike(world: World) -> Verdict {
     let id = world.execution().tag("app.first", "1").create().await?;
     world.set_execution_tag(&id, "app.a.b.c", "2").await?;
@@ -192,6 +155,8 @@ async fn seen_alike(world: World) -> Verdict {
     Ok(())
 }
 
+/// Tag, progress and renewal are modifications.
+#[case(EXE_028, needs(clock))]
 async fn modification(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let modified = async || {

@@ -9,47 +9,14 @@ use ff_core::state::PublicState;
 use ff_core::types::{EdgeId, FlowId};
 use futures_util::future::join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.apply.order-of-checks",
-        ["GRA-010"],
-        "Flow, edge, repetition, state.",
-        order_of_checks
-    ),
-    case!("flows.apply.mismatch", ["GRA-010"], "An edge that was staged otherwise.", mismatch),
-    case!("flows.apply.counts", ["GRA-011"], "Each edge counts, ended upstreams too.", counts),
-    case!(
-        "flows.apply.blocks",
-        ["GRA-012", "SCH-001", "EXE-019"],
-        "A waiting or delayed child waits for its dependencies.",
-        blocks,
-        Clock
-    ),
-    case!(
-        "flows.apply.leaves",
-        ["GRA-012"],
-        "A child that is held or has ended is left alone.",
-        leaves
-    ),
-    case!("flows.apply.again", ["GRA-013"], "An edge that is applied already.", again),
-    case!(
-        "flows.apply.concurrent",
-        ["GRA-013"],
-        "One edge many times, and many edges at once.",
-        concurrent,
-        Concurrency
-    ),
-    case!("flows.apply.revision", ["GRA-014"], "Any revision will do.", revision),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 fn applied(unsatisfied_count: u32) -> Applying {
     Applying::Applied { unsatisfied_count }
 }
 
+/// Flow, edge, repetition, state.
+#[case(GRA_010)]
 async fn order_of_checks(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
@@ -72,6 +39,8 @@ async fn order_of_checks(world: World) -> Verdict {
     Ok(())
 }
 
+/// An edge that was staged otherwise.
+#[case(GRA_010)]
 async fn mismatch(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
@@ -94,6 +63,8 @@ async fn mismatch(world: World) -> Verdict {
     Ok(())
 }
 
+/// Each edge counts, ended upstreams too.
+#[case(GRA_011)]
 async fn counts(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (ended, handle) = world.execution_for(&flow).claimed().await?;
@@ -109,6 +80,8 @@ async fn counts(world: World) -> Verdict {
     Ok(())
 }
 
+/// A waiting or delayed child waits for its dependencies.
+#[case(GRA_012, SCH_001, EXE_019, needs(clock))]
 async fn blocks(world: World) -> Verdict {
     let flow = world.flow().await?;
     let up = world.execution_for(&flow).lane("up").create().await?;
@@ -139,6 +112,8 @@ async fn blocks(world: World) -> Verdict {
     Ok(())
 }
 
+/// A child that is held or has ended is left alone.
+#[case(GRA_012)]
 async fn leaves(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (ended, handle) = world.execution_for(&flow).claimed().await?;
@@ -160,6 +135,8 @@ async fn leaves(world: World) -> Verdict {
     Ok(())
 }
 
+/// An edge that is applied already.
+#[case(GRA_013)]
 async fn again(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
@@ -179,6 +156,8 @@ async fn again(world: World) -> Verdict {
     Ok(())
 }
 
+/// One edge many times, and many edges at once.
+#[case(GRA_013, needs(concurrency))]
 async fn concurrent(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
@@ -206,6 +185,8 @@ async fn concurrent(world: World) -> Verdict {
     Ok(())
 }
 
+/// Any revision will do.
+#[case(GRA_014)]
 async fn revision(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);

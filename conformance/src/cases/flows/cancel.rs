@@ -8,58 +8,7 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, FlowId};
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!("flows.cancel.unknown", ["CAN-002"], "A flow that is not there.", unknown),
-    case!(
-        "flows.cancel.all",
-        ["CAN-003", "CAN-005"],
-        "All members that have not ended.",
-        all,
-        Clock
-    ),
-    case!(
-        "flows.cancel.pending",
-        ["CAN-003"],
-        "Only members that no worker holds.",
-        pending,
-        Clock
-    ),
-    case!("flows.cancel.flow-only", ["CAN-003"], "No member, and they run on.", flow_only, Clock),
-    case!(
-        "flows.cancel.holder",
-        ["CAN-006"],
-        "The worker of a cancelled member is told, and changes nothing.",
-        holder,
-        Clock
-    ),
-    case!(
-        "flows.cancel.result",
-        ["CAN-010"],
-        "The policy's name and all members, ascending.",
-        result,
-        Clock
-    ),
-    case!(
-        "flows.cancel.again",
-        ["CAN-012"],
-        "A second cancellation, with a wider policy.",
-        again,
-        Clock
-    ),
-    case!("flows.cancel.waits", ["CAN-013"], "With a wait, the members have ended.", waits, Clock),
-    case!(
-        "flows.cancel.race",
-        ["CAN-014", "ATT-029"],
-        "Against claims and completions.",
-        race,
-        Concurrency
-    ),
-    case!("flows.cancel.closed", ["CAN-015"], "A cancelled flow does not grow.", closed),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 /// A flow with a member in each state.
 pub(super) struct Mixed {
@@ -131,6 +80,8 @@ impl Mixed {
     }
 }
 
+/// A flow that is not there.
+#[case(CAN_002)]
 async fn unknown(world: World) -> Verdict {
     let flow = FlowId::from_uuid(world.uuid());
     let wait = CancelFlowWait::NoWait;
@@ -139,6 +90,8 @@ async fn unknown(world: World) -> Verdict {
     Ok(())
 }
 
+/// All members that have not ended.
+#[case(CAN_003, CAN_005, needs(clock))]
 async fn all(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     let cancelled = [&mixed.waiting, &mixed.delayed, &mixed.blocked, &mixed.held, &mixed.lapsed];
@@ -170,12 +123,16 @@ async fn all(world: World) -> Verdict {
     Ok(())
 }
 
+/// Only members that no worker holds.
+#[case(CAN_003, needs(clock))]
 async fn pending(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     let cancelled = [&mixed.waiting, &mixed.delayed, &mixed.blocked];
     mixed.expect_cancelled(&world, CancelFlowPolicy::CancelPending, &cancelled).await
 }
 
+/// No member, and they run on.
+#[case(CAN_003, needs(clock))]
 async fn flow_only(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     mixed.expect_cancelled(&world, CancelFlowPolicy::FlowOnly, &[]).await?;
@@ -186,6 +143,8 @@ async fn flow_only(world: World) -> Verdict {
     Ok(())
 }
 
+/// The worker of a cancelled member is told, and changes nothing.
+#[case(CAN_006, needs(clock))]
 async fn holder(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (id, handle) = world.execution_for(&flow).retries(9, 0).claimed().await?;
@@ -212,6 +171,8 @@ async fn holder(world: World) -> Verdict {
     Ok(())
 }
 
+/// The policy's name and all members, ascending.
+#[case(CAN_010, needs(clock))]
 async fn result(world: World) -> Verdict {
     for (policy, name) in [
         (CancelFlowPolicy::FlowOnly, "flow_only"),
@@ -239,6 +200,8 @@ async fn result(world: World) -> Verdict {
     Ok(())
 }
 
+/// A second cancellation, with a wider policy.
+#[case(CAN_012, needs(clock))]
 async fn again(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     let first = mixed.cancel(&world, CancelFlowPolicy::CancelPending).await?;
@@ -255,6 +218,8 @@ async fn again(world: World) -> Verdict {
     Ok(())
 }
 
+/// With a wait, the members have ended.
+#[case(CAN_013, needs(clock))]
 async fn waits(world: World) -> Verdict {
     for wait in
         [CancelFlowWait::WaitTimeout(Duration::from_secs(20)), CancelFlowWait::WaitIndefinite]
@@ -269,6 +234,8 @@ async fn waits(world: World) -> Verdict {
     Ok(())
 }
 
+/// Against claims and completions.
+#[case(CAN_014, ATT_029, needs(concurrency))]
 async fn race(world: World) -> Verdict {
     let flow = world.flow().await?;
     let mut members = Vec::new();
@@ -319,6 +286,8 @@ async fn race(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cancelled flow does not grow.
+#[case(CAN_015)]
 async fn closed(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);

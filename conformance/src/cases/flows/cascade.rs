@@ -3,69 +3,13 @@
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait};
 use ff_core::contracts::{CascadeOutcome, EdgeDependencyPolicy, EdgeGroupState, OnSatisfied};
 use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
 use ff_core::state::TerminalOutcome;
 use ff_core::types::ExecutionId;
 use futures_util::future::join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::{BLOCKED, Graph, READY, SKIPPED};
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!("flows.cascade.nothing", ["DEP-020"], "Executions that have nothing to tell.", nothing),
-    case!(
-        "flows.cascade.stored-outcome",
-        ["DEP-020", "DEP-006"],
-        "The stored outcome counts, whatever the completion says.",
-        stored_outcome
-    ),
-    case!(
-        "flows.cascade.every-edge",
-        ["DEP-021", "DEP-008"],
-        "Every applied edge that leaves the member, and no other.",
-        every_edge
-    ),
-    case!(
-        "flows.cascade.parallel-edges",
-        ["DEP-021", "GRA-007"],
-        "Edges between the same members count one by one.",
-        parallel_edges
-    ),
-    case!(
-        "flows.cascade.chain",
-        ["DEP-022", "DEP-017"],
-        "A skip travels down a chain of 200.",
-        chain
-    ),
-    case!(
-        "flows.cascade.lattice",
-        ["DEP-022", "DEP-007"],
-        "A skip travels through a graph that branches and joins.",
-        lattice
-    ),
-    case!("flows.cascade.stops", ["DEP-022"], "It goes no further than the skipped.", stops),
-    case!("flows.cascade.again", ["DEP-021", "DEP-024"], "A repetition counts nothing.", again),
-    case!(
-        "flows.cascade.late-edge",
-        ["GRA-015", "DEP-024"],
-        "An edge applied after its upstream ended is caught up with.",
-        late_edge
-    ),
-    case!(
-        "flows.cascade.cancelled",
-        ["DEP-009", "DEP-014", "CAN-015"],
-        "The members of a cancelled flow tell those that were kept.",
-        cancelled
-    ),
-    case!(
-        "flows.cascade.concurrent",
-        ["DEP-021", "DEP-012", "DEP-005"],
-        "All upstreams of one member tell it at once, several times each.",
-        concurrent,
-        Concurrency
-    ),
-];
+use crate::play::within;
+use crate::stage::{BLOCKED, Failure, Graph, Nemesis, READY, SKIPPED, Verdict, World, case};
 
 const NOTHING: [usize; 2] = [0, 0];
 
@@ -75,6 +19,8 @@ fn expect_outcome(outcome: CascadeOutcome, [resolved, skipped]: [usize; 2], why:
     Ok(())
 }
 
+/// Executions that have nothing to tell.
+#[case(DEP_020)]
 async fn nothing(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);
@@ -101,6 +47,8 @@ async fn nothing(world: World) -> Verdict {
     graph.expect_state(&down, READY).await
 }
 
+/// The stored outcome counts, whatever the completion says.
+#[case(DEP_020, DEP_006)]
 async fn stored_outcome(world: World) -> Verdict {
     for (outcome, told, state, count) in [
         (TerminalOutcome::Success, "failed", READY, [1, 0]),
@@ -119,6 +67,8 @@ async fn stored_outcome(world: World) -> Verdict {
     Ok(())
 }
 
+/// Every applied edge that leaves the member, and no other.
+#[case(DEP_021, DEP_008)]
 async fn every_edge(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (before, up) = (graph.member().await?, graph.member().await?);
@@ -143,6 +93,8 @@ async fn every_edge(world: World) -> Verdict {
     graph.expect_state(&staged, BLOCKED).await
 }
 
+/// Edges between the same members count one by one.
+#[case(DEP_021, GRA_007)]
 async fn parallel_edges(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);
@@ -158,6 +110,8 @@ async fn parallel_edges(world: World) -> Verdict {
     graph.expect_state(&down, READY).await
 }
 
+/// A skip travels down a chain of 200.
+#[case(DEP_022, DEP_017)]
 async fn chain(world: World) -> Verdict {
     const LENGTH: usize = 200;
     let mut graph = Graph::new(&world).await?;
@@ -185,6 +139,8 @@ async fn chain(world: World) -> Verdict {
     Ok(())
 }
 
+/// A skip travels through a graph that branches and joins.
+#[case(DEP_022, DEP_007)]
 async fn lattice(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let root = graph.member().await?;
@@ -218,6 +174,8 @@ async fn lattice(world: World) -> Verdict {
     graph.expect_state(&survivor, READY).await
 }
 
+/// It goes no further than the skipped.
+#[case(DEP_022)]
 async fn stops(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, middle) = (graph.member().await?, graph.member().await?);
@@ -230,6 +188,8 @@ async fn stops(world: World) -> Verdict {
     graph.expect_state(&last, BLOCKED).await
 }
 
+/// A repetition counts nothing.
+#[case(DEP_021, DEP_024)]
 async fn again(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);
@@ -248,6 +208,8 @@ async fn again(world: World) -> Verdict {
     Ok(())
 }
 
+/// An edge applied after its upstream ended is caught up with.
+#[case(GRA_015, DEP_024)]
 async fn late_edge(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, early) = (graph.member().await?, graph.member().await?);
@@ -262,6 +224,8 @@ async fn late_edge(world: World) -> Verdict {
     graph.expect_state(&late, READY).await
 }
 
+/// The members of a cancelled flow tell those that were kept.
+#[case(DEP_009, DEP_014, CAN_015)]
 async fn cancelled(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let up = graph.member().await?;
@@ -281,6 +245,8 @@ async fn cancelled(world: World) -> Verdict {
     Ok(())
 }
 
+/// All upstreams of one member tell it at once, several times each.
+#[case(DEP_021, DEP_012, DEP_005, needs(concurrency))]
 async fn concurrent(world: World) -> Verdict {
     const UPSTREAMS: usize = 12;
     let fan = Graph::fan_in(&world, UPSTREAMS, EdgeDependencyPolicy::AllOf).await?;
@@ -305,4 +271,122 @@ async fn concurrent(world: World) -> Verdict {
     let counts = [u32::try_from(UPSTREAMS).unwrap_or(u32::MAX), 0, 0, 0];
     fan.expect_group(counts, EdgeGroupState::Satisfied, "all of them").await?;
     fan.expect_state(READY).await
+}
+
+/// More steps than a cascade has.
+const STEPS: usize = 10_000;
+
+/// A member that has failed, and all that this dooms: two of a chain, another one, and one that needs
+/// either. One more waits for somebody else as well.
+struct Doomed {
+    graph: Graph,
+    failed: ExecutionId,
+    lost: Vec<ExecutionId>,
+    spared: ExecutionId,
+}
+
+const ALL: CascadeOutcome = CascadeOutcome::synchronous(6, 4);
+const NONE: CascadeOutcome = CascadeOutcome::synchronous(0, 0);
+
+impl Doomed {
+    async fn new(world: &World) -> Result<Self, Failure> {
+        let mut graph = Graph::new(world).await?;
+        let (failed, other) = (graph.member().await?, graph.member().await?);
+        let mut lost = Vec::new();
+        for _ in 0..4 {
+            lost.push(graph.member().await?);
+        }
+        let spared = graph.member().await?;
+        let any_of = EdgeDependencyPolicy::any_of(OnSatisfied::LetRun);
+        graph.policy(&lost[3], any_of).await?;
+        graph.policy(&spared, any_of).await?;
+        for (upstream, downstream) in [
+            (&failed, &lost[0]),
+            (&failed, &lost[2]),
+            (&lost[0], &lost[1]),
+            (&lost[1], &lost[3]),
+            (&lost[2], &lost[3]),
+            (&lost[3], &spared),
+            (&other, &spared),
+        ] {
+            graph.depend(upstream, downstream).await?;
+        }
+        graph.end(&failed, TerminalOutcome::Failed).await?;
+        Ok(Self { graph, failed, lost, spared })
+    }
+
+    async fn cascade(&self) -> Result<CascadeOutcome, EngineError> {
+        self.graph.cascade(&self.failed).await
+    }
+
+    /// Demands that a cascade that was made again has found all to do or nothing, and that it is done.
+    async fn expect_done(&self, again: &CascadeOutcome, when: &str) -> Verdict {
+        expect!(
+            [ALL, NONE].contains(again),
+            "{when}, the first cascade has happened or not, and the next finds nothing or all: {again:?}"
+        );
+        for member in &self.lost {
+            self.graph.expect_state(member, SKIPPED).await?;
+        }
+        self.graph.expect_state(&self.spared, BLOCKED).await?;
+        let group = self.graph.group(&self.spared).await?;
+        expect_eq!((group.skipped_count, group.running_count), (1, 1), "{when}");
+        Ok(())
+    }
+}
+
+/// A cascade is given up wherever it can be, and made again.
+#[case(DEP_024)]
+async fn given_up(world: World) -> Verdict {
+    for steps in 1..STEPS {
+        let doomed = Doomed::new(&world).await?;
+        let first = within(steps, doomed.cascade()).await.transpose()?;
+        let when = format!("given up after {steps} steps");
+        if let Some(outcome) = &first {
+            expect_eq!(*outcome, ALL, "it had not to be given up");
+        }
+        let again = doomed.cascade().await?;
+        doomed.expect_done(&again, &when).await?;
+        if first.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Failure::new(format!("a cascade has less than {STEPS} steps")))
+}
+
+/// The connection is lost with any of a cascade's requests or answers, and it is made again.
+#[case(DEP_024, needs(nemesis))]
+async fn cut_off(world: World) -> Verdict {
+    lose_each(&world, "request", |nemesis, after| {
+        nemesis.lose_request(after);
+    })
+    .await?;
+    lose_each(&world, "answer", |nemesis, after| {
+        nemesis.lose_answer(after);
+    })
+    .await
+}
+
+/// Loses each of the messages that a cascade takes, one at a time.
+async fn lose_each(world: &World, message: &str, lose: fn(&dyn Nemesis, usize)) -> Verdict {
+    let nemesis = world.nemesis();
+    for number in 0..STEPS {
+        let doomed = Doomed::new(world).await?;
+        lose(nemesis, number);
+        let first = doomed.cascade().await;
+        if nemesis.spare() {
+            expect_eq!(first, Ok(ALL), "nothing was lost");
+            return Ok(());
+        }
+        let when = format!("{message} {number} is lost");
+        let is_plausible = match &first {
+            Ok(outcome) => [ALL, NONE].contains(outcome),
+            Err(error) => matches!(error, EngineError::Transport { .. }),
+        };
+        expect!(is_plausible, "{when}: {first:?}");
+        world.reconnect().await?;
+        let again = doomed.cascade().await?;
+        doomed.expect_done(&again, &when).await?;
+    }
+    Err(Failure::new(format!("a cascade has less than {STEPS} {message}s")))
 }

@@ -10,32 +10,7 @@ use ff_core::state::PublicState;
 use ff_core::types::{ExecutionId, FlowId, TimestampMs};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::Graph;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.closing.graph",
-        ["CAN-011", "DEP-026"],
-        "Edges and groups stay, and the ends count when they are told.",
-        graph
-    ),
-    case!(
-        "flows.closing.seen",
-        ["CAN-031"],
-        "Others look at the flow and its members while it is closed.",
-        seen,
-        Concurrency
-    ),
-    case!(
-        "flows.closing.many",
-        ["CAN-032", "CAN-010", "CAN-018"],
-        "A flow of 1 001 members.",
-        many
-    ),
-];
+use crate::stage::{Failure, Graph, Verdict, World, case};
 
 #[derive(Clone, Copy, Debug)]
 enum Way {
@@ -68,6 +43,8 @@ fn header(flow: FlowId) -> CancelFlowArgs {
     }
 }
 
+/// Edges and groups stay, and the ends count when they are told.
+#[case(CAN_011, DEP_026)]
 async fn graph(world: World) -> Verdict {
     for way in [Way::Flow, Way::Header] {
         let any_of = EdgeDependencyPolicy::any_of(OnSatisfied::CancelRemaining);
@@ -87,6 +64,8 @@ async fn graph(world: World) -> Verdict {
     Ok(())
 }
 
+/// Others look at the flow and its members while it is closed.
+#[case(CAN_031, needs(concurrency))]
 async fn seen(world: World) -> Verdict {
     for way in [Way::Flow, Way::Header, Way::Flow, Way::Header] {
         let flow = world.flow().await?;
@@ -115,6 +94,8 @@ async fn seen(world: World) -> Verdict {
     Ok(())
 }
 
+/// A flow of 1 001 members.
+#[case(CAN_032, CAN_010, CAN_018)]
 async fn many(world: World) -> Verdict {
     const MEMBERS: usize = 1_001;
     const AT_ONCE: usize = 16;

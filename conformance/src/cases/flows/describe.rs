@@ -10,71 +10,17 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::state::TerminalOutcome;
 use ff_core::types::{ExecutionId, TimestampMs};
 
-use crate::case::{Case, Verdict, case};
-use crate::graph::Graph;
-use crate::world::World;
+use crate::stage::{Graph, Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!("flows.describe.unknown", ["FLW-011"], "A flow that nobody created.", unknown),
-    case!(
-        "flows.describe.new",
-        ["FLW-011", "FLW-009", "FLW-012", "FLW-014"],
-        "A new flow, in full.",
-        new,
-        Clock
-    ),
-    case!(
-        "flows.describe.grown",
-        ["FLW-011", "GRA-001", "FLW-022"],
-        "Members and edges are counted, each a revision.",
-        grown,
-        Clock
-    ),
-    case!(
-        "flows.describe.cancelled",
-        ["FLW-012", "FLW-014", "CAN-004"],
-        "A cancelled flow says when and by which policy, and the first stays.",
-        cancelled,
-        Clock
-    ),
-    case!(
-        "flows.describe.ended-members",
-        ["FLW-016", "FLW-017"],
-        "A flow whose members have all ended.",
-        ended_members
-    ),
-    case!(
-        "flows.describe.modified",
-        ["FLW-014", "FLW-023", "GRA-001"],
-        "Only what changes the flow itself moves its time of modification.",
-        modified,
-        Clock
-    ),
-    case!(
-        "flows.describe.groups",
-        ["FLW-013", "GRA-011"],
-        "Groups of members with staged and applied edges, and with a policy only.",
-        groups
-    ),
-    case!(
-        "flows.describe.many-groups",
-        ["FLW-013"],
-        "Groups come in the order of their members.",
-        many_groups
-    ),
-    case!(
-        "flows.resolve.flow",
-        ["FLW-027"],
-        "The flow of an execution, from the moment it joins, in any state.",
-        resolve
-    ),
-];
-
+/// A flow that nobody created.
+#[case(FLW_011)]
 async fn unknown(world: World) -> Verdict {
     expect_eq!(world.describe_flow(&world.flow_id()).await?, None);
     Ok(())
 }
 
+/// A new flow, in full.
+#[case(FLW_011, FLW_009, FLW_012, FLW_014, needs(clock))]
 async fn new(world: World) -> Verdict {
     let id = world.flow_id();
     let mut args = world.flow_args(id);
@@ -105,6 +51,8 @@ async fn new(world: World) -> Verdict {
     Ok(())
 }
 
+/// Members and edges are counted, each a revision.
+#[case(FLW_011, GRA_001, FLW_022, needs(clock))]
 async fn grown(world: World) -> Verdict {
     let id = world.flow().await?;
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);
@@ -120,6 +68,8 @@ async fn grown(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cancelled flow says when and by which policy, and the first stays.
+#[case(FLW_012, FLW_014, CAN_004, needs(clock))]
 async fn cancelled(world: World) -> Verdict {
     let id = world.flow().await?;
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);
@@ -142,6 +92,8 @@ async fn cancelled(world: World) -> Verdict {
     Ok(())
 }
 
+/// A flow whose members have all ended.
+#[case(FLW_016, FLW_017)]
 async fn ended_members(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let mut members = Vec::new();
@@ -161,6 +113,8 @@ async fn ended_members(world: World) -> Verdict {
     Ok(())
 }
 
+/// Only what changes the flow itself moves its time of modification.
+#[case(FLW_014, FLW_023, GRA_001, needs(clock))]
 async fn modified(world: World) -> Verdict {
     let id = world.flow().await?;
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);
@@ -197,6 +151,8 @@ fn waiting(member: &ExecutionId, policy: EdgeDependencyPolicy, edges: u32) -> Ed
     EdgeGroupSnapshot::new(member.clone(), policy, edges, 0, 0, 0, edges, state)
 }
 
+/// Groups of members with staged and applied edges, and with a policy only.
+#[case(FLW_013, GRA_011)]
 async fn groups(world: World) -> Verdict {
     let id = world.flow().await?;
     let mut members = Vec::new();
@@ -229,6 +185,8 @@ async fn groups(world: World) -> Verdict {
     Ok(())
 }
 
+/// Groups come in the order of their members.
+#[case(FLW_013)]
 async fn many_groups(world: World) -> Verdict {
     let id = world.flow().await?;
     let hub = world.member(&id).await?;
@@ -245,7 +203,9 @@ async fn many_groups(world: World) -> Verdict {
     Ok(())
 }
 
-async fn resolve(world: World) -> Verdict {
+/// The flow of an execution, from the moment it joins, in any state.
+#[case(FLW_027)]
+async fn flow_of_execution(world: World) -> Verdict {
     let absent = world.execution_id();
     expect_eq!(world.resolve_execution_flow_id(&absent).await?, None);
     let id = world.flow().await?;

@@ -5,52 +5,7 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 use ff_core::types::{EdgeId, ExecutionId, FlowId, TimestampMs};
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::Graph;
-use crate::world::{World, apply_args};
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.edges.described",
-        ["GRA-020", "GRA-021", "GRA-008"],
-        "An edge as it was staged, before and after it is applied.",
-        described,
-        Clock
-    ),
-    case!(
-        "flows.edges.unknown",
-        ["GRA-020"],
-        "Edges that were never staged, or in another flow.",
-        unknown
-    ),
-    case!(
-        "flows.edges.listed",
-        ["GRA-017", "GRA-021"],
-        "All edges of a member, from either end, parallel ones included.",
-        listed
-    ),
-    case!(
-        "flows.edges.nobody",
-        ["GRA-017"],
-        "Members without edges, and executions that are no members.",
-        nobody
-    ),
-    case!("flows.edges.many", ["GRA-018"], "1 001 edges between two members.", many),
-    case!(
-        "flows.edges.one-instant",
-        ["GRA-018"],
-        "A list made while edges are staged ends with one of them.",
-        one_instant,
-        Concurrency
-    ),
-    case!(
-        "flows.edges.kept",
-        ["GRA-020", "CAN-015"],
-        "Edges outlive their members and the flow's cancellation.",
-        kept
-    ),
-];
+use crate::stage::{Failure, Graph, Verdict, World, apply_args, case};
 
 fn outgoing(node: &ExecutionId) -> EdgeDirection {
     EdgeDirection::Outgoing { from_node: node.clone() }
@@ -76,6 +31,8 @@ fn shown(staged: &StageDependencyEdgeArgs, at: TimestampMs, state: &str) -> Edge
     )
 }
 
+/// An edge as it was staged, before and after it is applied.
+#[case(GRA_020, GRA_021, GRA_008, needs(clock))]
 async fn described(world: World) -> Verdict {
     let id = world.flow().await?;
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);
@@ -101,6 +58,8 @@ async fn described(world: World) -> Verdict {
     Ok(())
 }
 
+/// Edges that were never staged, or in another flow.
+#[case(GRA_020)]
 async fn unknown(world: World) -> Verdict {
     let partition = 0;
     let (id, other) = (world.flow_id_in(partition), world.flow_id_in(partition));
@@ -128,6 +87,8 @@ async fn ids(
     Ok(edges.into_iter().map(|edge| edge.edge_id).collect())
 }
 
+/// All edges of a member, from either end, parallel ones included.
+#[case(GRA_017, GRA_021)]
 async fn listed(world: World) -> Verdict {
     let id = world.flow().await?;
     let mut members = Vec::new();
@@ -165,6 +126,8 @@ async fn listed(world: World) -> Verdict {
     Ok(())
 }
 
+/// Members without edges, and executions that are no members.
+#[case(GRA_017)]
 async fn nobody(world: World) -> Verdict {
     let id = world.flow().await?;
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);
@@ -185,6 +148,8 @@ async fn nobody(world: World) -> Verdict {
     Ok(())
 }
 
+/// 1 001 edges between two members.
+#[case(GRA_018)]
 async fn many(world: World) -> Verdict {
     const EDGES: usize = 1_001;
     let mut graph = Graph::new(&world).await?;
@@ -202,6 +167,8 @@ async fn many(world: World) -> Verdict {
     Ok(())
 }
 
+/// A list made while edges are staged ends with one of them.
+#[case(GRA_018, needs(concurrency))]
 async fn one_instant(world: World) -> Verdict {
     const EDGES: u64 = 40;
     let id = world.flow().await?;
@@ -233,6 +200,8 @@ async fn one_instant(world: World) -> Verdict {
     Ok(())
 }
 
+/// Edges outlive their members and the flow's cancellation.
+#[case(GRA_020, CAN_015)]
 async fn kept(world: World) -> Verdict {
     let id = world.flow().await?;
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);

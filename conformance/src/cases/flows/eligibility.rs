@@ -7,45 +7,7 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::state::TerminalOutcome;
 use ff_core::types::ExecutionId;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::Graph;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.eligibility.states",
-        ["DEP-032", "DEP-033"],
-        "Every status that an execution passes through.",
-        states
-    ),
-    case!(
-        "flows.eligibility.groups",
-        ["DEP-032", "DEP-033"],
-        "Groups of every policy, pending and satisfied.",
-        groups
-    ),
-    case!(
-        "flows.eligibility.claimable",
-        ["DEP-032"],
-        "A member that can be claimed although its group is pending.",
-        claimable
-    ),
-    case!(
-        "flows.eligibility.one-instant",
-        ["DEP-048"],
-        "A member is looked at while it is skipped.",
-        one_instant,
-        Concurrency
-    ),
-    case!(
-        "flows.eligibility.other-blocks",
-        ["DEP-033"],
-        "A delay is no matter of dependencies.",
-        other_blocks,
-        Clock
-    ),
-];
+use crate::stage::{Failure, Graph, Verdict, World, case};
 
 /// Demands a status, and that looking at it changes nothing.
 async fn expect_status(world: &World, id: &ExecutionId, status: &str) -> Verdict {
@@ -57,6 +19,8 @@ async fn expect_status(world: &World, id: &ExecutionId, status: &str) -> Verdict
     Ok(())
 }
 
+/// Every status that an execution passes through.
+#[case(DEP_032, DEP_033)]
 async fn states(world: World) -> Verdict {
     expect_status(&world, &world.execution_id(), "not_found").await?;
     let mut graph = Graph::new(&world).await?;
@@ -79,6 +43,8 @@ async fn states(world: World) -> Verdict {
     expect_status(&world, &down, "not_runnable").await
 }
 
+/// Groups of every policy, pending and satisfied.
+#[case(DEP_032, DEP_033)]
 async fn groups(world: World) -> Verdict {
     let let_run = OnSatisfied::LetRun;
     for (policy, needed) in [
@@ -97,6 +63,8 @@ async fn groups(world: World) -> Verdict {
     Ok(())
 }
 
+/// A member that can be claimed although its group is pending.
+#[case(DEP_032)]
 async fn claimable(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let up = graph.member().await?;
@@ -110,6 +78,8 @@ async fn claimable(world: World) -> Verdict {
     expect_status(&world, &member, "blocked_by_dependencies").await
 }
 
+/// A delay is no matter of dependencies.
+#[case(DEP_033, needs(clock))]
 async fn other_blocks(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let builder = graph.execution().delay_until(world.in_ms(1_000));
@@ -117,6 +87,8 @@ async fn other_blocks(world: World) -> Verdict {
     expect_status(&world, &member, "eligible").await
 }
 
+/// A member is looked at while it is skipped.
+#[case(DEP_048, needs(concurrency))]
 async fn one_instant(world: World) -> Verdict {
     for _ in 0..10 {
         let fan = Graph::fan_in(&world, 1, EdgeDependencyPolicy::AllOf).await?;

@@ -11,75 +11,7 @@ use ff_core::types::{ExecutionId, FlowId, TimestampMs};
 use futures_util::future::join_all;
 
 use super::cancel::Mixed;
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.headers.refused",
-        ["CAN-001", "CAN-002"],
-        "A policy that there is not, and a flow that there is not.",
-        refused
-    ),
-    case!(
-        "flows.headers.closes",
-        ["CAN-016", "CAN-004", "CAN-015", "FLW-012"],
-        "The flow is closed, with its reason.",
-        closes,
-        Clock
-    ),
-    case!(
-        "flows.headers.members",
-        ["CAN-016", "CAN-017", "CAN-034"],
-        "Which members a header ends, and how.",
-        members,
-        Clock
-    ),
-    case!("flows.headers.again", ["CAN-018"], "A cancelled flow, cancelled again.", again, Clock),
-    case!(
-        "flows.headers.left",
-        ["CAN-019", "CAN-013", "CAN-033"],
-        "Members that a header left are waited for until they have ended.",
-        left,
-        Clock
-    ),
-    case!(
-        "flows.headers.waits-forever",
-        ["SYS-038"],
-        "A cancellation that may wait for its members for as long as there is time.",
-        waits_forever,
-        Concurrency
-    ),
-    case!(
-        "flows.headers.none-left",
-        ["CAN-019", "CAN-013"],
-        "Policies, and flows, that leave nothing to others.",
-        none_left,
-        Clock
-    ),
-    case!(
-        "flows.headers.acknowledged",
-        ["CAN-020", "CAN-013"],
-        "Members that are acknowledged are not waited for.",
-        acknowledged,
-        Clock
-    ),
-    case!(
-        "flows.headers.concurrent-acknowledgements",
-        ["CAN-021"],
-        "All members are acknowledged at once.",
-        concurrent,
-        Concurrency
-    ),
-    case!(
-        "flows.headers.waited-for",
-        ["CAN-013"],
-        "A cancellation that waits returns once the last member has ended.",
-        waited_for,
-        Concurrency
-    ),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 const POLICIES: [CancelFlowPolicy; 3] =
     [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending, CancelFlowPolicy::CancelAll];
@@ -116,6 +48,8 @@ fn ascending(members: &[&ExecutionId]) -> Vec<String> {
     ids
 }
 
+/// A policy that there is not, and a flow that there is not.
+#[case(CAN_001, CAN_002)]
 async fn refused(world: World) -> Verdict {
     let flow = world.flow().await?;
     let unknown = world.flow_id();
@@ -134,6 +68,8 @@ async fn refused(world: World) -> Verdict {
     Ok(())
 }
 
+/// The flow is closed, with its reason.
+#[case(CAN_016, CAN_004, CAN_015, FLW_012, needs(clock))]
 async fn closes(world: World) -> Verdict {
     for policy in POLICIES {
         for reason in ["too late", ""] {
@@ -156,6 +92,8 @@ async fn closes(world: World) -> Verdict {
     Ok(())
 }
 
+/// Which members a header ends, and how.
+#[case(CAN_016, CAN_017, CAN_034, needs(clock))]
 async fn members(world: World) -> Verdict {
     for (policy, reason) in [
         (CancelFlowPolicy::FlowOnly, "r"),
@@ -195,6 +133,8 @@ async fn members(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cancelled flow, cancelled again.
+#[case(CAN_018, needs(clock))]
 async fn again(world: World) -> Verdict {
     for first in POLICIES {
         let mixed = Mixed::new(&world).await?;
@@ -245,6 +185,8 @@ async fn closed(
     Ok((flow, handles))
 }
 
+/// Members that a header left are waited for until they have ended.
+#[case(CAN_019, CAN_013, CAN_033, needs(clock))]
 async fn left(world: World) -> Verdict {
     let (flow, handles) = closed(&world, 3).await?;
     for handle in &handles {
@@ -253,7 +195,7 @@ async fn left(world: World) -> Verdict {
             let wait = CancelFlowWait::WaitTimeout(limit);
             match world.cancel_flow(&flow, policy, wait).await {
                 Err(EngineError::Timeout { op: "cancel_flow", elapsed }) => {
-                    expect_eq!(elapsed, limit, "the limit")
+                    expect_eq!(elapsed, limit, "the limit");
                 }
                 other => return Err(Failure::new(format!("it times out, not {other:?}"))),
             }
@@ -272,6 +214,8 @@ async fn left(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cancellation that may wait for its members for as long as there is time.
+#[case(SYS_038, needs(concurrency))]
 async fn waits_forever(world: World) -> Verdict {
     let (flow, handles) = closed(&world, 1).await?;
     let waiting = world.clone();
@@ -289,6 +233,8 @@ async fn waits_forever(world: World) -> Verdict {
     Ok(())
 }
 
+/// Policies, and flows, that leave nothing to others.
+#[case(CAN_019, CAN_013, needs(clock))]
 async fn none_left(world: World) -> Verdict {
     for policy in [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending] {
         let flow = world.flow().await?;
@@ -306,6 +252,8 @@ async fn none_left(world: World) -> Verdict {
     Ok(())
 }
 
+/// Members that are acknowledged are not waited for.
+#[case(CAN_020, CAN_013, needs(clock))]
 async fn acknowledged(world: World) -> Verdict {
     let flow = world.flow().await?;
     let mut members = Vec::new();
@@ -335,7 +283,9 @@ async fn acknowledged(world: World) -> Verdict {
     Ok(())
 }
 
-async fn concurrent(world: World) -> Verdict {
+/// All members are acknowledged at once.
+#[case(CAN_021, needs(concurrency))]
+async fn concurrent_acknowledgements(world: World) -> Verdict {
     let flow = world.flow().await?;
     let mut members = Vec::new();
     for _ in 0..16 {
@@ -356,6 +306,8 @@ async fn concurrent(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cancellation that waits returns once the last member has ended.
+#[case(CAN_013, needs(concurrency))]
 async fn waited_for(world: World) -> Verdict {
     let (flow, handles) = closed(&world, 4).await?;
     let ended = AtomicUsize::new(0);

@@ -8,50 +8,7 @@ use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 use ff_core::types::FlowId;
 use uuid::Uuid;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.lists.pages",
-        ["FLW-018"],
-        "Pages of every size together are the whole list, in order.",
-        pages
-    ),
-    case!(
-        "flows.lists.cursor",
-        ["FLW-018"],
-        "A cursor need not be a flow; a page that ends with the list has none.",
-        cursor
-    ),
-    case!(
-        "flows.lists.growing",
-        ["FLW-034"],
-        "Flows are created before and behind the cursor, between any two pages.",
-        growing
-    ),
-    case!(
-        "flows.lists.partition",
-        ["FLW-006"],
-        "Flows whose partitions were worked out by hand.",
-        partition
-    ),
-    case!(
-        "flows.lists.summaries",
-        ["FLW-017", "FLW-019"],
-        "Open and cancelled flows, with members that have ended and without any.",
-        summaries,
-        Clock
-    ),
-    case!("flows.lists.limits", ["FLW-020"], "Nothing for 0, at most 1 000 for more.", limits),
-    case!(
-        "flows.lists.bad-keys",
-        ["FLW-020"],
-        "Keys that are none, of other families, or not the cursor's.",
-        bad_keys
-    ),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 /// So many flows of one partition, in order, and one of another partition if there are several.
 async fn created(world: &World, count: usize) -> Result<Vec<FlowId>, Failure> {
@@ -73,6 +30,8 @@ fn ids(flows: &[FlowSummary]) -> Vec<FlowId> {
     flows.iter().map(|flow| flow.flow_id).collect()
 }
 
+/// Pages of every size together are the whole list, in order.
+#[case(FLW_018)]
 async fn pages(world: World) -> Verdict {
     let expected = created(&world, 7).await?;
     let key = world.partition_key_of_flow(&expected[0]);
@@ -95,6 +54,8 @@ async fn pages(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cursor need not be a flow; a page that ends with the list has none.
+#[case(FLW_018)]
 async fn cursor(world: World) -> Verdict {
     let flows = created(&world, 3).await?;
     let key = world.partition_key_of_flow(&flows[0]);
@@ -109,6 +70,8 @@ async fn cursor(world: World) -> Verdict {
     Ok(())
 }
 
+/// Flows are created before and behind the cursor, between any two pages.
+#[case(FLW_034)]
 async fn growing(world: World) -> Verdict {
     let expected = created(&world, 9).await?;
     let key = world.partition_key_of_flow(&expected[0]);
@@ -146,6 +109,8 @@ const CHECKSUMS: [(u128, u16); 5] = [
     (0x0011_2233_4455_4677_8899_aabb_ccdd_eeff, 0x2b45),
 ];
 
+/// Flows whose partitions were worked out by hand.
+#[case(FLW_006)]
 async fn partition(world: World) -> Verdict {
     let count = world.partitions().num_flow_partitions;
     for (id, checksum) in CHECKSUMS {
@@ -166,6 +131,8 @@ async fn partition(world: World) -> Verdict {
     Ok(())
 }
 
+/// Open and cancelled flows, with members that have ended and without any.
+#[case(FLW_017, FLW_019, needs(clock))]
 async fn summaries(world: World) -> Verdict {
     let flows = created(&world, 3).await?;
     let created_at = world.now();
@@ -188,6 +155,8 @@ async fn summaries(world: World) -> Verdict {
     Ok(())
 }
 
+/// Nothing for 0, at most 1 000 for more.
+#[case(FLW_020)]
 async fn limits(world: World) -> Verdict {
     let flows = created(&world, 1_001).await?;
     let key = world.partition_key_of_flow(&flows[0]);
@@ -201,6 +170,8 @@ async fn limits(world: World) -> Verdict {
     Ok(())
 }
 
+/// Keys that are none, of other families, or not the cursor's.
+#[case(FLW_020)]
 async fn bad_keys(world: World) -> Verdict {
     let refused = "validation.invalid_input";
     for key in ["", "x", "{fp:x}", "{fp:0", "{b:0}", "{q:0}"] {

@@ -8,60 +8,10 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{ExecutionId, FlowId};
 use futures_util::future::join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
+use crate::stage::{Failure, Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.create.empty-names",
-        ["FLW-008"],
-        "A flow without a kind or a namespace.",
-        empty_names
-    ),
-    case!("flows.create.new", ["FLW-009"], "A new flow is empty and at revision 0.", new),
-    case!(
-        "flows.create.known",
-        ["FLW-010"],
-        "A known flow, with other arguments, and when it is cancelled.",
-        known
-    ),
-    case!(
-        "flows.create.race",
-        ["FLW-010"],
-        "Of many creations at once, one is new.",
-        create_race,
-        Concurrency
-    ),
-    case!(
-        "flows.members.order-of-checks",
-        ["FLW-021"],
-        "Partition, flow, state, execution, membership.",
-        order_of_checks
-    ),
-    case!(
-        "flows.members.added",
-        ["FLW-022"],
-        "A member shows its flow and is otherwise as it was.",
-        added,
-        Clock
-    ),
-    case!("flows.members.again", ["FLW-023"], "A member that is one already.", again),
-    case!(
-        "flows.members.any-phase",
-        ["FLW-024"],
-        "Held and ended executions, of any namespace and lane.",
-        any_phase
-    ),
-    case!(
-        "flows.members.concurrent",
-        ["FLW-025"],
-        "Many executions at once, and one many times.",
-        concurrent,
-        Concurrency
-    ),
-];
-
+/// A flow without a kind or a namespace.
+#[case(FLW_008)]
 async fn empty_names(world: World) -> Verdict {
     let id = FlowId::from_uuid(world.uuid());
     let refused = "validation.invalid_input";
@@ -76,6 +26,8 @@ async fn empty_names(world: World) -> Verdict {
     Ok(())
 }
 
+/// A new flow is empty and at revision 0.
+#[case(FLW_009)]
 async fn new(world: World) -> Verdict {
     let id = FlowId::from_uuid(world.uuid());
     let created = world.create_flow(world.flow_args(id)).await?;
@@ -88,6 +40,8 @@ async fn new(world: World) -> Verdict {
     Ok(())
 }
 
+/// A known flow, with other arguments, and when it is cancelled.
+#[case(FLW_010)]
 async fn known(world: World) -> Verdict {
     let id = world.flow().await?;
     let member = world.member(&id).await?;
@@ -106,6 +60,8 @@ async fn known(world: World) -> Verdict {
     Ok(())
 }
 
+/// Of many creations at once, one is new.
+#[case(FLW_010, needs(concurrency))]
 async fn create_race(world: World) -> Verdict {
     let id = FlowId::from_uuid(world.uuid());
     let creations = (0..12).map(|_| {
@@ -121,6 +77,8 @@ async fn create_race(world: World) -> Verdict {
     Ok(())
 }
 
+/// Partition, flow, state, execution, membership.
+#[case(FLW_021)]
 async fn order_of_checks(world: World) -> Verdict {
     let flow = world.flow().await?;
     let unknown_flow = FlowId::from_uuid(world.uuid());
@@ -160,6 +118,8 @@ async fn another_flow_beside(world: &World, execution: &ExecutionId) -> Result<F
     Err(Failure::new("flows are spread over all partitions"))
 }
 
+/// A member shows its flow and is otherwise as it was.
+#[case(FLW_022, needs(clock))]
 async fn added(world: World) -> Verdict {
     let flow = world.flow().await?;
     let id = world.execution_for(&flow).create().await?;
@@ -179,6 +139,8 @@ async fn added(world: World) -> Verdict {
     Ok(())
 }
 
+/// A member that is one already.
+#[case(FLW_023)]
 async fn again(world: World) -> Verdict {
     let flow = world.flow().await?;
     let first = world.member(&flow).await?;
@@ -192,6 +154,8 @@ async fn again(world: World) -> Verdict {
     Ok(())
 }
 
+/// Held and ended executions, of any namespace and lane.
+#[case(FLW_024)]
 async fn any_phase(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (held, _) = world.execution_for(&flow).lane("x").namespace("other").claimed().await?;
@@ -205,6 +169,8 @@ async fn any_phase(world: World) -> Verdict {
     Ok(())
 }
 
+/// Many executions at once, and one many times.
+#[case(FLW_025, needs(concurrency))]
 async fn concurrent(world: World) -> Verdict {
     let flow = world.flow().await?;
     let mut ids = Vec::new();

@@ -4,22 +4,25 @@ use ff_core::backend::{CancelFlowPolicy, FailureClass};
 use ff_core::call::Method;
 use ff_core::contracts::{EdgeDependencyPolicy, OnSatisfied};
 
-use crate::written::cast::{cancel_flow, cancel_header, fail, tag_flow, wait_children};
-use crate::written::{Cast, Line, Repetition, call, pass};
+use crate::play::fixture::{cancel_flow, cancel_header, fail, tag_flow, wait_children};
+use crate::play::{Fixture, Line, Repetition, call, pass, repeated_and_interrupted};
+use crate::stage::declare;
 
-pub(super) const REPETITIONS: &[Repetition] = &[
+declare!(|topic| repeated_and_interrupted(topic, REPETITIONS));
+
+const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::CreateFlow,
         clauses: &["FLW-009", "FLW-010"],
         before: |_| Vec::new(),
-        call: |cast| cast.create_flow(1),
+        call: |fixture| fixture.create_flow(1),
         answers: &[(1, "created.flow_id=f1"), (9, "already_satisfied.flow_id=f1")],
     },
     Repetition {
         method: Method::AddExecutionToFlow,
         clauses: &["FLW-022", "FLW-023", "FLW-025"],
-        before: |cast| vec![cast.created(1), cast.flow_created(1)],
-        call: |cast| cast.join(1, 1),
+        before: |fixture| vec![fixture.created(1), fixture.flow_created(1)],
+        call: |fixture| fixture.join(1, 1),
         answers: &[
             (1, "added.execution_id=e1 added.new_node_count=1"),
             (9, "already_member.execution_id=e1 already_member.node_count=1"),
@@ -28,7 +31,7 @@ pub(super) const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::SetFlowTag,
         clauses: &["FLW-014", "FLW-029", "FLW-030"],
-        before: |cast| vec![cast.flow_created(1), pass(5)],
+        before: |fixture| vec![fixture.flow_created(1), pass(5)],
         call: |_| tag_flow(1, "app.key", "value"),
         answers: &[(10, "ok, nothing")],
     },
@@ -36,9 +39,9 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         method: Method::SetEdgeGroupPolicy,
         clauses: &["DEP-002", "DEP-003"],
         before: two_members,
-        call: |cast| {
+        call: |fixture| {
             let quorum = EdgeDependencyPolicy::quorum(2, OnSatisfied::LetRun);
-            cast.set_policy(2, quorum)
+            fixture.set_policy(2, quorum)
         },
         answers: &[(1, "set"), (9, "already_set")],
     },
@@ -46,7 +49,7 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         method: Method::StageDependencyEdge,
         clauses: &["GRA-001", "GRA-002", "GRA-003", "GRA-008"],
         before: two_members,
-        call: |cast| cast.stage(1, 1, 2, 2),
+        call: |fixture| fixture.stage(1, 1, 2, 2),
         answers: &[
             (1, "staged.edge_id=d1 staged.new_graph_revision=3"),
             (9, "refused: contention.stale_graph_revision"),
@@ -55,31 +58,31 @@ pub(super) const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::ApplyDependencyToChild,
         clauses: &["GRA-011", "GRA-012", "GRA-013"],
-        before: |cast| {
-            let mut lines = two_members(cast);
-            lines.push(cast.staged(1, 1, 2, 2));
+        before: |fixture| {
+            let mut lines = two_members(fixture);
+            lines.push(fixture.staged(1, 1, 2, 2));
             lines
         },
-        call: |cast| cast.apply(1, 1, 2),
+        call: |fixture| fixture.apply(1, 1, 2),
         answers: &[(1, "applied.unsatisfied_count=1"), (9, "already_applied")],
     },
     Repetition {
         method: Method::ResolveDependency,
         clauses: &["DEP-011", "DEP-012", "DEP-015"],
-        before: |cast| dependent(cast, OnSatisfied::LetRun),
-        call: |cast| cast.resolve(1, 1, 2, "success"),
+        before: |fixture| dependent(fixture, OnSatisfied::LetRun),
+        call: |fixture| fixture.resolve(1, 1, 2, "success"),
         answers: &[(1, "satisfied"), (9, "already_resolved")],
     },
     Repetition {
         method: Method::CascadeCompletion,
         clauses: &["DEP-021", "DEP-022", "DEP-024"],
-        before: |cast| {
-            let mut lines = dependent(cast, OnSatisfied::LetRun);
-            lines.push(call(cast.claim("w1"), "handle=fresh"));
+        before: |fixture| {
+            let mut lines = dependent(fixture, OnSatisfied::LetRun);
+            lines.push(call(fixture.claim("w1"), "handle=fresh"));
             lines.push(call(fail("w1", FailureClass::Permanent), "terminal_failed"));
             lines
         },
-        call: |cast| cast.cascade(1),
+        call: |fixture| fixture.cascade(1),
         answers: &[
             (1, "cascaded_children=1 resolved=1 synchronous=true"),
             (9, "cascaded_children=0 resolved=0 synchronous=true"),
@@ -89,14 +92,14 @@ pub(super) const REPETITIONS: &[Repetition] = &[
         method: Method::DrainSiblingCancelGroup,
         clauses: &["DEP-029", "DEP-031"],
         before: noted,
-        call: |cast| cast.drain(2),
+        call: |fixture| fixture.drain(2),
         answers: &[(10, "ok, nothing")],
     },
     Repetition {
         method: Method::ReconcileSiblingCancelGroup,
         clauses: &["DEP-030", "DEP-031"],
         before: noted,
-        call: |cast| cast.reconcile(2),
+        call: |fixture| fixture.reconcile(2),
         answers: &[(1, "completed_drain"), (9, "no_op")],
     },
     Repetition {
@@ -131,8 +134,8 @@ pub(super) const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::AckCancelMember,
         clauses: &["CAN-020", "CAN-021"],
-        before: |cast| {
-            let mut lines = two_members(cast);
+        before: |fixture| {
+            let mut lines = two_members(fixture);
             lines.push(call(
                 cancel_header(1, "cancel_all", ""),
                 "cancelled.cancellation_policy=cancel_all \
@@ -140,25 +143,25 @@ pub(super) const REPETITIONS: &[Repetition] = &[
             ));
             lines
         },
-        call: |cast| cast.acknowledge(1),
+        call: |fixture| fixture.acknowledge(1),
         answers: &[(10, "ok, nothing")],
     },
     Repetition {
         method: Method::ProjectFlowSummary,
         clauses: &["FLW-031", "FLW-033"],
         before: two_members,
-        call: |cast| cast.project(1),
+        call: |fixture| fixture.project(1),
         answers: &[(10, "true")],
     },
     Repetition {
         method: Method::ReplayExecution,
         clauses: &["OPS-008", "DEP-037", "DEP-038"],
-        before: |cast| {
-            let mut lines = dependent(cast, OnSatisfied::LetRun);
-            lines.push(call(cast.resolve(1, 1, 2, "failed"), "impossible"));
+        before: |fixture| {
+            let mut lines = dependent(fixture, OnSatisfied::LetRun);
+            lines.push(call(fixture.resolve(1, 1, 2, "failed"), "impossible"));
             lines
         },
-        call: |cast| cast.replay(2),
+        call: |fixture| fixture.replay(2),
         answers: &[
             (1, "replayed.public_state=waiting_children"),
             (9, "refused: state.execution_not_terminal"),
@@ -167,9 +170,9 @@ pub(super) const REPETITIONS: &[Repetition] = &[
     Repetition {
         method: Method::WaitChildren,
         clauses: &["ATT-003", "ATT-022", "DEP-034"],
-        before: |cast| {
-            let mut lines = two_members(cast);
-            lines.push(call(cast.claim("w1"), "handle=fresh"));
+        before: |fixture| {
+            let mut lines = two_members(fixture);
+            lines.push(call(fixture.claim("w1"), "handle=fresh"));
             lines
         },
         call: |_| wait_children("w1"),
@@ -178,29 +181,29 @@ pub(super) const REPETITIONS: &[Repetition] = &[
 ];
 
 /// A flow of two executions, of which the second depends on the first.
-fn dependent(cast: &Cast, on_satisfied: OnSatisfied) -> Vec<Line> {
-    let mut lines = two_members(cast);
+fn dependent(fixture: &Fixture, on_satisfied: OnSatisfied) -> Vec<Line> {
+    let mut lines = two_members(fixture);
     let any_of = EdgeDependencyPolicy::any_of(on_satisfied);
-    lines.push(call(cast.set_policy(2, any_of), "set"));
-    lines.push(cast.staged(1, 1, 2, 2));
-    lines.push(call(cast.apply(1, 1, 2), "applied.unsatisfied_count=1"));
+    lines.push(call(fixture.set_policy(2, any_of), "set"));
+    lines.push(fixture.staged(1, 1, 2, 2));
+    lines.push(call(fixture.apply(1, 1, 2), "applied.unsatisfied_count=1"));
     lines
 }
 
 /// The same, with a note on what remains to be cancelled.
-fn noted(cast: &Cast) -> Vec<Line> {
-    let mut lines = dependent(cast, OnSatisfied::CancelRemaining);
-    lines.push(call(cast.resolve(1, 1, 2, "success"), "satisfied"));
+fn noted(fixture: &Fixture) -> Vec<Line> {
+    let mut lines = dependent(fixture, OnSatisfied::CancelRemaining);
+    lines.push(call(fixture.resolve(1, 1, 2, "success"), "satisfied"));
     lines
 }
 
 /// A flow of two executions, at revision 2.
-fn two_members(cast: &Cast) -> Vec<Line> {
+fn two_members(fixture: &Fixture) -> Vec<Line> {
     vec![
-        cast.created(1),
-        cast.created(2),
-        cast.flow_created(1),
-        cast.joined(1, 1, 1),
-        cast.joined(1, 2, 2),
+        fixture.created(1),
+        fixture.created(2),
+        fixture.flow_created(1),
+        fixture.joined(1, 1, 1),
+        fixture.joined(1, 2, 2),
     ]
 }

@@ -10,93 +10,7 @@ use ff_core::state::TerminalOutcome;
 use ff_core::types::{AttemptIndex, EdgeId, LaneId};
 use futures_util::future::join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::{BLOCKED, Graph, READY, SKIPPED};
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.resolve.order-of-checks",
-        ["DEP-010", "FLW-007"],
-        "Partition, outcome, edge, repetition.",
-        order_of_checks
-    ),
-    case!(
-        "flows.resolve.mismatch",
-        ["DEP-010", "DEP-008"],
-        "An edge of other ends, of another flow, or not applied.",
-        mismatch
-    ),
-    case!(
-        "flows.resolve.answers",
-        ["DEP-006", "DEP-011"],
-        "The answer and the count of every outcome.",
-        answers
-    ),
-    case!(
-        "flows.resolve.again",
-        ["DEP-012", "DEP-005"],
-        "An edge that is resolved already, by any outcome.",
-        again
-    ),
-    case!(
-        "flows.resolve.all-of",
-        ["DEP-043", "DEP-015", "DEP-017", "DEP-005"],
-        "All must succeed.",
-        all_of
-    ),
-    case!(
-        "flows.resolve.any-of",
-        ["DEP-044", "DEP-015", "DEP-017", "DEP-005"],
-        "One must succeed.",
-        any_of
-    ),
-    case!(
-        "flows.resolve.quorum",
-        ["DEP-045", "DEP-015", "DEP-017", "DEP-005"],
-        "Two of four must succeed.",
-        quorum
-    ),
-    case!(
-        "flows.resolve.oversized-quorum",
-        ["DEP-047", "DEP-003"],
-        "A quorum that the edges cannot reach.",
-        oversized_quorum
-    ),
-    case!("flows.resolve.once", ["DEP-007", "DEP-005"], "Ends that come after the decision.", once),
-    case!(
-        "flows.resolve.hints",
-        ["DEP-013"],
-        "A lane and an attempt that are not the member's.",
-        hints
-    ),
-    case!(
-        "flows.resolve.concurrent",
-        ["DEP-012", "DEP-005"],
-        "One edge many times, and all edges at once.",
-        concurrent,
-        Concurrency
-    ),
-    case!(
-        "flows.resolve.reopened",
-        ["GRA-016"],
-        "An edge applied to an all-of group that was satisfied.",
-        reopened
-    ),
-    case!(
-        "flows.resolve.decided",
-        ["GRA-022"],
-        "An edge applied to a group that stays decided.",
-        decided
-    ),
-    case!(
-        "flows.resolve.trusted",
-        ["DEP-011"],
-        "The caller's outcome counts, whatever the upstream's state.",
-        trusted
-    ),
-];
+use crate::stage::{BLOCKED, Failure, Graph, READY, SKIPPED, Verdict, World, case};
 
 const PENDING: EdgeGroupState = EdgeGroupState::Pending;
 const SATISFIED: EdgeGroupState = EdgeGroupState::Satisfied;
@@ -110,6 +24,8 @@ fn quorum_of(k: u32) -> EdgeDependencyPolicy {
     EdgeDependencyPolicy::quorum(k, OnSatisfied::LetRun)
 }
 
+/// Partition, outcome, edge, repetition.
+#[case(DEP_010, FLW_007)]
 async fn order_of_checks(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ALL_OF).await?;
     let mut args = fan.graph.resolution(&fan.edges[0], "nonsense");
@@ -149,6 +65,8 @@ async fn order_of_checks(world: World) -> Verdict {
     Ok(())
 }
 
+/// An edge of other ends, of another flow, or not applied.
+#[case(DEP_010, DEP_008)]
 async fn mismatch(world: World) -> Verdict {
     let mut fan = Graph::fan_in(&world, 1, ALL_OF).await?;
     let upstream = fan.upstream(0).clone();
@@ -180,6 +98,8 @@ async fn mismatch(world: World) -> Verdict {
     fan.expect_state(READY).await
 }
 
+/// The answer and the count of every outcome.
+#[case(DEP_006, DEP_011)]
 async fn answers(world: World) -> Verdict {
     for (outcome, answer, counts) in [
         ("success", Resolved::Satisfied, [1, 0, 0, 4]),
@@ -204,6 +124,8 @@ async fn answers(world: World) -> Verdict {
     Ok(())
 }
 
+/// An edge that is resolved already, by any outcome.
+#[case(DEP_012, DEP_005)]
 async fn again(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 3, ALL_OF).await?;
     fan.resolve(0, "success").await?;
@@ -218,6 +140,8 @@ async fn again(world: World) -> Verdict {
     fan.expect_group([1, 1, 0, 1], IMPOSSIBLE, "a lost edge stays lost").await
 }
 
+/// All must succeed.
+#[case(DEP_043, DEP_015, DEP_017, DEP_005)]
 async fn all_of(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 3, ALL_OF).await?;
     for at in 0..2 {
@@ -239,6 +163,8 @@ async fn all_of(world: World) -> Verdict {
     Ok(())
 }
 
+/// One must succeed.
+#[case(DEP_044, DEP_015, DEP_017, DEP_005)]
 async fn any_of(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 3, ANY_OF).await?;
     fan.resolve(0, "failed").await?;
@@ -257,6 +183,8 @@ async fn any_of(world: World) -> Verdict {
     fan.expect_state(SKIPPED).await
 }
 
+/// Two of four must succeed.
+#[case(DEP_045, DEP_015, DEP_017, DEP_005)]
 async fn quorum(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 4, quorum_of(2)).await?;
     for (at, outcome) in ["success", "failed", "skipped"].into_iter().enumerate() {
@@ -277,6 +205,8 @@ async fn quorum(world: World) -> Verdict {
     fan.expect_state(SKIPPED).await
 }
 
+/// A quorum that the edges cannot reach.
+#[case(DEP_047, DEP_003)]
 async fn oversized_quorum(world: World) -> Verdict {
     for k in [3, u32::try_from(i32::MAX).unwrap_or(u32::MAX)] {
         let fan = Graph::fan_in(&world, 2, quorum_of(k)).await?;
@@ -288,6 +218,8 @@ async fn oversized_quorum(world: World) -> Verdict {
     Ok(())
 }
 
+/// Ends that come after the decision.
+#[case(DEP_007, DEP_005)]
 async fn once(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 3, ALL_OF).await?;
     fan.resolve(0, "failed").await?;
@@ -310,6 +242,8 @@ async fn once(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lane and an attempt that are not the member's.
+#[case(DEP_013)]
 async fn hints(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 1, ALL_OF).await?;
     let mut args = fan.graph.resolution(&fan.edges[0], "success");
@@ -326,6 +260,8 @@ async fn hints(world: World) -> Verdict {
     Ok(())
 }
 
+/// One edge many times, and all edges at once.
+#[case(DEP_012, DEP_005, needs(concurrency))]
 async fn concurrent(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 8, quorum_of(4)).await?;
     let spawn = |args: ResolveDependencyArgs| {
@@ -349,6 +285,8 @@ async fn concurrent(world: World) -> Verdict {
     fan.expect_state(READY).await
 }
 
+/// An edge applied to an all-of group that was satisfied.
+#[case(GRA_016)]
 async fn reopened(world: World) -> Verdict {
     let mut fan = Graph::fan_in(&world, 1, ALL_OF).await?;
     fan.resolve(0, "success").await?;
@@ -366,6 +304,8 @@ async fn reopened(world: World) -> Verdict {
     fan.expect_group([2, 0, 0, 1], SATISFIED, "its member has ended").await
 }
 
+/// An edge applied to a group that stays decided.
+#[case(GRA_022)]
 async fn decided(world: World) -> Verdict {
     for (policy, outcome, state, counts) in [
         (ANY_OF, "success", SATISFIED, [1, 0, 0, 1]),
@@ -383,6 +323,8 @@ async fn decided(world: World) -> Verdict {
     Ok(())
 }
 
+/// The caller's outcome counts, whatever the upstream's state.
+#[case(DEP_011)]
 async fn trusted(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ALL_OF).await?;
     fan.graph.end(fan.upstream(0), TerminalOutcome::Failed).await?;

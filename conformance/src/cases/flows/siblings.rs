@@ -7,56 +7,7 @@ use ff_core::state::TerminalOutcome;
 use ff_core::types::ExecutionId;
 use futures_util::future::join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::{FanIn, Graph};
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.siblings.partition",
-        ["FLW-007"],
-        "A partition that is not the flow's.",
-        partition
-    ),
-    case!(
-        "flows.siblings.noted",
-        ["DEP-026", "DEP-030"],
-        "What a decided group leaves over is noted until it has ended.",
-        noted
-    ),
-    case!(
-        "flows.siblings.not-noted",
-        ["DEP-026", "DEP-030"],
-        "Groups that note nothing.",
-        not_noted
-    ),
-    case!(
-        "flows.siblings.none-left",
-        ["DEP-026", "DEP-030"],
-        "A note without upstreams.",
-        none_left
-    ),
-    case!(
-        "flows.siblings.spared",
-        ["DEP-028", "DEP-026"],
-        "An upstream that another pending group waits for.",
-        spared
-    ),
-    case!(
-        "flows.siblings.drained",
-        ["DEP-029", "DEP-030"],
-        "A note is forgotten, and nothing else.",
-        drained
-    ),
-    case!(
-        "flows.siblings.concurrent",
-        ["DEP-031"],
-        "Drains and reconciliations at once.",
-        concurrent,
-        Concurrency
-    ),
-];
+use crate::stage::{Failure, FanIn, Graph, Verdict, World, case};
 
 type Action = SiblingCancelReconcileAction;
 
@@ -84,6 +35,8 @@ impl FanIn {
     }
 }
 
+/// A partition that is not the flow's.
+#[case(FLW_007)]
 async fn partition(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ANY_OF).await?;
     fan.resolve(0, "success").await?;
@@ -109,6 +62,8 @@ async fn partition(world: World) -> Verdict {
     Ok(())
 }
 
+/// What a decided group leaves over is noted until it has ended.
+#[case(DEP_026, DEP_030)]
 async fn noted(world: World) -> Verdict {
     let cancel = OnSatisfied::CancelRemaining;
     for (policy, outcomes) in [
@@ -141,6 +96,8 @@ async fn noted(world: World) -> Verdict {
     Ok(())
 }
 
+/// Groups that note nothing.
+#[case(DEP_026, DEP_030)]
 async fn not_noted(world: World) -> Verdict {
     for (policy, outcome) in [
         (EdgeDependencyPolicy::any_of(OnSatisfied::LetRun), "success"),
@@ -159,6 +116,8 @@ async fn not_noted(world: World) -> Verdict {
     Ok(())
 }
 
+/// A note without upstreams.
+#[case(DEP_026, DEP_030)]
 async fn none_left(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ANY_OF).await?;
     for at in 0..2 {
@@ -173,6 +132,8 @@ async fn none_left(world: World) -> Verdict {
     Ok(())
 }
 
+/// An upstream that another pending group waits for.
+#[case(DEP_028, DEP_026)]
 async fn spared(world: World) -> Verdict {
     let policies = [EdgeDependencyPolicy::AllOf, ANY_OF];
     for policy in policies {
@@ -203,6 +164,8 @@ async fn spared(world: World) -> Verdict {
     Ok(())
 }
 
+/// A note is forgotten, and nothing else.
+#[case(DEP_029, DEP_030)]
 async fn drained(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 3, ANY_OF).await?;
     fan.graph.drain(&fan.downstream).await?;
@@ -222,6 +185,8 @@ async fn drained(world: World) -> Verdict {
     fan.graph.drain(&unknown).await
 }
 
+/// Drains and reconciliations at once.
+#[case(DEP_031, needs(concurrency))]
 async fn concurrent(world: World) -> Verdict {
     for drains in [0, 2] {
         let fan = Graph::fan_in(&world, 1, ANY_OF).await?;

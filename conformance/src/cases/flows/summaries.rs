@@ -6,32 +6,7 @@ use ff_core::partition::{Partition, PartitionFamily, flow_partition};
 use ff_core::state::TerminalOutcome;
 use ff_core::types::{FlowId, TimestampMs};
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::Graph;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.summaries.result",
-        ["FLW-031"],
-        "Flows with members and without, open and closed, and one that there is not.",
-        result
-    ),
-    case!(
-        "flows.summaries.partition",
-        ["FLW-007"],
-        "Partitions that are not the flow's.",
-        partition
-    ),
-    case!(
-        "flows.summaries.unseen",
-        ["FLW-033"],
-        "Everything that shows a flow shows it as before.",
-        unseen,
-        Clock
-    ),
-];
+use crate::stage::{Failure, Graph, Verdict, World, case};
 
 impl World {
     async fn project(&self, flow: &FlowId) -> Result<bool, Failure> {
@@ -41,6 +16,8 @@ impl World {
     }
 }
 
+/// Flows with members and without, open and closed, and one that there is not.
+#[case(FLW_031)]
 async fn result(world: World) -> Verdict {
     expect_eq!(world.project(&world.flow_id()).await?, false, "no flow");
     let flow = world.flow().await?;
@@ -60,6 +37,8 @@ async fn result(world: World) -> Verdict {
     Ok(())
 }
 
+/// Partitions that are not the flow's.
+#[case(FLW_007)]
 async fn partition(world: World) -> Verdict {
     let flow = world.flow().await?;
     world.member(&flow).await?;
@@ -87,6 +66,8 @@ async fn partition(world: World) -> Verdict {
     Ok(())
 }
 
+/// Everything that shows a flow shows it as before.
+#[case(FLW_033, needs(clock))]
 async fn unseen(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);

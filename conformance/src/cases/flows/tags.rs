@@ -5,38 +5,10 @@ use std::collections::BTreeMap;
 use ff_core::engine_backend::EngineBackend;
 use futures_util::future::try_join_all;
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
+use crate::stage::{Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "flows.tags.set",
-        ["FLW-029", "FLW-030"],
-        "Set, replaced, emptied, and read both ways.",
-        set
-    ),
-    case!("flows.tags.nobody", ["FLW-029", "FLW-030"], "Tags of a flow that is not there.", nobody),
-    case!(
-        "flows.tags.keys",
-        ["FLW-028"],
-        "Keys that are not allowed, on known and unknown flows.",
-        keys
-    ),
-    case!(
-        "flows.tags.texts",
-        ["SYS-018", "SYS-032"],
-        "Values that are no text or too long.",
-        texts
-    ),
-    case!(
-        "flows.tags.cancelled",
-        ["FLW-029", "CAN-015"],
-        "A cancelled flow is tagged like any other.",
-        cancelled
-    ),
-    case!("flows.tags.at-once", ["FLW-030"], "Many keys at once.", at_once, Concurrency),
-];
-
+/// Set, replaced, emptied, and read both ways.
+#[case(FLW_029, FLW_030)]
 async fn set(world: World) -> Verdict {
     let id = world.flow().await?;
     let other = world.flow().await?;
@@ -54,6 +26,8 @@ async fn set(world: World) -> Verdict {
     Ok(())
 }
 
+/// Tags of a flow that is not there.
+#[case(FLW_029, FLW_030)]
 async fn nobody(world: World) -> Verdict {
     let id = world.flow_id();
     expect_refused!(
@@ -67,6 +41,8 @@ async fn nobody(world: World) -> Verdict {
     Ok(())
 }
 
+/// Keys that are not allowed, on known and unknown flows.
+#[case(FLW_028)]
 async fn keys(world: World) -> Verdict {
     let known = world.flow().await?;
     for id in [known, world.flow_id()] {
@@ -80,6 +56,8 @@ async fn keys(world: World) -> Verdict {
     Ok(())
 }
 
+/// Values that are no text or too long.
+#[case(SYS_018, SYS_032)]
 async fn texts(world: World) -> Verdict {
     let id = world.flow().await?;
     for value in ["a\0b".to_owned(), "x".repeat(65_537)] {
@@ -92,6 +70,8 @@ async fn texts(world: World) -> Verdict {
     Ok(())
 }
 
+/// A cancelled flow is tagged like any other.
+#[case(FLW_029, CAN_015)]
 async fn cancelled(world: World) -> Verdict {
     let id = world.flow().await?;
     world.set_flow_tag(&id, "app.k", "before").await?;
@@ -106,6 +86,8 @@ async fn cancelled(world: World) -> Verdict {
     Ok(())
 }
 
+/// Many keys at once.
+#[case(FLW_030, needs(concurrency))]
 async fn at_once(world: World) -> Verdict {
     let id = world.flow().await?;
     let keys: Vec<String> = (0..16).map(|number| format!("app.k{number}")).collect();

@@ -6,34 +6,10 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::state::TerminalOutcome;
 
 use super::times::named;
-use crate::case::{Case, Verdict, case};
-use crate::graph::{BLOCKED, Graph, READY, SKIPPED};
-use crate::world::World;
+use crate::stage::{BLOCKED, Failure, Graph, READY, SKIPPED, Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "housekeeping.ends.untold",
-        ["HSK-003"],
-        "An end is listed until a cascade has counted it.",
-        untold,
-        Housekeeping
-    ),
-    case!(
-        "housekeeping.ends.late-edges",
-        ["HSK-003"],
-        "A dependency on what has ended already.",
-        late_edges,
-        Housekeeping
-    ),
-    case!(
-        "housekeeping.ends.chain",
-        ["HSK-003", "HSK-007"],
-        "Every outcome runs down a chain.",
-        chain,
-        Housekeeping
-    ),
-];
-
+/// An end is listed until a cascade has counted it.
+#[case(HSK_003, needs(housekeeping))]
 async fn untold(world: World) -> Verdict {
     let alone = world.claimed().await?;
     world.complete(&alone.1, None).await?;
@@ -45,7 +21,7 @@ async fn untold(world: World) -> Verdict {
         fan.graph.end(upstream, TerminalOutcome::Success).await?;
         let due = world.due().await?;
         let Some(Call::CascadeCompletion { payload }) = due.first() else {
-            return Err(crate::failure::Failure::new(format!("{due:?} is one cascade")));
+            return Err(Failure::new(format!("{due:?} is one cascade")));
         };
         expect_eq!(due.len(), 1, "one end");
         expect_eq!(payload.execution_id, *upstream);
@@ -57,6 +33,8 @@ async fn untold(world: World) -> Verdict {
     fan.expect_state(READY).await
 }
 
+/// A dependency on what has ended already.
+#[case(HSK_003, needs(housekeeping))]
 async fn late_edges(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);
@@ -73,6 +51,8 @@ async fn late_edges(world: World) -> Verdict {
     Ok(())
 }
 
+/// Every outcome runs down a chain.
+#[case(HSK_003, HSK_007, needs(housekeeping))]
 async fn chain(world: World) -> Verdict {
     for (outcome, state) in [
         (TerminalOutcome::Success, READY),

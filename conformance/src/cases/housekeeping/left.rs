@@ -7,29 +7,7 @@ use ff_core::state::TerminalOutcome;
 use ff_core::types::{CancelSource, TimestampMs};
 
 use super::times::named;
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::Graph;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "housekeeping.left.members",
-        ["HSK-004"],
-        "Members that a header left, after half a minute.",
-        members,
-        Clock,
-        Housekeeping
-    ),
-    case!(
-        "housekeeping.left.siblings",
-        ["HSK-005"],
-        "Upstreams that a decided group does not need.",
-        siblings,
-        Clock,
-        Housekeeping
-    ),
-];
+use crate::stage::{Failure, Graph, Verdict, World, case};
 
 /// Fails unless each listed cancellation is an operator's with this reason.
 fn expect_cancellations(due: &[Call], reason: &str, count: usize) -> Verdict {
@@ -44,6 +22,8 @@ fn expect_cancellations(due: &[Call], reason: &str, count: usize) -> Verdict {
     Ok(())
 }
 
+/// Members that a header left, after half a minute.
+#[case(HSK_004, needs(clock, housekeeping))]
 async fn members(world: World) -> Verdict {
     for (given, reason) in [("too late", "too late"), ("", "flow_cancelled")] {
         let mut graph = Graph::new(&world).await?;
@@ -84,6 +64,8 @@ async fn members(world: World) -> Verdict {
     Ok(())
 }
 
+/// Upstreams that a decided group does not need.
+#[case(HSK_005, needs(clock, housekeeping))]
 async fn siblings(world: World) -> Verdict {
     let cancel = OnSatisfied::CancelRemaining;
     let (success, failed) = (TerminalOutcome::Success, TerminalOutcome::Failed);

@@ -4,9 +4,3 @@ mod ends;
 mod left;
 mod settling;
 mod times;
-
-use crate::case::Case;
-
-pub(super) fn cases() -> Vec<Case> {
-    [times::CASES, ends::CASES, left::CASES, settling::CASES].concat()
-}

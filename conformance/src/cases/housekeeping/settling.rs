@@ -6,30 +6,7 @@ use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::state::TerminalOutcome;
 use ff_core::types::ExecutionId;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::{BLOCKED, Graph, READY};
-use crate::observe::Observation;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "housekeeping.settling.all",
-        ["HSK-007"],
-        "Everything that can be due is due at once.",
-        all,
-        Clock,
-        Housekeeping
-    ),
-    case!(
-        "housekeeping.settling.stale",
-        ["HSK-008"],
-        "Every listed call is sent three times, the last long after.",
-        stale,
-        Clock,
-        Housekeeping
-    ),
-];
+use crate::stage::{BLOCKED, Failure, Graph, Observation, READY, Verdict, World, case};
 
 /// Delays, leases, ends and notes, all of them due after a minute.
 async fn everything(world: &World) -> Result<(Graph, Vec<ExecutionId>), Failure> {
@@ -58,6 +35,8 @@ async fn observed(world: &World, ids: &[ExecutionId]) -> Result<Vec<Observation>
     Ok(all)
 }
 
+/// Everything that can be due is due at once.
+#[case(HSK_007, needs(clock, housekeeping))]
 async fn all(world: World) -> Verdict {
     let (graph, ids) = everything(&world).await?;
     let before = observed(&world, &ids).await?;
@@ -88,6 +67,8 @@ async fn send(world: &World, calls: &[Call]) -> Verdict {
     Ok(())
 }
 
+/// Every listed call is sent three times, the last long after.
+#[case(HSK_008, needs(clock, housekeeping))]
 async fn stale(world: World) -> Verdict {
     let (_, ids) = everything(&world).await?;
     let mut old = Vec::new();

@@ -4,36 +4,7 @@ use ff_core::call::Call;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::ExecutionId;
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "housekeeping.times.delays",
-        ["HSK-001"],
-        "Delays of creations and of retries, to the millisecond.",
-        delays,
-        Clock,
-        Housekeeping
-    ),
-    case!(
-        "housekeeping.times.leases",
-        ["HSK-002"],
-        "Leases, renewed and not, to the millisecond.",
-        leases,
-        Clock,
-        Housekeeping
-    ),
-    case!(
-        "housekeeping.times.pages",
-        ["HSK-006"],
-        "Limits, partitions, and keys that are refused.",
-        pages,
-        Clock,
-        Housekeeping
-    ),
-];
+use crate::stage::{Failure, Verdict, World, case};
 
 impl World {
     /// What is due, as method and execution.
@@ -60,6 +31,8 @@ pub(super) fn named(method: &str, id: &ExecutionId) -> (String, Option<Execution
     (method.to_owned(), Some(id.clone()))
 }
 
+/// Delays of creations and of retries, to the millisecond.
+#[case(HSK_001, needs(clock, housekeeping))]
 async fn delays(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(500)).retries(1, 200).create().await?;
     let later = world.execution().delay_until(world.in_ms(90_000)).create().await?;
@@ -83,6 +56,8 @@ async fn delays(world: World) -> Verdict {
     world.expect_fields(&later, [("public_state", "delayed")]).await
 }
 
+/// Leases, renewed and not, to the millisecond.
+#[case(HSK_002, needs(clock, housekeeping))]
 async fn leases(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let handle = world.worker().ttl(1_000).claim().await?;
@@ -108,6 +83,8 @@ async fn leases(world: World) -> Verdict {
     Ok(())
 }
 
+/// Limits, partitions, and keys that are refused.
+#[case(HSK_006, needs(clock, housekeeping))]
 async fn pages(world: World) -> Verdict {
     let mut ids = Vec::new();
     for number in 0..5 {

@@ -6,93 +6,10 @@ use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::policy::{RetryPolicy, TimeoutPolicy};
 use ff_core::types::{FlowId, LaneId, TimestampMs};
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
+use crate::stage::{Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "system.arguments.nul-in-creation",
-        ["SYS-018"],
-        "U+0000 in any text of a creation.",
-        nul_in_creation
-    ),
-    case!(
-        "system.arguments.nul-under-lease",
-        ["SYS-018"],
-        "U+0000 in progress, reasons and tags.",
-        nul_under_lease
-    ),
-    case!("system.arguments.nul-in-flows", ["SYS-018"], "U+0000 in a flow's texts.", nul_in_flows),
-    case!(
-        "system.arguments.unicode",
-        ["SYS-018"],
-        "Everything else in Unicode comes back as it was.",
-        unicode
-    ),
-    case!("system.arguments.zero-ttl", ["SYS-019"], "A lease of no length.", zero_ttl),
-    case!(
-        "system.arguments.partition",
-        ["SYS-020"],
-        "A partition that is not the execution's.",
-        partition
-    ),
-    case!(
-        "system.arguments.partition-family",
-        ["SYS-020"],
-        "The flow and the execution family mean the same, the others do not.",
-        partition_family
-    ),
-    case!(
-        "system.arguments.lane-hint",
-        ["SYS-021"],
-        "A wrong lane does not keep a scanner hook from its work.",
-        lane_hint,
-        Clock
-    ),
-    case!(
-        "system.arguments.large-integers",
-        ["SYS-029"],
-        "Integers beyond 2^53 − 1, in arguments and policies.",
-        large_integers
-    ),
-    case!(
-        "system.arguments.large-integers-elsewhere",
-        ["SYS-029"],
-        "Integers beyond 2^53 − 1 in limits, revisions and times of flows.",
-        large_integers_elsewhere
-    ),
-    case!(
-        "system.arguments.largest-integer",
-        ["SYS-029"],
-        "2^53 − 1 itself is accepted and comes back.",
-        largest_integer
-    ),
-    case!(
-        "system.arguments.long-payloads",
-        ["SYS-031"],
-        "One byte more than 64 KiB in payload, result and detail.",
-        long_payloads
-    ),
-    case!(
-        "system.arguments.longest-payloads",
-        ["SYS-031"],
-        "64 KiB exactly come back.",
-        longest_payloads
-    ),
-    case!(
-        "system.arguments.long-texts",
-        ["SYS-032"],
-        "One byte more than 64 KiB in any other text.",
-        long_texts
-    ),
-    case!(
-        "system.arguments.empty-names",
-        ["SYS-033"],
-        "Empty namespace, kind, worker and worker instance.",
-        empty_names
-    ),
-];
-
+/// U+0000 in any text of a creation.
+#[case(SYS_018)]
 async fn nul_in_creation(world: World) -> Verdict {
     let nul = "a\0b";
     let broken = [
@@ -115,6 +32,8 @@ async fn nul_in_creation(world: World) -> Verdict {
     Ok(())
 }
 
+/// U+0000 in progress, reasons and tags.
+#[case(SYS_018)]
 async fn nul_under_lease(world: World) -> Verdict {
     let nul = "a\0b";
     let (id, handle) = world.claimed().await?;
@@ -129,6 +48,8 @@ async fn nul_under_lease(world: World) -> Verdict {
     Ok(())
 }
 
+/// U+0000 in a flow's texts.
+#[case(SYS_018)]
 async fn nul_in_flows(world: World) -> Verdict {
     let mut args = world.flow_args(FlowId::from_uuid(world.uuid()));
     args.flow_kind = "a\0b".to_owned();
@@ -141,6 +62,8 @@ async fn nul_in_flows(world: World) -> Verdict {
     Ok(())
 }
 
+/// Everything else in Unicode comes back as it was.
+#[case(SYS_018)]
 async fn unicode(world: World) -> Verdict {
     let text = "Grüße, \u{1F980} \u{202E}\u{FEFF}\u{7f}\t\"'\\{}";
     let id = world.execution().namespace(text).tag("app.k", text).create().await?;
@@ -152,6 +75,8 @@ async fn unicode(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lease of no length.
+#[case(SYS_019)]
 async fn zero_ttl(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let before = world.observe(&id).await?;
@@ -160,12 +85,16 @@ async fn zero_ttl(world: World) -> Verdict {
     Ok(())
 }
 
+/// A partition that is not the execution's.
+#[case(SYS_020)]
 async fn partition(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let elsewhere = Partition { family: PartitionFamily::Execution, index: id.partition() + 1 };
     refused_everywhere(&world, elsewhere, &id).await
 }
 
+/// The flow and the execution family mean the same, the others do not.
+#[case(SYS_020)]
 async fn partition_family(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let of = |family| Partition { family, index: id.partition() };
@@ -193,6 +122,8 @@ async fn refused_everywhere(
     Ok(())
 }
 
+/// A wrong lane does not keep a scanner hook from its work.
+#[case(SYS_021, needs(clock))]
 async fn lane_hint(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(10)).create().await?;
     world.advance_ms(10);
@@ -204,6 +135,8 @@ async fn lane_hint(world: World) -> Verdict {
     Ok(())
 }
 
+/// Integers beyond 2^53 − 1, in arguments and policies.
+#[case(SYS_029)]
 async fn large_integers(world: World) -> Verdict {
     const BEYOND: i64 = 1 << 53;
     let beyond = BEYOND.unsigned_abs();
@@ -235,6 +168,8 @@ async fn large_integers(world: World) -> Verdict {
     Ok(())
 }
 
+/// Integers beyond 2^53 − 1 in limits, revisions and times of flows.
+#[case(SYS_029)]
 async fn large_integers_elsewhere(world: World) -> Verdict {
     const BEYOND: u64 = 1 << 53;
     let refused = "validation.invalid_input";
@@ -258,6 +193,8 @@ async fn large_integers_elsewhere(world: World) -> Verdict {
     Ok(())
 }
 
+/// 2^53 − 1 itself is accepted and comes back.
+#[case(SYS_029)]
 async fn largest_integer(world: World) -> Verdict {
     let largest = TimestampMs((1 << 53) - 1);
     let id = world.execution().delay_until(largest).create().await?;
@@ -265,6 +202,8 @@ async fn largest_integer(world: World) -> Verdict {
     Ok(())
 }
 
+/// One byte more than 64 KiB in payload, result and detail.
+#[case(SYS_031)]
 async fn long_payloads(world: World) -> Verdict {
     let long = vec![b'x'; 65_537];
     let refused = "validation.payload_too_large";
@@ -282,6 +221,8 @@ async fn long_payloads(world: World) -> Verdict {
     Ok(())
 }
 
+/// 64 KiB exactly come back.
+#[case(SYS_031)]
 async fn longest_payloads(world: World) -> Verdict {
     let payload: Vec<u8> = (0..=u8::MAX).cycle().take(65_536).collect();
     let (id, handle) = world.execution().payload(&payload).claimed().await?;
@@ -292,6 +233,8 @@ async fn longest_payloads(world: World) -> Verdict {
     Ok(())
 }
 
+/// One byte more than 64 KiB in any other text.
+#[case(SYS_032)]
 async fn long_texts(world: World) -> Verdict {
     let long = "x".repeat(65_537);
     let refused = "validation.invalid_input";
@@ -309,6 +252,8 @@ async fn long_texts(world: World) -> Verdict {
     Ok(())
 }
 
+/// Empty namespace, kind, worker and worker instance.
+#[case(SYS_033)]
 async fn empty_names(world: World) -> Verdict {
     let refused = "validation.invalid_input";
     expect_refused!(world.execution().namespace("").try_create().await, refused);

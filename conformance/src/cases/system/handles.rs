@@ -3,36 +3,7 @@
 use ff_core::backend::{BackendTag, FailureClass, Handle, HandleKind, HandleOpaque};
 use ff_core::engine_backend::EngineBackend;
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
-
-pub(super) const CASES: &[Case] = &[
-    case!("system.handles.foreign", ["SYS-025"], "A handle under another backend's tag.", foreign),
-    case!(
-        "system.handles.unknown-family",
-        ["SYS-025"],
-        "A handle of a family that nobody has heard of.",
-        unknown_family
-    ),
-    case!(
-        "system.handles.suspended",
-        ["SYS-026"],
-        "A handle that stands for a suspension.",
-        suspended
-    ),
-    case!(
-        "system.handles.kinds",
-        ["SYS-026"],
-        "Fresh, resumed and reclaimed handles do the same.",
-        kinds
-    ),
-    case!(
-        "system.handles.damaged",
-        ["SYS-030"],
-        "A handle cut short anywhere, or lengthened.",
-        damaged
-    ),
-];
+use crate::stage::{Verdict, World, case};
 
 /// The handle under another family's tag.
 pub(super) fn retagged(handle: &Handle) -> Handle {
@@ -43,10 +14,14 @@ pub(super) fn retagged(handle: &Handle) -> Handle {
     Handle::new(other, handle.kind, handle.opaque.clone())
 }
 
+/// A handle under another backend's tag.
+#[case(SYS_025)]
 async fn foreign(world: World) -> Verdict {
     refused_everywhere(&world, retagged, "validation.handle_from_other_backend").await
 }
 
+/// A handle of a family that nobody has heard of.
+#[case(SYS_025)]
 async fn unknown_family(world: World) -> Verdict {
     let unheard = |handle: &Handle| {
         Handle::new(BackendTag::Other("unheard-of"), handle.kind, handle.opaque.clone())
@@ -54,11 +29,15 @@ async fn unknown_family(world: World) -> Verdict {
     refused_everywhere(&world, unheard, "validation.handle_from_other_backend").await
 }
 
+/// A handle that stands for a suspension.
+#[case(SYS_026)]
 async fn suspended(world: World) -> Verdict {
     let kind = |handle: &Handle| with_kind(handle, HandleKind::Suspended);
     refused_everywhere(&world, kind, "state.already_suspended").await
 }
 
+/// Fresh, resumed and reclaimed handles do the same.
+#[case(SYS_026)]
 async fn kinds(world: World) -> Verdict {
     for kind in [HandleKind::Fresh, HandleKind::Resumed, HandleKind::Reclaimed] {
         let (id, handle) = world.claimed().await?;
@@ -72,6 +51,8 @@ async fn kinds(world: World) -> Verdict {
     Ok(())
 }
 
+/// A handle cut short anywhere, or lengthened.
+#[case(SYS_030)]
 async fn damaged(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let before = world.observe(&id).await?;

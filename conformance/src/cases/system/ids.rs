@@ -9,34 +9,7 @@ use ff_core::engine_backend::{EngineBackend, SiblingCancelReconcileAction};
 use ff_core::state::TerminalOutcome;
 use ff_core::types::{ExecutionId, TimestampMs};
 
-use crate::case::{Case, Verdict, case};
-use crate::cases::executions::cancellation;
-use crate::graph::Graph;
-use crate::world::{World, apply_args};
-
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "system.ids.twins",
-        ["SYS-037"],
-        "Two executions with one UUID, in two partitions.",
-        twins
-    ),
-    case!(
-        "system.ids.namesakes",
-        ["SYS-037"],
-        "Calls that name a member by its UUID and another partition.",
-        namesakes,
-        Clock
-    ),
-    case!(
-        "system.ids.namesakes-left",
-        ["SYS-037"],
-        "What is left of a cancellation, named in another partition.",
-        left,
-        Clock,
-        Housekeeping
-    ),
-];
+use crate::stage::{Graph, Verdict, World, apply_args, cancellation, case};
 
 impl World {
     /// The id with this UUID in another partition.
@@ -73,6 +46,8 @@ impl World {
     }
 }
 
+/// Two executions with one UUID, in two partitions.
+#[case(SYS_037)]
 async fn twins(world: World) -> Verdict {
     let one = world.execution().requires(&["cpu"]).payload(b"one");
     let one = one.tag("app.name", "one").create().await?;
@@ -99,6 +74,8 @@ async fn twins(world: World) -> Verdict {
     Ok(())
 }
 
+/// Calls that name a member by its UUID and another partition.
+#[case(SYS_037, needs(clock))]
 async fn namesakes(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let late = graph.execution().delay_until(world.in_ms(1_000));
@@ -225,7 +202,9 @@ fn about_one(world: &World) -> Vec<Box<dyn Fn(ExecutionId) -> Call + Send + Sync
     ]
 }
 
-async fn left(world: World) -> Verdict {
+/// What is left of a cancellation, named in another partition.
+#[case(SYS_037, needs(clock, housekeeping))]
+async fn namesakes_left(world: World) -> Verdict {
     let any_of = EdgeDependencyPolicy::any_of(OnSatisfied::CancelRemaining);
     let fan = Graph::fan_in(&world, 2, any_of).await?;
     fan.resolve(0, "success").await?;

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use ff_core::call::{Call, Method};
 
-use crate::written::Repetition;
+use crate::play::{Repetition, repeated_and_interrupted};
+use crate::stage::declare;
 
-pub(super) const REPETITIONS: &[Repetition] = &[Repetition {
+declare!(|topic| repeated_and_interrupted(topic, REPETITIONS));
+
+const REPETITIONS: &[Repetition] = &[Repetition {
     method: Method::ShutdownPrepare,
     clauses: &["SYS-010"],
-    before: |cast| vec![cast.created(1)],
+    before: |fixture| vec![fixture.created(1)],
     call: |_| Call::ShutdownPrepare { grace: Duration::from_secs(1) },
     answers: &[(10, "ok, nothing")],
 }];

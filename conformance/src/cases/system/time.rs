@@ -4,87 +4,10 @@ use ff_core::backend::FailureClass;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{MAX_INTEGER, TimestampMs};
 
-use crate::case::{Case, Verdict, case};
-use crate::world::World;
+use crate::stage::{Verdict, World, case};
 
-pub(super) const CASES: &[Case] = &[
-    case!(
-        "system.time.one-clock",
-        ["SYS-004"],
-        "Every time that can be read is the clock's at the call that wrote it.",
-        one_clock,
-        Clock
-    ),
-    case!(
-        "system.time.first-and-last",
-        ["SYS-004"],
-        "Work at the first and at the last millisecond, and with a clock set beyond them.",
-        first_and_last,
-        Clock
-    ),
-    case!(
-        "system.time.callers-now",
-        ["SYS-005"],
-        "Executions created with wild `now`s are dated and ordered by the clock.",
-        callers_now,
-        Clock
-    ),
-    case!(
-        "system.time.callers-now-promotes",
-        ["SYS-005", "SCH-016"],
-        "A `now` in the far future promotes nothing early.",
-        callers_now_promotes,
-        Clock
-    ),
-    case!(
-        "system.time.callers-now-flows",
-        ["SYS-005"],
-        "Flow calls accept any `now`.",
-        callers_now_flows
-    ),
-    case!(
-        "system.time.server-time",
-        ["SYS-006"],
-        "The clock can be read, and leases are counted on it.",
-        server_time
-    ),
-    case!(
-        "system.time.due-renew",
-        ["SYS-007"],
-        "A lease that expires at this millisecond cannot be renewed.",
-        due_renew,
-        Clock
-    ),
-    case!(
-        "system.time.due-mark",
-        ["SYS-007"],
-        "A lease is marked at its very expiry, and not before.",
-        due_mark,
-        Clock
-    ),
-    case!(
-        "system.time.due-promote",
-        ["SYS-007"],
-        "A delay that ends at this millisecond is promoted, one that ends at the next is not.",
-        due_promote,
-        Clock
-    ),
-    case!(
-        "system.time.no-spontaneous-lapse",
-        ["SYS-027"],
-        "A lease that ran out long ago is still shown as held.",
-        no_spontaneous_lapse,
-        Clock
-    ),
-    case!(
-        "system.time.no-spontaneous-promotion",
-        ["SYS-027"],
-        "A delay that ended long ago is still a delay.",
-        no_spontaneous_promotion,
-        Clock
-    ),
-];
-
+/// Every time that can be read is the clock's at the call that wrote it.
+#[case(SYS_004, needs(clock))]
 async fn one_clock(world: World) -> Verdict {
     let created = world.now();
     let id = world.execution().retries(3, 500).create().await?;
@@ -126,6 +49,8 @@ async fn one_clock(world: World) -> Verdict {
     Ok(())
 }
 
+/// Work at the first and at the last millisecond, and with a clock set beyond them.
+#[case(SYS_004, needs(clock))]
 async fn first_and_last(world: World) -> Verdict {
     let last = MAX_INTEGER.cast_signed();
     for (set, shown) in
@@ -149,6 +74,8 @@ async fn first_and_last(world: World) -> Verdict {
     Ok(())
 }
 
+/// Executions created with wild `now`s are dated and ordered by the clock.
+#[case(SYS_005, needs(clock))]
 async fn callers_now(world: World) -> Verdict {
     let first = world
         .execution()
@@ -169,6 +96,8 @@ async fn callers_now(world: World) -> Verdict {
     Ok(())
 }
 
+/// A `now` in the far future promotes nothing early.
+#[case(SYS_005, SCH_016, needs(clock))]
 async fn callers_now_promotes(world: World) -> Verdict {
     let until = world.in_ms(1_000);
     let id = world.execution().delay_until(until).create().await?;
@@ -182,6 +111,8 @@ async fn callers_now_promotes(world: World) -> Verdict {
     Ok(())
 }
 
+/// Flow calls accept any `now`.
+#[case(SYS_005)]
 async fn callers_now_flows(world: World) -> Verdict {
     let flow = ff_core::types::FlowId::from_uuid(world.uuid());
     let wild = [TimestampMs(0), TimestampMs(-5), TimestampMs(9_000_000_000_000_000)];
@@ -192,13 +123,15 @@ async fn callers_now_flows(world: World) -> Verdict {
     let down = world.member(&flow).await?;
     let mut staged = world.edge_args(&flow, &up, &down, 2);
     staged.now = wild[1];
-    let mut applying = crate::world::apply_args(&staged);
+    let mut applying = crate::stage::apply_args(&staged);
     world.stage_dependency_edge(staged).await?;
     applying.now = wild[2];
     world.apply_dependency_to_child(applying).await?;
     Ok(())
 }
 
+/// The clock can be read, and leases are counted on it.
+#[case(SYS_006)]
 async fn server_time(world: World) -> Verdict {
     let before = world.server_time_ms().await?;
     let (id, _) = world.claimed().await?;
@@ -215,6 +148,8 @@ async fn server_time(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lease that expires at this millisecond cannot be renewed.
+#[case(SYS_007, needs(clock))]
 async fn due_renew(world: World) -> Verdict {
     world.execution().create().await?;
     let handle = world.worker().ttl(100).claim().await?;
@@ -230,6 +165,8 @@ async fn due_renew(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lease is marked at its very expiry, and not before.
+#[case(SYS_007, needs(clock))]
 async fn due_mark(world: World) -> Verdict {
     let id = world.execution().create().await?;
     world.worker().ttl(100).claim().await?;
@@ -245,6 +182,8 @@ async fn due_mark(world: World) -> Verdict {
     Ok(())
 }
 
+/// A delay that ends at this millisecond is promoted, one that ends at the next is not.
+#[case(SYS_007, needs(clock))]
 async fn due_promote(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(100)).create().await?;
     world.advance_ms(99);
@@ -256,6 +195,8 @@ async fn due_promote(world: World) -> Verdict {
     Ok(())
 }
 
+/// A lease that ran out long ago is still shown as held.
+#[case(SYS_027, needs(clock))]
 async fn no_spontaneous_lapse(world: World) -> Verdict {
     let id = world.execution().create().await?;
     world.worker().ttl(100).claim().await?;
@@ -266,6 +207,8 @@ async fn no_spontaneous_lapse(world: World) -> Verdict {
     Ok(())
 }
 
+/// A delay that ended long ago is still a delay.
+#[case(SYS_027, needs(clock))]
 async fn no_spontaneous_promotion(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(100)).create().await?;
     let before = world.observe(&id).await?;

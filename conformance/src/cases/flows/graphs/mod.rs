@@ -13,31 +13,22 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-use crate::case::{Case, Verdict, case};
-use crate::failure::Failure;
-use crate::graph::Graph;
-use crate::world::World;
+use crate::stage::{Failure, Graph, InWorld, Verdict, World, declare};
 use plan::Plan;
 
-macro_rules! part {
-    ($slug:literal) => {
-        case!(
-            $slug,
-            ["DEP-005", "DEP-024", "DEP-043", "DEP-044", "DEP-045"],
+// A hundred graphs each, so that a case ends within the time that a case has.
+declare!(|topic| {
+    let part = |number| {
+        topic.case(
+            &format!("oracle-{number}"),
             "100 random graphs end as their shape alone says.",
-            every_graph
+            &["DEP-005", "DEP-024", "DEP-043", "DEP-044", "DEP-045"],
+            &[],
+            InWorld(|world| Box::pin(every_graph(world))),
         )
     };
-}
-
-/// A hundred graphs each, so that a case ends within the time that a case has.
-pub(super) const CASES: &[Case] = &[
-    part!("flows.graphs.oracle-1"),
-    part!("flows.graphs.oracle-2"),
-    part!("flows.graphs.oracle-3"),
-    part!("flows.graphs.oracle-4"),
-    part!("flows.graphs.oracle-5"),
-];
+    (1..=5).map(part).collect()
+});
 
 const GRAPHS: usize = 100;
 

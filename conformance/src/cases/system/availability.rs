@@ -1,0 +1,194 @@
+//! Which methods are there, and what a backend says of itself.
+
+use std::time::Duration;
+
+use arbitrary::Unstructured;
+use async_trait::async_trait;
+use ff_core::backend::PrepareOutcome;
+use ff_core::call::{Call, Method};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
+use ff_core::types::ExecutionId;
+use rand::RngCore;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::Value;
+
+use crate::stage::{
+    Failure, Nemesis, Outcome, Play, Played, Stage, Verdict, World, case, declare, in_world,
+};
+
+declare!(|topic| {
+    let calls = Method::ALL.iter().filter(|method| method.is_call());
+    let gate = |method: &Method| {
+        topic.beside("gate").case(
+            method.as_str(),
+            "A claimed method is there; one that is not claimed is unavailable.",
+            &["SYS-001", "SYS-002"],
+            &[],
+            Gate(*method),
+        )
+    };
+    calls.map(gate).collect()
+});
+
+struct Gate(Method);
+
+#[async_trait]
+impl Play for Gate {
+    async fn play(&self, stage: Stage) -> Played {
+        let method = self.0;
+        let played = in_world(stage, |world| Box::pin(gate(world, method))).await;
+        // It goes on after the unavailable call, to see what that changed.
+        let outcome = match played {
+            Ok(ended) if ended.verdict.is_ok() => ended.outcome(),
+            Ok(ended) => Outcome::of(ended.verdict),
+            Err(failure) => Outcome::Failed(failure),
+        };
+        outcome.into()
+    }
+}
+
+/// A method that is claimed does not answer `Unavailable`; one that is not claimed does, which the
+/// recorder checks, and changes nothing.
+async fn gate(world: World, method: Method) -> Verdict {
+    let claimed = world.claims(method);
+    // Only a call that is not answered may be aimed at something that it must not change.
+    let target = if !claimed && world.claims(Method::CreateExecution) {
+        Some(world.execution().create().await?)
+    } else {
+        None
+    };
+    let mut before = None;
+    let mut call = random_call(&world, method)?;
+    if let Some(id) = &target {
+        before = Some(world.observe(id).await?);
+        call = aimed_at(&call, id)?;
+    }
+    // A wait for something that never comes is an answer too.
+    let answer = tokio::time::timeout(Duration::from_secs(5), call.send(&*world)).await;
+    if claimed && let Ok(Err(EngineError::Unavailable { op })) = answer {
+        return Err(Failure::new(format!(
+            "{method} is claimed, so it does not answer Unavailable {{ op: {op:?} }}"
+        )));
+    }
+    if let Some(id) = &target {
+        let after = Some(world.observe(id).await?);
+        expect_eq!(after, before, "a method that is not available changes nothing");
+    }
+    Ok(())
+}
+
+fn random_call(world: &World, method: Method) -> Result<Call, Failure> {
+    let mut bytes = vec![0; 4096];
+    StdRng::seed_from_u64(world.random()).fill_bytes(&mut bytes);
+    match Call::arbitrary_of(method, &mut Unstructured::new(&bytes)) {
+        Ok(Some(call)) => Ok(call),
+        _ => Err(Failure::new(format!("there is a call of {method}"))),
+    }
+}
+
+/// The call with every execution id in it replaced.
+fn aimed_at(call: &Call, id: &ExecutionId) -> Result<Call, Failure> {
+    fn replace(value: &mut Value, id: &ExecutionId) {
+        match value {
+            Value::String(text) if ExecutionId::parse(text).is_ok() => {
+                *text = id.to_string();
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| replace(item, id)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| replace(field, id)),
+            _ => {}
+        }
+    }
+    let unreadable = |error: serde_json::Error| Failure::new(error.to_string());
+    let mut value = serde_json::to_value(call).map_err(unreadable)?;
+    replace(&mut value, id);
+    serde_json::from_value(value).map_err(unreadable)
+}
+
+/// Asked twice, the answer is the same, and group flags agree.
+#[case(SYS_002)]
+async fn stable_capabilities(world: World) -> Verdict {
+    let first = EngineBackend::capabilities(&*world);
+    world.claimed().await?;
+    expect_eq!(EngineBackend::capabilities(&*world), first, "the answer does not change");
+    expect!(
+        first.supports.is_consistent(),
+        "a flag for a group is set exactly if all its methods are claimed"
+    );
+    Ok(())
+}
+
+/// The label is the identity's family.
+#[case(SYS_003)]
+async fn label(world: World) -> Verdict {
+    let label = EngineBackend::backend_label(&*world);
+    expect!(!label.is_empty(), "the label is not empty");
+    expect_eq!(EngineBackend::capabilities(&*world).identity.family, label, "family and label");
+    Ok(())
+}
+
+/// Empty or full, the storage answers.
+#[case(SYS_008)]
+async fn ping(world: World) -> Verdict {
+    EngineBackend::ping(&*world).await?;
+    let (id, _) = world.claimed().await?;
+    let before = world.observe(&id).await?;
+    EngineBackend::ping(&*world).await?;
+    expect_eq!(world.observe(&id).await?, before, "a ping changes nothing");
+    Ok(())
+}
+
+/// A ping that does not arrive fails, and the storage answers again afterwards.
+#[case(SYS_008, needs(nemesis))]
+async fn ping_cut_off(world: World) -> Verdict {
+    for lose in [Nemesis::lose_request, Nemesis::lose_answer] {
+        lost_ping(&world, lose).await?;
+        world.reconnect().await?;
+        EngineBackend::ping(&*world).await?;
+    }
+    Ok(())
+}
+
+/// Loses a ping, which fails. What a client asks for its own sake may be lost instead, a few times.
+async fn lost_ping(world: &World, lose: fn(&dyn Nemesis, usize)) -> Verdict {
+    for _ in 0..32 {
+        lose(world.nemesis(), 0);
+        let answer = EngineBackend::ping(&**world).await;
+        expect!(!world.nemesis().spare(), "the storage is asked");
+        if answer.is_err() {
+            expect_refused!(answer, "transport");
+            return Ok(());
+        }
+        world.reconnect().await?;
+    }
+    Err(Failure::new("a ping that is lost fails"))
+}
+
+/// Preparing again and at once changes nothing.
+#[case(SYS_009, needs(concurrency))]
+async fn repeated_preparation(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let before = world.observe(&id).await?;
+    let (one, two, three) = futures_util::join!(world.prepare(), world.prepare(), world.prepare());
+    for outcome in [one?, two?, three?, world.prepare().await?] {
+        expect!(
+            matches!(outcome, PrepareOutcome::NoOp | PrepareOutcome::Applied { .. }),
+            "preparing has an outcome, not {outcome:?}"
+        );
+    }
+    expect_eq!(world.observe(&id).await?, before, "preparing changes nothing that is stored");
+    Ok(())
+}
+
+/// Shutting down leaves work as it is and can be repeated.
+#[case(SYS_010, SYS_038)]
+async fn shutdown(world: World) -> Verdict {
+    let (id, _) = world.claimed().await?;
+    let before = world.observe(&id).await?;
+    for grace in [Duration::from_secs(1), Duration::ZERO, Duration::MAX] {
+        world.shutdown_prepare(grace).await?;
+    }
+    expect_eq!(world.observe(&id).await?, before, "shutting down changes no execution");
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The calls that sequences and histories are made of, chapter by chapter, with how often each is
+//! made and what is wrong with some of them.
+
+mod arguments;
+mod dependencies;
+mod executions;
+mod flow_reads;
+mod flows;
+mod offer;
+mod reads;
+mod scheduling;
+mod system;
+
+use ff_core::capability::Supports;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::Union;
+
+use super::reference::Reference;
+use super::step::Step;
+use offer::{Offer, Situation};
+
+/// Every method that can be drawn, by chapter.
+const CHAPTERS: &[&[Offer]] = &[
+    system::OFFERS,
+    executions::OFFERS,
+    scheduling::OFFERS,
+    reads::OFFERS,
+    flows::OFFERS,
+    flow_reads::OFFERS,
+    dependencies::OFFERS,
+];
+
+pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {
+    CHAPTERS.iter().copied().flatten()
+}
+
+/// What the next step is.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// A call, by its place among the offers.
+    Call(usize),
+    Advance,
+    Observe,
+    Settle,
+}
+
+/// The next step, drawn with an eye on what there is: on deadlines, live leases, the revision.
+pub(crate) fn next_step(reference: &Reference, supports: &Supports) -> BoxedStrategy<Step> {
+    let situation = Situation::of(reference);
+    let favoured = reference.universe.favoured;
+    let favoured = favoured.map(|number| number as usize % offers().count());
+    let calls = offers().enumerate().filter_map(|(place, offer)| {
+        let favour = if favoured.contains(&place) { 4 } else { 1 };
+        let weight = offer.weight(&situation) * favour;
+        let claimed = supports.claims(offer.method);
+        claimed.then_some((weight, Just(Kind::Call(place))))
+    });
+    let others =
+        [(900, Just(Kind::Advance)), (100, Just(Kind::Observe)), (100, Just(Kind::Settle))];
+    let kinds = Union::new_weighted(calls.chain(others).collect());
+    let reference = reference.clone();
+    // Only the arguments become simpler: another kind of step would be another sequence.
+    let step = kinds.no_shrink().prop_flat_map(move |kind| match kind {
+        Kind::Call(place) => match offers().nth(place) {
+            Some(offer) => (offer.draw)(&reference).prop_map(Step::Call).boxed(),
+            None => Just(Step::Observe).boxed(),
+        },
+        Kind::Advance => advance(&reference),
+        Kind::Observe => Just(Step::Observe).boxed(),
+        Kind::Settle => Just(Step::Settle).boxed(),
+    });
+    step.boxed()
+}
+
+/// Some time, or exactly what is left until a deadline, or a millisecond less.
+fn advance(reference: &Reference) -> BoxedStrategy<Step> {
+    let some = select(vec![1, 100, 1_000]);
+    let until = |deadlines: Vec<u64>| {
+        let jumps = deadlines.into_iter().flat_map(|left| [left, left, left - 1]);
+        let jumps: Vec<u64> = jumps.filter(|jump| *jump > 0).collect();
+        if jumps.is_empty() {
+            return some.clone().boxed();
+        }
+        select(jumps).boxed()
+    };
+    // Work whose lease has lapsed stays as it is, so that time is not let pass as often.
+    let jump = prop_oneof![
+        3 => until(reference.delays()),
+        1 => until(reference.lease_ends()),
+        1 => some.clone(),
+    ];
+    jump.prop_map(Step::Advance).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use ff_core::call::Method;
+    use ff_core::dispatch::Dispatch;
+    use ff_mock::MockBackend;
+
+    use super::*;
+
+    #[test]
+    fn every_method_of_the_model_can_be_drawn() {
+        let claimed = Dispatch::capabilities(&MockBackend::conforming()).supports;
+        let provided =
+            Method::ALL.iter().filter(|method| method.is_call() && claimed.claims(**method));
+        for method in provided {
+            let drawn = offers().filter(|offer| offer.method == *method).count();
+            assert_eq!(drawn, 1, "{method}");
+        }
+    }
+}

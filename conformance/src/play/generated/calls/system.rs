@@ -1,0 +1,18 @@
+//! Calls about the deployment as a whole.
+
+use std::time::Duration;
+
+use ff_core::call::{Call, Method};
+use proptest::prelude::*;
+
+use super::offer::{Offer, offer};
+
+pub(super) const OFFERS: &[Offer] = &[
+    offer(Method::Ping, 1, |_| Just(Call::Ping {}).boxed()),
+    offer(Method::Prepare, 1, |_| Just(Call::Prepare {}).boxed()),
+    offer(Method::ServerTimeMs, 1, |_| Just(Call::ServerTimeMs {}).boxed()),
+    offer(Method::ShutdownPrepare, 1, |_| {
+        let grace = Duration::from_secs(1);
+        Just(Call::ShutdownPrepare { grace }).boxed()
+    }),
+];

@@ -1,0 +1,168 @@
+//! Generated histories of calls that overlap, judged against the model.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ff_core::call::Method;
+use ff_core::capability::Supports;
+use futures_util::stream::{self, StreamExt};
+
+use super::event::History;
+use super::history::examine;
+use super::linearizability::Judgement;
+use super::minimize::{smallest, suspects};
+use super::reference::{Reference, Universe};
+use super::sequences::Target;
+use super::workers::{Arena, Load};
+use crate::stage::{Coverage, Failure};
+
+/// Histories in a run of the default length.
+pub(crate) const HISTORIES: usize = 40;
+
+/// Calls of a history.
+const CALLS: usize = 200;
+
+const WORKERS: usize = 4;
+
+/// How many calls may be tried to judge a history.
+const BUDGET: u64 = 400_000;
+
+/// Sizes of histories that are tried to tell a finding in fewer calls, how often, and how long where
+/// the backend is slow.
+const SHORTER: [usize; 5] = [6, 9, 12, 16, 24];
+const SHORTER_TRIES: u64 = 400;
+const SHORTENING: Duration = Duration::from_secs(30);
+
+/// What the histories came to.
+pub(crate) struct Judged {
+    pub(crate) histories: usize,
+    pub(crate) coverage: Coverage,
+    /// Why a history does not conform: no order explains it, or none was found in time.
+    pub(crate) found: Option<Failure>,
+}
+
+/// Few objects at a time, so that calls meet.
+fn narrow(universe: Universe, number: u64) -> Universe {
+    let narrow = Universe { executions: 40, flows: 8, lanes: 1, ..universe };
+    narrow.varied(&[1, 2, 3, 6], number)
+}
+
+/// Records so many histories, several at once, and judges each; ends with the first that does not
+/// conform.
+pub(crate) async fn examine_all(
+    target: &Target,
+    histories: usize,
+    at_once: usize,
+    seed: u64,
+) -> Result<Judged, Failure> {
+    let mut judged = Judged { histories: 0, coverage: Coverage::default(), found: None };
+    let stop = AtomicBool::new(false);
+    let numbers = (0..histories as u64).take_while(|_| !stop.load(Ordering::SeqCst));
+    let mut running = stream::iter(numbers)
+        .map(|number| one(target, &target.supports, CALLS, seed.wrapping_add(number)))
+        .buffer_unordered(at_once.max(1));
+    let mut bad = None;
+    // Those that have begun are awaited: a worker must not outlive its deployment.
+    while let Some(outcome) = running.next().await {
+        let (coverage, verdict) = outcome?;
+        judged.histories += 1;
+        judged.coverage.add(coverage);
+        if let Err(found) = verdict {
+            bad.get_or_insert(found);
+            stop.store(true, Ordering::SeqCst);
+        }
+    }
+    drop(running);
+    if let Some((judgement, history)) = bad {
+        judged.found = Some(tell(target, judgement, history, seed).await?);
+    }
+    Ok(judged)
+}
+
+type Verdict = Result<(), (Judgement, History)>;
+
+/// Records and judges one history.
+async fn one(
+    target: &Target,
+    supports: &Supports,
+    calls: usize,
+    seed: u64,
+) -> Result<(Coverage, Verdict), Failure> {
+    let universe = narrow(target.universe, seed);
+    let deployment = target.deploy().await?;
+    let Some(clock) = deployment.clock.clone() else {
+        return Err(Failure::new("every deployment has a clock, if one has"));
+    };
+    let mut backends = vec![Arc::clone(&deployment.backend)];
+    backends.extend(deployment.peers.iter().cloned());
+    let mut initial = Reference::new(universe);
+    initial.leases.clear();
+    let arena = Arena::new(initial.clone(), backends, clock, supports.clone());
+    let load = Load { workers: WORKERS, calls, seed };
+    let (history, coverage) = Arc::new(arena).run(load).await;
+    drop(deployment);
+    let verdict = tokio::task::spawn_blocking(move || examine(&initial, &history, BUDGET)).await;
+    let verdict = verdict.map_err(|panic| Failure::new(format!("the judge panicked: {panic}")))?;
+    Ok((coverage, verdict))
+}
+
+async fn tell(
+    target: &Target,
+    judgement: Judgement,
+    history: History,
+    seed: u64,
+) -> Result<Failure, Failure> {
+    if judgement == Judgement::Unknown {
+        return Ok(Failure::new(format!(
+            "unknown: no order of {} calls was found, and not all could be tried",
+            history.len()
+        )));
+    }
+    let likely = about(target, &history, suspects).await?;
+    let short = shorter(target, likely, seed).await?;
+    let is_long = short.is_none();
+    let mut core = about(target, &short.unwrap_or(history), smallest).await?;
+    // The core of a long history tells more exactly what it is about.
+    if is_long && let Some(found) = shorter(target, core.methods(), seed).await? {
+        core = about(target, &found, smallest).await?;
+    }
+    let mut failure = Failure::new("no order of these calls explains what was answered");
+    failure.story = core.story();
+    Ok(failure)
+}
+
+/// What is found out about a history, which may take a while.
+async fn about<T: Send + 'static>(
+    target: &Target,
+    history: &History,
+    find: fn(&Reference, &History) -> T,
+) -> Result<T, Failure> {
+    let mut initial = Reference::new(target.universe);
+    initial.leases.clear();
+    let history = history.clone();
+    let found = tokio::task::spawn_blocking(move || find(&initial, &history)).await;
+    found.map_err(|panic| Failure::new(format!("the judge panicked: {panic}")))
+}
+
+/// Looks for a history of fewer calls that is not linearizable either, made of these methods.
+async fn shorter(
+    target: &Target,
+    methods: BTreeSet<Method>,
+    seed: u64,
+) -> Result<Option<History>, Failure> {
+    let methods = Supports::of(methods);
+    let started = Instant::now();
+    for calls in SHORTER {
+        let mut number = 0;
+        while started.elapsed() < SHORTENING && number < SHORTER_TRIES {
+            number += 1;
+            let (_, verdict) = one(target, &methods, calls, seed ^ (number << 20)).await?;
+            if let Err((Judgement::NotLinearizable, history)) = verdict {
+                return Ok(Some(history));
+            }
+        }
+    }
+    Ok(None)
+}

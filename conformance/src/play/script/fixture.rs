@@ -1,0 +1,303 @@
+//! Calls with nothing special about them, on executions, flows, dependencies and leases that have
+//! numbers or names: `e1` is the first execution, `w1` the lease that the instance `w1` claimed.
+
+use ff_core::backend::{
+    CancelFlowPolicy, CancelFlowWait, CompletionPayload, FailureClass, FailureReason, Handle,
+    HandleKind, Namespace,
+};
+use ff_core::call::Call;
+use ff_core::contracts::{
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, CreateFlowArgs,
+    EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, ReplayExecutionArgs, ResolveDependencyArgs,
+    StageDependencyEdgeArgs,
+};
+use ff_core::partition::{Partition, flow_partition};
+use ff_core::types::{AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+
+use super::session::{Line, call};
+use crate::play::generated::names::Thing;
+use crate::play::generated::step::{Disguise, lease_of};
+use crate::play::generated::{Universe, plain_claim};
+use crate::stage::{ExecutionBuilder, World, apply_args};
+
+/// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
+/// share a partition; execution 3 and flow 3 have another, where there are several, and execution 4 is
+/// of no flow.
+pub(crate) struct Fixture {
+    world: World,
+    universe: Universe,
+}
+
+impl Fixture {
+    pub(crate) fn of(world: &World) -> Self {
+        Self { world: world.clone(), universe: Universe::of(world.partitions()) }
+    }
+
+    pub(crate) fn execution(&self, number: usize) -> ExecutionId {
+        self.universe.execution(number)
+    }
+
+    fn lane(&self) -> LaneId {
+        self.universe.lanes().swap_remove(0)
+    }
+
+    /// A creation on the one lane.
+    pub(crate) fn create(&self, number: usize) -> ExecutionBuilder {
+        let builder = self.world.execution().id(&self.execution(number));
+        builder.lane(self.lane().as_str())
+    }
+
+    /// A creation on the one lane, and that it can be claimed at once.
+    pub(crate) fn created(&self, number: usize) -> Line {
+        let answer = format!("created.execution_id=e{number} created.public_state=waiting");
+        call(self.create(number), answer)
+    }
+
+    /// A claim by this instance, for 30 s.
+    pub(crate) fn claim(&self, instance: &str) -> Call {
+        plain_claim(&self.lane(), instance)
+    }
+
+    pub(crate) fn promote(&self, number: usize) -> Call {
+        let execution_id = self.execution(number);
+        Call::PromoteDelayed {
+            partition: self.world.partition_of(&execution_id),
+            lane: self.lane(),
+            execution_id,
+            now_ms: self.world.now(),
+        }
+    }
+
+    pub(crate) fn mark_lapsed(&self, number: usize) -> Call {
+        let execution_id = self.execution(number);
+        Call::MarkLeaseExpiredIfDue {
+            partition: self.world.partition_of(&execution_id),
+            execution_id,
+        }
+    }
+
+    pub(crate) fn tag(&self, number: usize, key: &str, value: &str) -> Call {
+        Call::SetExecutionTag {
+            execution_id: self.execution(number),
+            key: key.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+
+    pub(crate) fn read_tag(&self, number: usize, key: &str) -> Call {
+        Call::GetExecutionTag { execution_id: self.execution(number), key: key.to_owned() }
+    }
+
+    pub(crate) fn state(&self, number: usize) -> Call {
+        Call::ReadExecutionState { id: self.execution(number) }
+    }
+
+    pub(crate) fn describe(&self, number: usize) -> Call {
+        Call::DescribeExecution { id: self.execution(number) }
+    }
+
+    pub(crate) fn result(&self, number: usize) -> Call {
+        Call::GetExecutionResult { id: self.execution(number) }
+    }
+
+    pub(crate) fn fields<const N: usize>(&self, number: usize, names: [&str; N]) -> Call {
+        let execution_id = self.execution(number);
+        Call::ReadExecCoreFields {
+            partition: self.world.partition_of(&execution_id),
+            execution_id,
+            fields: names.map(str::to_owned).to_vec(),
+        }
+    }
+
+    pub(crate) fn create_flow(&self, number: usize) -> Call {
+        let args = CreateFlowArgs {
+            namespace: Namespace::new("tenant"),
+            ..self.world.flow_args(flow(number))
+        };
+        Call::CreateFlow { args }
+    }
+
+    /// A flow's creation, and that it is there.
+    pub(crate) fn flow_created(&self, number: usize) -> Line {
+        call(self.create_flow(number), format!("created.flow_id=f{number}"))
+    }
+
+    pub(crate) fn join(&self, flow_number: usize, execution: usize) -> Call {
+        let args = AddExecutionToFlowArgs {
+            flow_id: flow(flow_number),
+            execution_id: self.execution(execution),
+            now: self.world.now(),
+        };
+        Call::AddExecutionToFlow { args }
+    }
+
+    /// An execution's joining, and that it is the flow's member with this number.
+    pub(crate) fn joined(&self, flow: usize, execution: usize, members: usize) -> Line {
+        let answer = format!("added.execution_id=e{execution} added.new_node_count={members}");
+        call(self.join(flow, execution), answer)
+    }
+
+    pub(crate) fn set_policy(&self, member: usize, policy: EdgeDependencyPolicy) -> Call {
+        Call::SetEdgeGroupPolicy {
+            flow_id: flow(1),
+            downstream_execution_id: self.execution(member),
+            policy,
+        }
+    }
+
+    /// The dependency with this number, from one execution to another, at this revision of flow 1.
+    pub(crate) fn stage(&self, edge: usize, from: usize, to: usize, revision: u64) -> Call {
+        let args = self.staging(edge, from, to, revision);
+        Call::StageDependencyEdge { args }
+    }
+
+    /// A dependency's staging at the revision that flow 1 is at, and that it has the next.
+    pub(crate) fn staged(&self, edge: usize, from: usize, to: usize, revision: u64) -> Line {
+        let next = revision + 1;
+        let answer = format!("staged.edge_id=d{edge} staged.new_graph_revision={next}");
+        call(self.stage(edge, from, to, revision), answer)
+    }
+
+    pub(crate) fn apply(&self, edge: usize, from: usize, to: usize) -> Call {
+        let args: ApplyDependencyToChildArgs = apply_args(&self.staging(edge, from, to, 0));
+        Call::ApplyDependencyToChild { args }
+    }
+
+    pub(crate) fn resolve(&self, edge: usize, from: usize, to: usize, outcome: &str) -> Call {
+        let args = ResolveDependencyArgs::new(
+            self.home(),
+            flow(1),
+            self.execution(to),
+            self.execution(from),
+            EdgeId::from_uuid(Thing::Edge.uuid(edge)),
+            self.lane(),
+            AttemptIndex::new(0),
+            outcome.to_owned(),
+            self.world.now(),
+        );
+        Call::ResolveDependency { args }
+    }
+
+    pub(crate) fn cascade(&self, member: usize) -> Call {
+        let id = self.execution(member);
+        let payload = CompletionPayload::new(id, "success", None, self.world.now());
+        Call::CascadeCompletion { payload: payload.with_flow_id(flow(1)) }
+    }
+
+    pub(crate) fn eligibility(&self, member: usize) -> Call {
+        let execution_id = self.execution(member);
+        Call::EvaluateFlowEligibility { args: EvaluateFlowEligibilityArgs { execution_id } }
+    }
+
+    pub(crate) fn drain(&self, member: usize) -> Call {
+        Call::DrainSiblingCancelGroup {
+            flow_partition: self.home(),
+            flow_id: flow(1),
+            downstream_eid: self.execution(member),
+        }
+    }
+
+    pub(crate) fn reconcile(&self, member: usize) -> Call {
+        Call::ReconcileSiblingCancelGroup {
+            flow_partition: self.home(),
+            flow_id: flow(1),
+            downstream_eid: self.execution(member),
+        }
+    }
+
+    pub(crate) fn acknowledge(&self, member: usize) -> Call {
+        Call::AckCancelMember { flow_id: flow(1), execution_id: self.execution(member) }
+    }
+
+    pub(crate) fn project(&self, number: usize) -> Call {
+        let flow_id = flow(number);
+        Call::ProjectFlowSummary {
+            partition: flow_partition(&flow_id, &self.world.partitions()),
+            flow_id,
+            now_ms: self.world.now(),
+        }
+    }
+
+    pub(crate) fn replay(&self, number: usize) -> Call {
+        let args =
+            ReplayExecutionArgs { execution_id: self.execution(number), now: self.world.now() };
+        Call::ReplayExecution { args }
+    }
+
+    /// The partition of flow 1.
+    fn home(&self) -> Partition {
+        flow_partition(&flow(1), &self.world.partitions())
+    }
+
+    fn staging(
+        &self,
+        edge: usize,
+        from: usize,
+        to: usize,
+        revision: u64,
+    ) -> StageDependencyEdgeArgs {
+        let (upstream, downstream) = (self.execution(from), self.execution(to));
+        StageDependencyEdgeArgs {
+            edge_id: EdgeId::from_uuid(Thing::Edge.uuid(edge)),
+            ..self.world.edge_args(&flow(1), &upstream, &downstream, revision)
+        }
+    }
+}
+
+fn flow(number: usize) -> FlowId {
+    FlowId::from_uuid(Thing::Flow.uuid(number))
+}
+
+fn lease(instance: &str) -> Handle {
+    lease_of(instance, Disguise::Lease, HandleKind::Fresh)
+}
+
+pub(crate) fn renew(instance: &str) -> Call {
+    Call::Renew { handle: lease(instance) }
+}
+
+pub(crate) fn progress(instance: &str, percent: u8) -> Call {
+    Call::Progress { handle: lease(instance), percent: Some(percent), message: None }
+}
+
+pub(crate) fn complete(instance: &str, result: &str) -> Call {
+    Call::Complete { handle: lease(instance), payload: Some(result.into()) }
+}
+
+pub(crate) fn fail(instance: &str, class: FailureClass) -> Call {
+    Call::Fail {
+        handle: lease(instance),
+        reason: FailureReason::new("boom"),
+        classification: class,
+    }
+}
+
+pub(crate) fn cancel(instance: &str, reason: &str) -> Call {
+    Call::Cancel { handle: lease(instance), reason: reason.to_owned() }
+}
+
+pub(crate) fn wait_children(instance: &str) -> Call {
+    Call::WaitChildren { handle: lease(instance) }
+}
+
+pub(crate) fn cancel_flow(number: usize, policy: CancelFlowPolicy) -> Call {
+    Call::CancelFlow { id: flow(number), policy, wait: CancelFlowWait::WaitIndefinite }
+}
+
+pub(crate) fn cancel_header(number: usize, policy: &str, reason: &str) -> Call {
+    let args = CancelFlowArgs {
+        flow_id: flow(number),
+        cancellation_policy: policy.to_owned(),
+        reason: reason.to_owned(),
+        now: TimestampMs::now(),
+    };
+    Call::CancelFlowHeader { args }
+}
+
+pub(crate) fn describe_flow(number: usize) -> Call {
+    Call::DescribeFlow { id: flow(number) }
+}
+
+pub(crate) fn tag_flow(number: usize, key: &str, value: &str) -> Call {
+    Call::SetFlowTag { flow_id: flow(number), key: key.to_owned(), value: value.to_owned() }
+}

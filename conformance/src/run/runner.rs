@@ -1,0 +1,169 @@
+//! Runs cases on a backend: in parallel, each in a deployment of its own, each once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::stream::{self, StreamExt};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+use super::report::{BackendReport, CaseReport, FailureReport, Identity, Status, Totals};
+use crate::stage::{
+    Case, CaseInfo, Deployment, Failure, Harness, Need, Options, Outcome, Played, Stage,
+};
+
+/// Told of each case as it ends.
+pub trait Progress: Sync {
+    fn done(&self, case: &CaseReport);
+}
+
+/// Runs the cases on the backend.
+pub async fn run_backend(
+    harness: &Arc<dyn Harness>,
+    cases: &[Case],
+    options: Options,
+    progress: &dyn Progress,
+) -> BackendReport {
+    let started = Instant::now();
+    let mut order: Vec<&Case> = cases.iter().collect();
+    if options.shuffle {
+        order.shuffle(&mut StdRng::seed_from_u64(options.seed));
+    }
+    let rounds = (0..options.repeat.max(1) as u64).flat_map(|round| {
+        let seed = options.seed.wrapping_add(round);
+        order.iter().map(move |case| ((*case).clone(), seed))
+    });
+    let mut reports: Vec<CaseReport> = stream::iter(rounds)
+        .map(|(case, seed)| async move {
+            let report = run_case(harness, &case, Options { seed, ..options }).await;
+            progress.done(&report);
+            report
+        })
+        .buffer_unordered(options.jobs.max(1))
+        .collect()
+        .await;
+    let place = |slug: &str| cases.iter().position(|case| case.slug == slug);
+    reports.sort_by_key(|report| place(&report.slug));
+    assemble(harness, cases, reports, started).await
+}
+
+/// The report of a backend on which these cases came to this.
+pub(crate) async fn assemble(
+    harness: &Arc<dyn Harness>,
+    cases: &[Case],
+    reports: Vec<CaseReport>,
+    started: Instant,
+) -> BackendReport {
+    BackendReport {
+        name: harness.name().to_owned(),
+        identity: identity(harness, cases).await,
+        server_version: harness.server_version(),
+        provisioned: harness.provisioned(),
+        totals: Totals::of(&reports),
+        duration_ms: millis(started),
+        cases: reports,
+    }
+}
+
+/// The report of a backend that is not there: every case is skipped for this reason.
+pub fn skip_backend(name: &str, reason: &str, cases: &[Case]) -> BackendReport {
+    let reports: Vec<_> = cases
+        .iter()
+        .map(|case| report(case, Status::Skipped, Some(reason.to_owned()), 0))
+        .collect();
+    BackendReport {
+        name: name.to_owned(),
+        identity: None,
+        server_version: None,
+        provisioned: "not available".to_owned(),
+        totals: Totals::of(&reports),
+        duration_ms: 0,
+        cases: reports,
+    }
+}
+
+async fn identity(harness: &Arc<dyn Harness>, cases: &[Case]) -> Option<Identity> {
+    let deployment = harness.deploy(cases.first()?).await.ok()?;
+    let identity = deployment.backend.capabilities().identity;
+    Some(Identity {
+        family: identity.family.to_owned(),
+        version: identity.version.to_string(),
+        stage: identity.rfc017_stage.to_owned(),
+    })
+}
+
+/// Runs one case in a deployment of its own.
+pub(crate) async fn run_case(
+    harness: &Arc<dyn Harness>,
+    case: &Case,
+    options: Options,
+) -> CaseReport {
+    let started = Instant::now();
+    let deployment = match harness.deploy(case).await {
+        Ok(deployment) => deployment,
+        Err(error) => {
+            let failure = Failure::new(format!("the backend cannot be deployed: {error}"));
+            return failed(harness, case, options.seed, failure, started);
+        }
+    };
+    if let Some(missing) = missing(case, &deployment) {
+        let reason = format!("the deployment has no {missing}");
+        return report(case, Status::Skipped, Some(reason), millis(started));
+    }
+    let info = CaseInfo::clone(case);
+    let stage = Stage { harness: Arc::clone(harness), case: info, deployment, options };
+    let Played { outcome, generated } = case.play(stage).await;
+    let report = match outcome {
+        Outcome::Passed => report(case, Status::Passed, None, millis(started)),
+        Outcome::Unsupported(reason) => {
+            report(case, Status::Unsupported, Some(reason), millis(started))
+        }
+        Outcome::Failed(failure) => failed(harness, case, options.seed, failure, started),
+    };
+    CaseReport { generated, ..report }
+}
+
+fn missing(case: &Case, deployment: &Deployment) -> Option<Need> {
+    case.needs.iter().copied().find(|need| match need {
+        Need::Clock => deployment.clock.is_none(),
+        Need::Nemesis => deployment.nemesis.is_none(),
+        Need::Housekeeping => deployment.housekeeping.is_none(),
+        Need::Concurrency | Need::Elsewhere => false,
+    })
+}
+
+fn failed(
+    harness: &Arc<dyn Harness>,
+    case: &Case,
+    seed: u64,
+    failure: Failure,
+    started: Instant,
+) -> CaseReport {
+    CaseReport {
+        failure: Some(FailureReport {
+            message: failure.message.clone(),
+            differences: failure.differences,
+            story: failure.story,
+            rerun: harness.rerun(case.slug, seed),
+        }),
+        ..report(case, Status::Failed, Some(failure.message), millis(started))
+    }
+}
+
+fn report(case: &Case, status: Status, reason: Option<String>, millis: u64) -> CaseReport {
+    CaseReport {
+        slug: case.slug.to_owned(),
+        chapter: case.chapter().to_owned(),
+        clauses: case.clauses.iter().map(|id| (*id).to_owned()).collect(),
+        status,
+        reason,
+        millis,
+        failure: None,
+        generated: None,
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,54 @@
+//! What a case demands.
+
+/// Demands that what was seen equals what was expected.
+macro_rules! expect_eq {
+    ($seen:expr, $expected:expr $(,)?) => {
+        expect_eq!($seen, $expected, "{}", stringify!($seen))
+    };
+    ($seen:expr, $expected:expr, $($why:tt)+) => {{
+        // A match keeps temporaries in the operands alive, as `assert_eq!` does.
+        match (&$seen, &$expected) {
+            (seen, expected) => {
+                if *seen != *expected {
+                    let why = format!($($why)+);
+                    return Err($crate::stage::failure::Failure::differing(why, &expected, &seen));
+                }
+            }
+        }
+    }};
+}
+
+/// Demands that something holds.
+macro_rules! expect {
+    ($holds:expr, $($why:tt)+) => {{
+        let holds: bool = $holds;
+        if !holds {
+            return Err($crate::stage::failure::Failure::new(format!($($why)+)));
+        }
+    }};
+}
+
+/// Demands that a call is refused with this code.
+macro_rules! expect_refused {
+    ($answer:expr, $code:expr $(, $($why:tt)+)?) => {{
+        let answer = $answer;
+        let seen = $crate::stage::code(&answer);
+        #[allow(unused_mut, unused_assignments)]
+        let mut why = format!("{} is refused", stringify!($answer));
+        $(why = format!($($why)+);)?
+        let expected: &str = $code;
+        if seen != expected {
+            return Err($crate::stage::failure::Failure::differing(why, &expected, &seen));
+        }
+    }};
+}
+
+/// The code of a refusal, or the reply as text.
+pub(crate) fn code<T: std::fmt::Debug>(
+    answer: &Result<T, ff_core::engine_error::EngineError>,
+) -> String {
+    match answer {
+        Ok(reply) => format!("Ok({reply:?})"),
+        Err(error) => error.code(),
+    }
+}

@@ -1,0 +1,171 @@
+//! What a backend author provides.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use ff_core::clock::ManualClock;
+use ff_core::engine_backend::EngineBackend;
+use ff_core::housekeeping::Housekeeping;
+use ff_core::partition::PartitionConfig;
+
+use super::case::CaseInfo;
+
+/// The environment variable that sets the seed of a test binary.
+pub(crate) const SEED_VARIABLE: &str = "FF_CONFORMANCE_SEED";
+
+/// Why there is no deployment.
+pub type HarnessError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Deploys a backend, once for each case.
+#[async_trait]
+pub trait Harness: Send + Sync + 'static {
+    /// What reports call the backend.
+    fn name(&self) -> &str;
+
+    /// An empty deployment that nobody else uses. Its scanners, if it has any, are off (SYS-027).
+    async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError>;
+
+    /// Called once, when all cases are over: removes what their deployments left with the storage.
+    async fn finish(&self) -> Result<(), HarnessError> {
+        Ok(())
+    }
+
+    /// Where generated sequences that failed are kept; every later run plays them first.
+    fn regressions(&self) -> Option<PathBuf> {
+        Some(PathBuf::from("regressions"))
+    }
+
+    /// The command that plays a kept sequence again, if there is one.
+    fn play_again(&self, _file: &Path) -> Option<String> {
+        None
+    }
+
+    /// How the backend came by its storage, for the report: `embedded`, `container …`.
+    fn provisioned(&self) -> String {
+        "embedded".to_owned()
+    }
+
+    /// The version of the storage, where there is one to tell.
+    fn server_version(&self) -> Option<String> {
+        None
+    }
+
+    /// The command that runs just this case again, for failures.
+    fn rerun(&self, slug: &str, seed: u64) -> String {
+        let test = std::env::current_exe().ok();
+        let test = test.as_deref().and_then(Path::file_stem).unwrap_or_default();
+        let test = test.to_string_lossy();
+        // Cargo adds a dash and a hash to a test's name.
+        let test = test.rsplit_once('-').map_or(&*test, |(name, _)| name);
+        format!("{SEED_VARIABLE}={seed} cargo test --test {test} -- --exact {slug}")
+    }
+}
+
+/// A backend, and what else a case may use of it.
+pub struct Deployment {
+    pub(crate) backend: Arc<dyn EngineBackend>,
+    pub(crate) clock: Option<ManualClock>,
+    pub(crate) partitions: PartitionConfig,
+    pub(crate) nemesis: Option<Arc<dyn Nemesis>>,
+    pub(crate) housekeeping: Option<Arc<dyn Housekeeping>>,
+    pub(crate) peers: Vec<Arc<dyn EngineBackend>>,
+    /// Dropped when the case is over.
+    pub(crate) guard: Option<Guard>,
+}
+
+impl Deployment {
+    pub fn new(backend: Arc<dyn EngineBackend>) -> Self {
+        Self {
+            backend,
+            clock: None,
+            partitions: PartitionConfig::default(),
+            nemesis: None,
+            housekeeping: None,
+            peers: Vec::new(),
+            guard: None,
+        }
+    }
+
+    pub fn backend(&self) -> &Arc<dyn EngineBackend> {
+        &self.backend
+    }
+
+    /// The clock that the backend was built with, if the suite may turn it.
+    pub fn clock(&self) -> Option<&ManualClock> {
+        self.clock.as_ref()
+    }
+
+    pub fn housekeeping(&self) -> Option<&dyn Housekeeping> {
+        self.housekeeping.as_deref()
+    }
+
+    pub fn nemesis(&self) -> Option<&dyn Nemesis> {
+        self.nemesis.as_deref()
+    }
+
+    /// The clock that the backend was built with. Without it, cases about time are skipped.
+    #[must_use]
+    pub fn with_clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The layout that the backend was built with, if it is not the default.
+    #[must_use]
+    pub fn with_partitions(mut self, partitions: PartitionConfig) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// Means to cut off the server.
+    #[must_use]
+    pub fn with_nemesis(mut self, nemesis: Arc<dyn Nemesis>) -> Self {
+        self.nemesis = Some(nemesis);
+        self
+    }
+
+    /// What tells what is due. Without it, cases about that are skipped.
+    #[must_use]
+    pub fn with_housekeeping(mut self, housekeeping: Arc<dyn Housekeeping>) -> Self {
+        self.housekeeping = Some(housekeeping);
+        self
+    }
+
+    /// Other instances of the backend over the same storage and clock, each with a connection of its
+    /// own, as other processes would have. Histories of calls that overlap are spread over all.
+    #[must_use]
+    pub fn with_peers(mut self, peers: Vec<Arc<dyn EngineBackend>>) -> Self {
+        self.peers = peers;
+        self
+    }
+
+    /// Something to drop when the case is over.
+    #[must_use]
+    pub fn with_guard(mut self, guard: impl Any + Send) -> Self {
+        self.guard = Some(Guard { _kept: Mutex::new(Box::new(guard)) });
+        self
+    }
+}
+
+/// What is dropped with a deployment; behind a mutex, as a deployment is shared between threads.
+pub(crate) struct Guard {
+    _kept: Mutex<Box<dyn Any + Send>>,
+}
+
+/// Does to a server's clients what happens to clients. A loss is of every connection; others can be
+/// made at once. One loss is to come at a time.
+pub trait Nemesis: Send + Sync + 'static {
+    /// The request that follows after so many does not reach the server.
+    fn lose_request(&self, after: usize);
+
+    /// The request that follows after so many is answered, and the answer does not reach the client.
+    fn lose_answer(&self, after: usize);
+
+    /// Calls the loss off. Whether it was still to come.
+    fn spare(&self) -> bool;
+
+    /// Requests so far.
+    fn requests(&self) -> usize;
+}

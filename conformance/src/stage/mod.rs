@@ -1,0 +1,38 @@
+//! What cases are made with: a world over a deployment, builders for what goes into it, and what is
+//! expected of it.
+
+#[macro_use]
+mod expect;
+mod builders;
+pub(crate) mod case;
+pub(crate) mod coverage;
+pub(crate) mod failure;
+mod graph;
+mod harness;
+mod model;
+mod observe;
+pub(crate) mod play;
+mod recorder;
+mod unreliable;
+mod world;
+
+pub(crate) use ff_conformance_macros::case;
+
+pub use builders::{ExecutionBuilder, Worker, plain_execution};
+pub use case::{CaseInfo, Need, Verdict};
+pub use coverage::{Coverage, GeneratedReport};
+pub(crate) use expect::code;
+pub use failure::{Difference, Failure};
+pub(crate) use graph::{BLOCKED, FanIn, Graph, READY, SKIPPED, lane_of};
+pub(crate) use harness::SEED_VARIABLE;
+pub use harness::{Deployment, Harness, HarnessError, Nemesis};
+pub use model::{ModelHarness, kept_by_xtask, play_by_xtask, rerun_by_xtask};
+pub(crate) use observe::CORE_FIELDS;
+pub use observe::Observation;
+pub use play::{Case, Options};
+pub(crate) use play::{
+    Declaration, Ended, InWorld, Outcome, Play, Played, Stage, Topic, declare, in_world,
+};
+pub use unreliable::Unreliable;
+pub use world::World;
+pub(crate) use world::{MOST_ROUNDS, apply_args, cancellation};

@@ -1,0 +1,250 @@
+//! Cases, who plays them, and what comes of it.
+
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::case::{CaseInfo, Need, Verdict};
+use super::coverage::GeneratedReport;
+use super::failure::Failure;
+use super::harness::{Deployment, Harness};
+use super::world::World;
+
+/// How long a case may take before it counts as failed: it never ends. Cases share a machine.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// How many of the last calls a failure tells.
+const STORY: usize = 12;
+
+/// A case, with who plays it.
+#[derive(Clone)]
+pub struct Case {
+    info: CaseInfo,
+    play: Arc<dyn Play>,
+}
+
+impl Case {
+    pub(crate) fn new(info: CaseInfo, play: impl Play + 'static) -> Self {
+        Self { info, play: Arc::new(play) }
+    }
+
+    pub(crate) async fn play(&self, stage: Stage) -> Played {
+        self.play.play(stage).await
+    }
+}
+
+impl Deref for Case {
+    type Target = CaseInfo;
+
+    fn deref(&self) -> &CaseInfo {
+        &self.info
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.info.fmt(f)
+    }
+}
+
+/// Plays a case.
+#[async_trait]
+pub(crate) trait Play: Send + Sync {
+    async fn play(&self, stage: Stage) -> Played;
+}
+
+/// How to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub seed: u64,
+    /// Cases at once.
+    pub jobs: usize,
+    /// Whether the seed also decides the order.
+    pub shuffle: bool,
+    /// How often each case is run.
+    pub repeat: usize,
+    /// How many times as many generated sequences and histories as usual.
+    pub long: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seed: 0, jobs: 16, shuffle: false, repeat: 1, long: 1 }
+    }
+}
+
+/// What a case is played with: an empty deployment that has all it needs, and a way to others.
+pub(crate) struct Stage {
+    pub(crate) harness: Arc<dyn Harness>,
+    pub(crate) case: CaseInfo,
+    pub(crate) deployment: Deployment,
+    pub(crate) options: Options,
+}
+
+impl Stage {
+    /// Another empty deployment.
+    pub(crate) async fn deploy(&self) -> Result<Deployment, Failure> {
+        let deployed = self.harness.deploy(&self.case).await;
+        deployed.map_err(|error| Failure::new(format!("the backend cannot be deployed: {error}")))
+    }
+
+    /// Each case draws from a sequence of its own, whatever the order it runs in.
+    pub(crate) fn seed(&self) -> u64 {
+        let mix = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        self.case.slug.bytes().fold(self.options.seed, mix)
+    }
+}
+
+/// What comes of a case that is played.
+pub(crate) struct Played {
+    pub(crate) outcome: Outcome,
+    /// What was generated for it.
+    pub(crate) generated: Option<GeneratedReport>,
+}
+
+pub(crate) enum Outcome {
+    Passed,
+    /// A method is not claimed without which there is nothing to check.
+    Unsupported(String),
+    Failed(Failure),
+}
+
+impl Outcome {
+    /// What a verdict means on a backend that claims all that was called.
+    pub(crate) fn of(verdict: Verdict) -> Self {
+        verdict.map_or_else(Self::Failed, |()| Self::Passed)
+    }
+}
+
+impl From<Outcome> for Played {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, generated: None }
+    }
+}
+
+pub(crate) type Running = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+/// A function that is given a world.
+pub(crate) struct InWorld(pub(crate) fn(World) -> Running);
+
+#[async_trait]
+impl Play for InWorld {
+    async fn play(&self, stage: Stage) -> Played {
+        let played = in_world(stage, self.0).await;
+        played.map_or_else(Outcome::Failed, Ended::outcome).into()
+    }
+}
+
+/// What a world and a verdict have come to.
+pub(crate) struct Ended {
+    world: World,
+    pub(crate) verdict: Verdict,
+}
+
+/// Gives a function the world of this stage.
+pub(crate) async fn in_world(
+    stage: Stage,
+    body: impl FnOnce(World) -> Running,
+) -> Result<Ended, Failure> {
+    let seed = stage.seed();
+    let needs_another = stage.case.needs.contains(&Need::Elsewhere);
+    let second = if needs_another { Some(stage.deploy().await?) } else { None };
+    let elsewhere = second.as_ref().map(|second| World::new(second, None, !seed));
+    let world = World::new(&stage.deployment, elsewhere, seed);
+    let mut verdict = in_task(body(world.clone())).await;
+    if let Err(failure) = &mut verdict
+        && failure.story.is_empty()
+    {
+        let story = world.story();
+        failure.story = story[story.len().saturating_sub(STORY)..].to_vec();
+    }
+    Ok(Ended { world, verdict })
+}
+
+impl Ended {
+    /// A method that is not claimed has to say so; whatever else the case found says nothing then.
+    pub(crate) fn outcome(self) -> Outcome {
+        let Some(unclaimed) = self.world.unclaimed() else {
+            return Outcome::of(self.verdict);
+        };
+        let method = unclaimed.method;
+        match unclaimed.but_answered {
+            None => Outcome::Unsupported(format!("{method} is not claimed")),
+            Some(answer) => {
+                let why =
+                    format!("{method} is not claimed, so it answers Unavailable, not {answer}");
+                Outcome::Failed(Failure { story: self.world.story(), ..Failure::new(why) })
+            }
+        }
+    }
+}
+
+/// A task of its own, so that a panic or a call that never returns is a failure like any other.
+async fn in_task(running: Running) -> Verdict {
+    let mut task = tokio::spawn(running);
+    match tokio::time::timeout(LIMIT, &mut task).await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(panic)) => Err(Failure::new(format!("the case panicked: {panic}"))),
+        Err(_) => {
+            task.abort();
+            Err(Failure::new(format!("the case took longer than {LIMIT:?}")))
+        }
+    }
+}
+
+/// Cases that are declared in one place of the source.
+pub(crate) struct Declaration {
+    pub(crate) module: &'static str,
+    pub(crate) line: u32,
+    pub(crate) cases: fn(&Topic) -> Vec<Case>,
+}
+
+inventory::collect!(Declaration);
+
+/// Declares what a function makes of the module's topic.
+macro_rules! declare {
+    ($cases:expr) => {
+        inventory::submit! {
+            $crate::stage::play::Declaration { module: module_path!(), line: line!(), cases: $cases }
+        }
+    };
+}
+
+pub(crate) use declare;
+
+/// What the slugs of a module's cases begin with: `executions.create`.
+pub(crate) struct Topic(String);
+
+impl Topic {
+    pub(crate) fn case(
+        &self,
+        name: &str,
+        title: &'static str,
+        clauses: &'static [&'static str],
+        needs: &'static [Need],
+        play: impl Play + 'static,
+    ) -> Case {
+        // Cases are made once for the life of the process.
+        let slug = ff_core::intern(&format!("{}.{name}", self.0));
+        Case::new(CaseInfo { slug, title, clauses, needs }, play)
+    }
+}
+
+impl Topic {
+    /// Another topic of this one's chapter.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let chapter = self.0.split('.').next().unwrap_or_default();
+        Self(format!("{chapter}.{name}"))
+    }
+}
+
+impl Declaration {
+    pub(crate) fn topic(&self) -> Topic {
+        let path = self.module.split("::").skip_while(|part| *part != "cases").skip(1);
+        Topic(path.collect::<Vec<_>>().join(".").replace('_', "-"))
+    }
+}
