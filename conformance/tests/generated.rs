@@ -66,8 +66,10 @@ impl Progress for Silent {
 }
 
 async fn sequences(harness: &Arc<dyn Harness>, seed: u64) -> CaseReport {
-    let selection =
-        Selection { cases: vec!["system.generated.sequences".to_owned()], ..Selection::default() };
+    let selection = Selection {
+        cases: vec!["system.interactions.sequences".to_owned()],
+        ..Selection::default()
+    };
     let options = Options { seed, ..Options::default() };
     let cases = selection.choose().unwrap();
     let report = run_backend(harness, &cases, options, &Silent).await;

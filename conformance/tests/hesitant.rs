@@ -90,7 +90,7 @@ impl Progress for Silent {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_given_up_between_two_steps_has_happened_or_not() {
-    let given_up = ["flows.cascade.given-up", "system.generated.histories"];
+    let given_up = ["flows.cascade.given-up", "system.interactions.histories"];
     let selection =
         Selection { cases: given_up.map(str::to_owned).to_vec(), ..Selection::default() };
     let harness: Arc<dyn Harness> = Arc::new(HesitantHarness);

@@ -1,88 +1,38 @@
 //! Deviants: the model with one clause broken on purpose. The suite is good if it fails on each, in
 //! a case that names the clause.
 
-mod arguments;
-mod attempts;
-mod cancellation;
-mod cancels;
-mod cascades;
-mod claims;
-mod closing;
-mod eligibility;
+mod declare;
 mod executions;
-mod flow_lists;
-mod flow_reads;
+mod fault;
 mod flows;
-mod headers;
 mod housekeeping;
-mod leases;
-mod races;
-mod rare;
-mod reads;
-mod repeated;
-mod replay;
-mod resolution;
-mod siblings;
 mod system;
-mod tampering;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ff_core::clock::ManualClock;
+use ff_core::contract;
 
 use crate::stage::{CaseInfo, Deployment, Harness, HarnessError, Unreliable};
-use tampering::Tampering;
+use declare::Declared;
+pub use declare::Deviant;
 
-/// A backend that is wrong in one respect.
-#[derive(Clone, Copy)]
-pub struct Deviant {
-    pub name: &'static str,
-    /// The id of the clause it breaks.
-    pub breaks: &'static str,
-    /// How.
-    pub how: &'static str,
-    make: fn() -> Tampering,
-}
-
-/// A line of a table of deviants: name, clause, how, and what it does to the model.
-macro_rules! deviant {
-    ($name:literal, $clause:literal, $how:literal, $make:expr) => {
-        $crate::deviants::Deviant { name: $name, breaks: $clause, how: $how, make: || $make }
-    };
-}
-
-use deviant;
-
-/// Every deviant, in the order of the chapters.
+/// Every deviant, in the order of the chapters; within a chapter topic by topic, as they are written.
 pub fn all() -> Vec<Deviant> {
-    [
-        system::DEVIANTS,
-        arguments::DEVIANTS,
-        executions::DEVIANTS,
-        reads::DEVIANTS,
-        claims::DEVIANTS,
-        leases::DEVIANTS,
-        attempts::DEVIANTS,
-        flows::DEVIANTS,
-        cancellation::DEVIANTS,
-        headers::DEVIANTS,
-        closing::DEVIANTS,
-        flow_reads::DEVIANTS,
-        flow_lists::DEVIANTS,
-        resolution::DEVIANTS,
-        cascades::DEVIANTS,
-        eligibility::DEVIANTS,
-        siblings::DEVIANTS,
-        replay::DEVIANTS,
-        cancels::DEVIANTS,
-        housekeeping::DEVIANTS,
-        repeated::DEVIANTS,
-        rare::DEVIANTS,
-        races::DEVIANTS,
-    ]
-    .concat()
+    let mut declared: Vec<_> = inventory::iter::<Declared>().collect();
+    let chapter = |module: &str| {
+        contract::chapters()
+            .iter()
+            .position(|chapter| module.split("::").any(|part| part == chapter.name))
+    };
+    declared.sort_by_key(|one| (chapter(one.module), one.module, one.line));
+    let named = |one: &Declared| Deviant {
+        breaks: ff_core::intern(&one.deviant.breaks.replace('_', "-")),
+        ..one.deviant
+    };
+    declared.into_iter().map(named).collect()
 }
 
 /// Deploys a deviant.

@@ -7,7 +7,7 @@ use crate::play::generated::{self, PlayedAgain, Recording};
 use crate::stage::{Harness, HarnessError};
 
 /// The case whose sequences are kept.
-const SEQUENCES: &str = "system.generated.sequences";
+const SEQUENCES: &str = "system.interactions.sequences";
 
 /// Plays a kept sequence on a backend and on the model.
 pub async fn play_recording(

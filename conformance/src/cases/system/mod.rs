@@ -3,8 +3,8 @@
 mod arguments;
 mod atomicity;
 mod availability;
-mod generated;
 mod handles;
 mod ids;
+mod interactions;
 mod repeated;
 mod time;

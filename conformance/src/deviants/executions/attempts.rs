@@ -1,0 +1,63 @@
+//! Deviants that break the clauses under "Attempts".
+
+use ff_core::call::{Call, Reply};
+use ff_core::state::{AttemptState, TerminalOutcome};
+use ff_core::types::AttemptIndex;
+
+use crate::deviants::declare::{deviant, request};
+use crate::deviants::executions::{is_over, is_retry, is_set_aside};
+use crate::deviants::fault::{answer, call, write};
+
+deviant!("counts-failures", ATT_001, "Counts an attempt when it fails." => write(|before, after| {
+    if is_retry(before, after) {
+        after.total_attempts += 1;
+    }
+}));
+
+deviant!("zero-for-nobody", ATT_002, "Counts nothing for what is not there." =>
+answer(|call, answer| {
+    if let (Call::ReadTotalAttemptCount { .. }, Err(_)) = (call, &answer) {
+        *answer = Ok(Reply::ReadTotalAttemptCount(AttemptIndex::new(0)));
+    }
+}));
+
+deviant!("undated-success", ATT_007, "Does not say when an execution succeeded." =>
+write(|_, after| {
+    if after.outcome == TerminalOutcome::Success {
+        after.completed_at = None;
+    }
+}));
+
+request!("forgets-results", ATT_008, "Completes without the result.",
+    Complete { payload, .. } => *payload = None);
+
+deviant!("cuts-reasons", ATT_018, "Keeps the beginning of a reason." => call(|call| match call {
+    Call::Cancel { reason, .. } => reason.truncate(1_024),
+    Call::Fail { reason, .. } => reason.message.truncate(1_024),
+    _ => {}
+}));
+
+deviant!("blames-the-operator", ATT_019, "Says that someone else cancelled." => write(|_, after| {
+    if after.cancelled_by.as_deref() == Some("worker") {
+        after.cancelled_by = Some("operator".to_owned());
+    }
+}));
+
+deviant!("everyone-decides", ATT_029, "Lets each end of an execution succeed." =>
+answer(|call, answer| {
+    if is_over(answer) {
+        match call {
+            Call::Complete { .. } => *answer = Ok(Reply::Complete(())),
+            Call::Cancel { .. } => *answer = Ok(Reply::Cancel(())),
+            _ => {}
+        }
+    }
+}));
+
+deviant!("pause-is-a-retry", ATT_022,
+"Ends the attempt of an execution that waits for children." =>
+write(|before, after| {
+    if is_set_aside(before, after) {
+        after.attempt_state = AttemptState::PendingRetryAttempt;
+    }
+}));

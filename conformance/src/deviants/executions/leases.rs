@@ -1,0 +1,165 @@
+//! Deviants that break the clauses under "Leases".
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ff_core::backend::LeaseRenewal;
+use ff_core::call::{Call, Method, Reply};
+use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
+use ff_core::state::OwnershipState;
+use ff_core::types::{LeaseEpoch, TimestampMs};
+
+use crate::deviants::declare::{around, deviant};
+use crate::deviants::executions::frees_the_lapsed;
+use crate::deviants::fault::{Fault, answer, call, marks_repetitions_of, payload_of, write};
+
+deviant!("epoch-per-attempt", LSE_001, "Begins to count epochs with each attempt." =>
+write(|before, after| {
+    if before.is_some_and(|before| before.lease.is_none()) && after.lease.is_some() {
+        after.epoch = LeaseEpoch::new(1);
+    }
+}));
+
+around!("believes-the-ttl", LSE_017, "Renews for as long as the handle says.", |subject, call| {
+    let answer = subject.ask(call.clone()).await;
+    if let (Err(EngineError::State(StateKind::StaleLease)), Call::Renew { .. }, Some(held)) =
+        (&answer, &call, payload_of(&call))
+    {
+        let lease = subject.field(&held.execution_id, "current_lease_id").await;
+        if lease == Some(held.fence.lease_id.to_string()) {
+            let until = subject.clock.now().0.unsigned_abs() + held.lease_ttl_ms;
+            return Ok(Reply::Renew(LeaseRenewal::new(until, 1)));
+        }
+    }
+    answer
+});
+
+around!(
+    "fence-before-expiry",
+    LSE_002,
+    "Compares the fence before it looks at the clock.",
+    |subject, call| {
+        let answer = subject.ask(call.clone()).await;
+        if let (Err(EngineError::State(StateKind::LeaseExpired)), Some(payload)) =
+            (&answer, payload_of(&call))
+        {
+            let epoch = subject.field(&payload.execution_id, "current_lease_epoch").await;
+            if epoch != Some(payload.fence.lease_epoch.to_string()) {
+                return Err(EngineError::State(StateKind::StaleLease));
+            }
+        }
+        answer
+    }
+);
+
+deviant!("stale-for-nobody", LSE_002, "Takes a handle of what is not there for a stale one." =>
+answer(|call, answer| {
+    if payload_of(call).is_some() && matches!(answer, Err(EngineError::NotFound { .. })) {
+        *answer = Err(EngineError::State(StateKind::StaleLease));
+    }
+}));
+
+deviant!("conflict-for-all", LSE_003, "Has one word for every lost lease." => answer(|_, answer| {
+    if matches!(
+        answer,
+        Err(EngineError::Contention(ContentionKind::ExecutionNotActive { .. }))
+    ) {
+        *answer = Err(EngineError::Contention(ContentionKind::LeaseConflict));
+    }
+}));
+
+deviant!("terse", LSE_004, "Does not say what the last epoch was." => answer(|_, answer| {
+    if let Err(EngineError::Contention(ContentionKind::ExecutionNotActive {
+        lease_epoch,
+        ..
+    })) = answer
+    {
+        lease_epoch.clear();
+    }
+}));
+
+deviant!("refuses-unmarked", LSE_005, "Refuses on a due lease, but does not mark it." =>
+    refuses_unmarked());
+
+around!("late-progress-counts", LSE_008, "Lets a stale worker leave its mark.", |subject, call| {
+    let answer = subject.ask(call.clone()).await;
+    if let (Err(EngineError::State(StateKind::StaleLease)), Call::Progress { .. }, Some(payload)) =
+        (&answer, &call, payload_of(&call))
+    {
+        subject.leave_trace(&payload.execution_id).await;
+    }
+    answer
+});
+
+deviant!("adds-to-expiry", LSE_009, "Counts a renewal from the last expiry." =>
+write(|before, after| {
+    let old = before.and_then(|before| before.lease.as_ref());
+    let now = after.last_mutation_at;
+    if let (Some(old), Some(new)) = (old, &mut after.lease)
+        && new.renewed_at == Some(now)
+        && old.renewed_at != new.renewed_at
+    {
+        new.expires_at = TimestampMs(old.expires_at.0 + new.expires_at.0 - now.0);
+    }
+}));
+
+deviant!("revives", LSE_011, "Renews a lapsed lease." => answer(|call, answer| {
+    if let (Call::Renew { .. }, Err(EngineError::State(StateKind::LeaseExpired))) =
+        (call, &answer)
+    {
+        *answer = Ok(Reply::Renew(LeaseRenewal::new(1, 1)));
+    }
+}));
+
+deviant!("frees-the-lapsed", LSE_012, "Puts a lapsed execution back among the waiting." =>
+    frees_the_lapsed());
+
+deviant!("keeps-the-worker", LSE_013, "Keeps showing the worker after the end." =>
+write(|before, after| {
+    if let (Some(before), None) = (before, &after.lease) {
+        after.lease.clone_from(&before.lease);
+    }
+}));
+
+deviant!("renews-anything", LSE_014, "Renews what is long over." => answer(|call, answer| {
+    if let (Call::Renew { .. }, Err(EngineError::State(StateKind::StaleLease))) =
+        (call, &answer)
+    {
+        *answer = Ok(Reply::Renew(LeaseRenewal::new(1, 1)));
+    }
+}));
+
+deviant!("undated-lapse", LSE_015, "Does not say when a lease lapsed." =>
+    write(|_, after| after.lease_expired_at = None));
+
+around!("marks-complain", LSE_016, "Refuses to mark what is not due.", |subject, call| {
+    let answer = subject.ask(call.clone()).await;
+    if let Call::MarkLeaseExpiredIfDue { execution_id, .. } = &call
+        && subject.field(execution_id, "lease_expired_at").await.is_none()
+    {
+        return Err(EngineError::Contention(ContentionKind::NoActiveLease));
+    }
+    answer
+});
+
+deviant!("lapse-again", LSE_016, "Leaves a mark on a lease that has lapsed already." =>
+    marks_repetitions_of(Method::MarkLeaseExpiredIfDue));
+
+/// Only the hook marks.
+fn refuses_unmarked() -> Fault {
+    let hook = Arc::new(AtomicBool::new(false));
+    let by_hook = Arc::clone(&hook);
+    call(move |call| {
+        let marks = matches!(call, Call::MarkLeaseExpiredIfDue { .. });
+        hook.store(marks, Ordering::SeqCst);
+    })
+    .write(move |before, after| {
+        if let Some(before) = before
+            && before.ownership == OwnershipState::Leased
+            && after.ownership == OwnershipState::LeaseExpiredReclaimable
+            && !by_hook.load(Ordering::SeqCst)
+        {
+            after.clone_from(before);
+        }
+    })
+}

@@ -1,0 +1,84 @@
+//! Deviants of executions.
+
+mod attempts;
+mod cancel;
+mod claims;
+mod create;
+mod fields;
+mod idempotency;
+mod leases;
+mod lists;
+mod policies;
+mod progress;
+mod reads;
+mod repetition;
+mod replay;
+mod retries;
+mod scheduling;
+mod tags;
+
+use crate::deviants::fault::{Fault, answer, call, write};
+use ff_core::call::Call;
+use ff_core::engine_error::ContentionKind;
+use ff_core::engine_error::EngineError;
+use ff_core::state::AttemptState;
+use ff_core::state::EligibilityState;
+use ff_core::state::LifecyclePhase;
+use ff_core::state::OwnershipState;
+use ff_core::state::TerminalOutcome;
+use ff_mock::Execution;
+
+pub(in crate::deviants) fn is_retry(before: Option<&Execution>, after: &Execution) -> bool {
+    before.is_some_and(|before| before.retry_count < after.retry_count)
+}
+
+pub(in crate::deviants) fn is_over(answer: &super::fault::Answer) -> bool {
+    matches!(answer, Err(EngineError::Contention(ContentionKind::ExecutionNotActive { .. })))
+}
+
+pub(in crate::deviants) fn frees_the_lapsed() -> Fault {
+    write(|_, after| {
+        if after.ownership == OwnershipState::LeaseExpiredReclaimable {
+            after.phase = LifecyclePhase::Runnable;
+            after.ownership = OwnershipState::Unowned;
+            after.eligibility = EligibilityState::EligibleNow;
+            after.attempt_state = AttemptState::PendingRetryAttempt;
+            after.lease = None;
+        }
+    })
+}
+
+/// Changes the arguments of creations.
+pub(in crate::deviants) fn creating(
+    change: impl Fn(&mut ff_core::contracts::CreateExecutionArgs) + Send + Sync + 'static,
+) -> Fault {
+    call(move |call| {
+        if let Call::CreateExecution { args } = call {
+            change(args);
+        }
+    })
+}
+
+/// Refuses some creations that are fine.
+pub(in crate::deviants) fn refusing(
+    refused: impl Fn(&ff_core::contracts::CreateExecutionArgs) -> bool + Send + Sync + 'static,
+) -> Fault {
+    answer(move |call, answer| {
+        if let Call::CreateExecution { args } = call
+            && refused(args)
+        {
+            *answer = Err(EngineError::invalid_input("not here"));
+        }
+    })
+}
+
+pub(in crate::deviants) fn runs_again(before: Option<&Execution>, after: &Execution) -> bool {
+    before.is_some_and(|before| before.outcome != TerminalOutcome::None)
+        && after.outcome == TerminalOutcome::None
+}
+
+pub(in crate::deviants) fn is_set_aside(before: Option<&Execution>, after: &Execution) -> bool {
+    before.is_some_and(|before| before.phase == LifecyclePhase::Active)
+        && after.phase == LifecyclePhase::Runnable
+        && after.attempt_state == AttemptState::AttemptInterrupted
+}

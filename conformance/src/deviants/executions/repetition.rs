@@ -1,0 +1,48 @@
+//! Deviants that break the clauses under "Repetition".
+
+use ff_core::backend::FailOutcome;
+use ff_core::call::{Call, Reply};
+use ff_core::engine_error::{EngineError, StateKind};
+
+use crate::deviants::declare::deviant;
+use crate::deviants::executions::{is_over, runs_again};
+use crate::deviants::fault::{answer, write};
+
+deviant!("no-memory", ATT_003, "Does not recognise repetitions." =>
+    write(|_, after| after.closing = None));
+
+deviant!("any-arguments", ATT_004, "Takes every completion after the end for a repetition." =>
+answer(|call, answer| {
+    if let Call::Complete { .. } = call
+        && is_over(answer)
+    {
+        *answer = Ok(Reply::Complete(()));
+    }
+}));
+
+deviant!("any-call", ATT_004, "Takes every cancellation after the end for a repetition." =>
+answer(|call, answer| {
+    if let Call::Cancel { .. } = call
+        && is_over(answer)
+    {
+        *answer = Ok(Reply::Cancel(()));
+    }
+}));
+
+deviant!("remembers-too-long", ATT_003,
+"Recognises a failure though another worker holds the execution." =>
+answer(|call, answer| {
+    if let (Call::Fail { .. }, Err(EngineError::State(StateKind::StaleLease))) =
+        (call, &answer)
+    {
+        *answer = Ok(Reply::Fail(FailOutcome::TerminalFailed));
+    }
+}));
+
+deviant!("remembers-who-ended-it", ATT_003,
+"Recognises the call that ended an execution after its replay." =>
+write(|before, after| {
+    if runs_again(before, after) {
+        after.closing = before.and_then(|before| before.closing.clone());
+    }
+}));

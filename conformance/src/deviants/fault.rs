@@ -1,0 +1,326 @@
+//! What a deviant does to the model: to calls, to answers, to records, or around a whole call.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use ff_core::backend::{BackendTag, CapabilitySet, HandlePayload};
+use ff_core::call::{Call, Method, Reply};
+use ff_core::capability::Capabilities;
+use ff_core::clock::ManualClock;
+use ff_core::contracts::CancelFlowResult;
+use ff_core::dispatch::Dispatch;
+use ff_core::engine_error::EngineError;
+use ff_core::housekeeping::Housekeeping;
+use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
+use ff_core::types::{ExecutionId, LaneId};
+use ff_mock::{EdgeGroup, Execution, MemoryStore, Model, Settings, Snapshot, Stored, Take, Tamper};
+
+pub(crate) type Answer = Result<Reply, EngineError>;
+
+type OnCall = Box<dyn Fn(&mut Call) + Send + Sync>;
+type OnDue = Box<dyn Fn(&mut Vec<Call>) + Send + Sync>;
+type OnAnswer = Box<dyn Fn(&Call, &mut Answer) + Send + Sync>;
+type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+type Around = Box<dyn for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sync>;
+
+/// The ways to break a rule; any may be combined.
+#[derive(Default)]
+pub(crate) struct Fault {
+    on_call: Option<OnCall>,
+    on_answer: Option<OnAnswer>,
+    on_due: Option<OnDue>,
+    on_write: Option<Tamper>,
+    around: Option<Around>,
+    on_capabilities: Option<fn(&mut Capabilities)>,
+    label: Option<&'static str>,
+}
+
+/// Changes calls before the model sees them.
+pub(crate) fn call(change: impl Fn(&mut Call) + Send + Sync + 'static) -> Fault {
+    Fault::default().call(change)
+}
+
+/// Changes the model's answers.
+pub(crate) fn answer(change: impl Fn(&Call, &mut Answer) + Send + Sync + 'static) -> Fault {
+    Fault::default().answer(change)
+}
+
+/// Changes what is listed as due.
+pub(crate) fn due(change: impl Fn(&mut Vec<Call>) + Send + Sync + 'static) -> Fault {
+    Fault { on_due: Some(Box::new(change)), ..Fault::default() }
+}
+
+/// Changes executions as they are written, given what they replace.
+pub(crate) fn write(
+    change: impl Fn(Option<&Execution>, &mut Execution) + Send + Sync + 'static,
+) -> Fault {
+    Fault::default().write(change)
+}
+
+/// Changes edge groups as they are written, given what they replace.
+pub(crate) fn group(
+    change: impl Fn(Option<&EdgeGroup>, &mut EdgeGroup) + Send + Sync + 'static,
+) -> Fault {
+    Fault::default().damage(change)
+}
+
+/// Answers calls with the help of the model.
+pub(crate) fn around(
+    answer: impl for<'a> Fn(&'a Subject, Call) -> Answering<'a> + Send + Sync + 'static,
+) -> Fault {
+    Fault { around: Some(Box::new(answer)), ..Fault::default() }
+}
+
+/// Changes what the model says of itself.
+pub(crate) fn capabilities(change: fn(&mut Capabilities)) -> Fault {
+    Fault { on_capabilities: Some(change), ..Fault::default() }
+}
+
+/// Gives the model another label.
+pub(crate) fn label(label: &'static str) -> Fault {
+    Fault { label: Some(label), ..Fault::default() }
+}
+
+impl Fault {
+    pub(crate) fn call(mut self, change: impl Fn(&mut Call) + Send + Sync + 'static) -> Self {
+        self.on_call = Some(Box::new(change));
+        self
+    }
+
+    pub(crate) fn answer(
+        mut self,
+        change: impl Fn(&Call, &mut Answer) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_answer = Some(Box::new(change));
+        self
+    }
+
+    pub(crate) fn write(
+        self,
+        change: impl Fn(Option<&Execution>, &mut Execution) + Send + Sync + 'static,
+    ) -> Self {
+        self.damage(change)
+    }
+
+    /// Changes records of one type as they are written, given what they replace.
+    pub(crate) fn damage<R: Stored>(
+        mut self,
+        change: impl Fn(Option<&R>, &mut R) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_write = Some(Arc::new(move |before, after| {
+            if let Some(after) = R::of_mut(after) {
+                change(before.and_then(R::of).map(AsRef::as_ref), after);
+            }
+        }));
+        self
+    }
+
+    /// The model on this clock, with the fault.
+    pub(crate) fn deploy(mut self, clock: &ManualClock) -> Subject {
+        let mut store = MemoryStore::new(clock.clone());
+        if let Some(tamper) = self.on_write.take() {
+            store = store.tampered(tamper);
+        }
+        Subject { model: Model::new(store, settings()), clock: clock.clone(), fault: self }
+    }
+}
+
+/// The model, with what is done to it.
+pub(crate) struct Subject {
+    pub(crate) model: Model,
+    pub(crate) clock: ManualClock,
+    fault: Fault,
+}
+
+impl Subject {
+    /// What the model answers as it is.
+    pub(crate) async fn ask(&self, call: Call) -> Answer {
+        self.model.dispatch(call).await
+    }
+
+    /// A field of an execution, as the model as it is shows it.
+    pub(crate) async fn field(&self, id: &ExecutionId, name: &str) -> Option<String> {
+        let call = Call::ReadExecCoreFields {
+            partition: Partition { family: PartitionFamily::Execution, index: id.partition() },
+            execution_id: id.clone(),
+            fields: vec![name.to_owned()],
+        };
+        match self.model.dispatch(call).await {
+            Ok(Reply::ReadExecCoreFields(mut fields)) => fields.remove(name).flatten(),
+            _ => None,
+        }
+    }
+
+    /// What a claim would find, by partition.
+    pub(crate) async fn claimable(
+        &self,
+        lane: &LaneId,
+        offered: &CapabilitySet,
+    ) -> BTreeMap<u16, Vec<ExecutionId>> {
+        let held = Snapshot::of(self.model.store()).await;
+        held.claimable(lane, offered)
+    }
+
+    /// A claim that takes this.
+    pub(crate) async fn take(&self, take: Take, claim: Call) -> Answer {
+        let store = self.model.store().clone().taking(take);
+        Model::new(store, settings()).dispatch(claim).await
+    }
+
+    /// Leaves a mark on an execution that nobody asked for.
+    pub(crate) async fn leave_trace(&self, id: &ExecutionId) {
+        let call = Call::SetExecutionTag {
+            execution_id: id.clone(),
+            key: "deviant.trace".to_owned(),
+            value: "here".to_owned(),
+        };
+        // Where there is no execution, there is nothing to leave a mark on.
+        let _ = self.model.dispatch(call).await;
+    }
+}
+
+#[async_trait]
+impl Housekeeping for Subject {
+    async fn due(&self, partition: &PartitionKey, limit: usize) -> Result<Vec<Call>, EngineError> {
+        let mut calls = self.model.due(partition, limit).await?;
+        if let Some(change) = &self.fault.on_due {
+            change(&mut calls);
+        }
+        Ok(calls)
+    }
+}
+
+#[async_trait]
+impl Dispatch for Subject {
+    async fn dispatch(&self, mut call: Call) -> Answer {
+        if let Some(change) = &self.fault.on_call {
+            change(&mut call);
+        }
+        let mut answer = match &self.fault.around {
+            Some(around) => around(self, call.clone()).await,
+            None => self.model.dispatch(call.clone()).await,
+        };
+        if let Some(change) = &self.fault.on_answer {
+            change(&call, &mut answer);
+        }
+        answer
+    }
+
+    fn backend_label(&self) -> &'static str {
+        let honest = Dispatch::backend_label(&self.model);
+        self.fault.label.unwrap_or(honest)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Dispatch::capabilities(&self.model);
+        if let Some(change) = self.fault.on_capabilities {
+            change(&mut capabilities);
+        }
+        capabilities
+    }
+}
+
+fn settings() -> Settings {
+    Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() }
+}
+
+/// What the handle of a call under a lease carries.
+pub(crate) fn payload_of(call: &Call) -> Option<HandlePayload> {
+    let handle = call.clone().handle_mut()?.clone();
+    HandlePayload::open(BackendTag::Mock, &handle).ok()
+}
+
+/// The execution a call is about, if it has a handle or an id.
+pub(crate) fn target_of(call: &Call) -> Option<ExecutionId> {
+    match call {
+        Call::SetExecutionTag { execution_id, .. }
+        | Call::PromoteDelayed { execution_id, .. }
+        | Call::MarkLeaseExpiredIfDue { execution_id, .. } => Some(execution_id.clone()),
+        Call::CancelExecution { args } => Some(args.execution_id.clone()),
+        call => payload_of(call).map(|payload| payload.execution_id),
+    }
+}
+
+/// Answers as one that succeeded was answered, where a call of this method overlapped it.
+pub(crate) fn succeeds_for_all(method: Method, succeeds: fn(&Reply) -> bool) -> Fault {
+    let done: Arc<Mutex<Vec<Reply>>> = Arc::default();
+    around(move |subject, call| {
+        let done = Arc::clone(&done);
+        Box::pin(async move {
+            if call.method() != method {
+                return subject.ask(call).await;
+            }
+            let before = lock(&done).len();
+            pause().await;
+            let answer = subject.ask(call).await;
+            let mut done = lock(&done);
+            match &answer {
+                Ok(reply) if succeeds(reply) => done.push(reply.clone()),
+                _ => {
+                    if let Some(success) = done.get(before) {
+                        return Ok(success.clone());
+                    }
+                }
+            }
+            answer
+        })
+    })
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Long enough for other tasks to come between.
+pub(crate) async fn pause() {
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Long enough for several calls of other tasks to come between.
+pub(crate) async fn linger() {
+    for _ in 0..6 {
+        pause().await;
+    }
+}
+
+/// Counts the calls that change something under a lease, while they are under way.
+pub(crate) async fn counted(busy: &AtomicUsize, subject: &Subject, call: Call) -> Answer {
+    busy.fetch_add(1, Ordering::SeqCst);
+    pause().await;
+    let answer = subject.ask(call).await;
+    busy.fetch_sub(1, Ordering::SeqCst);
+    answer
+}
+
+pub(crate) fn marks_repetitions_of(method: Method) -> Fault {
+    let made: Mutex<Vec<Call>> = Mutex::default();
+    around(move |subject, call| {
+        let mut known = made.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = call.method() == method && known.contains(&call);
+        if call.method() == method {
+            known.push(call.clone());
+        }
+        drop(known);
+        Box::pin(async move {
+            let answer: Answer = subject.ask(call.clone()).await;
+            let marked: Vec<ExecutionId> = match &answer {
+                Ok(Reply::CancelFlow(CancelFlowResult::Cancelled {
+                    member_execution_ids, ..
+                })) => {
+                    let members = member_execution_ids.iter();
+                    members.filter_map(|id| ExecutionId::parse(id).ok()).collect()
+                }
+                _ => target_of(&call).into_iter().collect(),
+            };
+            for id in marked.iter().filter(|_| again) {
+                subject.leave_trace(id).await;
+            }
+            answer
+        })
+    })
+}

@@ -1,0 +1,22 @@
+//! Deviants that break the clauses under "Times".
+
+use crate::deviants::declare::deviant;
+use crate::deviants::fault::{due, write};
+use crate::deviants::housekeeping::without;
+
+deviant!("lists-no-delay", HSK_001, "Lists no delay." => without("promote_delayed"));
+
+deviant!("delays-without-retries", HSK_001, "Lists no delay of a retry." => write(|before, after| {
+    if before.is_some_and(|before| after.retry_count > before.retry_count) {
+        after.delay_until =
+            after.delay_until.map(|until| ff_core::types::TimestampMs(until.0 + 10));
+    }
+}));
+
+deviant!("forgets-leases", HSK_002, "Lists no lease." => without("mark_lease_expired_if_due"));
+
+deviant!("lists-the-last-first", HSK_006, "Lists all but the first." => due(|calls| {
+    if calls.len() > 4 {
+        calls.remove(0);
+    }
+}));

@@ -1,0 +1,61 @@
+//! Deviants that break the clauses under "Availability".
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ff_core::call::{Call, Method, Reply};
+use ff_core::capability::Supports;
+use ff_core::engine_error::EngineError;
+
+use crate::deviants::declare::{around, deviant};
+use crate::deviants::fault::{Fault, answer, capabilities, label};
+
+deviant!("annotates-op", SYS_001, "Says `mock.suspend` where the method's name is due." =>
+answer(|_, answer| {
+    if let Err(EngineError::Unavailable { op }) = answer {
+        *op = ff_core::intern(&format!("mock.{op}"));
+    }
+}));
+
+around!(
+    "acts-all-the-same",
+    SYS_001,
+    "Says that it cannot change a priority, and leaves a mark.",
+    |subject, call| {
+        if let Call::ChangePriority { args } = &call {
+            subject.leave_trace(&args.execution_id).await;
+        }
+        subject.ask(call).await
+    }
+);
+
+deviant!("claims-everything", SYS_002, "Claims methods that it does not answer." =>
+    capabilities(|c| c.supports = Supports::all()));
+
+deviant!("half-a-group", SYS_002, "Sets a group's flag without its methods." =>
+    capabilities(|c| c.supports.quota_admin = true));
+
+deviant!("other-label", SYS_003, "Goes by a name that is not its family's." =>
+    label("something-else"));
+
+deviant!("ping-finds-nothing", SYS_008, "Takes an answering storage for a silent one." =>
+answer(|_, answer| {
+    if matches!(answer, Ok(Reply::Ping(()))) {
+        *answer = Err(EngineError::transport("mock", "nobody answers"));
+    }
+}));
+
+deviant!("prepares-once", SYS_009, "Fails where everything is prepared." =>
+    only_once(Method::Prepare));
+
+deviant!("shuts-down-once", SYS_010, "Does not shut down again." =>
+    only_once(Method::ShutdownPrepare));
+
+fn only_once(method: Method) -> Fault {
+    let done = AtomicBool::new(false);
+    answer(move |call, answer| {
+        if call.method() == method && done.swap(true, Ordering::SeqCst) {
+            *answer = Err(EngineError::Timeout { op: method.as_str(), elapsed: Duration::ZERO });
+        }
+    })
+}

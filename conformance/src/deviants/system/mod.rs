@@ -1,0 +1,9 @@
+//! Deviants of every method.
+
+mod arguments;
+mod atomicity;
+mod availability;
+mod handles;
+mod ids;
+mod interactions;
+mod time;

@@ -1,0 +1,96 @@
+//! Deviants that break the clauses under "Time".
+
+use std::sync::{Arc, Mutex};
+
+use ff_core::call::{Call, Method};
+use ff_core::engine_error::EngineError;
+use ff_core::partition::{Partition, PartitionFamily};
+use ff_core::types::{LaneId, TimestampMs};
+
+use crate::deviants::declare::{around, deviant, reply};
+use crate::deviants::fault::{Fault, answer, around, call, write};
+
+deviant!("host-clock", SYS_004, "Dates creations by the host." => write(|before, after| {
+    if before.is_none() {
+        after.created_at = TimestampMs::now();
+    }
+}));
+
+deviant!("trusts-now", SYS_005, "Dates creations by the caller." => trusts_now());
+
+reply!("tells-seconds", SYS_006, "Tells the time in seconds.", ServerTimeMs(now) => *now /= 1_000);
+
+around!("due-a-moment-later", SYS_007, "Lets deadlines pass by a millisecond.", |subject, call| {
+    let now = subject.clock.now();
+    subject.clock.set(TimestampMs(now.0 - 1));
+    let answer = subject.ask(call).await;
+    subject.clock.set(now);
+    answer
+});
+
+around!("time-moves-things", SYS_027, "Marks and promotes when someone looks.", |subject, call| {
+    if let Call::DescribeExecution { id } = &call {
+        let partition = Partition { family: PartitionFamily::Execution, index: id.partition() };
+        let hooks = [
+            Call::MarkLeaseExpiredIfDue { partition, execution_id: id.clone() },
+            Call::PromoteDelayed {
+                partition,
+                lane: LaneId::new("any"),
+                execution_id: id.clone(),
+                now_ms: TimestampMs(0),
+            },
+        ];
+        for hook in hooks {
+            subject.ask(hook).await?;
+        }
+    }
+    subject.ask(call).await
+});
+
+deviant!("minds-the-flows-now", SYS_005, "Refuses flows from before 1970." =>
+answer(|call, answer| {
+    if let Call::CreateFlow { args } = call
+        && args.now.0 <= 0
+    {
+        *answer = Err(EngineError::invalid_input("before the epoch"));
+    }
+}));
+
+deviant!("renews-at-the-last-moment", SYS_007, "Renews a lease that expires now." =>
+    a_moment_late(Method::Renew));
+
+deviant!("marks-a-moment-later", SYS_007, "Does not mark a lease that expires now." =>
+    a_moment_late(Method::MarkLeaseExpiredIfDue));
+
+fn trusts_now() -> Fault {
+    let told = Arc::new(Mutex::new(TimestampMs(0)));
+    let heard = Arc::clone(&told);
+    call(move |call| {
+        if let Call::CreateExecution { args } = call
+            && let Ok(mut told) = told.lock()
+        {
+            *told = args.now;
+        }
+    })
+    .write(move |before, after| {
+        if let (None, Ok(heard)) = (before, heard.lock()) {
+            after.created_at = *heard;
+        }
+    })
+}
+
+/// Lets the clock be a millisecond late for one method.
+fn a_moment_late(method: Method) -> Fault {
+    around(move |subject, call| {
+        Box::pin(async move {
+            if call.method() != method {
+                return subject.ask(call).await;
+            }
+            let now = subject.clock.now();
+            subject.clock.set(TimestampMs(now.0 - 1));
+            let answer = subject.ask(call).await;
+            subject.clock.set(now);
+            answer
+        })
+    })
+}
