@@ -1,10 +1,13 @@
 //! What plays cases that are more than a function: scripts, repetitions, interruptions and generated calls.
 
 pub(crate) mod generated;
+mod samples;
 mod script;
+mod spoil;
 
 pub(crate) use generated::Generated;
 pub(crate) use script::fixture;
 pub(crate) use script::{
-    Fixture, Line, Repetition, call, interrupt_reads, pass, play, repeated_and_interrupted, within,
+    Fixture, Line, Repetition, around_calls, call, interrupt_reads, pass, play, within,
 };
+pub(crate) use spoil::{Spoiling, leave_no_trace};

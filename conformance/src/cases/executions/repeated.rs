@@ -1,13 +1,13 @@
 //! Calls about executions, made again and again.
 
 use ff_core::backend::FailureClass;
-use ff_core::call::{Call, Method};
+use ff_core::call::Method;
 
 use crate::play::fixture::{cancel, complete, fail, progress, renew};
-use crate::play::{Fixture, Line, Repetition, call, pass, repeated_and_interrupted};
-use crate::stage::{cancellation, declare};
+use crate::play::{Fixture, Line, Repetition, around_calls, call, pass};
+use crate::stage::declare;
 
-declare!(|topic| repeated_and_interrupted(topic, REPETITIONS));
+declare!(|topic| around_calls(topic, REPETITIONS));
 
 const REPETITIONS: &[Repetition] = &[
     Repetition {
@@ -70,7 +70,7 @@ const REPETITIONS: &[Repetition] = &[
         method: Method::CancelExecution,
         clauses: &["OPS-001", "OPS-004"],
         before: claimed,
-        call: |fixture| Call::CancelExecution { args: cancellation(&fixture.execution(1)) },
+        call: |fixture| fixture.cancel_execution(1),
         answers: &[(10, "cancelled.execution_id=e1 cancelled.public_state=cancelled")],
     },
     Repetition {

@@ -5,10 +5,10 @@ use ff_core::call::Method;
 use ff_core::contracts::{EdgeDependencyPolicy, OnSatisfied};
 
 use crate::play::fixture::{cancel_flow, cancel_header, fail, tag_flow, wait_children};
-use crate::play::{Fixture, Line, Repetition, call, pass, repeated_and_interrupted};
+use crate::play::{Fixture, Line, Repetition, around_calls, call, pass};
 use crate::stage::declare;
 
-declare!(|topic| repeated_and_interrupted(topic, REPETITIONS));
+declare!(|topic| around_calls(topic, REPETITIONS));
 
 const REPETITIONS: &[Repetition] = &[
     Repetition {

@@ -1,66 +1,47 @@
 //! What is wrong with arguments whatever the state.
 
-use ff_core::backend::{FailureClass, FailureReason};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::{Partition, PartitionFamily};
-use ff_core::policy::{RetryPolicy, TimeoutPolicy};
-use ff_core::types::{FlowId, LaneId, TimestampMs};
+use ff_core::types::{LaneId, TimestampMs};
 
-use crate::stage::{Verdict, World, case};
+use crate::play::Spoiling;
+use crate::stage::{Verdict, World, case, declare};
 
-/// U+0000 in any text of a creation.
-#[case(SYS_018)]
-async fn nul_in_creation(world: World) -> Verdict {
-    let nul = "a\0b";
-    let broken = [
-        world.execution().namespace(nul),
-        world.execution().tag("app.k", nul),
-        world.execution().key(nul),
-        world.execution().with(|args| args.execution_kind = nul.to_owned()),
-        world.execution().with(|args| args.creator_identity = nul.to_owned()),
-        world.execution().with(|args| args.payload_encoding = Some(nul.to_owned())),
-        world.execution().retry_policy(RetryPolicy {
-            retryable_categories: vec![nul.to_owned()],
-            ..RetryPolicy::default()
-        }),
-    ];
-    for (at, execution) in broken.into_iter().enumerate() {
-        let id = execution.args().execution_id;
-        expect_refused!(execution.try_create().await, "validation.invalid_input", "text {at}");
-        expect_eq!(world.describe_execution(&id).await?, None, "text {at} stores nothing");
-    }
-    Ok(())
-}
-
-/// U+0000 in progress, reasons and tags.
-#[case(SYS_018)]
-async fn nul_under_lease(world: World) -> Verdict {
-    let nul = "a\0b";
-    let (id, handle) = world.claimed().await?;
-    let before = world.observe(&id).await?;
-    let refused = "validation.invalid_input";
-    expect_refused!(world.progress(&handle, None, Some(nul.to_owned())).await, refused);
-    expect_refused!(world.cancel(&handle, nul).await, refused);
-    expect_refused!(world.set_execution_tag(&id, "app.k", nul).await, refused);
-    let reason = FailureReason::new(nul);
-    expect_refused!(world.fail(&handle, reason, FailureClass::Transient).await, refused);
-    expect_eq!(world.observe(&id).await?, before, "nothing changes");
-    Ok(())
-}
-
-/// U+0000 in a flow's texts.
-#[case(SYS_018)]
-async fn nul_in_flows(world: World) -> Verdict {
-    let mut args = world.flow_args(FlowId::from_uuid(world.uuid()));
-    args.flow_kind = "a\0b".to_owned();
-    expect_refused!(world.create_flow(args).await, "validation.invalid_input");
-    let flow = world.flow().await?;
-    let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
-    let mut args = world.edge_args(&flow, &up, &down, 2);
-    args.data_passing_ref = Some("a\0b".to_owned());
-    expect_refused!(world.stage_dependency_edge(args).await, "validation.invalid_input");
-    Ok(())
-}
+declare!(|topic| {
+    let case = |name, title, clauses, spoiling| topic.case(name, title, clauses, &[], spoiling);
+    vec![
+        case("nul", "U+0000 in every text of every call.", &["SYS-018"], Spoiling::Nul),
+        case("long-texts", "64 KiB and a byte in every text.", &["SYS-032"], Spoiling::LongText),
+        case("long-payloads", "64 KiB and a byte in all bytes.", &["SYS-031"], Spoiling::LongBytes),
+        case(
+            "large-integers",
+            "2^53 and its negative in every integer of every call.",
+            &["SYS-029"],
+            Spoiling::LargeInteger,
+        ),
+        case(
+            "empty-names",
+            "Every name that must not be empty.",
+            &[
+                "SYS-033", "EXE-003", "EXE-031", "CLM-001", "FLW-008", "FLW-028", "GRA-005",
+                "CAN-001",
+            ],
+            Spoiling::EmptyName,
+        ),
+        topic.beside("ids").case(
+            "unknown",
+            "An id of nothing in every place for one.",
+            &[
+                "SYS-016", "SYS-036", "EXE-016", "EXE-022", "EXE-025", "EXE-030", "ATT-002",
+                "FLW-011", "FLW-021", "FLW-029", "FLW-030", "FLW-031", "GRA-005", "GRA-010",
+                "GRA-017", "GRA-020", "DEP-001", "DEP-010", "DEP-020", "DEP-029", "DEP-030",
+                "DEP-032", "CAN-002", "CAN-020",
+            ],
+            &[],
+            Spoiling::UnknownId,
+        ),
+    ]
+});
 
 /// Everything else in Unicode comes back as it was.
 #[case(SYS_018)]
@@ -135,89 +116,12 @@ async fn lane_hint(world: World) -> Verdict {
     Ok(())
 }
 
-/// Integers beyond 2^53 − 1, in arguments and policies.
-#[case(SYS_029)]
-async fn large_integers(world: World) -> Verdict {
-    const BEYOND: i64 = 1 << 53;
-    let beyond = BEYOND.unsigned_abs();
-    let broken = [
-        world.execution().with(|args| args.now = TimestampMs(BEYOND)),
-        world.execution().with(|args| args.now = TimestampMs(-BEYOND)),
-        world.execution().delay_until(TimestampMs(BEYOND)),
-        world.execution().with(|args| args.execution_deadline_at = Some(TimestampMs(BEYOND))),
-        world.execution().policy(|policy| policy.dedup_window_ms = Some(beyond)),
-        world.execution().retries(1, beyond),
-        world.execution().policy(|policy| {
-            policy.timeout_policy = Some(TimeoutPolicy {
-                attempt_timeout_ms: Some(u64::MAX),
-                ..TimeoutPolicy::default()
-            });
-        }),
-    ];
-    for (at, execution) in broken.into_iter().enumerate() {
-        let id = execution.args().execution_id;
-        expect_refused!(execution.try_create().await, "validation.invalid_input", "integer {at}");
-        expect_eq!(world.describe_execution(&id).await?, None, "integer {at} stores nothing");
-    }
-    let id = world.execution().create().await?;
-    let (partition, lane) = (world.partition_of(&id), world.lane());
-    expect_refused!(
-        world.promote_delayed(partition, &lane, &id, TimestampMs(BEYOND)).await,
-        "validation.invalid_input"
-    );
-    Ok(())
-}
-
-/// Integers beyond 2^53 − 1 in limits, revisions and times of flows.
-#[case(SYS_029)]
-async fn large_integers_elsewhere(world: World) -> Verdict {
-    const BEYOND: u64 = 1 << 53;
-    let refused = "validation.invalid_input";
-    let late = TimestampMs(BEYOND.cast_signed());
-    let flow = world.flow().await?;
-    let (up, down) = (world.member(&flow).await?, world.member(&flow).await?);
-    let limit = usize::try_from(BEYOND).unwrap_or(usize::MAX);
-    expect_refused!(world.list_lanes(None, limit).await, refused);
-    let listed = world.list_executions(world.partition_key_of(&up), None, limit).await;
-    expect_refused!(listed, refused, "a limit");
-    let mut args = world.flow_args(FlowId::from_uuid(world.uuid()));
-    args.now = late;
-    expect_refused!(world.create_flow(args).await, refused, "a flow's now");
-    for revision in [BEYOND, u64::MAX] {
-        let args = world.edge_args(&flow, &up, &down, revision);
-        expect_refused!(world.stage_dependency_edge(args).await, refused, "revision {revision}");
-    }
-    let mut edge = world.staged(&flow, &up, &down, 2).await?;
-    edge.graph_revision = BEYOND;
-    expect_refused!(world.apply_dependency_to_child(edge).await, refused, "an application's");
-    Ok(())
-}
-
 /// 2^53 − 1 itself is accepted and comes back.
 #[case(SYS_029)]
 async fn largest_integer(world: World) -> Verdict {
     let largest = TimestampMs((1 << 53) - 1);
     let id = world.execution().delay_until(largest).create().await?;
     expect_eq!(world.field(&id, "delay_until").await?, Some(largest.to_string()));
-    Ok(())
-}
-
-/// One byte more than 64 KiB in payload, result and detail.
-#[case(SYS_031)]
-async fn long_payloads(world: World) -> Verdict {
-    let long = vec![b'x'; 65_537];
-    let refused = "validation.payload_too_large";
-    let broken = world.execution().payload(&long);
-    let id = broken.args().execution_id;
-    expect_refused!(broken.try_create().await, refused);
-    expect_eq!(world.describe_execution(&id).await?, None, "nothing is stored");
-
-    let (id, handle) = world.claimed().await?;
-    let before = world.observe(&id).await?;
-    expect_refused!(world.complete(&handle, Some(long.clone())).await, refused);
-    let reason = FailureReason::with_detail("boom", long);
-    expect_refused!(world.fail(&handle, reason, FailureClass::Transient).await, refused);
-    expect_eq!(world.observe(&id).await?, before, "nothing changes");
     Ok(())
 }
 
@@ -230,39 +134,5 @@ async fn longest_payloads(world: World) -> Verdict {
     expect!(context.input_payload == payload, "64 KiB of payload come back");
     world.complete(&handle, Some(payload.clone())).await?;
     expect!(world.get_execution_result(&id).await? == Some(payload), "64 KiB of result come back");
-    Ok(())
-}
-
-/// One byte more than 64 KiB in any other text.
-#[case(SYS_032)]
-async fn long_texts(world: World) -> Verdict {
-    let long = "x".repeat(65_537);
-    let refused = "validation.invalid_input";
-    expect_refused!(world.execution().namespace(&long).try_create().await, refused);
-    expect_refused!(world.execution().tag("app.k", &long).try_create().await, refused);
-    expect_refused!(world.execution().key(&long).try_create().await, refused);
-    let (id, handle) = world.claimed().await?;
-    let before = world.observe(&id).await?;
-    expect_refused!(world.progress(&handle, None, Some(long.clone())).await, refused);
-    expect_refused!(world.cancel(&handle, &long).await, refused);
-    expect_refused!(world.set_execution_tag(&id, "app.k", &long).await, refused);
-    let reason = FailureReason::new(long);
-    expect_refused!(world.fail(&handle, reason, FailureClass::Transient).await, refused);
-    expect_eq!(world.observe(&id).await?, before, "nothing changes");
-    Ok(())
-}
-
-/// Empty namespace, kind, worker and worker instance.
-#[case(SYS_033)]
-async fn empty_names(world: World) -> Verdict {
-    let refused = "validation.invalid_input";
-    expect_refused!(world.execution().namespace("").try_create().await, refused);
-    let no_kind = world.execution().with(|args| args.execution_kind.clear());
-    expect_refused!(no_kind.try_create().await, refused);
-    let id = world.execution().create().await?;
-    let before = world.observe(&id).await?;
-    expect_refused!(world.worker().named("", "instance").try_claim().await, refused);
-    expect_refused!(world.worker().named("worker", "").try_claim().await, refused);
-    expect_eq!(world.observe(&id).await?, before, "nothing is claimed");
     Ok(())
 }

@@ -8,7 +8,7 @@ use ff_core::engine_error::EngineError;
 use ff_core::types::FlowId;
 use futures_util::future::join_all;
 
-use crate::play::interrupt_reads;
+use crate::play::{interrupt_reads, leave_no_trace};
 use crate::stage::{Failure, Verdict, World, case};
 
 /// Every refusal of a live lease's calls leaves everything as it was.
@@ -39,6 +39,12 @@ async fn refused_calls_leave_no_trace(world: World) -> Verdict {
     expect_refused!(world.renew(&handle).await, "contention.execution_not_active");
     expect_eq!(world.observe(&id).await?, before, "nor do they after the end");
     Ok(())
+}
+
+/// Every argument that no call takes, in every call, changes nothing.
+#[case(SYS_011)]
+async fn refused_arguments_leave_no_trace(world: World) -> Verdict {
+    leave_no_trace(world).await
 }
 
 /// A refused creation stores nothing, not even its lane or its key.
@@ -159,6 +165,11 @@ async fn order_of_checks(world: World) -> Verdict {
         world.progress(&handle, Some(101), None).await,
         "validation.invalid_input",
         "the argument before the state"
+    );
+    expect_refused!(
+        world.wait_children(&foreign).await,
+        "validation.handle_from_other_backend",
+        "the handle before the state"
     );
     expect_refused!(
         world.complete(&handle, Some(vec![0; 65_537])).await,

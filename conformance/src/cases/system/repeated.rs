@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ff_core::call::{Call, Method};
 
-use crate::play::{Repetition, repeated_and_interrupted};
+use crate::play::{Repetition, around_calls};
 use crate::stage::declare;
 
-declare!(|topic| repeated_and_interrupted(topic, REPETITIONS));
+declare!(|topic| around_calls(topic, REPETITIONS));
 
 const REPETITIONS: &[Repetition] = &[Repetition {
     method: Method::ShutdownPrepare,

@@ -111,25 +111,6 @@ async fn callers_now_promotes(world: World) -> Verdict {
     Ok(())
 }
 
-/// Flow calls accept any `now`.
-#[case(SYS_005)]
-async fn callers_now_flows(world: World) -> Verdict {
-    let flow = ff_core::types::FlowId::from_uuid(world.uuid());
-    let wild = [TimestampMs(0), TimestampMs(-5), TimestampMs(9_000_000_000_000_000)];
-    let mut args = world.flow_args(flow);
-    args.now = wild[0];
-    world.create_flow(args).await?;
-    let up = world.member(&flow).await?;
-    let down = world.member(&flow).await?;
-    let mut staged = world.edge_args(&flow, &up, &down, 2);
-    staged.now = wild[1];
-    let mut applying = crate::stage::apply_args(&staged);
-    world.stage_dependency_edge(staged).await?;
-    applying.now = wild[2];
-    world.apply_dependency_to_child(applying).await?;
-    Ok(())
-}
-
 /// The clock can be read, and leases are counted on it.
 #[case(SYS_006)]
 async fn server_time(world: World) -> Verdict {

@@ -18,7 +18,7 @@ use super::session::{Line, call};
 use crate::play::generated::names::Thing;
 use crate::play::generated::step::{Disguise, lease_of};
 use crate::play::generated::{Universe, plain_claim};
-use crate::stage::{ExecutionBuilder, World, apply_args};
+use crate::stage::{ExecutionBuilder, World, apply_args, cancellation};
 
 /// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
 /// share a partition; execution 3 and flow 3 have another, where there are several, and execution 4 is
@@ -224,6 +224,10 @@ impl Fixture {
         Call::ReplayExecution { args }
     }
 
+    pub(crate) fn cancel_execution(&self, number: usize) -> Call {
+        Call::CancelExecution { args: cancellation(&self.execution(number)) }
+    }
+
     /// The partition of flow 1.
     fn home(&self) -> Partition {
         flow_partition(&flow(1), &self.world.partitions())
@@ -244,7 +248,7 @@ impl Fixture {
     }
 }
 
-fn flow(number: usize) -> FlowId {
+pub(crate) fn flow(number: usize) -> FlowId {
     FlowId::from_uuid(Thing::Flow.uuid(number))
 }
 

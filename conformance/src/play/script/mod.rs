@@ -2,26 +2,31 @@
 //! contract, not to each other.
 
 pub(crate) mod fixture;
+mod hints;
 mod interruption;
 mod repetition;
-mod session;
+pub(super) mod session;
 
 pub(crate) use fixture::Fixture;
 pub(crate) use interruption::{interrupt_reads, within};
 pub(crate) use repetition::Repetition;
 pub(crate) use session::{Line, call, pass, play};
 
+use ff_core::contract::clause;
+
 use crate::stage::{Case, Need, Topic};
 
-/// Two cases of each of these calls: one that repeats it, and one that interrupts it wherever it waits.
-pub(crate) fn repeated_and_interrupted(topic: &Topic, all: &'static [Repetition]) -> Vec<Case> {
-    let interrupted = topic.beside("interrupted");
+/// The cases of each of these calls: one that repeats it, one that interrupts it wherever it waits, and one
+/// about the caller's own time where it has that among its arguments.
+pub(crate) fn around_calls(topic: &Topic, all: &'static [Repetition]) -> Vec<Case> {
+    let (interrupted, hinted) = (topic.beside("interrupted"), topic.beside("hinted"));
     let cases = all.iter().flat_map(|one| {
         let method = one.method.as_str();
         let repeated = topic.case(
             method,
             "The same call ten times, in turn and at once.",
-            one.clauses,
+            // Made once for the life of the process.
+            [one.clauses, &["SYS-012"]].concat().leak(),
             &[Need::Clock, Need::Concurrency, Need::Elsewhere],
             repetition::Repeated(one),
         );
@@ -32,7 +37,15 @@ pub(crate) fn repeated_and_interrupted(topic: &Topic, all: &'static [Repetition]
             &[Need::Clock, Need::Nemesis],
             interruption::Interrupted(one),
         );
-        [repeated, interrupted]
+        let hinted = hinted.case(
+            method,
+            "The call with a `now` in the far past, and with one in the far future.",
+            &[hints::RULE],
+            &[Need::Clock, Need::Elsewhere],
+            hints::Hinted(one),
+        );
+        let has_now = clause(hints::RULE).is_some_and(|rule| rule.binds.includes(one.method));
+        [Some(repeated), Some(interrupted), has_now.then_some(hinted)]
     });
-    cases.collect()
+    cases.flatten().collect()
 }

@@ -131,7 +131,7 @@ impl Session<'_> {
     }
 
     /// All that can be seen of what was named, a line each.
-    pub(super) async fn observed(&self) -> Vec<String> {
+    pub(in crate::play) async fn observed(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for read in self.reads() {
             let text = call_text(&read);

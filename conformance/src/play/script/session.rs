@@ -37,17 +37,17 @@ pub(crate) async fn play(world: &World, lines: Vec<Line>) -> Verdict {
 }
 
 /// A world in which calls name executions, flows and leases by short names.
-pub(super) struct Session<'a> {
-    pub(super) world: &'a World,
+pub(in crate::play) struct Session<'a> {
+    pub(in crate::play) world: &'a World,
     leases: Leases,
     minted: Minted,
     /// What calls have named.
-    pub(super) named: Known,
+    pub(in crate::play) named: Known,
     story: Vec<String>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(world: &'a World) -> Self {
+    pub(in crate::play) fn new(world: &'a World) -> Self {
         Self {
             world,
             leases: Leases::new(),
@@ -57,7 +57,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    pub(super) async fn play(&mut self, lines: Vec<Line>) -> Verdict {
+    pub(in crate::play) async fn play(&mut self, lines: Vec<Line>) -> Verdict {
         for line in lines {
             match line {
                 Line::Pass(millis) => {
@@ -74,7 +74,7 @@ impl<'a> Session<'a> {
     }
 
     /// Makes a call; returns how its answer is told.
-    pub(super) async fn make(&mut self, call: &Call) -> Result<String, Failure> {
+    pub(in crate::play) async fn make(&mut self, call: &Call) -> Result<String, Failure> {
         let bound = self.bound(call)?;
         let answer = self.world.dispatch(bound).await;
         if let (Call::Claim { policy, .. }, Ok(Reply::Claim(Some(handle)))) = (call, &answer) {
@@ -85,7 +85,7 @@ impl<'a> Session<'a> {
     }
 
     /// The call with real handles.
-    pub(super) fn bound(&mut self, call: &Call) -> Result<Call, Failure> {
+    pub(in crate::play) fn bound(&mut self, call: &Call) -> Result<Call, Failure> {
         let universe = Universe::of(self.world.partitions());
         self.named.executions.extend(universe.executions_in(call));
         self.named.flows.extend(universe.flows_in(call));
@@ -93,7 +93,12 @@ impl<'a> Session<'a> {
             .ok_or_else(|| self.failure(call, "names a lease that no claim has got", Vec::new()))
     }
 
-    pub(super) fn compare(&mut self, call: &Call, expected: &str, seen: String) -> Verdict {
+    pub(in crate::play) fn compare(
+        &mut self,
+        call: &Call,
+        expected: &str,
+        seen: String,
+    ) -> Verdict {
         if seen == expected {
             self.story.push(format!("{} → {seen}", call_text(call)));
             return Ok(());

@@ -1,0 +1,159 @@
+//! A call of every method, with all of its arguments given.
+
+use ff_core::backend::{CancelFlowPolicy, CapabilitySet, FailureClass, FailureReason};
+use ff_core::call::Call;
+use ff_core::contracts::{EdgeDependencyPolicy, EdgeDirection};
+use ff_core::partition::PartitionConfig;
+use ff_core::types::EdgeId;
+use serde_json::{Value, json};
+
+use super::generated::names::Thing;
+use super::generated::observed::{Known, page_of};
+use super::script::fixture::{
+    Fixture, cancel, cancel_flow, cancel_header, complete, flow, progress, renew, tag_flow,
+    wait_children,
+};
+use super::script::{Line, call};
+
+/// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
+/// member of flow 1 like 2 and 5, and an edge is staged from 2 to 5.
+pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
+    vec![
+        fixture.created(1),
+        call(fixture.claim("w1"), "handle=fresh"),
+        fixture.flow_created(1),
+        fixture.created(2),
+        fixture.created(5),
+        fixture.joined(1, 1, 1),
+        fixture.joined(1, 2, 2),
+        fixture.joined(1, 5, 3),
+        fixture.staged(1, 2, 5, 3),
+    ]
+}
+
+/// The samples. Each would do something in that world.
+pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Call> {
+    let member = fixture.execution(2);
+    let known = Known {
+        executions: [member.clone()].into(),
+        flows: [flow(1)].into(),
+        members: [(flow(1), member.clone())].into(),
+    };
+    let mut claim = fixture.claim("w2");
+    if let Call::Claim { capabilities, .. } = &mut claim {
+        *capabilities = CapabilitySet::new(["cpu"]);
+    }
+    let mut fail = super::script::fixture::fail("w1", FailureClass::Transient);
+    if let Call::Fail { reason, .. } = &mut fail {
+        *reason = FailureReason::with_detail("boom", b"detail".to_vec());
+    }
+    let mut calls = vec![
+        Call::Ping {},
+        Call::Prepare {},
+        Call::ServerTimeMs {},
+        Call::ShutdownPrepare { grace: std::time::Duration::from_secs(1) },
+        fixture.create(6).tag("app.key", "value").into(),
+        claim,
+        renew("w1"),
+        progress("w1", 50),
+        complete("w1", "done"),
+        fail,
+        cancel("w1", "why"),
+        wait_children("w1"),
+        fixture.promote(2),
+        fixture.mark_lapsed(1),
+        fixture.cancel_execution(1),
+        fixture.replay(2),
+        fixture.tag(2, "app.key", "value"),
+        fixture.read_tag(2, "app.key"),
+        fixture.create_flow(2),
+        fixture.join(1, 6),
+        fixture.stage(2, 1, 2, 4),
+        fixture.apply(1, 2, 5),
+        fixture.resolve(1, 2, 5, "success"),
+        fixture.cascade(2),
+        fixture.eligibility(2),
+        fixture.set_policy(2, EdgeDependencyPolicy::AllOf),
+        fixture.drain(5),
+        fixture.reconcile(5),
+        fixture.acknowledge(2),
+        fixture.project(1),
+        cancel_flow(1, CancelFlowPolicy::FlowOnly),
+        cancel_header(1, "flow_only", "why"),
+        tag_flow(1, "app.key", "value"),
+        Call::GetFlowTag { flow_id: flow(1), key: "app.key".to_owned() },
+        Call::DescribeEdge { flow_id: flow(1), edge_id: EdgeId::from_uuid(Thing::Edge.uuid(1)) },
+        Call::ListEdges {
+            flow_id: flow(1),
+            direction: EdgeDirection::Incoming { to_node: fixture.execution(5) },
+        },
+        Call::ListExecutions { partition: page_of(member.partition()), cursor: None, limit: 10 },
+        Call::ListFlows { partition: page_of(member.partition()), cursor: None, limit: 10 },
+        Call::ListLanes { cursor: None, limit: 10 },
+    ];
+    calls.push(fixture.fields(2, ["lane_id"]));
+    let seen: Vec<_> = calls.iter().map(Call::method).collect();
+    calls.extend(known.reads(partitions).into_iter().filter(|read| !seen.contains(&read.method())));
+    calls.into_iter().map(|call| filled(&call)).collect()
+}
+
+/// A call with a value for each argument that is missing.
+fn filled(call: &Call) -> Call {
+    let Ok(mut value) = serde_json::to_value(call) else {
+        return call.clone();
+    };
+    fill(&mut value);
+    serde_json::from_value(value).unwrap_or_else(|_| call.clone())
+}
+
+fn fill(value: &mut Value) {
+    let Value::Object(fields) = value else {
+        return;
+    };
+    for (name, value) in fields {
+        if value.is_null() {
+            *value = given(name);
+        }
+        fill(value);
+    }
+}
+
+/// A value for an optional field of this name.
+fn given(name: &str) -> Value {
+    match name {
+        "policy" => json!({
+            "retry_policy": {
+                "max_retries": 1,
+                "backoff": { "type": "exponential" },
+                "retryable_categories": ["timeout"],
+            },
+            "timeout_policy": {
+                "attempt_timeout_ms": 100_000,
+                "execution_deadline_ms": 100_000,
+            },
+            "dedup_window_ms": 100_000,
+            "delay_until": 1,
+            "routing_requirements": {
+                "required_capabilities": ["cpu"],
+                "preferred_locality": "here",
+                "isolation_level": "none",
+            },
+            "budget_ids": ["3b241101-e2bb-4255-8caf-4136c566a962"],
+            "stream_policy": {
+                "durability_mode": "durable",
+                "retention_maxlen": 10,
+                "retention_ttl_ms": 100_000,
+            },
+            "suspension_policy": { "default_timeout_ms": 100_000, "timeout_behavior": "fail" },
+            "fallback_policy": {
+                "tiers": [{ "provider": "one", "model": "other", "timeout_ms": 100_000 }],
+            },
+        }),
+        "delay_until" | "execution_deadline_at" => json!(4_000_000_000_000_u64),
+        "idempotency_key" | "payload_encoding" | "message" | "data_passing_ref"
+        | "payload_bytes" => {
+            json!("text")
+        }
+        _ => Value::Null,
+    }
+}
