@@ -23,6 +23,8 @@ pub struct Clause {
     pub id: String,
     pub level: Level,
     pub binds: Binds,
+    /// The heading of its section.
+    pub topic: String,
     /// The sentences, with lines joined.
     pub text: String,
 }
@@ -120,7 +122,11 @@ fn read_chapter(chapter: &'static str, source: &str) -> Result<Chapter, Contract
         .ok_or(ContractError::NoTitle { chapter })?
         .to_owned();
     let mut clauses = Vec::new();
+    let mut topic = String::new();
     while let Some(line) = lines.next() {
+        if let Some(section) = line.strip_prefix("## ") {
+            section.clone_into(&mut topic);
+        }
         let Some(heading) = line.strip_prefix("### ") else {
             continue;
         };
@@ -128,13 +134,14 @@ fn read_chapter(chapter: &'static str, source: &str) -> Result<Chapter, Contract
         while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
             body.push(line.trim());
         }
-        clauses.push(read_clause(chapter, heading, &body)?);
+        clauses.push(read_clause(chapter, &topic, heading, &body)?);
     }
     Ok(Chapter { name: chapter, title, clauses })
 }
 
 fn read_clause(
     chapter: &'static str,
+    topic: &str,
     heading: &str,
     body: &[&str],
 ) -> Result<Clause, ContractError> {
@@ -170,6 +177,7 @@ fn read_clause(
         id: id.to_owned(),
         level: Level::from_str(level).map_err(|_| malformed())?,
         binds,
+        topic: topic.to_owned(),
         text,
     })
 }

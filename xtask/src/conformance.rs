@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
     require: Vec<String>,
     #[command(flatten)]
     pub(crate) images: ImageArguments,
-    /// Cases at once
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    /// Cases at once, twice the number of cores by default
+    #[arg(long, value_name = "N", default_value_t = Options::default().jobs, hide_default_value = true)]
     jobs: usize,
     /// Where every random choice starts; drawn if not given
     #[arg(long, value_name = "N")]

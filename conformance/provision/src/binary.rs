@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::Kind;
+use crate::{Kind, POSTGRES};
 
 /// How long a server may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -105,7 +105,7 @@ async fn postgres(binary: &Path, directory: &Path, port: u16) -> Result<Command,
         .arg(&data)
         .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k"])
         .arg(directory)
-        .args(["-c", "fsync=off", "-c", "max_connections=300"]);
+        .args(POSTGRES);
     Ok(server)
 }
 

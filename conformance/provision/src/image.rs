@@ -12,7 +12,7 @@ use crate::{Images, Kind};
 /// Debian's release that has both servers, and what images built from it are tagged with. A change of
 /// what is built needs another tag.
 const RELEASE: &str = "trixie";
-const TAG: &str = "trixie-1";
+const TAG: &str = "trixie-2";
 const BASE: &str = "ff-provision/debian";
 
 /// How long an image registry may take to send an image.
@@ -73,6 +73,7 @@ USER postgres
 ENV PGDATA=/var/lib/postgresql/data
 RUN /usr/lib/postgresql/17/bin/initdb --auth=trust --no-sync && \
     echo 'host all all all trust' >> $PGDATA/pg_hba.conf
+VOLUME /var/lib/postgresql/data
 ENTRYPOINT ["/usr/lib/postgresql/17/bin/postgres", "-c", "listen_addresses=*"]
 "#
         }

@@ -24,6 +24,19 @@ pub use probe::connect;
 pub use proxy::Proxy;
 pub use scratch::{Scratch, keys, remove_keys};
 
+/// What a Postgres is started with. Nothing in it outlives a run, so nothing is written, or waited for, for
+/// the case that the machine fails.
+pub(crate) const POSTGRES: &[&str] = &[
+    "-c",
+    "fsync=off",
+    "-c",
+    "synchronous_commit=off",
+    "-c",
+    "full_page_writes=off",
+    "-c",
+    "max_connections=300",
+];
+
 /// What kind of server.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,

@@ -10,12 +10,13 @@ pub struct Deviant {
     pub breaks: &'static str,
     /// How.
     pub how: &'static str,
+    /// Where it is declared.
+    pub module: &'static str,
     pub(crate) make: fn() -> Fault,
 }
 
 /// A deviant in one place of the source.
 pub(crate) struct Declared {
-    pub(crate) module: &'static str,
     pub(crate) line: u32,
     /// With `_` for `-` in the clause's id.
     pub(crate) deviant: Deviant,
@@ -25,15 +26,15 @@ inventory::collect!(Declared);
 
 /// Name, clause, how, and the fault that it has.
 macro_rules! deviant {
-    ($name:literal, $clause:ident, $how:literal => $fault:expr) => {
+    ($name:expr, $clause:ident, $how:literal => $fault:expr) => {
         inventory::submit! {
             $crate::deviants::declare::Declared {
-                module: module_path!(),
                 line: line!(),
                 deviant: $crate::deviants::declare::Deviant {
                     name: $name,
                     breaks: stringify!($clause),
                     how: $how,
+                    module: module_path!(),
                     make: || $fault,
                 },
             }
@@ -43,7 +44,7 @@ macro_rules! deviant {
 
 /// Changes the replies that look like this.
 macro_rules! reply {
-    ($name:literal, $clause:ident, $how:literal, $reply:pat $(if $holds:expr)? => $change:expr) => {
+    ($name:expr, $clause:ident, $how:literal, $reply:pat $(if $holds:expr)? => $change:expr) => {
         $crate::deviants::declare::deviant!($name, $clause, $how => {
             #[allow(unused_imports, clippy::enum_glob_use)]
             use ff_core::call::Reply::*;
@@ -58,7 +59,7 @@ macro_rules! reply {
 
 /// Changes the calls that look like this before the model sees them.
 macro_rules! request {
-    ($name:literal, $clause:ident, $how:literal, $call:pat $(if $holds:expr)? => $change:expr) => {
+    ($name:expr, $clause:ident, $how:literal, $call:pat $(if $holds:expr)? => $change:expr) => {
         $crate::deviants::declare::deviant!($name, $clause, $how => {
             #[allow(unused_imports, clippy::enum_glob_use)]
             use ff_core::call::Call::*;
@@ -80,4 +81,26 @@ macro_rules! around {
     };
 }
 
-pub(crate) use {around, deviant, reply, request};
+/// What can be wrong with any list: of what, the method, its entries, the cursor of one, and the clauses on
+/// order, limits and pages while others write.
+macro_rules! list {
+    ($what:literal, $method:ident, $entries:ident, $cursor:expr, [$order:ident, $limits:ident, $growth:ident]) => {
+        $crate::deviants::declare::reply!(concat!($what, "-descending"), $order, "Lists in descending order.",
+            $method(page) => page.$entries.reverse());
+        $crate::deviants::declare::reply!(concat!($what, "-always-more"), $order, "Gives a cursor with every page.",
+            $method(page) => page.next_cursor = page.$entries.last().map($cursor));
+        $crate::deviants::declare::reply!(concat!($what, "-with-gaps"), $order,
+            "Leaves out the last entry of a page that another follows.",
+            $method(page) if page.next_cursor.is_some() => page.$entries.pop());
+        $crate::deviants::declare::request!(concat!($what, "-without-limit"), $limits, "Takes a limit of 0 for none.",
+            $method { limit, .. } if *limit == 0 => *limit = 1_000);
+        $crate::deviants::declare::reply!(concat!($what, "-end-after-a-page"), $limits,
+            "Says that no page follows one of a thousand.",
+            $method(page) if page.$entries.len() == 1_000 => page.next_cursor = None);
+        $crate::deviants::declare::deviant!(concat!($what, "-by-number"), $growth,
+            "Takes a cursor for the number of entries before it." =>
+            $crate::deviants::fault::pages_by_number(ff_core::call::Method::$method));
+    };
+}
+
+pub(crate) use {around, deviant, list, reply, request};

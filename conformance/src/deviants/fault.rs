@@ -1,10 +1,11 @@
 //! What a deviant does to the model: to calls, to answers, to records, or around a whole call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::play::listing::page_call;
 use async_trait::async_trait;
 use ff_core::backend::{BackendTag, CapabilitySet, HandlePayload};
 use ff_core::call::{Call, Method, Reply};
@@ -321,6 +322,41 @@ pub(crate) fn marks_repetitions_of(method: Method) -> Fault {
                 subject.leave_trace(id).await;
             }
             answer
+        })
+    })
+}
+
+/// Takes a cursor of this list for the number of entries before it.
+pub(crate) fn pages_by_number(method: Method) -> Fault {
+    let places: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    around(move |subject, call| {
+        let places = Arc::clone(&places);
+        Box::pin(async move {
+            let known = serde_json::to_value(&call).unwrap_or_default();
+            let arguments = &known[method.as_str()];
+            let place = match arguments["cursor"].as_str() {
+                Some(cursor) => lock(&places).get(cursor).copied(),
+                None => Some(0),
+            };
+            let limit = arguments["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok());
+            let (Some(place), Some(limit)) = (place, limit) else {
+                return subject.ask(call).await;
+            };
+            let partition = arguments["partition"].as_str().unwrap_or_default();
+            let all = page_call(method, partition, None, limit.saturating_add(place));
+            let answer = subject.ask(all.unwrap_or(call)).await?;
+            let mut page = serde_json::to_value(&answer).unwrap_or_default();
+            for entries in
+                page[method.as_str()].as_object_mut().into_iter().flat_map(|page| page.values_mut())
+            {
+                if let Some(entries) = entries.as_array_mut() {
+                    entries.drain(..place.min(entries.len()));
+                }
+            }
+            if let Some(next) = page[method.as_str()]["next_cursor"].as_str() {
+                lock(&places).insert(next.to_owned(), place + limit);
+            }
+            Ok(serde_json::from_value(page).unwrap_or(answer))
         })
     })
 }

@@ -27,7 +27,7 @@ pub fn all() -> Vec<Deviant> {
             .iter()
             .position(|chapter| module.split("::").any(|part| part == chapter.name))
     };
-    declared.sort_by_key(|one| (chapter(one.module), one.module, one.line));
+    declared.sort_by_key(|one| (chapter(one.deviant.module), one.deviant.module, one.line));
     let named = |one: &Declared| Deviant {
         breaks: ff_core::intern(&one.deviant.breaks.replace('_', "-")),
         ..one.deviant

@@ -1,11 +1,13 @@
 //! What plays cases that are more than a function: scripts, repetitions, interruptions and generated calls.
 
 pub(crate) mod generated;
+pub(crate) mod listing;
 mod samples;
 mod script;
 mod spoil;
 
 pub(crate) use generated::Generated;
+pub(crate) use listing::Listing;
 pub(crate) use script::fixture;
 pub(crate) use script::{
     Fixture, Line, Repetition, around_calls, call, interrupt_reads, pass, play, within,

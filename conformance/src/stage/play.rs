@@ -1,6 +1,7 @@
 //! Cases, who plays them, and what comes of it.
 
 use std::fmt;
+use std::num::NonZero;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -73,7 +74,9 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 0, jobs: 16, shuffle: false, repeat: 1, long: 1 }
+        // More of them wait for each other than get anything done.
+        let jobs = 2 * std::thread::available_parallelism().map_or(2, NonZero::get);
+        Self { seed: 0, jobs, shuffle: false, repeat: 1, long: 1 }
     }
 }
 
@@ -235,6 +238,11 @@ impl Topic {
 }
 
 impl Topic {
+    /// Whether it belongs to this chapter.
+    pub(crate) fn is_of(&self, chapter: &str) -> bool {
+        self.0.split('.').next() == Some(chapter)
+    }
+
     /// Another topic of this one's chapter.
     pub(crate) fn beside(&self, name: &str) -> Self {
         let chapter = self.0.split('.').next().unwrap_or_default();

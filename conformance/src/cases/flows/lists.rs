@@ -2,13 +2,35 @@
 
 use std::collections::BTreeSet;
 
+use ff_core::call::Method;
 use ff_core::contracts::{FlowStatus, FlowSummary};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 use ff_core::types::FlowId;
 use uuid::Uuid;
 
-use crate::stage::{Failure, Verdict, World, case};
+use crate::play::Listing;
+use crate::stage::{Failure, Verdict, World, case, declare};
+
+declare!(|topic| FLOWS.cases(topic));
+
+static FLOWS: Listing = Listing {
+    method: Method::ListFlows,
+    order: &["FLW-018"],
+    limits: &["FLW-020"],
+    growth: &["FLW-034"],
+    id: Some("flow_id"),
+    new: |world, partition| world.flow_id_in(partition).to_string(),
+    add: |world, id| {
+        Box::pin(async move {
+            let id = FlowId::parse(&id).map_err(|error| Failure::new(error.to_string()))?;
+            world.create_flow(world.flow_args(id)).await?;
+            Ok(())
+        })
+    },
+    bad_cursors: &[],
+    is_of_partition: true,
+};
 
 /// So many flows of one partition, in order, and one of another partition if there are several.
 async fn created(world: &World, count: usize) -> Result<Vec<FlowId>, Failure> {
@@ -28,76 +50,6 @@ async fn created(world: &World, count: usize) -> Result<Vec<FlowId>, Failure> {
 
 fn ids(flows: &[FlowSummary]) -> Vec<FlowId> {
     flows.iter().map(|flow| flow.flow_id).collect()
-}
-
-/// Pages of every size together are the whole list, in order.
-#[case(FLW_018)]
-async fn pages(world: World) -> Verdict {
-    let expected = created(&world, 7).await?;
-    let key = world.partition_key_of_flow(&expected[0]);
-    for size in 1..=8 {
-        let mut seen = Vec::new();
-        let mut cursor = None;
-        loop {
-            let page = world.list_flows(key.clone(), cursor, size).await?;
-            expect!(page.flows.len() <= size, "a page has at most {size}");
-            seen.extend(ids(&page.flows));
-            expect!(seen.len() <= expected.len(), "each flow is listed once: {seen:?}");
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                break;
-            }
-            expect_eq!(seen.last(), cursor.as_ref(), "the cursor is the last id");
-        }
-        expect_eq!(seen, expected, "pages of {size}");
-    }
-    Ok(())
-}
-
-/// A cursor need not be a flow; a page that ends with the list has none.
-#[case(FLW_018)]
-async fn cursor(world: World) -> Verdict {
-    let flows = created(&world, 3).await?;
-    let key = world.partition_key_of_flow(&flows[0]);
-    let absent = world.flow_id_in(0);
-    let expected: Vec<_> = flows.iter().filter(|id| **id > absent).copied().collect();
-    let page = world.list_flows(key.clone(), Some(absent), 10).await?;
-    expect_eq!(ids(&page.flows), expected, "strictly after");
-    let page = world.list_flows(key.clone(), None, 3).await?;
-    expect_eq!(page.next_cursor, None, "all three");
-    let page = world.list_flows(key, Some(flows[2]), 3).await?;
-    expect_eq!((page.flows, page.next_cursor), (Vec::new(), None), "the end");
-    Ok(())
-}
-
-/// Flows are created before and behind the cursor, between any two pages.
-#[case(FLW_034)]
-async fn growing(world: World) -> Verdict {
-    let expected = created(&world, 9).await?;
-    let key = world.partition_key_of_flow(&expected[0]);
-    for size in [1, 2, 4] {
-        let (mut seen, mut cursor) = (Vec::new(), None);
-        let mut new = (0..15).map(|_| world.flow_id_in(0));
-        loop {
-            let page = world.list_flows(key.clone(), cursor, size).await?;
-            seen.extend(ids(&page.flows));
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                break;
-            }
-            // Of several new ones some come before the cursor and some after it.
-            for id in new.by_ref().take(3) {
-                world.create_flow(world.flow_args(id)).await?;
-            }
-            expect!(seen.len() < 100, "a list comes to an end");
-        }
-        let distinct: BTreeSet<&FlowId> = seen.iter().collect();
-        expect_eq!(distinct.len(), seen.len(), "pages of {size}: none twice");
-        for id in &expected {
-            expect!(distinct.contains(id), "pages of {size}: {id} is listed");
-        }
-    }
-    Ok(())
 }
 
 /// Ids of flows, and the CRC-16/XMODEM of their bytes.
@@ -152,37 +104,5 @@ async fn summaries(world: World) -> Verdict {
             summary(2, FlowStatus::Active),
         ]
     );
-    Ok(())
-}
-
-/// Nothing for 0, at most 1 000 for more.
-#[case(FLW_020)]
-async fn limits(world: World) -> Verdict {
-    let flows = created(&world, 1_001).await?;
-    let key = world.partition_key_of_flow(&flows[0]);
-    let page = world.list_flows(key.clone(), None, 0).await?;
-    expect_eq!((page.flows, page.next_cursor), (Vec::new(), None), "none");
-    for limit in [1_000, 1_001, 5_000] {
-        let page = world.list_flows(key.clone(), None, limit).await?;
-        expect_eq!(ids(&page.flows), flows[..1_000], "a page for {limit}");
-        expect_eq!(page.next_cursor, Some(flows[999]), "there is one more");
-    }
-    Ok(())
-}
-
-/// Keys that are none, of other families, or not the cursor's.
-#[case(FLW_020)]
-async fn bad_keys(world: World) -> Verdict {
-    let refused = "validation.invalid_input";
-    for key in ["", "x", "{fp:x}", "{fp:0", "{b:0}", "{q:0}"] {
-        for limit in [0, 10] {
-            let answer = world.list_flows(PartitionKey::new(key), None, limit).await;
-            expect_refused!(answer, refused, "{key:?} for {limit}");
-        }
-    }
-    let flows = created(&world, 1).await?;
-    let next = Partition { family: PartitionFamily::Flow, index: 1 };
-    let answer = world.list_flows(PartitionKey::from(&next), Some(flows[0]), 10).await;
-    expect_refused!(answer, refused, "a cursor of another partition");
     Ok(())
 }

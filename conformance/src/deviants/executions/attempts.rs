@@ -14,15 +14,15 @@ deviant!("counts-failures", ATT_001, "Counts an attempt when it fails." => write
     }
 }));
 
-deviant!("zero-for-nobody", ATT_002, "Counts nothing for what is not there." =>
-answer(|call, answer| {
+deviant!("zero-for-nobody", ATT_002,
+    "Counts nothing for what is not there." => answer(|call, answer| {
     if let (Call::ReadTotalAttemptCount { .. }, Err(_)) = (call, &answer) {
         *answer = Ok(Reply::ReadTotalAttemptCount(AttemptIndex::new(0)));
     }
 }));
 
-deviant!("undated-success", ATT_007, "Does not say when an execution succeeded." =>
-write(|_, after| {
+deviant!("undated-success", ATT_007,
+    "Does not say when an execution succeeded." => write(|_, after| {
     if after.outcome == TerminalOutcome::Success {
         after.completed_at = None;
     }
@@ -43,8 +43,8 @@ deviant!("blames-the-operator", ATT_019, "Says that someone else cancelled." => 
     }
 }));
 
-deviant!("everyone-decides", ATT_029, "Lets each end of an execution succeed." =>
-answer(|call, answer| {
+deviant!("everyone-decides", ATT_029,
+    "Lets each end of an execution succeed." => answer(|call, answer| {
     if is_over(answer) {
         match call {
             Call::Complete { .. } => *answer = Ok(Reply::Complete(())),
@@ -55,8 +55,7 @@ answer(|call, answer| {
 }));
 
 deviant!("pause-is-a-retry", ATT_022,
-"Ends the attempt of an execution that waits for children." =>
-write(|before, after| {
+    "Ends the attempt of an execution that waits for children." => write(|before, after| {
     if is_set_aside(before, after) {
         after.attempt_state = AttemptState::PendingRetryAttempt;
     }

@@ -10,31 +10,28 @@ use crate::deviants::declare::{deviant, request};
 use crate::deviants::fault::{answer, marks_repetitions_of, write};
 
 deviant!("every-cancel-ends-an-attempt", OPS_001,
-"Shows an attempt that ended where none was started." =>
-write(|_, after| {
+    "Shows an attempt that ended where none was started." => write(|_, after| {
     if after.outcome == TerminalOutcome::Cancelled {
         after.attempt_state = AttemptState::AttemptTerminal;
     }
 }));
 
 deviant!("authors-are-operators", OPS_003,
-"Names the operator as the author of every cancellation." =>
-write(|_, after| {
+    "Names the operator as the author of every cancellation." => write(|_, after| {
     if after.cancelled_by.as_deref().is_some_and(|by| by != "worker") {
         after.cancelled_by = Some("operator_override".to_owned());
     }
 }));
 
-deviant!("cancel-leaves-the-lease", OPS_002, "Keeps the lease of what is cancelled." =>
-write(|before, after| {
+deviant!("cancel-leaves-the-lease", OPS_002,
+    "Keeps the lease of what is cancelled." => write(|before, after| {
     if after.outcome == TerminalOutcome::Cancelled {
         after.lease = before.and_then(|before| before.lease.clone());
     }
 }));
 
 deviant!("cancel-remembers-the-last-call", OPS_002,
-"Recognises a repetition after the execution was cancelled." =>
-write(|before, after| {
+    "Recognises a repetition after the execution was cancelled." => write(|before, after| {
     if after.outcome == TerminalOutcome::Cancelled && after.closing.is_none() {
         after.closing = before.and_then(|before| before.closing.clone());
     }
@@ -48,8 +45,8 @@ request!("no-fence-no-check", OPS_003, "Takes a missing lease for an authority."
         if args.lease_id.is_none() && args.source == CancelSource::LeaseHolder =>
         args.source = CancelSource::SystemTimeout);
 
-deviant!("any-end-is-cancelled", OPS_004, "Says that whatever has ended was cancelled." =>
-answer(|call, answer| {
+deviant!("any-end-is-cancelled", OPS_004,
+    "Says that whatever has ended was cancelled." => answer(|call, answer| {
     if let Call::CancelExecution { args } = call
         && let Err(EngineError::State(StateKind::Terminal)) = answer
     {

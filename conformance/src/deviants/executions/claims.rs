@@ -17,8 +17,8 @@ use crate::deviants::fault::{
     Answer, Fault, Subject, answer, around, counted, linger, lock, write,
 };
 
-deviant!("nothing-is-an-error", CLM_001, "Refuses a claim when there is no work." =>
-answer(|_, answer| {
+deviant!("nothing-is-an-error", CLM_001,
+    "Refuses a claim when there is no work." => answer(|_, answer| {
     if let Ok(Reply::Claim(None)) = answer {
         *answer = Err(EngineError::Contention(ContentionKind::NoEligibleExecution));
     }
@@ -47,8 +47,8 @@ deviant!("hands-out-twice", CLM_008, "Hands out the last work again when there i
 request!("any-lane", CLM_001, "Looks in another lane for an impossible one.",
     Claim { lane, .. } if lane.check().is_err() => *lane = LaneId::new("default"));
 
-reply!("loses-the-last-partition", CLM_002, "Finds nothing in the last partition.",
-Claim(claimed) => {
+reply!("loses-the-last-partition", CLM_002,
+    "Finds nothing in the last partition.", Claim(claimed) => {
     let last = |handle: &Handle| {
         HandlePayload::open(BackendTag::Mock, handle)
             .is_ok_and(|payload| payload.execution_id.partition() == 255)

@@ -17,15 +17,15 @@ reply!("born-delayed", EXE_001, "Says that new work is delayed.",
 deviant!("forgets-delays", EXE_002, "Takes delayed work for work that is due." =>
     creating(|args| args.delay_until = None));
 
-deviant!("mends-lanes", EXE_003, "Puts work of an impossible lane into another." =>
-creating(|args| {
+deviant!("mends-lanes", EXE_003,
+    "Puts work of an impossible lane into another." => creating(|args| {
     if args.lane_id.check().is_err() {
         args.lane_id = LaneId::new("default");
     }
 }));
 
-deviant!("drops-bad-requirements", EXE_004, "Leaves out the tokens that it does not like." =>
-creating(|args| {
+deviant!("drops-bad-requirements", EXE_004,
+    "Leaves out the tokens that it does not like." => creating(|args| {
     if let Some(routing) =
         args.policy.as_mut().and_then(|policy| policy.routing_requirements.as_mut())
     {
@@ -36,8 +36,8 @@ creating(|args| {
     }
 }));
 
-deviant!("drops-bad-tags", EXE_005, "Leaves out the tags that it does not like." =>
-creating(|args| {
+deviant!("drops-bad-tags", EXE_005,
+    "Leaves out the tags that it does not like." => creating(|args| {
     args.tags.retain(|key, _| validate_tag_key(key).is_ok());
 }));
 
@@ -95,8 +95,8 @@ deviant!("lossy-payload", EXE_015, "Takes payloads for text." => creating(|args|
         String::from_utf8_lossy(&args.input_payload).into_owned().into_bytes();
 }));
 
-deviant!("drops-impossible-times", EXE_003, "Takes an impossible time for none." =>
-creating(|args| {
+deviant!("drops-impossible-times", EXE_003,
+    "Takes an impossible time for none." => creating(|args| {
     args.delay_until = args.delay_until.filter(|at| at.0 > 0);
     args.execution_deadline_at = args.execution_deadline_at.filter(|at| at.0 > 0);
 }));

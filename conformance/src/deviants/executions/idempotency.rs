@@ -30,8 +30,8 @@ around!("id-before-key", EXE_010, "Looks for the id before the key.", |subject, 
     subject.ask(call).await
 });
 
-reply!("everyone-creates", EXE_010, "Says of every creation that it was the first.",
-CreateExecution(result) => {
+reply!("everyone-creates", EXE_010,
+    "Says of every creation that it was the first.", CreateExecution(result) => {
     if let CreateExecutionResult::Duplicate { execution_id } = result.clone() {
         *result = CreateExecutionResult::Created {
             execution_id,

@@ -13,8 +13,8 @@ use crate::deviants::declare::{around, deviant};
 use crate::deviants::executions::frees_the_lapsed;
 use crate::deviants::fault::{Fault, answer, call, marks_repetitions_of, payload_of, write};
 
-deviant!("epoch-per-attempt", LSE_001, "Begins to count epochs with each attempt." =>
-write(|before, after| {
+deviant!("epoch-per-attempt", LSE_001,
+    "Begins to count epochs with each attempt." => write(|before, after| {
     if before.is_some_and(|before| before.lease.is_none()) && after.lease.is_some() {
         after.epoch = LeaseEpoch::new(1);
     }
@@ -52,8 +52,8 @@ around!(
     }
 );
 
-deviant!("stale-for-nobody", LSE_002, "Takes a handle of what is not there for a stale one." =>
-answer(|call, answer| {
+deviant!("stale-for-nobody", LSE_002,
+    "Takes a handle of what is not there for a stale one." => answer(|call, answer| {
     if payload_of(call).is_some() && matches!(answer, Err(EngineError::NotFound { .. })) {
         *answer = Err(EngineError::State(StateKind::StaleLease));
     }
@@ -91,8 +91,8 @@ around!("late-progress-counts", LSE_008, "Lets a stale worker leave its mark.", 
     answer
 });
 
-deviant!("adds-to-expiry", LSE_009, "Counts a renewal from the last expiry." =>
-write(|before, after| {
+deviant!("adds-to-expiry", LSE_009,
+    "Counts a renewal from the last expiry." => write(|before, after| {
     let old = before.and_then(|before| before.lease.as_ref());
     let now = after.last_mutation_at;
     if let (Some(old), Some(new)) = (old, &mut after.lease)
@@ -114,8 +114,8 @@ deviant!("revives", LSE_011, "Renews a lapsed lease." => answer(|call, answer| {
 deviant!("frees-the-lapsed", LSE_012, "Puts a lapsed execution back among the waiting." =>
     frees_the_lapsed());
 
-deviant!("keeps-the-worker", LSE_013, "Keeps showing the worker after the end." =>
-write(|before, after| {
+deviant!("keeps-the-worker", LSE_013,
+    "Keeps showing the worker after the end." => write(|before, after| {
     if let (Some(before), None) = (before, &after.lease) {
         after.lease.clone_from(&before.lease);
     }

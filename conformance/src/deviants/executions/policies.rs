@@ -26,8 +26,8 @@ deviant!("forgets-deadlines", EXE_013, "Counts no deadline from the creation." =
     }
 }));
 
-deviant!("any-word-will-do", EXE_037, "Takes behaviours that nobody knows for failing." =>
-creating(|args| {
+deviant!("any-word-will-do", EXE_037,
+    "Takes behaviours that nobody knows for failing." => creating(|args| {
     if let Some(suspension) =
         args.policy.as_mut().and_then(|policy| policy.suspension_policy.as_mut())
     {

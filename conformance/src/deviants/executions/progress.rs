@@ -21,8 +21,8 @@ deviant!("progress-renews", ATT_005, "Extends the lease with progress." => write
 request!("clamps-progress", ATT_006, "Takes more than everything for everything.",
     Progress { percent: Some(percent), .. } => *percent = (*percent).min(100));
 
-deviant!("begins-from-nothing", ATT_006, "Forgets progress with each attempt." =>
-write(|before, after| {
+deviant!("begins-from-nothing", ATT_006,
+    "Forgets progress with each attempt." => write(|before, after| {
     if before.is_some_and(|before| before.total_attempts < after.total_attempts) {
         after.progress_percent = None;
     }

@@ -31,8 +31,8 @@ reply!("zero-for-never", EXE_020, "Dates what has not happened to 1970.",
 reply!("unknown-waits", EXE_021, "Says of what is not there that it waits.",
     ReadExecutionState(state) => state.get_or_insert(PublicState::Waiting));
 
-deviant!("empty-context", EXE_022, "Gives an empty context for what is not there." =>
-answer(|call, answer| {
+deviant!("empty-context", EXE_022,
+    "Gives an empty context for what is not there." => answer(|call, answer| {
     if let (Call::ReadExecutionContext { .. }, Err(_)) = (call, &answer) {
         let nothing = ExecutionContext::new(Vec::new(), String::new(), HashMap::new());
         *answer = Ok(Reply::ReadExecutionContext(nothing));
@@ -45,8 +45,8 @@ reply!("empty-is-none", EXE_023, "Takes an empty result for none.",
 reply!("lower-case-tenants", EXE_024, "Tells namespaces in lower case.",
     GetExecutionNamespace(Some(namespace)) => *namespace = namespace.to_lowercase());
 
-deviant!("quiet-progress", EXE_028, "Does not take progress for a modification." =>
-write(|before, after| {
+deviant!("quiet-progress", EXE_028,
+    "Does not take progress for a modification." => write(|before, after| {
     if let Some(before) = before
         && before.progress_percent != after.progress_percent
     {

@@ -11,8 +11,8 @@ use crate::deviants::fault::{answer, write};
 deviant!("no-memory", ATT_003, "Does not recognise repetitions." =>
     write(|_, after| after.closing = None));
 
-deviant!("any-arguments", ATT_004, "Takes every completion after the end for a repetition." =>
-answer(|call, answer| {
+deviant!("any-arguments", ATT_004,
+    "Takes every completion after the end for a repetition." => answer(|call, answer| {
     if let Call::Complete { .. } = call
         && is_over(answer)
     {
@@ -20,8 +20,8 @@ answer(|call, answer| {
     }
 }));
 
-deviant!("any-call", ATT_004, "Takes every cancellation after the end for a repetition." =>
-answer(|call, answer| {
+deviant!("any-call", ATT_004,
+    "Takes every cancellation after the end for a repetition." => answer(|call, answer| {
     if let Call::Cancel { .. } = call
         && is_over(answer)
     {
@@ -30,8 +30,7 @@ answer(|call, answer| {
 }));
 
 deviant!("remembers-too-long", ATT_003,
-"Recognises a failure though another worker holds the execution." =>
-answer(|call, answer| {
+    "Recognises a failure though another worker holds the execution." => answer(|call, answer| {
     if let (Call::Fail { .. }, Err(EngineError::State(StateKind::StaleLease))) =
         (call, &answer)
     {
@@ -40,8 +39,7 @@ answer(|call, answer| {
 }));
 
 deviant!("remembers-who-ended-it", ATT_003,
-"Recognises the call that ended an execution after its replay." =>
-write(|before, after| {
+    "Recognises the call that ended an execution after its replay." => write(|before, after| {
     if runs_again(before, after) {
         after.closing = before.and_then(|before| before.closing.clone());
     }

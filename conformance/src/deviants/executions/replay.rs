@@ -10,23 +10,22 @@ use crate::deviants::declare::deviant;
 use crate::deviants::executions::runs_again;
 use crate::deviants::fault::{answer, succeeds_for_all, write};
 
-deviant!("replays-for-ever", OPS_008, "Says that it replays whatever was replayed too often." =>
-answer(|_, answer| {
+deviant!("replays-for-ever", OPS_008,
+    "Says that it replays whatever was replayed too often." => answer(|_, answer| {
     if let Err(EngineError::State(StateKind::MaxReplaysExhausted)) = answer {
         *answer = Ok(waiting());
     }
 }));
 
-deviant!("replays-the-living", OPS_008, "Says that it replays what has not ended." =>
-answer(|_, answer| {
+deviant!("replays-the-living", OPS_008,
+    "Says that it replays what has not ended." => answer(|_, answer| {
     if let Err(EngineError::State(StateKind::ExecutionNotTerminal)) = answer {
         *answer = Ok(waiting());
     }
 }));
 
 deviant!("epochs-begin-anew", OPS_009,
-"Counts the leases of a replayed execution from the beginning." =>
-write(|before, after| {
+    "Counts the leases of a replayed execution from the beginning." => write(|before, after| {
     if runs_again(before, after) {
         after.epoch = LeaseEpoch(0);
     }
@@ -38,8 +37,8 @@ deviant!("replays-are-retries", OPS_009, "Replays as a retry." => write(|_, afte
     }
 }));
 
-deviant!("remembers-the-end", OPS_010, "Keeps what the last end was about." =>
-write(|before, after| {
+deviant!("remembers-the-end", OPS_010,
+    "Keeps what the last end was about." => write(|before, after| {
     if let Some(before) = before
         && runs_again(Some(before), after)
     {
@@ -48,15 +47,15 @@ write(|before, after| {
     }
 }));
 
-deviant!("keeps-the-deadline", OPS_010, "Keeps a deadline that has passed." =>
-write(|before, after| {
+deviant!("keeps-the-deadline", OPS_010,
+    "Keeps a deadline that has passed." => write(|before, after| {
     if runs_again(before, after) {
         after.deadline_at = before.and_then(|before| before.deadline_at);
     }
 }));
 
-deviant!("keeps-the-retries", OPS_010, "Grants only the retries that were left." =>
-write(|before, after| {
+deviant!("keeps-the-retries", OPS_010,
+    "Grants only the retries that were left." => write(|before, after| {
     if runs_again(before, after) {
         after.retry_count = before.map_or(0, |before| before.retry_count);
     }

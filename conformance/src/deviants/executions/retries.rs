@@ -36,8 +36,8 @@ deviant!("retries-by-default", ATT_011, "Retries where no policy says so." => cr
     args.policy.get_or_insert_default().retry_policy.get_or_insert_default();
 }));
 
-deviant!("grows-twice", ATT_012, "Waits twice as long from the third retry on." =>
-write(|before, after| {
+deviant!("grows-twice", ATT_012,
+    "Waits twice as long from the third retry on." => write(|before, after| {
     if is_retry(before, after) && after.retry_count >= 3 {
         let wait = after.delay_until.map_or(0, |until| until.0 - after.last_mutation_at.0);
         after.delay_until = Some(TimestampMs(after.last_mutation_at.0 + 2 * wait));
@@ -54,8 +54,8 @@ deviant!("full-jitter", ATT_014, "Waits anything from nothing on." => creating(|
     }
 }));
 
-deviant!("forgets-the-category", ATT_015, "Does not say why there is a retry." =>
-write(|before, after| {
+deviant!("forgets-the-category", ATT_015,
+    "Does not say why there is a retry." => write(|before, after| {
     if is_retry(before, after) {
         after.failure_category = None;
     }
@@ -64,15 +64,15 @@ write(|before, after| {
 reply!("promises-too-early", ATT_016, "Promises the retry a millisecond early.",
     Fail(FailOutcome::RetryScheduled { delay_until }) => delay_until.0 -= 1);
 
-deviant!("forgets-the-reason", ATT_017, "Does not say why an execution failed." =>
-write(|_, after| {
+deviant!("forgets-the-reason", ATT_017,
+    "Does not say why an execution failed." => write(|_, after| {
     if after.outcome == TerminalOutcome::Failed {
         after.failure_reason = None;
     }
 }));
 
-deviant!("forgives", ATT_017, "Forgets the last failure when a retry succeeds." =>
-write(|_, after| {
+deviant!("forgives", ATT_017,
+    "Forgets the last failure when a retry succeeds." => write(|_, after| {
     if after.outcome == TerminalOutcome::Success {
         after.failure_reason = None;
     }

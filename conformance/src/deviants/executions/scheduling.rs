@@ -19,28 +19,28 @@ deviant!("promotes-to-claim", SCH_001, "Promotes due work when someone claims." 
 deviant!("lowest-first", SCH_002, "Claims by priority, lower first." =>
     creating(|args| args.priority = 9_000 - args.priority));
 
-deviant!("back-of-the-queue", SCH_002, "Puts promoted work behind the rest." =>
-write(|before, after| {
+deviant!("back-of-the-queue", SCH_002,
+    "Puts promoted work behind the rest." => write(|before, after| {
     if before.is_some_and(was_delayed) && after.is_claimable() {
         after.created_at = after.last_mutation_at;
     }
 }));
 
-request!("any-case-tokens", SCH_003, "Compares tokens without their case.",
-Claim { capabilities, .. } => {
+request!("any-case-tokens", SCH_003,
+    "Compares tokens without their case.", Claim { capabilities, .. } => {
     let lower: Vec<_> =
         capabilities.tokens.iter().map(|token| token.to_lowercase()).collect();
     capabilities.tokens.extend(lower);
 });
 
-request!("drops-bad-offers", SCH_004, "Leaves out the tokens that it does not like.",
-Claim { capabilities, .. } => {
+request!("drops-bad-offers", SCH_004,
+    "Leaves out the tokens that it does not like.", Claim { capabilities, .. } => {
     let bad = |c: char| c == ',' || c.is_whitespace() || c.is_control();
     capabilities.tokens.retain(|token| !token.is_empty() && !token.contains(bad));
 });
 
-deviant!("promotes-to-first", SCH_015, "Takes a promoted retry for a first attempt." =>
-write(|before, after| {
+deviant!("promotes-to-first", SCH_015,
+    "Takes a promoted retry for a first attempt." => write(|before, after| {
     if before.is_some_and(was_delayed) && after.is_claimable() {
         after.attempt_state = AttemptState::PendingFirstAttempt;
     }
@@ -57,8 +57,8 @@ around!("promotes-early", SCH_016, "Promotes before the time.", |subject, call| 
     answer
 });
 
-deviant!("one-time-for-both", SCH_017, "Keeps delay and deadline in one place." =>
-write(|_, after| {
+deviant!("one-time-for-both", SCH_017,
+    "Keeps delay and deadline in one place." => write(|_, after| {
     if after.delay_until.is_some() {
         after.deadline_at = after.delay_until;
     }
@@ -79,8 +79,8 @@ around!("plain-work-first", SCH_002, "Prefers work that requires nothing.", |sub
     subject.ask(call).await
 });
 
-deviant!("largest-id-first", SCH_002, "Claims by id, larger first, instead of by age." =>
-write(|before, after| {
+deviant!("largest-id-first", SCH_002,
+    "Claims by id, larger first, instead of by age." => write(|before, after| {
     if before.is_none() {
         after.created_at.0 -= i64::from(after.id.uuid().as_fields().0);
     }

@@ -12,8 +12,8 @@ request!("shortens-keys", EXE_041, "Cuts long keys.", SetExecutionTag { key, .. 
 | GetExecutionTag { key, .. }
 | GetFlowTag { key, .. } => key.truncate(256));
 
-deviant!("drops-tags", EXE_042, "Leaves out tags that there is no room for." =>
-answer(|call, answer| match call {
+deviant!("drops-tags", EXE_042,
+    "Leaves out tags that there is no room for." => answer(|call, answer| match call {
     Call::SetExecutionTag { key, .. } if is_full(key, answer) => {
         *answer = Ok(Reply::SetExecutionTag(()));
     }

@@ -21,8 +21,8 @@ reply!("counts-the-others", GRA_011, "Counts the edges before this one.",
     ApplyDependencyToChild(ApplyDependencyToChildResult::Applied { unsatisfied_count, }) =>
         *unsatisfied_count -= 1);
 
-deviant!("leaves-claimable", GRA_012, "Lets a child be claimed that waits." =>
-write(|before, after| {
+deviant!("leaves-claimable", GRA_012,
+    "Lets a child be claimed that waits." => write(|before, after| {
     if let Some(before) = before
         && after.eligibility == EligibilityState::BlockedByDependencies
     {
@@ -34,8 +34,8 @@ reply!("applies-again", GRA_013, "Says of an applied edge that it was applied no
     ApplyDependencyToChild(result) if *result == ApplyDependencyToChildResult::AlreadyApplied =>
         *result = ApplyDependencyToChildResult::Applied { unsatisfied_count: 1 });
 
-deviant!("minds-the-revision", GRA_014, "Compares the revision of an application." =>
-answer(|call, answer| {
+deviant!("minds-the-revision", GRA_014,
+    "Compares the revision of an application." => answer(|call, answer| {
     if let Call::ApplyDependencyToChild { args } = call
         && args.graph_revision >= 1_000
     {
@@ -54,15 +54,15 @@ around!("touches-the-held", GRA_012, "Leaves a mark on every child.", |subject, 
 deviant!("state-before-repetition", GRA_010, "Refuses a repetition when the flow is cancelled." =>
     state_before_repetition());
 
-deviant!("satisfied-for-good", GRA_016, "Does not let a late edge reopen a satisfied group." =>
-group(|before, group| {
+deviant!("satisfied-for-good", GRA_016,
+    "Does not let a late edge reopen a satisfied group." => group(|before, group| {
     if before.is_some_and(|before| before.group_state == EdgeGroupState::Satisfied) {
         group.group_state = EdgeGroupState::Satisfied;
     }
 }));
 
-deviant!("reopens-everything", GRA_022, "Lets a late edge reopen any group." =>
-group(|before, group| {
+deviant!("reopens-everything", GRA_022,
+    "Lets a late edge reopen any group." => group(|before, group| {
     if before.is_some_and(|before| before.running_count < group.running_count) {
         group.group_state = EdgeGroupState::Pending;
     }

@@ -17,8 +17,8 @@ use crate::deviants::fault::{
 };
 use crate::deviants::flows::closed_by;
 
-deviant!("unknown-is-cancelled", CAN_002, "Cancels flows that are not there." =>
-answer(|call, answer| {
+deviant!("unknown-is-cancelled", CAN_002,
+    "Cancels flows that are not there." => answer(|call, answer| {
     if let (Call::CancelFlow { .. }, Err(EngineError::NotFound { .. })) = (call, &answer) {
         *answer = Ok(Reply::CancelFlow(CancelFlowResult::Cancelled {
             cancellation_policy: "cancel_all".to_owned(),
@@ -31,8 +31,8 @@ request!("pending-is-all", CAN_003, "Cancels held members with the pending ones.
     CancelFlow { policy, .. } if *policy == CancelFlowPolicy::CancelPending =>
         *policy = CancelFlowPolicy::CancelAll);
 
-deviant!("cancels-for-no-reason", CAN_005, "Does not say why a member was cancelled." =>
-write(|_, after| {
+deviant!("cancels-for-no-reason", CAN_005,
+    "Does not say why a member was cancelled." => write(|_, after| {
     if after.cancelled_by.as_deref() == Some("cancel_flow") {
         after.cancellation_reason = None;
     }
@@ -50,15 +50,15 @@ deviant!("old-spelling", CAN_010, "Calls one policy by another name." => cancell
     }
 }));
 
-deviant!("only-the-cancelled", CAN_010, "Names only the members that it cancelled." =>
-cancelling(|policy, members| {
+deviant!("only-the-cancelled", CAN_010,
+    "Names only the members that it cancelled." => cancelling(|policy, members| {
     if policy == "flow_only" {
         members.clear();
     }
 }));
 
-deviant!("last-policy-wins", CAN_012, "Says that the newest policy is in force." =>
-answer(|call, answer| {
+deviant!("last-policy-wins", CAN_012,
+    "Says that the newest policy is in force." => answer(|call, answer| {
     if let (
         Call::CancelFlow { policy, .. },
         Ok(Reply::CancelFlow(CancelFlowResult::Cancelled { cancellation_policy, .. })),
@@ -92,8 +92,8 @@ deviant!("says-so-early", CAN_031, "Shows a flow as cancelled before its members
 deviant!("names-a-thousand", CAN_032, "Names no more than 1 000 members." =>
     cancelling(|_, members| members.truncate(1_000)));
 
-deviant!("waits-a-little-longer", CAN_033, "Tells a limit that is not the caller's." =>
-answer(|_, answer| {
+deviant!("waits-a-little-longer", CAN_033,
+    "Tells a limit that is not the caller's." => answer(|_, answer| {
     if let Err(EngineError::Timeout { elapsed, .. }) = answer {
         *elapsed += Duration::from_millis(1);
     }

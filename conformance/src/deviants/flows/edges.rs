@@ -34,8 +34,8 @@ around!(
     }
 );
 
-request!("one-end-for-both", GRA_017, "Lists the edges that leave, whichever were asked for.",
-ListEdges { direction, .. } => {
+request!("one-end-for-both", GRA_017,
+    "Lists the edges that leave, whichever were asked for.", ListEdges { direction, .. } => {
     let from_node = direction.subject().clone();
     *direction = EdgeDirection::Outgoing { from_node };
 });
@@ -87,8 +87,8 @@ around!(
     }
 );
 
-deviant!("edges-always-pending", GRA_021, "Shows applied edges as pending." =>
-answer(|_, answer| match answer {
+deviant!("edges-always-pending", GRA_021,
+    "Shows applied edges as pending." => answer(|_, answer| match answer {
     Ok(Reply::DescribeEdge(Some(edge))) => edge.edge_state = "pending".to_owned(),
     Ok(Reply::ListEdges(edges)) => {
         for edge in edges {

@@ -9,8 +9,8 @@ use crate::deviants::declare::{around, deviant};
 use crate::deviants::fault::{Answer, Subject, answer, pause};
 use crate::deviants::flows::described_by;
 
-deviant!("missing-is-an-error", DEP_032, "Does not evaluate what is not there." =>
-answer(|_, answer| {
+deviant!("missing-is-an-error", DEP_032,
+    "Does not evaluate what is not there." => answer(|_, answer| {
     if status_of(answer) == Some("not_found") {
         *answer = Err(EngineError::NotFound { entity: "execution" });
     }

@@ -12,8 +12,8 @@ use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::fault::answer;
 use crate::deviants::flows::refuse_ended;
 
-request!("lists-next-door", FLW_006, "Lists flows in the partition before theirs.",
-ListFlows { partition, .. } => {
+request!("lists-next-door", FLW_006,
+    "Lists flows in the partition before theirs.", ListFlows { partition, .. } => {
     if let Ok(Partition { family: PartitionFamily::Flow, index }) = partition.parse() {
         let count = PartitionConfig::default().num_flow_partitions;
         *partition = PartitionKey::from(&Partition {

@@ -47,15 +47,14 @@ around!(
 );
 
 deviant!("released-to-the-end", DEP_015,
-"Puts released members behind all others of their priority." =>
-write(|before, after| {
+    "Puts released members behind all others of their priority." => write(|before, after| {
     if released(before, after.eligibility) {
         after.created_at = TimestampMs(after.created_at.0 + 1_000);
     }
 }));
 
-deviant!("forgets-the-delay", DEP_016, "Releases members before their delay is over." =>
-write(|before, after| {
+deviant!("forgets-the-delay", DEP_016,
+    "Releases members before their delay is over." => write(|before, after| {
     let delayed = EligibilityState::NotEligibleUntilTime;
     if was_blocked(before) && after.eligibility == delayed {
         after.eligibility = EligibilityState::EligibleNow;
@@ -70,8 +69,8 @@ deviant!("skipped-is-cancelled", DEP_017, "Cancels what cannot run any more." =>
     }
 }));
 
-deviant!("lets-holders-finish", DEP_018, "Skips nothing that a worker holds." =>
-write(|before, after| {
+deviant!("lets-holders-finish", DEP_018,
+    "Skips nothing that a worker holds." => write(|before, after| {
     if let Some(before) = before
         && before.phase == LifecyclePhase::Active
         && after.outcome == TerminalOutcome::Skipped

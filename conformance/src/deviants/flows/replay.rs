@@ -10,16 +10,16 @@ use crate::deviants::executions::{is_set_aside, runs_again};
 use crate::deviants::fault::{group, write};
 use crate::deviants::flows::{cascades_once, nothing, outgoing, waits_for_all_above};
 
-deviant!("waits-anyway", DEP_034, "Lets a member wait whose group is satisfied." =>
-write(|before, after| {
+deviant!("waits-anyway", DEP_034,
+    "Lets a member wait whose group is satisfied." => write(|before, after| {
     if is_set_aside(before, after) {
         after.eligibility = EligibilityState::BlockedByDependencies;
         after.blocking_reason = BlockingReason::WaitingForChildren;
     }
 }));
 
-deviant!("resumes-afresh", DEP_035, "Starts a released member from the beginning." =>
-write(|before, after| {
+deviant!("resumes-afresh", DEP_035,
+    "Starts a released member from the beginning." => write(|before, after| {
     let blocked = EligibilityState::BlockedByDependencies;
     if before.is_some_and(|before| before.eligibility == blocked)
         && after.eligibility == EligibilityState::EligibleNow
@@ -29,8 +29,8 @@ write(|before, after| {
     }
 }));
 
-deviant!("losses-stay-counted", DEP_037, "Counts what a replayed member lost as lost." =>
-group(|before, group| {
+deviant!("losses-stay-counted", DEP_037,
+    "Counts what a replayed member lost as lost." => group(|before, group| {
     if let Some(before) = before
         && before.group_state == EdgeGroupState::Impossible
         && group.group_state != EdgeGroupState::Impossible
@@ -41,8 +41,7 @@ group(|before, group| {
 }));
 
 deviant!("runs-without-upstreams", DEP_038,
-"Lets a skipped member run as soon as it is replayed." =>
-write(|before, after| {
+    "Lets a skipped member run as soon as it is replayed." => write(|before, after| {
     if runs_again(before, after) {
         after.eligibility = EligibilityState::EligibleNow;
         after.blocking_reason = BlockingReason::WaitingForWorker;

@@ -53,8 +53,7 @@ deviant!("skips-are-failures", DEP_006, "Counts the skipped among the failed." =
 }));
 
 deviant!("late-success-helps", DEP_007,
-"Calls an impossible group satisfied when a late upstream succeeds." =>
-group(|before, group| {
+    "Calls an impossible group satisfied when a late upstream succeeds." => group(|before, group| {
     if before.is_some_and(|before| before.satisfied_count < group.satisfied_count)
         && group.group_state == EdgeGroupState::Impossible
     {
@@ -103,8 +102,8 @@ reply!("resolved-anew", DEP_012, "Says of a resolved edge that it is satisfied n
     ResolveDependency(outcome) if *outcome == ResolveDependencyOutcome::AlreadyResolved =>
         *outcome = ResolveDependencyOutcome::Satisfied);
 
-deviant!("trusts-the-attempt", DEP_013, "Resolves only for the attempt that is current." =>
-answer(|call, answer| {
+deviant!("trusts-the-attempt", DEP_013,
+    "Resolves only for the attempt that is current." => answer(|call, answer| {
     if let Call::ResolveDependency { args } = call
         && args.current_attempt_index != AttemptIndex::new(0)
     {
@@ -122,8 +121,8 @@ deviant!("all-of-any", DEP_044, "Takes any-of for all-of." => policies(|policy| 
     other => other,
 }));
 
-deviant!("one-more", DEP_045, "Asks for one more than the quorum." =>
-policies(|policy| match policy {
+deviant!("one-more", DEP_045,
+    "Asks for one more than the quorum." => policies(|policy| match policy {
     EdgeDependencyPolicy::Quorum { k, on_satisfied } =>
         EdgeDependencyPolicy::quorum((k + 1).min(1 << 30), on_satisfied),
     other => other,

@@ -15,8 +15,8 @@ use crate::deviants::flows::waits_for_all_above;
 
 deviant!("drains-once", DEP_029, "Refuses to drain where it has drained before." => drains_once());
 
-deviant!("notes-successes-only", DEP_026, "Notes nothing when a group is impossible." =>
-group(|_, group| {
+deviant!("notes-successes-only", DEP_026,
+    "Notes nothing when a group is impossible." => group(|_, group| {
     if group.group_state == EdgeGroupState::Impossible {
         group.pending_cancel = None;
     }

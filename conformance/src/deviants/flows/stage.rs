@@ -54,8 +54,7 @@ deviant!("cycles-are-fine", GRA_006, "Says that a cycle was staged." => answer(|
 }));
 
 deviant!("no-bound-of-edges", GRA_023,
-"Says that an edge for which there is no room was staged." =>
-answer(|call, answer| {
+    "Says that an edge for which there is no room was staged." => answer(|call, answer| {
     if let (Call::StageDependencyEdge { args }, Err(EngineError::Validation { .. })) =
         (call, &answer)
         && args.dependency_kind == "success_only"
@@ -92,8 +91,8 @@ around!("links-the-living", GRA_009, "Does not link what has ended.", |subject, 
 deviant!("trees-only", GRA_006, "Takes a second way to a member for a cycle." =>
     staged_once(|args| args.downstream_execution_id.to_string()));
 
-deviant!("one-edge-a-pair", GRA_007, "Refuses a second edge between two members." =>
-staged_once(|args| {
+deviant!("one-edge-a-pair", GRA_007,
+    "Refuses a second edge between two members." => staged_once(|args| {
     format!("{} {}", args.upstream_execution_id, args.downstream_execution_id)
 }));
 

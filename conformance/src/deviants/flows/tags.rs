@@ -19,8 +19,8 @@ around!("closed-flows-untagged", FLW_029, "Refuses tags on a cancelled flow.", |
     subject.ask(call).await
 });
 
-deviant!("tags-for-no-flow", FLW_029, "Says that it has tagged a flow that is not there." =>
-answer(|call, answer| {
+deviant!("tags-for-no-flow", FLW_029,
+    "Says that it has tagged a flow that is not there." => answer(|call, answer| {
     if let (Call::SetFlowTag { .. }, Err(EngineError::NotFound { .. })) = (call, &answer) {
         *answer = Ok(Reply::SetFlowTag(()));
     }

@@ -9,8 +9,8 @@ use crate::deviants::housekeeping::without;
 
 deviant!("forgets-ends", HSK_003, "Lists no end." => without("cascade_completion"));
 
-deviant!("forgets-late-edges", HSK_003, "Lists an end once." =>
-write(|before: Option<&Execution>, after: &mut Execution| {
+deviant!("forgets-late-edges", HSK_003,
+    "Lists an end once." => write(|before: Option<&Execution>, after: &mut Execution| {
     if before.is_some_and(Execution::is_terminal) {
         after.uncascaded_since = None;
     }

@@ -15,8 +15,8 @@ deviant!("one-reason-for-all", HSK_004, "Cancels every member for the flow's sak
 deviant!("forgets-siblings", HSK_005, "Never forgets a note." =>
     without("drain_sibling_cancel_group"));
 
-deviant!("siblings-by-cascade", HSK_005, "Cancels siblings in the name of the flow." =>
-due(|calls| {
+deviant!("siblings-by-cascade", HSK_005,
+    "Cancels siblings in the name of the flow." => due(|calls| {
     for call in calls {
         if let Call::CancelExecution { args } = call {
             args.source = CancelSource::FlowCascade;
@@ -25,8 +25,7 @@ due(|calls| {
 }));
 
 deviant!("siblings-always-satisfied", HSK_005,
-"Gives one reason whether a group is satisfied or not." =>
-due(|calls| {
+    "Gives one reason whether a group is satisfied or not." => due(|calls| {
     for call in calls {
         if let Call::CancelExecution { args } = call
             && args.reason == "sibling_quorum_impossible"

@@ -39,8 +39,8 @@ around!("minds-the-lane", SYS_021, "Promotes only under the right lane.", |subje
     subject.ask(call).await
 });
 
-request!("clamps-integers", SYS_029, "Takes an integer that is too large for the largest.",
-CreateExecution { args } => {
+request!("clamps-integers", SYS_029,
+    "Takes an integer that is too large for the largest.", CreateExecution { args } => {
     let largest = MAX_INTEGER.cast_signed();
     args.now.0 = args.now.0.clamp(-largest, largest);
     for at in
@@ -65,8 +65,7 @@ request!("names-the-nameless", SYS_033, "Puts a default where a name is missing.
     CreateExecution { args } if args.namespace.0.is_empty() => args.namespace = "default".into());
 
 deviant!("clamps-elsewhere", SYS_029,
-"Takes a limit or revision that is too large for the largest." =>
-call(|call| match call {
+    "Takes a limit or revision that is too large for the largest." => call(|call| match call {
     Call::ListExecutions { limit, .. } | Call::ListLanes { limit, .. } =>
         *limit = (*limit).min(1_000),
     Call::StageDependencyEdge { args } => {
@@ -75,8 +74,8 @@ call(|call| match call {
     _ => {}
 }));
 
-request!("largest-but-one", SYS_029, "Does not take the largest integer.",
-CreateExecution { args } => {
+request!("largest-but-one", SYS_029,
+    "Does not take the largest integer.", CreateExecution { args } => {
     let largest = MAX_INTEGER.cast_signed();
     args.delay_until = args.delay_until.map(|at| TimestampMs(at.0.min(largest - 1)));
 });

@@ -28,8 +28,8 @@ around!(
     }
 );
 
-deviant!("losers-win", SYS_012, "Tells every caller that its call was the one." =>
-answer(|call, answer| {
+deviant!("losers-win", SYS_012,
+    "Tells every caller that its call was the one." => answer(|call, answer| {
     let over = matches!(
         answer,
         Err(EngineError::Contention(ContentionKind::ExecutionNotActive { .. }))

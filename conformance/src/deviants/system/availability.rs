@@ -10,8 +10,8 @@ use ff_core::engine_error::EngineError;
 use crate::deviants::declare::{around, deviant};
 use crate::deviants::fault::{Fault, answer, capabilities, label};
 
-deviant!("annotates-op", SYS_001, "Says `mock.suspend` where the method's name is due." =>
-answer(|_, answer| {
+deviant!("annotates-op", SYS_001,
+    "Says `mock.suspend` where the method's name is due." => answer(|_, answer| {
     if let Err(EngineError::Unavailable { op }) = answer {
         *op = ff_core::intern(&format!("mock.{op}"));
     }
@@ -38,8 +38,8 @@ deviant!("half-a-group", SYS_002, "Sets a group's flag without its methods." =>
 deviant!("other-label", SYS_003, "Goes by a name that is not its family's." =>
     label("something-else"));
 
-deviant!("ping-finds-nothing", SYS_008, "Takes an answering storage for a silent one." =>
-answer(|_, answer| {
+deviant!("ping-finds-nothing", SYS_008,
+    "Takes an answering storage for a silent one." => answer(|_, answer| {
     if matches!(answer, Ok(Reply::Ping(()))) {
         *answer = Err(EngineError::transport("mock", "nobody answers"));
     }

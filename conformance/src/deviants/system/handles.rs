@@ -15,8 +15,8 @@ deviant!("any-family", SYS_025, "Takes handles for its own whatever their tag." 
     }
 }));
 
-deviant!("suspended-is-fresh", SYS_026, "Takes a suspension's handle for a lease's." =>
-call(|call| {
+deviant!("suspended-is-fresh", SYS_026,
+    "Takes a suspension's handle for a lease's." => call(|call| {
     if let Some(handle) = call.handle_mut() {
         handle.kind = HandleKind::Fresh;
     }

@@ -27,8 +27,8 @@ around!(
     }
 );
 
-request!("stages-for-namesakes", SYS_037, "Takes the ends of an edge for members by their UUIDs.",
-StageDependencyEdge { args } => {
+request!("stages-for-namesakes", SYS_037,
+    "Takes the ends of an edge for members by their UUIDs.", StageDependencyEdge { args } => {
     take_for_member(&args.flow_id, &mut args.upstream_execution_id);
     take_for_member(&args.flow_id, &mut args.downstream_execution_id);
 });

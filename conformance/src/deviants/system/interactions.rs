@@ -29,8 +29,8 @@ deviant!("busy-progress-comes-late", SYS_035,
     "Answers progress before it is stored, when it has much to do." =>
     busy_progress_comes_late());
 
-deviant!("tag-shortens-backoff", SYS_034, "A tag set while a retry waits makes the retry due." =>
-write(|before, after| {
+deviant!("tag-shortens-backoff", SYS_034,
+    "A tag set while a retry waits makes the retry due." => write(|before, after| {
     let waiting = BlockingReason::WaitingForRetryBackoff;
     if before.is_some_and(|before| before.blocking_reason == waiting)
         && after.blocking_reason == waiting
@@ -39,8 +39,8 @@ write(|before, after| {
     }
 }));
 
-deviant!("renewal-forgets-full-progress", SYS_034, "A renewal forgets progress of 100 percent." =>
-write(|before, after| {
+deviant!("renewal-forgets-full-progress", SYS_034,
+    "A renewal forgets progress of 100 percent." => write(|before, after| {
     let renewed = |execution: &Execution| execution.lease.as_ref()?.renewed_at;
     if before.and_then(renewed) != renewed(after) && after.progress_percent == Some(100) {
         after.progress_percent = None;
@@ -48,8 +48,7 @@ write(|before, after| {
 }));
 
 deviant!("lapse-of-a-retry-counts-a-lease", SYS_034,
-"When the lease of a second attempt lapses, its epoch grows." =>
-write(|before, after| {
+    "When the lease of a second attempt lapses, its epoch grows." => write(|before, after| {
     let lapsed = OwnershipState::LeaseExpiredReclaimable;
     if before.is_some_and(|before| before.ownership != lapsed)
         && after.ownership == lapsed
@@ -60,8 +59,7 @@ write(|before, after| {
 }));
 
 deviant!("flow-cancel-passes-over-retries", SYS_034,
-"A cancelled flow leaves members alone that wait for a retry." =>
-write(|before, after| {
+    "A cancelled flow leaves members alone that wait for a retry." => write(|before, after| {
     if let Some(before) = before
         && before.blocking_reason == BlockingReason::WaitingForRetryBackoff
         && after.outcome == TerminalOutcome::Cancelled
@@ -72,7 +70,7 @@ write(|before, after| {
 }));
 
 deviant!("second-wait-is-longer", SYS_034,
-"The second retry of all namespaces but one waits a millisecond too long." =>
+    "The second retry of all namespaces but one waits a millisecond too long." =>
 write(|before, after| {
     if before.is_some_and(|before| before.retry_count == 1)
         && after.retry_count == 2
@@ -88,7 +86,7 @@ deviant!("key-freed-by-cancellation", SYS_034,
     key_freed_by_cancellation());
 
 deviant!("dependency-forgets-failure", SYS_034,
-"A dependency applied to what has failed before forgets why it failed." =>
+    "A dependency applied to what has failed before forgets why it failed." =>
 write(|before, after| {
     let blocked = EligibilityState::BlockedByDependencies;
     if before.is_some_and(|before| before.eligibility != blocked)

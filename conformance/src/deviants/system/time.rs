@@ -47,14 +47,33 @@ around!("time-moves-things", SYS_027, "Marks and promotes when someone looks.", 
     subject.ask(call).await
 });
 
-deviant!("minds-the-flows-now", SYS_005, "Refuses flows from before 1970." =>
-answer(|call, answer| {
+deviant!("minds-the-flows-now", SYS_005,
+    "Refuses flows from before 1970." => answer(|call, answer| {
     if let Call::CreateFlow { args } = call
         && args.now.0 <= 0
     {
         *answer = Err(EngineError::invalid_input("before the epoch"));
     }
 }));
+
+around!(
+    "callers-tell-the-time",
+    SYS_005,
+    "Takes the caller's time for that of the clock.",
+    |subject, call| {
+        let told = match &call {
+            Call::PromoteDelayed { now_ms, .. } => *now_ms,
+            Call::CancelExecution { args } => args.now,
+            Call::ApplyDependencyToChild { args } => args.now,
+            _ => return subject.ask(call).await,
+        };
+        let now = subject.clock.now();
+        subject.clock.set(told);
+        let answer = subject.ask(call).await;
+        subject.clock.set(now);
+        answer
+    }
+);
 
 deviant!("renews-at-the-last-moment", SYS_007, "Renews a lease that expires now." =>
     a_moment_late(Method::Renew));
