@@ -48,10 +48,14 @@ around!("time-moves-things", SYS_027, "Marks and promotes when someone looks.", 
 });
 
 deviant!("minds-the-flows-now", SYS_005,
-    "Refuses flows from before 1970." => answer(|call, answer| {
-    if let Call::CreateFlow { args } = call
-        && args.now.0 <= 0
-    {
+    "Refuses flows, members and summaries from before 1970." => answer(|call, answer| {
+    let now = match call {
+        Call::CreateFlow { args } => args.now,
+        Call::AddExecutionToFlow { args } => args.now,
+        Call::ProjectFlowSummary { now_ms, .. } => *now_ms,
+        _ => return,
+    };
+    if now.0 <= 0 {
         *answer = Err(EngineError::invalid_input("before the epoch"));
     }
 }));
@@ -63,8 +67,14 @@ around!(
     |subject, call| {
         let told = match &call {
             Call::PromoteDelayed { now_ms, .. } => *now_ms,
+            Call::CascadeCompletion { payload } => payload.produced_at_ms,
+            Call::CreateExecution { args } => args.now,
+            Call::ReplayExecution { args } => args.now,
             Call::CancelExecution { args } => args.now,
+            Call::StageDependencyEdge { args } => args.now,
             Call::ApplyDependencyToChild { args } => args.now,
+            Call::ResolveDependency { args } => args.now,
+            Call::CancelFlowHeader { args } => args.now,
             _ => return subject.ask(call).await,
         };
         let now = subject.clock.now();
