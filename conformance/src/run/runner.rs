@@ -13,7 +13,7 @@ use crate::stage::{
     Case, CaseInfo, Deployment, Failure, Harness, Need, Options, Outcome, Played, Stage,
 };
 
-/// Told of each case as it ends.
+/// Is notified of each case as it ends.
 pub trait Progress: Sync {
     fn done(&self, case: &CaseReport);
 }

@@ -1,6 +1,6 @@
-//! What a case demands.
+//! What a case asserts.
 
-/// Demands that what was seen equals what was expected.
+/// Asserts that what was seen equals what was expected.
 macro_rules! expect_eq {
     ($seen:expr, $expected:expr $(,)?) => {
         expect_eq!($seen, $expected, "{}", stringify!($seen))
@@ -18,7 +18,7 @@ macro_rules! expect_eq {
     }};
 }
 
-/// Demands that something holds.
+/// Asserts that something holds.
 macro_rules! expect {
     ($holds:expr, $($why:tt)+) => {{
         let holds: bool = $holds;
@@ -28,7 +28,7 @@ macro_rules! expect {
     }};
 }
 
-/// Demands that a call is refused with this code.
+/// Asserts that a call is refused with this code.
 macro_rules! expect_refused {
     ($answer:expr, $code:expr $(, $($why:tt)+)?) => {{
         let answer = $answer;

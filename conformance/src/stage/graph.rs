@@ -227,7 +227,7 @@ impl Graph {
         found.ok_or_else(|| Failure::new(format!("{member} has a group")))
     }
 
-    /// Demands that a member is where this leaves it: phase, eligibility and public state.
+    /// Asserts that a member is where this leaves it: phase, eligibility and public state.
     pub(crate) async fn expect_state(
         &self,
         member: &ExecutionId,

@@ -235,7 +235,7 @@ impl World {
         fields.remove(name).ok_or_else(|| Failure::new(format!("there is an entry for {name}")))
     }
 
-    /// Demands that these fields of an execution have these values.
+    /// Asserts that these fields of an execution have these values.
     pub(crate) async fn expect_fields<const N: usize, V: Shown>(
         &self,
         id: &ExecutionId,

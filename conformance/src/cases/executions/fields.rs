@@ -87,7 +87,7 @@ async fn encoding(world: World) -> Verdict {
 /// What a field is called, and its text.
 type Field<'a> = (&'a str, &'a str);
 
-/// Demands that exactly these fields are set, beside those that a backend mints.
+/// Asserts that exactly these fields are set, beside those that a backend mints.
 async fn expect_all(world: &World, id: &ExecutionId, expected: &[&[Field<'_>]]) -> Verdict {
     let minted = ["current_lease_id", "current_attempt_id"];
     let names: Vec<&str> = CORE_FIELDS.into_iter().filter(|name| !minted.contains(name)).collect();

@@ -319,7 +319,7 @@ impl Doomed {
         self.graph.cascade(&self.failed).await
     }
 
-    /// Demands that a cascade that was made again has found all to do or nothing, and that it is done.
+    /// Asserts that a repeated cascade has found everything to do or nothing, and that it is done now.
     async fn expect_done(&self, again: &CascadeOutcome, when: &str) -> Verdict {
         expect!(
             [ALL, NONE].contains(again),

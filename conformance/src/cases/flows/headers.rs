@@ -48,7 +48,7 @@ fn ascending(members: &[&ExecutionId]) -> Vec<String> {
     ids
 }
 
-/// A policy that there is not, and a flow that there is not.
+/// An unknown policy, and an unknown flow.
 #[case(CAN_001, CAN_002)]
 async fn refused(world: World) -> Verdict {
     let flow = world.flow().await?;

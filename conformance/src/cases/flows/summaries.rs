@@ -16,7 +16,7 @@ impl World {
     }
 }
 
-/// Flows with members and without, open and closed, and one that there is not.
+/// Flows with members and without, open and closed, and an unknown one.
 #[case(FLW_031)]
 async fn result(world: World) -> Verdict {
     expect_eq!(world.project(&world.flow_id()).await?, false, "no flow");

@@ -19,7 +19,7 @@ impl World {
         ExecutionId::from_parts(other, id.uuid())
     }
 
-    /// Demands that a call is answered for the namesake of an execution as for an id that was never used.
+    /// Asserts that a call is answered for the namesake of an execution as for an id that nothing has.
     async fn expect_stranger(
         &self,
         known: &ExecutionId,
