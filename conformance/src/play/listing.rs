@@ -10,9 +10,7 @@ use ff_core::engine_error::EngineError;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
-use crate::stage::{
-    Case, Ended, Failure, Outcome, Play, Played, Stage, Topic, Verdict, World, in_world,
-};
+use crate::stage::{Case, Failure, Play, Played, Stage, Topic, Verdict, World, play_in_world};
 
 /// The longest page.
 const CEILING: usize = 1_000;
@@ -97,7 +95,7 @@ struct Checked(&'static Listing, Check);
 impl Play for Checked {
     async fn play(&self, stage: Stage) -> Played {
         let Self(listing, check) = *self;
-        let ended = in_world(stage, move |world| {
+        play_in_world(stage, move |world| {
             Box::pin(async move {
                 let lists = Lists { listing, world: &world };
                 match check {
@@ -108,8 +106,8 @@ impl Play for Checked {
                     Check::Growing => lists.growing().await,
                 }
             })
-        });
-        ended.await.map_or_else(Outcome::Failed, Ended::outcome).into()
+        })
+        .await
     }
 }
 

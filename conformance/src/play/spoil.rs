@@ -13,9 +13,7 @@ use super::generated::names::Thing;
 use super::samples::{ground, samples};
 use super::script::Fixture;
 use super::script::session::Session;
-use crate::stage::{
-    Difference, Ended, Failure, Outcome, Play, Played, Stage, Verdict, World, in_world,
-};
+use crate::stage::{Difference, Failure, Play, Played, Stage, Verdict, World, play_in_world};
 
 /// What is done to an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray)]
@@ -242,8 +240,7 @@ fn with(call: &Value, at: &str, instead: Value) -> Option<Call> {
 impl Play for Spoiling {
     async fn play(&self, stage: Stage) -> Played {
         let spoiling = *self;
-        let ended = in_world(stage, move |world| Box::pin(answers(world, spoiling))).await;
-        ended.map_or_else(Outcome::Failed, Ended::outcome).into()
+        play_in_world(stage, move |world| Box::pin(answers(world, spoiling))).await
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) use observe::CORE_FIELDS;
 pub use observe::Observation;
 pub use play::{Case, Options};
 pub(crate) use play::{
-    Declaration, Ended, InWorld, Outcome, Play, Played, Stage, Topic, declare, in_world,
+    Declaration, InWorld, Outcome, Play, Played, Stage, Topic, declare, in_world, play_in_world,
 };
 pub use unreliable::Unreliable;
 pub use world::World;

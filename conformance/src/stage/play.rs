@@ -137,9 +137,13 @@ pub(crate) struct InWorld(pub(crate) fn(World) -> Running);
 #[async_trait]
 impl Play for InWorld {
     async fn play(&self, stage: Stage) -> Played {
-        let played = in_world(stage, self.0).await;
-        played.map_or_else(Outcome::Failed, Ended::outcome).into()
+        play_in_world(stage, self.0).await
     }
+}
+
+/// Plays a case that is a function of one world.
+pub(crate) async fn play_in_world(stage: Stage, body: impl FnOnce(World) -> Running) -> Played {
+    in_world(stage, body).await.map_or_else(Outcome::Failed, Ended::outcome).into()
 }
 
 /// What a world and a verdict have come to.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::fixture::Fixture;
 use super::repetition::Repetition;
 use super::session::Session;
-use crate::stage::{Ended, Failure, Outcome, Play, Played, Stage, Verdict, World, in_world};
+use crate::stage::{Failure, Play, Played, Stage, Verdict, World, play_in_world};
 
 /// The clause that says what such a time decides.
 pub(super) const RULE: &str = "SYS-005";
@@ -23,8 +23,7 @@ pub(super) struct Hinted(pub(super) &'static Repetition);
 impl Play for Hinted {
     async fn play(&self, stage: Stage) -> Played {
         let repetition = self.0;
-        let ended = in_world(stage, |world| Box::pin(hint(world, repetition))).await;
-        ended.map_or_else(Outcome::Failed, Ended::outcome).into()
+        play_in_world(stage, |world| Box::pin(hint(world, repetition))).await
     }
 }
 

@@ -13,7 +13,7 @@ use super::session::{Line, Session};
 use crate::play::generated::names::{Minted, canonical};
 use crate::play::generated::observed::{Known, observables};
 use crate::play::generated::story::{answer_text, call_text};
-use crate::stage::{Ended, Failure, Outcome, Play, Played, Stage, Verdict, World, in_world};
+use crate::stage::{Failure, Play, Played, Stage, Verdict, World, play_in_world};
 
 pub(super) const TIMES: usize = 10;
 
@@ -53,8 +53,7 @@ pub(super) struct Repeated(pub(super) &'static Repetition);
 impl Play for Repeated {
     async fn play(&self, stage: Stage) -> Played {
         let repetition = self.0;
-        let ended = in_world(stage, |world| Box::pin(repeat(world, repetition))).await;
-        ended.map_or_else(Outcome::Failed, Ended::outcome).into()
+        play_in_world(stage, |world| Box::pin(repeat(world, repetition))).await
     }
 }
 
