@@ -20,14 +20,14 @@ pub use cases::check_layout;
 pub use play::generated::{PlayedAgain, Recording, RecordingError, Step};
 pub use run::{
     BackendReport, CaseReport, ContractReport, FailureReport, Hunt, MethodsReport, Progress,
-    Report, SCHEMA, Selection, SelectionError, Status, Totals, closing_line, failure_text, hunt,
-    hunt_on, play_recording, registry, run_as_test, run_backend, seen_by, skip_backend,
-    summary_text, unbroken,
+    Report, SCHEMA, Selection, SelectionError, Status, Totals, closing_line, details_text,
+    failure_text, hunt, hunt_on, idle, play_recording, registry, run_as_test, run_backend, seen_by,
+    skip_backend, summary_text, unbroken,
 };
 pub use stage::{
     Case, CaseInfo, Coverage, Deployment, Difference, ExecutionBuilder, Failure, GeneratedReport,
-    Harness, HarnessError, ModelHarness, Need, Nemesis, Observation, Options, Unreliable, Verdict,
-    Worker, World, kept_by_xtask, plain_execution, play_by_xtask, rerun_by_xtask,
+    Harness, HarnessError, ModelHarness, Need, Nemesis, Observation, Options, Unreliable, Vandal,
+    Verdict, Worker, World, kept_by_xtask, plain_execution, play_by_xtask, rerun_by_xtask,
 };
 
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ff_conformance::{
     BackendReport, Case, CaseInfo, CaseReport, Deployment, Harness, HarnessError, ModelHarness,
-    Options, Progress, Report, SCHEMA, Selection, Status, closing_line, failure_text, registry,
-    run_backend, skip_backend, summary_text,
+    Options, Progress, Report, SCHEMA, Selection, Status, closing_line, details_text, failure_text,
+    registry, run_backend, skip_backend, summary_text,
 };
 use ff_core::call::{Call, Reply};
 use ff_core::capability::{Capabilities, Supports};
@@ -184,6 +184,7 @@ async fn what_a_case_needs_and_is_not_there_is_a_reasoned_skip() {
     assert!(reasons.remove("the deployment has no clock").unwrap() > 30);
     assert!(reasons.remove("the deployment has no nemesis").unwrap() > 1);
     assert!(reasons.remove("the deployment has no housekeeping").unwrap() > 1);
+    assert_eq!(reasons.remove("the deployment has no vandal"), Some(1));
     assert_eq!(reasons, BTreeMap::new());
 }
 
@@ -229,6 +230,8 @@ async fn every_kind_of_report_obeys_the_schema() {
     wrong["backends"][0]["cases"][0]["status"] = "fine".into();
     assert!(!validator.is_valid(&wrong));
 
+    let details = details_text(&report);
+    assert!(details.contains("not claimed by mock, changed: 62 methods"), "{details}");
     let text = summary_text(&report, false);
     assert!(text.contains("elsewhere: 3 skipped: install it"), "{text}");
     assert!(text.contains("FF_CONFORMANCE_SEED=7 cargo test --test runs -- --exact "), "{text}");

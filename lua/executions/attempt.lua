@@ -78,10 +78,14 @@ local function backoff_ms(backoff, retries)
   if backoff.type == 'fixed' then
     return backoff.delay_ms
   end
-  if backoff.initial_delay_ms == 0 then
-    return 0
+  local grown = backoff.initial_delay_ms
+  for _ = 1, retries do
+    local following = grown * backoff.multiplier
+    if following == grown then
+      break
+    end
+    grown = following
   end
-  local grown = backoff.initial_delay_ms * backoff.multiplier ^ retries
   return math.floor(math.min(grown, backoff.max_delay_ms))
 end
 

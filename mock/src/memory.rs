@@ -10,7 +10,7 @@ use ff_transactional::records::{
     CompletionRecord, Event, Execution, Key, Kind, LeaseRecord, Range, Record, Stored, ordered,
 };
 use ff_transactional::{Access, Changes, Minted, Query, Store, StoreError, Tx};
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 use smallvec::SmallVec;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// The key of the record that has the entry.
     entries: OrdMap<Bytes, Bytes>,
     events: Vector<Event>,
+    /// The keys of records that do not decode.
+    damaged: OrdSet<Bytes>,
 }
 
 /// What a claim takes, where that is open.
@@ -93,6 +95,12 @@ impl MemoryStore {
     pub fn tampered(mut self, tamper: Tamper) -> Self {
         self.tamper = Some(tamper);
         self
+    }
+
+    /// From now on the record of this execution does not decode.
+    pub async fn damage(&self, execution: &ExecutionId) {
+        let key = Bytes::from_vec(ordered::key(Execution::at(execution).key()));
+        self.state.lock().await.damaged.insert(key);
     }
 
     /// The outbox of completions, oldest first.
@@ -175,6 +183,21 @@ impl State {
         self.records.values().filter(move |record| kinds(record.kind()))
     }
 
+    /// Fails where one of these does not decode.
+    fn decode(&self, found: &[Vec<Record>]) -> Result<()> {
+        if self.damaged.is_empty() {
+            return Ok(());
+        }
+        let damaged = |record: &&Record| self.damaged.contains(&*ordered::key(&record.key()));
+        match found.iter().flatten().find(damaged) {
+            Some(record) => Err(StoreError::Corrupt {
+                record: record.kind().schema().name,
+                detail: "it was damaged".to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     fn replace(&mut self, key: &[u8], after: Option<Record>) {
         let entries = |record: Option<&Record>| record.map(ordered::entries).unwrap_or_default();
         let (left, taken) = (entries(self.records.get(key)), entries(after.as_ref()));
@@ -217,7 +240,9 @@ impl Tx for MemoryTx {
                 found.take(range.limit.unwrap_or(usize::MAX)).cloned().collect()
             }
         });
-        Ok(found.collect())
+        let found: Vec<Vec<Record>> = found.collect();
+        self.state.decode(&found)?;
+        Ok(found)
     }
 
     async fn lock(&mut self, queries: &[Query]) -> Result<Vec<Vec<Record>>> {

@@ -105,6 +105,11 @@ impl MockBackend {
         lock(&self.script).push(line(Expectation::new(method, answer)));
     }
 
+    /// The records of the model behind it.
+    pub fn store(&self) -> &MemoryStore {
+        self.model.store()
+    }
+
     /// Every call so far, oldest first.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.log).clone()

@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use ff_core::backend::PrepareOutcome;
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, Namespace, PrepareOutcome};
 use ff_core::call::{Call, Method, Reply};
-use ff_core::contracts::{DeliverSignalResult, ListExecutionsPage};
-use ff_core::engine_backend::EngineBackend;
+use ff_core::contracts::{CreateFlowArgs, DeliverSignalResult, ListExecutionsPage};
+use ff_core::engine_backend::{EngineBackend, wait_for_flow_cancellation};
 use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
-use ff_core::types::{ExecutionId, FlowId, LaneId, SignalId};
+use ff_core::types::{ExecutionId, FlowId, LaneId, SignalId, TimestampMs};
 use ff_mock::MockBackend;
 
 fn erased(mock: &Arc<MockBackend>) -> Arc<dyn EngineBackend> {
@@ -29,7 +30,7 @@ async fn unscripted_calls_are_unavailable_under_the_mocks_name() {
 async fn defaults_that_work_are_kept() {
     let mock = erased(&Arc::new(MockBackend::new()));
     assert_eq!(mock.prepare().await.unwrap(), PrepareOutcome::NoOp);
-    mock.shutdown_prepare(std::time::Duration::from_secs(5)).await.unwrap();
+    mock.shutdown_prepare(Duration::from_secs(5)).await.unwrap();
     assert!(mock.server_time_ms().await.unwrap() > 1_600_000_000_000);
 }
 
@@ -90,4 +91,20 @@ async fn a_script_stands_before_the_model() {
     assert_eq!(mock.ping().await.unwrap_err().code(), "transport");
     mock.ping().await.unwrap();
     assert!(EngineBackend::capabilities(&mock).supports.create_execution);
+}
+
+#[tokio::test]
+async fn a_wait_for_a_cancellation_looks_at_least_once() {
+    let mock = MockBackend::conforming();
+    let flow = FlowId::new();
+    let (kind, namespace, now) = ("dag".to_owned(), Namespace::new("tenant"), TimestampMs(0));
+    let args = CreateFlowArgs { flow_id: flow, flow_kind: kind, namespace, now };
+    mock.create_flow(args).await.unwrap();
+    let late = wait_for_flow_cancellation(&mock, &flow, Duration::ZERO).await;
+    let elapsed = Duration::ZERO;
+    assert_eq!(late, Err(EngineError::Timeout { op: "cancel_flow", elapsed }));
+    mock.cancel_flow(&flow, CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait).await.unwrap();
+    for gone in [flow, FlowId::new()] {
+        wait_for_flow_cancellation(&mock, &gone, Duration::ZERO).await.unwrap();
+    }
 }

@@ -17,9 +17,9 @@ const DESCRIPTIVE: [Method; 3] = [Method::BackendLabel, Method::AsAny, Method::C
 
 macro_rules! define {
     (
-        calls { $($variant:ident = $name:ident($(
+        calls { $($(#[$kind:ident])? $variant:ident = $name:ident($(
             $(#[$as:meta])? $arg:ident $(: & $borrowed:ty)? $(= $owned:ty)? $([$item:ty])?
-        ),* $(,)?) -> $(#[$ret_as:meta])? $ret:ty;)* }
+        ),* $(,)?) -> $(#[$ret_as:meta])* $ret:ty;)* }
         subscriptions { $($svariant:ident = $sname:ident($(
             $sarg:ident $(: & $sborrowed:ty)? $(= $sowned:ty)?
         ),* $(,)?) -> $event:ty;)* }
@@ -54,11 +54,21 @@ macro_rules! define {
         }
 
         /// What a call returned when it was not refused.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, derive_more::Debug, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Reply {
-            $($variant($(#[$ret_as])? $ret),)*
+            $($variant($(#[$ret_as])* $ret),)*
             $($svariant(Live<$event>),)*
+        }
+
+        impl Method {
+            /// Whether it only looks and changes nothing.
+            pub fn is_read(self) -> bool {
+                match self {
+                    $($(Self::$variant => matches!(stringify!($kind), "read"),)?)*
+                    _ => false,
+                }
+            }
         }
 
         impl Call {
@@ -167,17 +177,6 @@ impl Method {
     /// Whether it is made as a call, and so can be refused, recorded and replayed.
     pub fn is_call(self) -> bool {
         !DESCRIPTIVE.contains(&self)
-    }
-
-    /// Whether it only looks and changes nothing.
-    pub fn is_read(self) -> bool {
-        let looks =
-            ["describe_", "evaluate_", "get_", "list_", "observe_", "read_", "resolve_execution_"];
-        looks.iter().any(|prefix| self.as_str().starts_with(prefix))
-            || matches!(
-                self,
-                Self::Ping | Self::ScanEligibleExecutions | Self::ServerTimeMs | Self::TailStream
-            )
     }
 
     /// Whether the trait's default already does what the contract asks, so that every backend

@@ -59,7 +59,7 @@ impl Capabilities {
 
 macro_rules! define {
     (
-        calls { $($variant:ident = $name:ident $args:tt -> $(#[$ret_as:meta])? $ret:ty;)* }
+        calls { $($(#[$kind:ident])? $variant:ident = $name:ident $args:tt -> $(#[$ret_as:meta])* $ret:ty;)* }
         subscriptions { $($svariant:ident = $sname:ident $sargs:tt -> $event:ty;)* }
     ) => {
         /// What a backend promises, one flag a method, and some for forms of a method.

@@ -30,9 +30,9 @@ pub trait Dispatch: Send + Sync + 'static {
 
 macro_rules! implement {
     (
-        calls { $($variant:ident = $name:ident($(
+        calls { $($(#[$kind:ident])? $variant:ident = $name:ident($(
             $(#[$as:meta])? $arg:ident $(: & $borrowed:ty)? $(= $owned:ty)? $([$item:ty])?
-        ),* $(,)?) -> $(#[$ret_as:meta])? $ret:ty;)* }
+        ),* $(,)?) -> $(#[$ret_as:meta])* $ret:ty;)* }
         subscriptions { $($svariant:ident = $sname:ident($(
             $sarg:ident $(: & $sborrowed:ty)? $(= $sowned:ty)?
         ),* $(,)?) -> $event:ty;)* }

@@ -21,6 +21,7 @@ mod methods;
 mod octets;
 pub mod partition;
 pub mod policy;
+mod secrecy;
 pub mod state;
 pub mod stream_events;
 pub mod stream_subscribe;

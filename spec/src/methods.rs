@@ -2,7 +2,7 @@
 //! to the trait and back are all made from it.
 
 /// Hands the table to the macro it names. A row reads: variant, method, arguments, what the method
-/// returns on success. `name: &Type` is an argument that the trait borrows, `name = Type` one that
+/// returns on success. `#[read]` marks a method that only looks. `name: &Type` is an argument that the trait borrows, `name = Type` one that
 /// it takes over, and `name [str]` a `&[&str]`. An attribute says how a value is serialised. The methods under `subscriptions`
 /// return an endless stream of the named events.
 macro_rules! with_methods {
@@ -37,11 +37,11 @@ macro_rules! with_methods {
                 waitpoint_key: &str,
                 expires_in = Duration,
             ) -> PendingWaitpoint;
-            ReadWaitpointToken = read_waitpoint_token(
+            #[read] ReadWaitpointToken = read_waitpoint_token(
                 partition = PartitionKey,
                 waitpoint_id: &WaitpointId,
-            ) -> Option<String>;
-            ObserveSignals = observe_signals(handle: &Handle) -> Vec<ResumeSignal>;
+            ) -> #[debug(skip)] Option<String>;
+            #[read] ObserveSignals = observe_signals(handle: &Handle) -> Vec<ResumeSignal>;
             ClaimFromResumeGrant = claim_from_resume_grant(token = ResumeToken)
                 -> Option<Handle>;
             IssueReclaimGrant = issue_reclaim_grant(args = IssueReclaimGrantArgs)
@@ -50,40 +50,40 @@ macro_rules! with_methods {
                 -> ReclaimExecutionOutcome;
             Delay = delay(handle: &Handle, delay_until = TimestampMs) -> ();
             WaitChildren = wait_children(handle: &Handle) -> ();
-            DescribeExecution = describe_execution(id: &ExecutionId) -> Option<ExecutionSnapshot>;
-            ReadExecutionContext = read_execution_context(execution_id: &ExecutionId)
+            #[read] DescribeExecution = describe_execution(id: &ExecutionId) -> Option<ExecutionSnapshot>;
+            #[read] ReadExecutionContext = read_execution_context(execution_id: &ExecutionId)
                 -> ExecutionContext;
-            ReadCurrentAttemptIndex = read_current_attempt_index(execution_id: &ExecutionId)
+            #[read] ReadCurrentAttemptIndex = read_current_attempt_index(execution_id: &ExecutionId)
                 -> AttemptIndex;
-            ReadTotalAttemptCount = read_total_attempt_count(execution_id: &ExecutionId)
+            #[read] ReadTotalAttemptCount = read_total_attempt_count(execution_id: &ExecutionId)
                 -> AttemptIndex;
-            DescribeFlow = describe_flow(id: &FlowId) -> Option<FlowSnapshot>;
+            #[read] DescribeFlow = describe_flow(id: &FlowId) -> Option<FlowSnapshot>;
             SetExecutionTag = set_execution_tag(execution_id: &ExecutionId, key: &str, value: &str)
                 -> ();
             SetFlowTag = set_flow_tag(flow_id: &FlowId, key: &str, value: &str) -> ();
-            GetExecutionTag = get_execution_tag(execution_id: &ExecutionId, key: &str)
+            #[read] GetExecutionTag = get_execution_tag(execution_id: &ExecutionId, key: &str)
                 -> Option<String>;
-            GetExecutionNamespace = get_execution_namespace(execution_id: &ExecutionId)
+            #[read] GetExecutionNamespace = get_execution_namespace(execution_id: &ExecutionId)
                 -> Option<String>;
-            GetFlowTag = get_flow_tag(flow_id: &FlowId, key: &str) -> Option<String>;
-            ListEdges = list_edges(flow_id: &FlowId, direction = EdgeDirection)
+            #[read] GetFlowTag = get_flow_tag(flow_id: &FlowId, key: &str) -> Option<String>;
+            #[read] ListEdges = list_edges(flow_id: &FlowId, direction = EdgeDirection)
                 -> Vec<EdgeSnapshot>;
-            DescribeEdge = describe_edge(flow_id: &FlowId, edge_id: &EdgeId)
+            #[read] DescribeEdge = describe_edge(flow_id: &FlowId, edge_id: &EdgeId)
                 -> Option<EdgeSnapshot>;
-            ResolveExecutionFlowId = resolve_execution_flow_id(execution_id: &ExecutionId)
+            #[read] ResolveExecutionFlowId = resolve_execution_flow_id(execution_id: &ExecutionId)
                 -> Option<FlowId>;
-            ListFlows = list_flows(
+            #[read] ListFlows = list_flows(
                 partition = PartitionKey,
                 cursor = Option<FlowId>,
                 limit = usize,
             ) -> ListFlowsPage;
-            ListLanes = list_lanes(cursor = Option<LaneId>, limit = usize) -> ListLanesPage;
-            ListSuspended = list_suspended(
+            #[read] ListLanes = list_lanes(cursor = Option<LaneId>, limit = usize) -> ListLanesPage;
+            #[read] ListSuspended = list_suspended(
                 partition = PartitionKey,
                 cursor = Option<ExecutionId>,
                 limit = usize,
             ) -> ListSuspendedPage;
-            ListExecutions = list_executions(
+            #[read] ListExecutions = list_executions(
                 partition = PartitionKey,
                 cursor = Option<ExecutionId>,
                 limit = usize,
@@ -91,7 +91,7 @@ macro_rules! with_methods {
             DeliverSignal = deliver_signal(args = DeliverSignalArgs) -> DeliverSignalResult;
             ClaimResumedExecution = claim_resumed_execution(args = ClaimResumedExecutionArgs)
                 -> ClaimResumedExecutionResult;
-            ScanEligibleExecutions = scan_eligible_executions(args = ScanEligibleArgs)
+            #[read] ScanEligibleExecutions = scan_eligible_executions(args = ScanEligibleArgs)
                 -> Vec<ExecutionId>;
             IssueClaimGrant = issue_claim_grant(args = IssueClaimGrantArgs)
                 -> IssueClaimGrantOutcome;
@@ -118,14 +118,14 @@ macro_rules! with_methods {
                 budget: &BudgetId,
                 dimensions = UsageDimensions,
             ) -> ReportUsageResult;
-            ReadStream = read_stream(
+            #[read] ReadStream = read_stream(
                 execution_id: &ExecutionId,
                 attempt_index = AttemptIndex,
                 from = StreamCursor,
                 to = StreamCursor,
                 count_limit = u64,
             ) -> StreamFrames;
-            TailStream = tail_stream(
+            #[read] TailStream = tail_stream(
                 execution_id: &ExecutionId,
                 attempt_index = AttemptIndex,
                 after = StreamCursor,
@@ -133,7 +133,7 @@ macro_rules! with_methods {
                 count_limit = u64,
                 visibility = TailVisibility,
             ) -> StreamFrames;
-            ReadSummary = read_summary(execution_id: &ExecutionId, attempt_index = AttemptIndex)
+            #[read] ReadSummary = read_summary(execution_id: &ExecutionId, attempt_index = AttemptIndex)
                 -> Option<SummaryDocument>;
             CreateExecution = create_execution(args = CreateExecutionArgs)
                 -> CreateExecutionResult;
@@ -168,11 +168,11 @@ macro_rules! with_methods {
             BlockExecutionForAdmission = block_execution_for_admission(
                 args = BlockExecutionForAdmissionArgs,
             ) -> BlockExecutionForAdmissionOutcome;
-            ReadBudgetUsageAndLimits = read_budget_usage_and_limits(budget_id: &BudgetId)
+            #[read] ReadBudgetUsageAndLimits = read_budget_usage_and_limits(budget_id: &BudgetId)
                 -> BudgetUsageAndLimits;
-            ReadQuotaPolicyLimits = read_quota_policy_limits(quota_policy_id: &QuotaPolicyId)
+            #[read] ReadQuotaPolicyLimits = read_quota_policy_limits(quota_policy_id: &QuotaPolicyId)
                 -> Option<QuotaPolicyLimits>;
-            EvaluateFlowEligibility = evaluate_flow_eligibility(
+            #[read] EvaluateFlowEligibility = evaluate_flow_eligibility(
                 args = EvaluateFlowEligibilityArgs,
             ) -> EvaluateFlowEligibilityResult;
             RecordSpend = record_spend(args = RecordSpendArgs) -> ReportUsageResult;
@@ -187,33 +187,33 @@ macro_rules! with_methods {
             ResetBudget = reset_budget(args = ResetBudgetArgs) -> ResetBudgetResult;
             CreateQuotaPolicy = create_quota_policy(args = CreateQuotaPolicyArgs)
                 -> CreateQuotaPolicyResult;
-            GetBudgetStatus = get_budget_status(id: &BudgetId) -> BudgetStatus;
+            #[read] GetBudgetStatus = get_budget_status(id: &BudgetId) -> BudgetStatus;
             ReportUsageAdmin = report_usage_admin(
                 budget: &BudgetId,
                 args = ReportUsageAdminArgs,
             ) -> ReportUsageResult;
-            GetExecutionResult = get_execution_result(id: &ExecutionId)
+            #[read] GetExecutionResult = get_execution_result(id: &ExecutionId)
                 -> #[serde(with = "crate::octets::OptionalOctets")] Option<Vec<u8>>;
-            ListPendingWaitpoints = list_pending_waitpoints(args = ListPendingWaitpointsArgs)
+            #[read] ListPendingWaitpoints = list_pending_waitpoints(args = ListPendingWaitpointsArgs)
                 -> ListPendingWaitpointsResult;
-            Ping = ping() -> ();
+            #[read] Ping = ping() -> ();
             RegisterWorker = register_worker(args = RegisterWorkerArgs)
                 -> RegisterWorkerOutcome;
             HeartbeatWorker = heartbeat_worker(args = HeartbeatWorkerArgs)
                 -> HeartbeatWorkerOutcome;
             MarkWorkerDead = mark_worker_dead(args = MarkWorkerDeadArgs)
                 -> MarkWorkerDeadOutcome;
-            ListExpiredLeases = list_expired_leases(args = ListExpiredLeasesArgs)
+            #[read] ListExpiredLeases = list_expired_leases(args = ListExpiredLeasesArgs)
                 -> ListExpiredLeasesResult;
-            ListWorkers = list_workers(args = ListWorkersArgs) -> ListWorkersResult;
+            #[read] ListWorkers = list_workers(args = ListWorkersArgs) -> ListWorkersResult;
             ClaimForWorker = claim_for_worker(args = ClaimForWorkerArgs)
                 -> ClaimForWorkerOutcome;
             Prepare = prepare() -> PrepareOutcome;
             ShutdownPrepare = shutdown_prepare(grace = Duration) -> ();
             CancelFlowHeader = cancel_flow_header(args = CancelFlowArgs) -> CancelFlowHeader;
             AckCancelMember = ack_cancel_member(flow_id: &FlowId, execution_id: &ExecutionId) -> ();
-            ReadExecutionInfo = read_execution_info(id: &ExecutionId) -> Option<ExecutionInfo>;
-            ReadExecutionState = read_execution_state(id: &ExecutionId) -> Option<PublicState>;
+            #[read] ReadExecutionInfo = read_execution_info(id: &ExecutionId) -> Option<ExecutionInfo>;
+            #[read] ReadExecutionState = read_execution_state(id: &ExecutionId) -> Option<PublicState>;
             MarkLeaseExpiredIfDue = mark_lease_expired_if_due(
                 partition = Partition,
                 execution_id: &ExecutionId,
@@ -284,12 +284,12 @@ macro_rules! with_methods {
                 batch_size = u32,
                 filter: &ScannerFilter,
             ) -> u32;
-            ReadExecCoreFields = read_exec_core_fields(
+            #[read] ReadExecCoreFields = read_exec_core_fields(
                 partition = Partition,
                 execution_id: &ExecutionId,
                 fields [str],
             ) -> HashMap<String, Option<String>>;
-            ServerTimeMs = server_time_ms() -> u64;
+            #[read] ServerTimeMs = server_time_ms() -> u64;
             }
             subscriptions {
             SubscribeLeaseHistory = subscribe_lease_history(

@@ -19,24 +19,13 @@ pub type SignalDeliverySubscription = Subscription<SignalDeliveryEvent>;
 pub type InstanceTagSubscription = Subscription<InstanceTagEvent>;
 
 /// An execution ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct CompletionEvent {
     pub cursor: StreamCursor,
     pub execution_id: ExecutionId,
     pub outcome: CompletionOutcome,
     pub at: TimestampMs,
-}
-
-impl CompletionEvent {
-    pub fn new(
-        cursor: StreamCursor,
-        execution_id: ExecutionId,
-        outcome: CompletionOutcome,
-        at: TimestampMs,
-    ) -> Self {
-        Self { cursor, execution_id, outcome, at }
-    }
 }
 
 /// How an execution ended.
@@ -154,7 +143,7 @@ impl LeaseHistoryEvent {
 }
 
 /// A signal arrived.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct SignalDeliveryEvent {
     pub cursor: StreamCursor,
@@ -164,20 +153,6 @@ pub struct SignalDeliveryEvent {
     pub source_identity: Option<String>,
     pub effect: SignalDeliveryEffect,
     pub at: TimestampMs,
-}
-
-impl SignalDeliveryEvent {
-    pub fn new(
-        cursor: StreamCursor,
-        execution_id: ExecutionId,
-        signal_id: SignalId,
-        waitpoint_id: Option<WaitpointId>,
-        source_identity: Option<String>,
-        effect: SignalDeliveryEffect,
-        at: TimestampMs,
-    ) -> Self {
-        Self { cursor, execution_id, signal_id, waitpoint_id, source_identity, effect, at }
-    }
 }
 
 /// What an arriving signal did.

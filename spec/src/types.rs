@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 pub use crate::backend::Namespace;
 use crate::partition::{PartitionConfig, execution_index_for_flow, execution_index_for_lane};
+pub use crate::secrecy::WaitpointToken;
 
 /// The largest integer that travels: 2^53 − 1 (SYS-029).
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
@@ -131,8 +132,6 @@ text_id! {
     WorkerId;
     /// One worker process.
     WorkerInstanceId;
-    /// The signed token that authorises a signal.
-    WaitpointToken;
 }
 
 /// Why a text is no lane name.

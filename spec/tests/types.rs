@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use ff_core::backend::{
-    BackendTag, Handle, HandleKind, HandleOpaque, HandlePayload, ScannerFilter,
+    BackendTag, Handle, HandleKind, HandleOpaque, HandlePayload, PendingWaitpoint, ScannerFilter,
+    WaitpointHmac,
 };
-use ff_core::call::Call;
+use ff_core::call::{Call, Reply};
 use ff_core::clock::ManualClock;
+use ff_core::contracts::{RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs};
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{
     ConflictKind, ContentionKind, EngineError, StateKind, backend_context, codes,
@@ -21,7 +23,7 @@ use ff_core::state::{PublicState, StateVector};
 use ff_core::types::{
     AttemptId, AttemptIndex, BudgetId, CancelSource, ExecutionId, ExecutionIdParseError, FlowId,
     LaneId, LaneIdError, LeaseEpoch, LeaseFence, LeaseId, MAX_INTEGER, QuotaPolicyId, TimestampMs,
-    WorkerInstanceId,
+    WaitpointId, WaitpointToken, WorkerInstanceId,
 };
 use uuid::Uuid;
 
@@ -299,4 +301,28 @@ fn manual_clocks_share_their_time() {
     clock.set(TimestampMs(-1));
     assert_eq!(other.now().0, 0);
     assert_eq!(ManualClock::starting_at(TimestampMs(i64::MAX)).now().0, MAX_INTEGER.cast_signed());
+}
+
+#[test]
+fn tokens_and_secrets_never_show() {
+    let hex = "5eC2e7";
+    let token = format!("kid-1:{hex}");
+    let seed = SeedWaitpointHmacSecretArgs::new("kid-1", hex);
+    let rotation = RotateWaitpointHmacSecretAllArgs::new("kid-2", hex, 1);
+    let hmac = WaitpointHmac::new(token.as_str());
+    let shown = [
+        format!("{:?}", WaitpointToken::new(token.as_str())),
+        WaitpointToken::new(token.as_str()).to_string(),
+        format!("{:?}", PendingWaitpoint::new(WaitpointId::new(), hmac)),
+        format!("{:?}", Reply::ReadWaitpointToken(Some(token.clone()))),
+        format!("{:?}", Call::SeedWaitpointHmacSecret { args: seed }),
+        format!("{:?}", Call::RotateWaitpointHmacSecretAll { args: rotation }),
+    ];
+    for text in &shown {
+        assert!(!text.contains(hex), "{text}");
+    }
+    assert_eq!(shown[0], "<token kid-1, 12 bytes>");
+    assert_eq!(WaitpointToken::new(hex).to_string(), "<token ?, 6 bytes>");
+    let wire = serde_json::to_value(WaitpointToken::new(token.as_str())).unwrap();
+    assert_eq!(wire, token.as_str(), "what is serialised is the token itself");
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::{Args, Command, FromArgMatches};
 use ff_conformance::{
-    Case, HarnessError, Options, Report, Selection, Totals, closing_line, run_backend,
-    skip_backend, summary_text,
+    Case, HarnessError, Options, Report, Selection, Totals, closing_line, details_text,
+    run_backend, skip_backend, summary_text,
 };
 use ff_provision::Servers;
 
@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// This many times as many generated sequences and histories as usual
     #[arg(long, value_name = "N", default_value_t = 1)]
     long: usize,
+    /// Also shows which methods are not claimed, and what generated calls were answered
+    #[arg(long, short)]
+    verbose: bool,
     /// Shows the cases instead of running them
     #[arg(long)]
     list: bool,
@@ -85,6 +88,9 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
     let required = required(&arguments.require)?;
     let report = run_suite(arguments, servers, &cases).await?;
     report.write(&arguments.report)?;
+    if arguments.verbose {
+        print!("{}", details_text(&report));
+    }
     print!("{}", summary_text(&report, colour()));
     println!("report: {}", arguments.report.join("report.json").display());
 

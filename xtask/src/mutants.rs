@@ -1,9 +1,11 @@
 //! `cargo xtask mutants`: how many small mistakes in the rules the suite would notice.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
+use ff_conformance::HarnessError;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -27,24 +29,20 @@ pub(crate) struct Arguments {
     /// Decides which
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// All mutants of the lines that this diff changes, instead of a sample
+    #[arg(long, value_name = "DIFF", conflicts_with_all = ["sample", "seed"])]
+    changed: Option<PathBuf>,
 }
 
-/// Tries a random sample of mutants of the rules, with the suite on the model as their test.
+/// Tries mutants of the rules, with the suite on the model as their test.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let listed = mutants().arg("--list").output()?;
-    if !listed.status.success() {
-        let told = String::from_utf8_lossy(&listed.stderr);
-        return Err(format!("`cargo install cargo-mutants` is needed first: {told}").into());
-    }
-    let listed = String::from_utf8(listed.stdout)?;
-    let mut names: Vec<&str> = listed.lines().collect();
-    let all = names.len();
-    let mut random = StdRng::seed_from_u64(arguments.seed);
-    let (sample, _) = names.partial_shuffle(&mut random, arguments.sample);
     let mut trying = mutants();
-    for name in &*sample {
-        trying.args(["--re", &format!("^{}$", escaped(name))]);
-    }
+    let which = if let Some(diff) = &arguments.changed {
+        trying.arg("--in-diff").arg(diff);
+        "lines that changed".to_owned()
+    } else {
+        sample(arguments, &mut trying)?
+    };
     trying.args(["--baseline", "skip", "--timeout", LIMIT, "--output", OUTPUT]);
     trying.args(["--test-package", "ff-conformance", "--", "--test", "model"]);
     fs::create_dir_all(OUTPUT)?;
@@ -62,11 +60,28 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         println!("survives  {name}");
     }
     println!(
-        "seed {}: {noticed} of {tried} mutants noticed, out of {all}; {} more do not compile",
-        arguments.seed,
+        "{which}: {noticed} of {tried} mutants noticed; {} more do not compile",
         count("unviable")?
     );
     Ok(if noticed == tried { CONFORMS } else { BREAKS })
+}
+
+/// Draws a random sample; says of it what it is.
+fn sample(arguments: &Arguments, trying: &mut Command) -> Result<String, HarnessError> {
+    let listed = mutants().arg("--list").output()?;
+    if !listed.status.success() {
+        let told = String::from_utf8_lossy(&listed.stderr);
+        return Err(format!("`cargo install cargo-mutants` is needed first: {told}").into());
+    }
+    let listed = String::from_utf8(listed.stdout)?;
+    let mut names: Vec<&str> = listed.lines().collect();
+    let all = names.len();
+    let mut random = StdRng::seed_from_u64(arguments.seed);
+    let (sample, _) = names.partial_shuffle(&mut random, arguments.sample);
+    for name in &*sample {
+        trying.args(["--re", &format!("^{}$", escaped(name))]);
+    }
+    Ok(format!("seed {}, out of {all}", arguments.seed))
 }
 
 fn mutants() -> Command {

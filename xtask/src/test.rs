@@ -21,12 +21,17 @@ pub(crate) struct Arguments {
 /// Checks that need no server: a name, and what cargo is asked to do.
 const CHECKS: &[(&str, &[&str])] = &[
     ("format", &["fmt", "--all", "--check"]),
-    ("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
-    ("examples in documentation", &["test", "--workspace", "--doc", "--quiet"]),
+    (
+        "lints",
+        &["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"],
+    ),
+    ("documentation", &["doc", "--locked", "--workspace", "--no-deps", "--quiet"]),
+    ("examples in documentation", &["test", "--locked", "--workspace", "--doc", "--quiet"]),
     (
         "a backend from outside",
         &[
             "test",
+            "--locked",
             "--manifest-path",
             "examples/third-party/Cargo.toml",
             "--target-dir",
@@ -34,10 +39,11 @@ const CHECKS: &[(&str, &[&str])] = &[
             "--quiet",
         ],
     ),
-    // By themselves, as nextest would count what they report as ignored among the passed.
+    // By itself, as nextest would count what it reports as ignored among the passed. The model has its turn
+    // with the suite.
     (
         "the suite as a test binary",
-        &["test", "--workspace", "--test", "model", "--test", "memory", "--", "--quiet"],
+        &["test", "--locked", "--workspace", "--test", "memory", "--", "--quiet"],
     ),
 ];
 
@@ -45,7 +51,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let required = conformance::required(&arguments.require)?;
     for (name, cargo_arguments) in CHECKS {
         heading(name);
-        if !succeeds(&mut cargo(cargo_arguments))? {
+        let mut command = cargo(cargo_arguments);
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        if !succeeds(&mut command)? {
             return Ok(BREAKS);
         }
     }
@@ -97,11 +105,12 @@ fn every_test(skipped: &[String]) -> Result<Command, std::io::Error> {
         let mut excluded = vec!["binary(=model)".to_owned(), "binary(=memory)".to_owned()];
         excluded.extend(skipped.iter().map(|name| format!("test({name})")));
         let filter = format!("not ({})", excluded.join(" or "));
-        let mut command = cargo(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+        let mut command = cargo(&["nextest", "run", "--locked", "--workspace", "--no-fail-fast"]);
         command.args(["--status-level", "fail", "--filterset", &filter]);
         return Ok(command);
     }
-    let mut command = cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast", "--"]);
+    let mut command =
+        cargo(&["test", "--locked", "--workspace", "--all-targets", "--no-fail-fast", "--"]);
     command.args(skipped.iter().flat_map(|name| ["--skip", name]));
     Ok(command)
 }

@@ -9,6 +9,7 @@ use ff_core::backend::BackendTag;
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::{BackendIdentity, Capabilities, Supports, Version};
 use ff_core::dispatch::Dispatch;
+use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey};
@@ -16,8 +17,9 @@ use ff_core::types::FlowId;
 
 use crate::records::Backlog;
 use crate::session::Session;
+use crate::shutdown::Waits;
 use crate::store::{Access, Store, StoreError, Tx};
-use crate::waiting::{WaitingClaims, until_cancelled};
+use crate::waiting::WaitingClaims;
 use crate::{arguments, executions, flows, housekeeping, layout};
 
 /// The methods that have rules here.
@@ -89,13 +91,20 @@ pub struct Transactional<S> {
     store: S,
     settings: Settings,
     waiting: Arc<WaitingClaims>,
+    waits: Waits,
     /// The storage is laid out as the settings say.
     is_laid_out: AtomicBool,
 }
 
 impl<S: Store> Transactional<S> {
     pub fn new(store: S, settings: Settings) -> Self {
-        Self { store, settings, waiting: Arc::default(), is_laid_out: AtomicBool::new(false) }
+        Self {
+            store,
+            settings,
+            waiting: Arc::default(),
+            waits: Waits::default(),
+            is_laid_out: AtomicBool::new(false),
+        }
     }
 
     pub fn store(&self) -> &S {
@@ -255,6 +264,7 @@ impl<S: Store> Housekeeping for Transactional<S> {
 #[async_trait]
 impl<S: Store> Dispatch for Transactional<S> {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        let _wait = self.waits.admit(&call)?;
         admit(&self.settings, &call)?;
         match &call {
             Call::Claim { lane, capabilities, policy } => {
@@ -272,8 +282,11 @@ impl<S: Store> Dispatch for Transactional<S> {
             }
             Call::CancelFlow { id, wait, .. } => {
                 let reply = self.run(&call).await?;
-                let is_done = || async { self.backlog_is_done(id).await };
-                until_cancelled(*wait, is_done).await.map(|()| reply)
+                if let Some(limit) = cancel_flow_wait_deadline(*wait) {
+                    let is_done = || async { self.backlog_is_done(id).await };
+                    until_cancelled(limit, is_done).await?;
+                }
+                Ok(reply)
             }
             Call::Prepare {} => {
                 let prepared = self.store.prepare().await;
@@ -281,8 +294,9 @@ impl<S: Store> Dispatch for Transactional<S> {
                 self.lay_out().await?;
                 Ok(Reply::Prepare(outcome))
             }
-            // There are no background tasks and no queues: nothing is ever under way.
-            Call::ShutdownPrepare { .. } => Ok(Reply::ShutdownPrepare(())),
+            Call::ShutdownPrepare { grace } => {
+                self.waits.shut_down(*grace).await.map(Reply::ShutdownPrepare)
+            }
             _ => self.run(&call).await,
         }
     }

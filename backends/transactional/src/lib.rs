@@ -15,6 +15,7 @@ pub mod records;
 pub mod requirements;
 mod server_url;
 mod session;
+mod shutdown;
 pub mod sql;
 mod store;
 #[cfg(feature = "suite")]
@@ -28,7 +29,8 @@ pub use layout::families;
 pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};
 pub use server_url::ServerUrl;
+pub use shutdown::Waits;
 pub use store::{
     Access, Before, Changes, Minted, Query, Store, StoreError, Tx, Write, place_in_queue,
 };
-pub use waiting::{WaitingClaims, until_cancelled};
+pub use waiting::WaitingClaims;

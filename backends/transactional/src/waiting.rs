@@ -1,12 +1,11 @@
-//! Calls that wait: claims for work, cancellations for members.
+//! Claims that wait for work.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ff_core::backend::{CancelFlowWait, CapabilitySet, ClaimPolicy, Handle};
-use ff_core::engine_backend::cancel_flow_wait_deadline;
+use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle};
 use ff_core::engine_error::EngineError;
 use ff_core::types::LaneId;
 use tokio::sync::{Notify, OwnedMutexGuard};
@@ -151,30 +150,4 @@ impl Drop for Place<'_> {
             }
         }
     }
-}
-
-/// How often a waiting cancellation looks.
-const POLL: Duration = Duration::from_millis(100);
-
-/// Looks whether a cancellation is done until it is, or has waited for as long as it may (CAN-013,
-/// CAN-033).
-pub async fn until_cancelled<F>(
-    wait: CancelFlowWait,
-    is_done: impl Fn() -> F + Sync,
-) -> Result<(), EngineError>
-where
-    F: Future<Output = Result<bool, EngineError>> + Send,
-{
-    let Some(limit) = cancel_flow_wait_deadline(wait) else {
-        return Ok(());
-    };
-    let started = Instant::now();
-    while !is_done().await? {
-        let left = limit.saturating_sub(started.elapsed());
-        if left.is_zero() {
-            return Err(EngineError::Timeout { op: "cancel_flow", elapsed: limit });
-        }
-        tokio::time::sleep(left.min(POLL)).await;
-    }
-    Ok(())
 }

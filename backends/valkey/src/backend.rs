@@ -12,12 +12,13 @@ use ff_core::backend::{BackendTag, CancelFlowWait};
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::dispatch::Dispatch;
+use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
 use ff_core::types::FlowId;
 use ff_transactional::{
-    Settings, WaitingClaims, admit, capabilities, check_housekeeping, families, until_cancelled,
+    Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, families,
 };
 
 use crate::claims::Claims;
@@ -33,6 +34,7 @@ pub struct ValkeyBackend {
     settings: Settings,
     claims: Arc<Claims>,
     waiting: Arc<WaitingClaims>,
+    waits: Waits,
     hints: Hints,
     /// The deployment is laid out as the settings say.
     is_laid_out: AtomicBool,
@@ -45,6 +47,7 @@ impl ValkeyBackend {
             settings: Settings { tag: BackendTag::Valkey, partitions },
             claims: Arc::default(),
             waiting: Arc::default(),
+            waits: Waits::default(),
             hints,
             is_laid_out: AtomicBool::new(false),
         }
@@ -145,6 +148,7 @@ impl Housekeeping for ValkeyBackend {
 #[async_trait]
 impl Dispatch for ValkeyBackend {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        let _wait = self.waits.admit(&call)?;
         admit(&self.settings, &call)?;
         let partitions = self.settings.partitions.num_flow_partitions;
         let looks = !matches!(
@@ -167,8 +171,11 @@ impl Dispatch for ValkeyBackend {
             }
             Call::CancelFlow { id, wait, .. } => {
                 let reply = self.run(&call).await?;
-                let is_done = || self.backlog_is_done(id);
-                until_cancelled(*wait, is_done).await.map(|()| reply)
+                if let Some(limit) = cancel_flow_wait_deadline(*wait) {
+                    let is_done = || self.backlog_is_done(id);
+                    until_cancelled(limit, is_done).await?;
+                }
+                Ok(reply)
             }
             Call::ListLanes { limit, .. } => {
                 let arguments = arguments(&call)?;
@@ -186,8 +193,9 @@ impl Dispatch for ValkeyBackend {
                 let now = self.server.now().await?;
                 Ok(Reply::ServerTimeMs(now.0.unsigned_abs()))
             }
-            // There are no background tasks and no queues: nothing is ever under way.
-            Call::ShutdownPrepare { .. } => Ok(Reply::ShutdownPrepare(())),
+            Call::ShutdownPrepare { grace } => {
+                self.waits.shut_down(*grace).await.map(Reply::ShutdownPrepare)
+            }
             _ => self.run(&call).await,
         }
     }

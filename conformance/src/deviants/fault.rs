@@ -37,6 +37,7 @@ pub(crate) struct Fault {
     around: Option<Around>,
     on_capabilities: Option<fn(&mut Capabilities)>,
     label: Option<&'static str>,
+    blamed: Option<&'static str>,
 }
 
 /// Changes calls before the model sees them.
@@ -83,6 +84,11 @@ pub(crate) fn capabilities(change: fn(&mut Capabilities)) -> Fault {
 /// Gives the model another label.
 pub(crate) fn label(label: &'static str) -> Fault {
     Fault { label: Some(label), ..Fault::default() }
+}
+
+/// Says of lost connections that they are this one's.
+pub(crate) fn blames(blamed: &'static str) -> Fault {
+    Fault { blamed: Some(blamed), ..Fault::default() }
 }
 
 impl Fault {
@@ -137,6 +143,11 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// Whose connection a lost one is said to be.
+    pub(crate) fn blamed(&self) -> &'static str {
+        self.fault.blamed.unwrap_or_else(|| Dispatch::backend_label(self))
+    }
+
     /// What the model answers as it is.
     pub(crate) async fn ask(&self, call: Call) -> Answer {
         self.model.dispatch(call).await

@@ -47,9 +47,10 @@ impl Harness for DeviantHarness {
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
         let deviant = Arc::new((self.0.make)().deploy(&clock));
-        let backend = Unreliable::new(deviant.clone());
+        let backend = Unreliable::blaming(deviant.clone(), deviant.blamed());
         Ok(Deployment::new(backend.clone())
             .with_nemesis(backend)
+            .with_vandal(Arc::new(deviant.model.store().clone()))
             .with_housekeeping(deviant)
             .with_clock(clock))
     }

@@ -1,5 +1,6 @@
 //! Hunts deviants: the suite is good if it fails on each, in a case that names the clause.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ff_core::contract::{self, Level};
@@ -28,6 +29,14 @@ pub fn unbroken() -> Vec<&'static str> {
         .map(|clause| clause.id.as_str())
         .filter(|id| !deviants.iter().any(|deviant| deviant.breaks == *id))
         .collect()
+}
+
+/// The cases that failed on none of these deviants. Of the gates one is as good as another.
+pub fn idle(hunts: &[Hunt]) -> Vec<&'static str> {
+    let killers: BTreeSet<&str> =
+        hunts.iter().flat_map(|hunt| &hunt.killed_by).map(|case| case.slug.as_str()).collect();
+    let slugs = registry().into_iter().map(|case| case.slug);
+    slugs.filter(|slug| !slug.starts_with("system.gate.") && !killers.contains(slug)).collect()
 }
 
 /// How many times as much is generated on the model as on other backends.

@@ -8,7 +8,7 @@ mod report;
 mod runner;
 mod terminal;
 
-pub use hunt::{Hunt, hunt, hunt_on, seen_by, unbroken};
+pub use hunt::{Hunt, hunt, hunt_on, idle, seen_by, unbroken};
 pub use libtest::run as run_as_test;
 pub use recording::play_recording;
 pub use registry::{Selection, SelectionError, registry};
@@ -17,4 +17,4 @@ pub use report::{
     Status, Totals,
 };
 pub use runner::{Progress, run_backend, skip_backend};
-pub use terminal::{closing_line, failure_text, summary_text};
+pub use terminal::{closing_line, details_text, failure_text, summary_text};

@@ -30,10 +30,11 @@ pub async fn run_backend(
     if options.shuffle {
         order.shuffle(&mut StdRng::seed_from_u64(options.seed));
     }
-    let rounds = (0..options.repeat.max(1) as u64).flat_map(|round| {
+    let mut rounds = Vec::new();
+    for round in 0..options.repeat.max(1) as u64 {
         let seed = options.seed.wrapping_add(round);
-        order.iter().map(move |case| ((*case).clone(), seed))
-    });
+        rounds.extend(order.iter().map(|case| (Case::clone(case), seed)));
+    }
     let mut reports: Vec<CaseReport> = stream::iter(rounds)
         .map(|(case, seed)| async move {
             let report = run_case(harness, &case, Options { seed, ..options }).await;
@@ -128,6 +129,7 @@ fn missing(case: &Case, deployment: &Deployment) -> Option<Need> {
     case.needs.iter().copied().find(|need| match need {
         Need::Clock => deployment.clock.is_none(),
         Need::Nemesis => deployment.nemesis.is_none(),
+        Need::Vandal => deployment.vandal.is_none(),
         Need::Housekeeping => deployment.housekeeping.is_none(),
         Need::Concurrency | Need::Elsewhere => false,
     })

@@ -14,7 +14,7 @@ use crate::stage::{Coverage, Difference};
 /// Columns that clause texts are wrapped to.
 const WIDTH: usize = 92;
 
-/// The failures in full, what was not run and why, then one line a chapter and backend.
+/// The failures in full, what was skipped and why, then one line a chapter and backend.
 pub fn summary_text(report: &Report, colour: bool) -> String {
     let mut text = String::new();
     for backend in &report.backends {
@@ -25,9 +25,8 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
             }
         }
     }
-    text += &reasons(&report.backends);
+    text += &skipped(&report.backends);
     text += &servers(&report.backends);
-    text += &generated(&report.backends);
     let rows: Vec<_> = report.backends.iter().flat_map(rows).collect();
     let name = rows.iter().map(|row| row.backend.len()).max().unwrap_or(0).max(7);
     let chapter = rows.iter().map(|row| row.chapter.len()).max().unwrap_or(0).max(7);
@@ -61,6 +60,11 @@ pub fn summary_text(report: &Report, colour: bool) -> String {
         report.seed
     );
     text
+}
+
+/// Which methods are not claimed, and how much was generated with what answers.
+pub fn details_text(report: &Report) -> String {
+    unclaimed(&report.backends) + &generated(&report.backends)
 }
 
 /// The last line of a run.
@@ -190,28 +194,28 @@ fn generated(backends: &[BackendReport]) -> String {
     text
 }
 
-/// Why cases were skipped, each reason once, and which methods are not claimed, by backend.
-fn reasons(backends: &[BackendReport]) -> String {
+/// Why cases were skipped, each reason once.
+fn skipped(backends: &[BackendReport]) -> String {
     let mut skipped: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for backend in backends {
+        for case in backend.cases.iter().filter(|case| case.status == Status::Skipped) {
+            let reason = case.reason.as_deref().unwrap_or_default();
+            *skipped.entry((&backend.name, reason)).or_default() += 1;
+        }
+    }
+    let line = |((name, reason), count)| format!("{name}: {count} skipped: {reason}\n");
+    skipped.into_iter().map(line).collect()
+}
+
+/// The methods that are not claimed, by backend.
+fn unclaimed(backends: &[BackendReport]) -> String {
     let mut unclaimed: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
     for backend in backends {
-        let mut methods = BTreeSet::new();
-        for case in &backend.cases {
-            let reason = case.reason.as_deref().unwrap_or_default();
-            match case.status {
-                Status::Skipped => *skipped.entry((&backend.name, reason)).or_default() += 1,
-                Status::Unsupported => {
-                    methods.insert(reason.split(' ').next().unwrap_or(reason));
-                }
-                Status::Passed | Status::Failed => {}
-            }
-        }
-        unclaimed.entry(methods).or_default().push(&backend.name);
+        let unsupported = backend.cases.iter().filter(|case| case.status == Status::Unsupported);
+        let methods = unsupported.filter_map(|case| case.reason.as_deref()?.split(' ').next());
+        unclaimed.entry(methods.collect()).or_default().push(&backend.name);
     }
     let mut text = String::new();
-    for ((name, reason), count) in skipped {
-        let _ = writeln!(text, "{name}: {count} skipped: {reason}");
-    }
     for (methods, names) in unclaimed.iter().filter(|(methods, _)| !methods.is_empty()) {
         let list: Vec<_> = methods.iter().copied().collect();
         let line = format!(

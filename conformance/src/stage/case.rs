@@ -33,6 +33,8 @@ pub enum Need {
     Concurrency,
     /// Means to cut off the server.
     Nemesis,
+    /// Means to damage what is stored.
+    Vandal,
     /// A second deployment, apart from the first.
     Elsewhere,
     /// A list of what is due.

@@ -9,6 +9,7 @@ use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::PartitionConfig;
+use ff_core::types::ExecutionId;
 
 use super::case::CaseInfo;
 
@@ -70,6 +71,7 @@ pub struct Deployment {
     pub(crate) partitions: PartitionConfig,
     pub(crate) nemesis: Option<Arc<dyn Nemesis>>,
     pub(crate) housekeeping: Option<Arc<dyn Housekeeping>>,
+    pub(crate) vandal: Option<Arc<dyn Vandal>>,
     pub(crate) peers: Vec<Arc<dyn EngineBackend>>,
     /// Dropped when the case is over.
     pub(crate) guard: Option<Guard>,
@@ -83,6 +85,7 @@ impl Deployment {
             partitions: PartitionConfig::default(),
             nemesis: None,
             housekeeping: None,
+            vandal: None,
             peers: Vec::new(),
             guard: None,
         }
@@ -123,6 +126,13 @@ impl Deployment {
     #[must_use]
     pub fn with_nemesis(mut self, nemesis: Arc<dyn Nemesis>) -> Self {
         self.nemesis = Some(nemesis);
+        self
+    }
+
+    /// Means to damage what is stored. Without it, cases about that are skipped.
+    #[must_use]
+    pub fn with_vandal(mut self, vandal: Arc<dyn Vandal>) -> Self {
+        self.vandal = Some(vandal);
         self
     }
 
@@ -168,4 +178,11 @@ pub trait Nemesis: Send + Sync + 'static {
 
     /// Requests so far.
     fn requests(&self) -> usize;
+}
+
+/// Damages what is stored, past the backend.
+#[async_trait]
+pub trait Vandal: Send + Sync + 'static {
+    /// Replaces the record of this execution by something that cannot be decoded.
+    async fn damage(&self, execution: &ExecutionId) -> Result<(), HarnessError>;
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ff_core::clock::ManualClock;
-use ff_mock::MockBackend;
+use ff_core::types::ExecutionId;
+use ff_mock::{MemoryStore, MockBackend};
 
 use super::case::CaseInfo;
-use super::harness::{Deployment, Harness, HarnessError};
+use super::harness::{Deployment, Harness, HarnessError, Vandal};
 use super::unreliable::Unreliable;
 
 /// Deploys the in-memory model.
@@ -27,6 +28,7 @@ impl Harness for ModelHarness {
         let backend = Unreliable::new(model.clone());
         Ok(Deployment::new(backend.clone())
             .with_nemesis(backend)
+            .with_vandal(Arc::new(model.store().clone()))
             .with_housekeeping(model)
             .with_clock(clock))
     }
@@ -41,6 +43,14 @@ impl Harness for ModelHarness {
 
     fn rerun(&self, slug: &str, seed: u64) -> String {
         rerun_by_xtask(self.name(), slug, seed)
+    }
+}
+
+#[async_trait]
+impl Vandal for MemoryStore {
+    async fn damage(&self, execution: &ExecutionId) -> Result<(), HarnessError> {
+        Self::damage(self, execution).await;
+        Ok(())
     }
 }
 

@@ -18,6 +18,8 @@ use super::harness::Nemesis;
 /// An embedded backend, with a caller that loses calls and answers.
 pub struct Unreliable {
     backend: Arc<dyn EngineBackend>,
+    /// Whose connection a lost one is said to be.
+    blamed: &'static str,
     loss: Mutex<Option<Loss>>,
     calls: AtomicUsize,
 }
@@ -30,7 +32,12 @@ struct Loss {
 
 impl Unreliable {
     pub fn new(backend: Arc<dyn EngineBackend>) -> Arc<Self> {
-        Arc::new(Self { backend, loss: Mutex::default(), calls: AtomicUsize::new(0) })
+        let blamed = backend.backend_label();
+        Self::blaming(backend, blamed)
+    }
+
+    pub(crate) fn blaming(backend: Arc<dyn EngineBackend>, blamed: &'static str) -> Arc<Self> {
+        Arc::new(Self { backend, blamed, loss: Mutex::default(), calls: AtomicUsize::new(0) })
     }
 
     fn loss(&self) -> MutexGuard<'_, Option<Loss>> {
@@ -82,7 +89,7 @@ impl Dispatch for Unreliable {
             let _ = call.send(self.backend.as_ref()).await;
         }
         let lost = io::Error::new(io::ErrorKind::ConnectionReset, "the connection is lost");
-        Err(EngineError::transport(self.backend.backend_label(), lost))
+        Err(EngineError::transport(self.blamed, lost))
     }
 
     fn backend_label(&self) -> &'static str {

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::case::Verdict;
 use super::failure::Failure;
-use super::harness::{Deployment, Nemesis};
+use super::harness::{Deployment, Nemesis, Vandal};
 use super::recorder::{Recorder, Unclaimed};
 
 /// How often all that is due is seen to before it counts as endless.
@@ -45,6 +45,7 @@ struct Inner {
     clock: Option<ManualClock>,
     nemesis: Option<Arc<dyn Nemesis>>,
     housekeeping: Option<Arc<dyn Housekeeping>>,
+    vandal: Option<Arc<dyn Vandal>>,
     partitions: PartitionConfig,
     elsewhere: Option<World>,
     rng: Mutex<StdRng>,
@@ -67,6 +68,7 @@ impl World {
             clock: deployment.clock.clone(),
             nemesis: deployment.nemesis.clone(),
             housekeeping: deployment.housekeeping.clone(),
+            vandal: deployment.vandal.clone(),
             partitions: deployment.partitions,
             elsewhere,
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
@@ -99,6 +101,14 @@ impl World {
     pub(crate) fn nemesis(&self) -> &dyn Nemesis {
         let nemesis = self.0.nemesis.as_deref();
         nemesis.expect("the runner skips cases that need a nemesis where there is none")
+    }
+
+    /// Damages the record of an execution, for cases that need a vandal.
+    pub(crate) async fn damage(&self, id: &ExecutionId) -> Verdict {
+        let vandal = self.0.vandal.as_deref();
+        let vandal = vandal.expect("the runner skips cases that need a vandal where there is none");
+        let damaged = vandal.damage(id).await;
+        damaged.map_err(|error| Failure::new(format!("a record cannot be damaged: {error}")))
     }
 
     /// What is due in this partition, for cases that need housekeeping.

@@ -17,7 +17,7 @@ pub struct CapabilitySet {
 }
 
 /// Who claims, for how long, and how long to wait for work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ClaimPolicy {
     /// The logical worker; a pool may share it.
@@ -30,19 +30,10 @@ pub struct ClaimPolicy {
     pub max_wait: Option<Duration>,
 }
 
-impl ClaimPolicy {
-    pub fn new(
-        worker_id: WorkerId,
-        worker_instance_id: WorkerInstanceId,
-        lease_ttl_ms: u32,
-        max_wait: Option<Duration>,
-    ) -> Self {
-        Self { worker_id, worker_instance_id, lease_ttl_ms, max_wait }
-    }
-}
-
 /// The lease as a renewal left it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary, derive_new::new,
+)]
 #[non_exhaustive]
 pub struct LeaseRenewal {
     /// When it runs out, in Unix milliseconds.
@@ -51,14 +42,8 @@ pub struct LeaseRenewal {
     pub lease_epoch: u64,
 }
 
-impl LeaseRenewal {
-    pub fn new(expires_at_ms: u64, lease_epoch: u64) -> Self {
-        Self { expires_at_ms, lease_epoch }
-    }
-}
-
 /// The right to continue a resumed execution, with the worker that will.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ResumeToken {
     /// The grant to redeem.
@@ -71,20 +56,9 @@ pub struct ResumeToken {
     pub lease_ttl_ms: u32,
 }
 
-impl ResumeToken {
-    pub fn new(
-        grant: ResumeGrant,
-        worker_id: WorkerId,
-        worker_instance_id: WorkerInstanceId,
-        lease_ttl_ms: u32,
-    ) -> Self {
-        Self { grant, worker_id, worker_instance_id, lease_ttl_ms }
-    }
-}
-
 /// Why an attempt failed; decides whether a retry is permitted.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+    Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]

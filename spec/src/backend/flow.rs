@@ -33,7 +33,7 @@ pub enum CancelFlowPolicy {
 }
 
 /// How long `cancel_flow` waits for the members it selected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CancelFlowWait {

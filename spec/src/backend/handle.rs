@@ -98,18 +98,12 @@ impl HandleOpaque {
 /// Names the lease that a worker holds; it works from any process of the deployment. It is no secret and no
 /// authority: `describe_execution` shows what it takes to make one, so whoever can call the backend can act
 /// under any lease. It protects workers from their own mistakes (LSE-001, LSE-017), not from each other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct Handle {
     pub backend: BackendTag,
     pub kind: HandleKind,
     pub opaque: HandleOpaque,
-}
-
-impl Handle {
-    pub fn new(backend: BackendTag, kind: HandleKind, opaque: HandleOpaque) -> Self {
-        Self { backend, kind, opaque }
-    }
 }
 
 /// What our backends put into a handle. A backend from outside is free to put anything else.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a stream frame carries.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
+    Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, Serialize, Deserialize, Arbitrary,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -111,7 +111,7 @@ pub enum TailVisibility {
 }
 
 /// The merged document of a summary stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct SummaryDocument {
     /// The merged document, as JSON.
@@ -125,18 +125,6 @@ pub struct SummaryDocument {
     pub last_updated_ms: u64,
     /// When the first patch was merged, in Unix milliseconds.
     pub first_applied_ms: u64,
-}
-
-impl SummaryDocument {
-    pub fn new(
-        document_json: Vec<u8>,
-        version: u64,
-        patch_kind: PatchKind,
-        last_updated_ms: u64,
-        first_applied_ms: u64,
-    ) -> Self {
-        Self { document_json, version, patch_kind, last_updated_ms, first_applied_ms }
-    }
 }
 
 impl Frame {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::Handle;
 use crate::contracts::{AdditionalWaitpointBinding, CountKind};
-use crate::types::{SignalId, SuspensionId, TimestampMs, WaitpointId, WaitpointToken};
+use crate::secrecy::WaitpointToken;
+use crate::types::{SignalId, SuspensionId, TimestampMs, WaitpointId};
 
 /// Everything a suspension needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
@@ -90,19 +91,13 @@ pub enum WaitpointBinding {
 }
 
 /// A waitpoint that signals may already target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct PendingWaitpoint {
     /// The waitpoint.
     pub waitpoint_id: WaitpointId,
     /// The signed token that authorises a signal.
     pub hmac_token: WaitpointHmac,
-}
-
-impl PendingWaitpoint {
-    pub fn new(waitpoint_id: WaitpointId, hmac_token: WaitpointHmac) -> Self {
-        Self { waitpoint_id, hmac_token }
-    }
 }
 
 /// What must happen before a suspended execution runs again.
@@ -279,8 +274,9 @@ impl Default for ResumePolicy {
     }
 }
 
-/// The signed token that authorises a signal; its text never shows in debug output.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary)]
+/// The signed token that authorises a signal, which shows as [`WaitpointToken`] does.
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Arbitrary)]
+#[debug("{_0:?}")]
 #[serde(transparent)]
 pub struct WaitpointHmac(WaitpointToken);
 
@@ -295,11 +291,5 @@ impl WaitpointHmac {
 
     pub fn as_str(&self) -> &str {
         self.0.as_str()
-    }
-}
-
-impl std::fmt::Debug for WaitpointHmac {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("WaitpointHmac(..)")
     }
 }

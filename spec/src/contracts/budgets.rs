@@ -99,19 +99,15 @@ pub struct BudgetStatus {
 }
 
 /// A budget's usage beside its limits.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, Arbitrary)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, Arbitrary, derive_new::new,
+)]
 #[non_exhaustive]
 pub struct BudgetUsageAndLimits {
     /// Limits as decimal texts, by `hard:` or `soft:` and the dimension.
     pub limits: BTreeMap<String, String>,
     /// Usage by dimension.
     pub usage: BTreeMap<String, u64>,
-}
-
-impl BudgetUsageAndLimits {
-    pub fn new(limits: BTreeMap<String, String>, usage: BTreeMap<String, u64>) -> Self {
-        Self { limits, usage }
-    }
 }
 
 /// Usage reported by an operator.
@@ -141,7 +137,7 @@ impl ReportUsageAdminArgs {
 }
 
 /// Usage to record once under a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct RecordSpendArgs {
     /// The budget.
@@ -151,18 +147,8 @@ pub struct RecordSpendArgs {
     /// How much to add, in the order of the names.
     pub deltas: BTreeMap<String, u64>,
     /// A key under which a repetition is recognised.
+    #[new(into)]
     pub idempotency_key: String,
-}
-
-impl RecordSpendArgs {
-    pub fn new(
-        budget_id: BudgetId,
-        execution_id: ExecutionId,
-        deltas: BTreeMap<String, u64>,
-        idempotency_key: impl Into<String>,
-    ) -> Self {
-        Self { budget_id, execution_id, deltas, idempotency_key: idempotency_key.into() }
-    }
 }
 
 /// Whether usage stayed within the limits.
@@ -194,19 +180,13 @@ pub enum ReportUsageResult {
 }
 
 /// A budget's attribution to give back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ReleaseBudgetArgs {
     /// The budget.
     pub budget_id: BudgetId,
     /// The execution.
     pub execution_id: ExecutionId,
-}
-
-impl ReleaseBudgetArgs {
-    pub fn new(budget_id: BudgetId, execution_id: ExecutionId) -> Self {
-        Self { budget_id, execution_id }
-    }
 }
 
 impl BudgetUsageAndLimits {

@@ -74,7 +74,7 @@ pub enum ApplyDependencyToChildResult {
 }
 
 /// One dependency between two members.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct EdgeSnapshot {
     /// The edge; the caller chooses it.
@@ -99,34 +99,6 @@ pub struct EdgeSnapshot {
     pub created_by: String,
 }
 
-impl EdgeSnapshot {
-    pub fn new(
-        edge_id: EdgeId,
-        flow_id: FlowId,
-        upstream_execution_id: ExecutionId,
-        downstream_execution_id: ExecutionId,
-        dependency_kind: String,
-        satisfaction_condition: String,
-        data_passing_ref: Option<String>,
-        edge_state: String,
-        created_at: TimestampMs,
-        created_by: String,
-    ) -> Self {
-        Self {
-            edge_id,
-            flow_id,
-            upstream_execution_id,
-            downstream_execution_id,
-            dependency_kind,
-            satisfaction_condition,
-            data_passing_ref,
-            edge_state,
-            created_at,
-            created_by,
-        }
-    }
-}
-
 /// From which end edges are listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
@@ -142,7 +114,7 @@ pub enum EdgeDirection {
 }
 
 /// The inbound edges of one member, counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct EdgeGroupSnapshot {
     /// The member that waits.
@@ -161,30 +133,6 @@ pub struct EdgeGroupSnapshot {
     pub running_count: u32,
     /// What the edges have decided.
     pub group_state: EdgeGroupState,
-}
-
-impl EdgeGroupSnapshot {
-    pub fn new(
-        downstream_execution_id: ExecutionId,
-        policy: EdgeDependencyPolicy,
-        total_deps: u32,
-        satisfied_count: u32,
-        failed_count: u32,
-        skipped_count: u32,
-        running_count: u32,
-        group_state: EdgeGroupState,
-    ) -> Self {
-        Self {
-            downstream_execution_id,
-            policy,
-            total_deps,
-            satisfied_count,
-            failed_count,
-            skipped_count,
-            running_count,
-            group_state,
-        }
-    }
 }
 
 /// What a member's inbound edges have decided.
@@ -233,7 +181,7 @@ pub enum SetEdgeGroupPolicyResult {
 }
 
 /// An upstream's end, to be counted on one edge.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ResolveDependencyArgs {
     /// The partition of the record.
@@ -254,32 +202,6 @@ pub struct ResolveDependencyArgs {
     pub upstream_outcome: String,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
-}
-
-impl ResolveDependencyArgs {
-    pub fn new(
-        partition: Partition,
-        flow_id: FlowId,
-        downstream_execution_id: ExecutionId,
-        upstream_execution_id: ExecutionId,
-        edge_id: EdgeId,
-        lane_id: LaneId,
-        current_attempt_index: AttemptIndex,
-        upstream_outcome: String,
-        now: TimestampMs,
-    ) -> Self {
-        Self {
-            partition,
-            flow_id,
-            downstream_execution_id,
-            upstream_execution_id,
-            edge_id,
-            lane_id,
-            current_attempt_index,
-            upstream_outcome,
-            now,
-        }
-    }
 }
 
 /// What resolving an edge led to.

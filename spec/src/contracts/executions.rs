@@ -68,7 +68,7 @@ pub enum CreateExecutionResult {
 }
 
 /// What a worker needs to run an execution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ExecutionContext {
     /// Bytes for the worker, at most 64 KiB, kept bit for bit.
@@ -80,18 +80,8 @@ pub struct ExecutionContext {
     pub tags: HashMap<String, String>,
 }
 
-impl ExecutionContext {
-    pub fn new(
-        input_payload: Vec<u8>,
-        execution_kind: String,
-        tags: HashMap<String, String>,
-    ) -> Self {
-        Self { input_payload, execution_kind, tags }
-    }
-}
-
 /// An execution at one instant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ExecutionSnapshot {
     /// The execution.
@@ -124,56 +114,14 @@ pub struct ExecutionSnapshot {
     pub tags: BTreeMap<String, String>,
 }
 
-impl ExecutionSnapshot {
-    pub fn new(
-        execution_id: ExecutionId,
-        flow_id: Option<FlowId>,
-        lane_id: LaneId,
-        namespace: Namespace,
-        public_state: PublicState,
-        blocking_reason: Option<String>,
-        blocking_detail: Option<String>,
-        current_attempt: Option<AttemptSummary>,
-        current_lease: Option<LeaseSummary>,
-        current_waitpoint: Option<WaitpointId>,
-        created_at: TimestampMs,
-        last_mutation_at: TimestampMs,
-        total_attempt_count: u32,
-        tags: BTreeMap<String, String>,
-    ) -> Self {
-        Self {
-            execution_id,
-            flow_id,
-            lane_id,
-            namespace,
-            public_state,
-            blocking_reason,
-            blocking_detail,
-            current_attempt,
-            current_lease,
-            current_waitpoint,
-            created_at,
-            last_mutation_at,
-            total_attempt_count,
-            tags,
-        }
-    }
-}
-
 /// The current attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct AttemptSummary {
     /// The attempt.
     pub attempt_id: AttemptId,
     /// Which attempt, counting from 0.
     pub attempt_index: AttemptIndex,
-}
-
-impl AttemptSummary {
-    pub fn new(attempt_id: AttemptId, attempt_index: AttemptIndex) -> Self {
-        Self { attempt_id, attempt_index }
-    }
 }
 
 /// The lease that holds an execution.
@@ -261,7 +209,7 @@ pub struct ExecutionInfo {
 }
 
 /// A page of execution ids.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ListExecutionsPage {
     /// The ids, ascending.
@@ -270,26 +218,14 @@ pub struct ListExecutionsPage {
     pub next_cursor: Option<ExecutionId>,
 }
 
-impl ListExecutionsPage {
-    pub fn new(executions: Vec<ExecutionId>, next_cursor: Option<ExecutionId>) -> Self {
-        Self { executions, next_cursor }
-    }
-}
-
 /// A page of lanes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ListLanesPage {
     /// The lanes, ascending.
     pub lanes: Vec<LaneId>,
     /// Where the next page starts; `None` on the last.
     pub next_cursor: Option<LaneId>,
-}
-
-impl ListLanesPage {
-    pub fn new(lanes: Vec<LaneId>, next_cursor: Option<LaneId>) -> Self {
-        Self { lanes, next_cursor }
-    }
 }
 
 /// A success reported without a handle.

@@ -37,7 +37,7 @@ pub enum CreateFlowResult {
 }
 
 /// A flow at one instant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct FlowSnapshot {
     /// The flow.
@@ -70,44 +70,8 @@ pub struct FlowSnapshot {
     pub edge_groups: Vec<EdgeGroupSnapshot>,
 }
 
-impl FlowSnapshot {
-    pub fn new(
-        flow_id: FlowId,
-        flow_kind: String,
-        namespace: Namespace,
-        public_flow_state: String,
-        graph_revision: u64,
-        node_count: u32,
-        edge_count: u32,
-        created_at: TimestampMs,
-        last_mutation_at: TimestampMs,
-        cancelled_at: Option<TimestampMs>,
-        cancel_reason: Option<String>,
-        cancellation_policy: Option<String>,
-        tags: BTreeMap<String, String>,
-        edge_groups: Vec<EdgeGroupSnapshot>,
-    ) -> Self {
-        Self {
-            flow_id,
-            flow_kind,
-            namespace,
-            public_flow_state,
-            graph_revision,
-            node_count,
-            edge_count,
-            created_at,
-            last_mutation_at,
-            cancelled_at,
-            cancel_reason,
-            cancellation_policy,
-            tags,
-            edge_groups,
-        }
-    }
-}
-
 /// A flow, for listings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct FlowSummary {
     /// The flow.
@@ -116,12 +80,6 @@ pub struct FlowSummary {
     pub created_at: TimestampMs,
     /// How things stand.
     pub status: FlowStatus,
-}
-
-impl FlowSummary {
-    pub fn new(flow_id: FlowId, created_at: TimestampMs, status: FlowStatus) -> Self {
-        Self { flow_id, created_at, status }
-    }
 }
 
 /// A flow's state, for listings.
@@ -140,19 +98,13 @@ pub enum FlowStatus {
 }
 
 /// A page of flows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ListFlowsPage {
     /// The flows, ascending by id.
     pub flows: Vec<FlowSummary>,
     /// Where the next page starts; `None` on the last.
     pub next_cursor: Option<FlowId>,
-}
-
-impl ListFlowsPage {
-    pub fn new(flows: Vec<FlowSummary>, next_cursor: Option<FlowId>) -> Self {
-        Self { flows, next_cursor }
-    }
 }
 
 /// Which execution joins which flow.

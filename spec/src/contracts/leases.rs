@@ -67,7 +67,7 @@ pub enum RevokeLeaseResult {
 }
 
 /// A lapsed execution to reserve for a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct IssueReclaimGrantArgs {
     /// The execution.
@@ -92,34 +92,6 @@ pub struct IssueReclaimGrantArgs {
     pub now: TimestampMs,
 }
 
-impl IssueReclaimGrantArgs {
-    pub fn new(
-        execution_id: ExecutionId,
-        worker_id: WorkerId,
-        worker_instance_id: WorkerInstanceId,
-        lane_id: LaneId,
-        capability_hash: Option<String>,
-        grant_ttl_ms: u64,
-        route_snapshot_json: Option<String>,
-        admission_summary: Option<String>,
-        worker_capabilities: BTreeSet<String>,
-        now: TimestampMs,
-    ) -> Self {
-        Self {
-            execution_id,
-            worker_id,
-            worker_instance_id,
-            lane_id,
-            capability_hash,
-            grant_ttl_ms,
-            route_snapshot_json,
-            admission_summary,
-            worker_capabilities,
-            now,
-        }
-    }
-}
-
 /// Whether a lapsed execution may be taken over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
@@ -142,7 +114,7 @@ pub enum IssueReclaimGrantOutcome {
 }
 
 /// The right to take over one lapsed execution until it expires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ReclaimGrant {
     /// The execution.
@@ -157,20 +129,8 @@ pub struct ReclaimGrant {
     pub lane_id: LaneId,
 }
 
-impl ReclaimGrant {
-    pub fn new(
-        execution_id: ExecutionId,
-        partition_key: PartitionKey,
-        grant_key: String,
-        expires_at_ms: u64,
-        lane_id: LaneId,
-    ) -> Self {
-        Self { execution_id, partition_key, grant_key, expires_at_ms, lane_id }
-    }
-}
-
 /// A reclaim grant to redeem.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ReclaimExecutionArgs {
     /// The execution.
@@ -197,38 +157,6 @@ pub struct ReclaimExecutionArgs {
     pub old_worker_instance_id: WorkerInstanceId,
     /// Which attempt is current, counting from 0.
     pub current_attempt_index: AttemptIndex,
-}
-
-impl ReclaimExecutionArgs {
-    pub fn new(
-        execution_id: ExecutionId,
-        worker_id: WorkerId,
-        worker_instance_id: WorkerInstanceId,
-        lane_id: LaneId,
-        capability_hash: Option<String>,
-        lease_id: LeaseId,
-        lease_ttl_ms: u64,
-        attempt_id: AttemptId,
-        attempt_policy_json: String,
-        max_reclaim_count: Option<u32>,
-        old_worker_instance_id: WorkerInstanceId,
-        current_attempt_index: AttemptIndex,
-    ) -> Self {
-        Self {
-            execution_id,
-            worker_id,
-            worker_instance_id,
-            lane_id,
-            capability_hash,
-            lease_id,
-            lease_ttl_ms,
-            attempt_id,
-            attempt_policy_json,
-            max_reclaim_count,
-            old_worker_instance_id,
-            current_attempt_index,
-        }
-    }
 }
 
 /// Whether a lapsed execution was taken over.
@@ -279,7 +207,7 @@ impl ListExpiredLeasesArgs {
 }
 
 /// A page of expired leases.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ListExpiredLeasesResult {
     /// The page.
@@ -288,14 +216,8 @@ pub struct ListExpiredLeasesResult {
     pub cursor: Option<ExpiredLeasesCursor>,
 }
 
-impl ListExpiredLeasesResult {
-    pub fn new(entries: Vec<ExpiredLeaseInfo>, cursor: Option<ExpiredLeasesCursor>) -> Self {
-        Self { entries, cursor }
-    }
-}
-
 /// A lease that has run out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ExpiredLeaseInfo {
     /// The execution.
@@ -312,40 +234,14 @@ pub struct ExpiredLeaseInfo {
     pub attempt_index: AttemptIndex,
 }
 
-impl ExpiredLeaseInfo {
-    pub fn new(
-        execution_id: ExecutionId,
-        lease_id: LeaseId,
-        lease_epoch: LeaseEpoch,
-        worker_instance_id: WorkerInstanceId,
-        expires_at_ms: TimestampMs,
-        attempt_index: AttemptIndex,
-    ) -> Self {
-        Self {
-            execution_id,
-            lease_id,
-            lease_epoch,
-            worker_instance_id,
-            expires_at_ms,
-            attempt_index,
-        }
-    }
-}
-
 /// A place in the list of expired leases.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ExpiredLeasesCursor {
     /// When it runs out, in Unix milliseconds.
     pub expires_at_ms: TimestampMs,
     /// The execution.
     pub execution_id: ExecutionId,
-}
-
-impl ExpiredLeasesCursor {
-    pub fn new(expires_at_ms: TimestampMs, execution_id: ExecutionId) -> Self {
-        Self { expires_at_ms, execution_id }
-    }
 }
 
 impl ReclaimGrant {

@@ -35,7 +35,7 @@ pub enum CreateQuotaPolicyResult {
 }
 
 /// A quota policy's limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct QuotaPolicyLimits {
     /// Admissions in a window; 0 for no limit.
@@ -46,22 +46,6 @@ pub struct QuotaPolicyLimits {
     pub active_concurrency_cap: u64,
     /// The most by which a refused caller is told to wait longer, in milliseconds.
     pub jitter_ms: u64,
-}
-
-impl QuotaPolicyLimits {
-    pub fn new(
-        max_requests_per_window: u64,
-        requests_per_window_seconds: u64,
-        active_concurrency_cap: u64,
-        jitter_ms: u64,
-    ) -> Self {
-        Self {
-            max_requests_per_window,
-            requests_per_window_seconds,
-            active_concurrency_cap,
-            jitter_ms,
-        }
-    }
 }
 
 /// An execution asking a quota for admission.
@@ -95,19 +79,13 @@ pub enum CheckAdmissionResult {
 }
 
 /// A quota slot to give back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ReleaseAdmissionArgs {
     /// The quota policy.
     pub quota_policy_id: QuotaPolicyId,
     /// The execution.
     pub execution_id: ExecutionId,
-}
-
-impl ReleaseAdmissionArgs {
-    pub fn new(quota_policy_id: QuotaPolicyId, execution_id: ExecutionId) -> Self {
-        Self { quota_policy_id, execution_id }
-    }
 }
 
 /// The released slot.

@@ -14,7 +14,7 @@ use crate::types::{
 };
 
 /// Which eligible executions to list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ScanEligibleArgs {
     /// The lane the execution was created on.
@@ -23,12 +23,6 @@ pub struct ScanEligibleArgs {
     pub partition: Partition,
     /// At most this many entries.
     pub limit: u32,
-}
-
-impl ScanEligibleArgs {
-    pub fn new(lane_id: LaneId, partition: Partition, limit: u32) -> Self {
-        Self { lane_id, partition, limit }
-    }
 }
 
 /// An execution to reserve for a worker.
@@ -98,7 +92,7 @@ pub enum IssueClaimGrantOutcome {
 }
 
 /// A grant to redeem.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ClaimExecutionArgs {
     /// The execution.
@@ -127,38 +121,6 @@ pub struct ClaimExecutionArgs {
     pub now: TimestampMs,
 }
 
-impl ClaimExecutionArgs {
-    pub fn new(
-        execution_id: ExecutionId,
-        worker_id: WorkerId,
-        worker_instance_id: WorkerInstanceId,
-        lane_id: LaneId,
-        lease_id: LeaseId,
-        lease_ttl_ms: u64,
-        attempt_id: AttemptId,
-        expected_attempt_index: AttemptIndex,
-        attempt_policy_json: String,
-        attempt_timeout_ms: Option<u64>,
-        execution_deadline_at: Option<i64>,
-        now: TimestampMs,
-    ) -> Self {
-        Self {
-            execution_id,
-            worker_id,
-            worker_instance_id,
-            lane_id,
-            lease_id,
-            lease_ttl_ms,
-            attempt_id,
-            expected_attempt_index,
-            attempt_policy_json,
-            attempt_timeout_ms,
-            execution_deadline_at,
-            now,
-        }
-    }
-}
-
 /// The claimed execution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
@@ -168,7 +130,7 @@ pub enum ClaimExecutionResult {
 }
 
 /// An execution, its new attempt and its lease.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ClaimedExecution {
     /// The execution.
@@ -189,32 +151,8 @@ pub struct ClaimedExecution {
     pub handle: Handle,
 }
 
-impl ClaimedExecution {
-    pub fn new(
-        execution_id: ExecutionId,
-        lease_id: LeaseId,
-        lease_epoch: LeaseEpoch,
-        attempt_index: AttemptIndex,
-        attempt_id: AttemptId,
-        attempt_type: AttemptType,
-        lease_expires_at: TimestampMs,
-        handle: Handle,
-    ) -> Self {
-        Self {
-            execution_id,
-            lease_id,
-            lease_epoch,
-            attempt_index,
-            attempt_id,
-            attempt_type,
-            lease_expires_at,
-            handle,
-        }
-    }
-}
-
 /// A worker asking the scheduler for work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ClaimForWorkerArgs {
     /// The lane the execution was created on.
@@ -229,18 +167,6 @@ pub struct ClaimForWorkerArgs {
     pub grant_ttl_ms: u64,
 }
 
-impl ClaimForWorkerArgs {
-    pub fn new(
-        lane_id: LaneId,
-        worker_id: WorkerId,
-        worker_instance_id: WorkerInstanceId,
-        worker_capabilities: BTreeSet<String>,
-        grant_ttl_ms: u64,
-    ) -> Self {
-        Self { lane_id, worker_id, worker_instance_id, worker_capabilities, grant_ttl_ms }
-    }
-}
-
 /// What the scheduler found for a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
@@ -251,7 +177,7 @@ pub enum ClaimForWorkerOutcome {
 }
 
 /// The right to claim one execution until it expires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ClaimGrant {
     /// The execution.
@@ -264,19 +190,8 @@ pub struct ClaimGrant {
     pub expires_at_ms: u64,
 }
 
-impl ClaimGrant {
-    pub fn new(
-        execution_id: ExecutionId,
-        partition_key: PartitionKey,
-        grant_key: String,
-        expires_at_ms: u64,
-    ) -> Self {
-        Self { execution_id, partition_key, grant_key, expires_at_ms }
-    }
-}
-
 /// An execution that an operator claims directly.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct IssueGrantAndClaimArgs {
     /// The execution.
@@ -287,14 +202,8 @@ pub struct IssueGrantAndClaimArgs {
     pub lease_duration_ms: u64,
 }
 
-impl IssueGrantAndClaimArgs {
-    pub fn new(execution_id: ExecutionId, lane_id: LaneId, lease_duration_ms: u64) -> Self {
-        Self { execution_id, lane_id, lease_duration_ms }
-    }
-}
-
 /// The lease an operator's claim made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ClaimGrantOutcome {
     /// The lease.
@@ -305,14 +214,8 @@ pub struct ClaimGrantOutcome {
     pub attempt_index: AttemptIndex,
 }
 
-impl ClaimGrantOutcome {
-    pub fn new(lease_id: LeaseId, lease_epoch: LeaseEpoch, attempt_index: AttemptIndex) -> Self {
-        Self { lease_id, lease_epoch, attempt_index }
-    }
-}
-
 /// An eligible execution that no worker can run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct BlockRouteArgs {
     /// The execution.
@@ -327,19 +230,6 @@ pub struct BlockRouteArgs {
     pub reason_detail: String,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
-}
-
-impl BlockRouteArgs {
-    pub fn new(
-        execution_id: ExecutionId,
-        lane_id: LaneId,
-        partition: Partition,
-        reason_code: String,
-        reason_detail: String,
-        now: TimestampMs,
-    ) -> Self {
-        Self { execution_id, lane_id, partition, reason_code, reason_detail, now }
-    }
 }
 
 /// What a route block led to.
@@ -359,7 +249,7 @@ pub enum BlockRouteOutcome {
 }
 
 /// An eligible execution that admission denied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct BlockExecutionForAdmissionArgs {
     /// The execution.
@@ -374,19 +264,6 @@ pub struct BlockExecutionForAdmissionArgs {
     pub reason_detail: Option<String>,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
-}
-
-impl BlockExecutionForAdmissionArgs {
-    pub fn new(
-        execution_id: ExecutionId,
-        lane_id: LaneId,
-        partition: Partition,
-        reason: BlockingReason,
-        reason_detail: Option<String>,
-        now: TimestampMs,
-    ) -> Self {
-        Self { execution_id, lane_id, partition, reason, reason_detail, now }
-    }
 }
 
 /// What an admission block led to.

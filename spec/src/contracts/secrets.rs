@@ -6,19 +6,18 @@ use serde::{Deserialize, Serialize};
 use crate::engine_error::EngineError;
 
 /// The first signing secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(
+    Clone, derive_more::Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new,
+)]
 #[non_exhaustive]
 pub struct SeedWaitpointHmacSecretArgs {
     /// The secret's name: 1 to 64 of letters, digits, `_` and `-`.
+    #[new(into)]
     pub kid: String,
     /// The secret, in hexadecimal.
+    #[new(into)]
+    #[debug("<secret, {} bytes>", secret_hex.len())]
     pub secret_hex: String,
-}
-
-impl SeedWaitpointHmacSecretArgs {
-    pub fn new(kid: impl Into<String>, secret_hex: impl Into<String>) -> Self {
-        Self { kid: kid.into(), secret_hex: secret_hex.into() }
-    }
 }
 
 /// Whether the signing secret is new.
@@ -39,58 +38,38 @@ pub enum SeedOutcome {
 }
 
 /// A new signing secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(
+    Clone, derive_more::Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new,
+)]
 #[non_exhaustive]
 pub struct RotateWaitpointHmacSecretAllArgs {
     /// The new secret's name.
+    #[new(into)]
     pub new_kid: String,
     /// The new secret, in hexadecimal.
+    #[new(into)]
+    #[debug("<secret, {} bytes>", new_secret_hex.len())]
     pub new_secret_hex: String,
     /// How long the old secret goes on verifying, in milliseconds.
     pub grace_ms: u64,
 }
 
-impl RotateWaitpointHmacSecretAllArgs {
-    pub fn new(
-        new_kid: impl Into<String>,
-        new_secret_hex: impl Into<String>,
-        grace_ms: u64,
-    ) -> Self {
-        Self { new_kid: new_kid.into(), new_secret_hex: new_secret_hex.into(), grace_ms }
-    }
-}
-
 /// A rotation, partition by partition.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct RotateWaitpointHmacSecretAllResult {
     /// The page.
     pub entries: Vec<RotateWaitpointHmacSecretAllEntry>,
 }
 
-impl RotateWaitpointHmacSecretAllResult {
-    pub fn new(entries: Vec<RotateWaitpointHmacSecretAllEntry>) -> Self {
-        Self { entries }
-    }
-}
-
 /// One partition's part of a rotation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct RotateWaitpointHmacSecretAllEntry {
     /// The partition of the record.
     pub partition: u16,
     /// What happened there.
     pub result: Result<RotateWaitpointHmacSecretOutcome, EngineError>,
-}
-
-impl RotateWaitpointHmacSecretAllEntry {
-    pub fn new(
-        partition: u16,
-        result: Result<RotateWaitpointHmacSecretOutcome, EngineError>,
-    ) -> Self {
-        Self { partition, result }
-    }
 }
 
 /// What a rotation did on one partition.

@@ -72,7 +72,7 @@ pub enum DeliverSignalResult {
 }
 
 /// An operator's approval, delivered as a signal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct DeliverApprovalSignalArgs {
     /// The execution.
@@ -82,8 +82,10 @@ pub struct DeliverApprovalSignalArgs {
     /// The waitpoint.
     pub waitpoint_id: WaitpointId,
     /// What the signal is called.
+    #[new(into)]
     pub signal_name: String,
     /// Tells repeated approvals of one waitpoint apart.
+    #[new(into)]
     pub idempotency_suffix: String,
     /// How long a repeated approval is recognised, in milliseconds.
     pub signal_dedup_ttl_ms: u64,
@@ -91,30 +93,6 @@ pub struct DeliverApprovalSignalArgs {
     pub maxlen: Option<u64>,
     /// Signals accepted; 10 000 by default.
     pub max_signals_per_execution: Option<u64>,
-}
-
-impl DeliverApprovalSignalArgs {
-    pub fn new(
-        execution_id: ExecutionId,
-        lane_id: LaneId,
-        waitpoint_id: WaitpointId,
-        signal_name: impl Into<String>,
-        idempotency_suffix: impl Into<String>,
-        signal_dedup_ttl_ms: u64,
-        maxlen: Option<u64>,
-        max_signals_per_execution: Option<u64>,
-    ) -> Self {
-        Self {
-            execution_id,
-            lane_id,
-            waitpoint_id,
-            signal_name: signal_name.into(),
-            idempotency_suffix: idempotency_suffix.into(),
-            signal_dedup_ttl_ms,
-            maxlen,
-            max_signals_per_execution,
-        }
-    }
 }
 
 /// A suspended execution to resume.
@@ -139,7 +117,7 @@ pub enum ResumeExecutionResult {
 }
 
 /// The right to continue one resumed execution until it expires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ResumeGrant {
     /// The execution.
@@ -152,18 +130,6 @@ pub struct ResumeGrant {
     pub expires_at_ms: u64,
     /// The lane the execution was created on.
     pub lane_id: LaneId,
-}
-
-impl ResumeGrant {
-    pub fn new(
-        execution_id: ExecutionId,
-        partition_key: PartitionKey,
-        grant_key: String,
-        expires_at_ms: u64,
-        lane_id: LaneId,
-    ) -> Self {
-        Self { execution_id, partition_key, grant_key, expires_at_ms, lane_id }
-    }
 }
 
 /// A resumed execution to continue.
@@ -197,7 +163,7 @@ pub enum ClaimResumedExecutionResult {
 }
 
 /// An execution, its continued attempt and its new lease.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ClaimedResumedExecution {
     /// The execution.
@@ -214,28 +180,6 @@ pub struct ClaimedResumedExecution {
     pub lease_expires_at: TimestampMs,
     /// The new handle.
     pub handle: Handle,
-}
-
-impl ClaimedResumedExecution {
-    pub fn new(
-        execution_id: ExecutionId,
-        lease_id: LeaseId,
-        lease_epoch: LeaseEpoch,
-        attempt_index: AttemptIndex,
-        attempt_id: AttemptId,
-        lease_expires_at: TimestampMs,
-        handle: Handle,
-    ) -> Self {
-        Self {
-            execution_id,
-            lease_id,
-            lease_epoch,
-            attempt_index,
-            attempt_id,
-            lease_expires_at,
-            handle,
-        }
-    }
 }
 
 /// Whose waitpoints to list.
@@ -360,7 +304,7 @@ impl PendingWaitpointInfo {
 }
 
 /// A further waitpoint of a suspension.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct AdditionalWaitpointBinding {
     /// The waitpoint.
@@ -371,18 +315,8 @@ pub struct AdditionalWaitpointBinding {
     pub waitpoint_token: WaitpointHmac,
 }
 
-impl AdditionalWaitpointBinding {
-    pub fn new(
-        waitpoint_id: WaitpointId,
-        waitpoint_key: String,
-        waitpoint_token: WaitpointHmac,
-    ) -> Self {
-        Self { waitpoint_id, waitpoint_key, waitpoint_token }
-    }
-}
-
 /// A page of suspended executions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ListSuspendedPage {
     /// The page.
@@ -391,14 +325,8 @@ pub struct ListSuspendedPage {
     pub next_cursor: Option<ExecutionId>,
 }
 
-impl ListSuspendedPage {
-    pub fn new(entries: Vec<SuspendedExecutionEntry>, next_cursor: Option<ExecutionId>) -> Self {
-        Self { entries, next_cursor }
-    }
-}
-
 /// A suspended execution, for listings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct SuspendedExecutionEntry {
     /// The execution.
@@ -407,12 +335,6 @@ pub struct SuspendedExecutionEntry {
     pub suspended_at_ms: i64,
     /// Why; at most 64 KiB.
     pub reason: String,
-}
-
-impl SuspendedExecutionEntry {
-    pub fn new(execution_id: ExecutionId, suspended_at_ms: i64, reason: String) -> Self {
-        Self { execution_id, suspended_at_ms, reason }
-    }
 }
 
 /// What a counting condition counts.

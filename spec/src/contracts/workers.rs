@@ -9,7 +9,7 @@ use crate::backend::Namespace;
 use crate::types::{LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 
 /// A worker's registration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct RegisterWorkerArgs {
     /// The logical worker; a pool may share it.
@@ -28,20 +28,6 @@ pub struct RegisterWorkerArgs {
     pub now: TimestampMs,
 }
 
-impl RegisterWorkerArgs {
-    pub fn new(
-        worker_id: WorkerId,
-        worker_instance_id: WorkerInstanceId,
-        lanes: BTreeSet<LaneId>,
-        capabilities: BTreeSet<String>,
-        liveness_ttl_ms: u64,
-        namespace: Namespace,
-        now: TimestampMs,
-    ) -> Self {
-        Self { worker_id, worker_instance_id, lanes, capabilities, liveness_ttl_ms, namespace, now }
-    }
-}
-
 /// Whether the registration is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
@@ -52,7 +38,7 @@ pub enum RegisterWorkerOutcome {
 }
 
 /// A sign of life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct HeartbeatWorkerArgs {
     /// The process that acts.
@@ -61,16 +47,6 @@ pub struct HeartbeatWorkerArgs {
     pub namespace: Namespace,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
-}
-
-impl HeartbeatWorkerArgs {
-    pub fn new(
-        worker_instance_id: WorkerInstanceId,
-        namespace: Namespace,
-        now: TimestampMs,
-    ) -> Self {
-        Self { worker_instance_id, namespace, now }
-    }
 }
 
 /// Whether the worker is still registered.
@@ -86,7 +62,7 @@ pub enum HeartbeatWorkerOutcome {
 }
 
 /// A worker to strike off.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct MarkWorkerDeadArgs {
     /// The process that acts.
@@ -97,17 +73,6 @@ pub struct MarkWorkerDeadArgs {
     pub reason: String,
     /// The caller's time, kept for audit; never a deadline's clock (SYS-005).
     pub now: TimestampMs,
-}
-
-impl MarkWorkerDeadArgs {
-    pub fn new(
-        worker_instance_id: WorkerInstanceId,
-        namespace: Namespace,
-        reason: String,
-        now: TimestampMs,
-    ) -> Self {
-        Self { worker_instance_id, namespace, reason, now }
-    }
 }
 
 /// Whether there was a registration to remove.
@@ -138,7 +103,7 @@ impl ListWorkersArgs {
 }
 
 /// A page of workers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct ListWorkersResult {
     /// The page.
@@ -147,14 +112,8 @@ pub struct ListWorkersResult {
     pub cursor: Option<WorkerInstanceId>,
 }
 
-impl ListWorkersResult {
-    pub fn new(entries: Vec<WorkerInfo>, cursor: Option<WorkerInstanceId>) -> Self {
-        Self { entries, cursor }
-    }
-}
-
 /// A live registration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct WorkerInfo {
     /// The logical worker; a pool may share it.
@@ -173,30 +132,6 @@ pub struct WorkerInfo {
     pub liveness_ttl_ms: u64,
     /// When it was registered, in Unix milliseconds.
     pub registered_at_ms: TimestampMs,
-}
-
-impl WorkerInfo {
-    pub fn new(
-        worker_id: WorkerId,
-        worker_instance_id: WorkerInstanceId,
-        namespace: Namespace,
-        lanes: BTreeSet<LaneId>,
-        capabilities: BTreeSet<String>,
-        last_heartbeat_ms: TimestampMs,
-        liveness_ttl_ms: u64,
-        registered_at_ms: TimestampMs,
-    ) -> Self {
-        Self {
-            worker_id,
-            worker_instance_id,
-            namespace,
-            lanes,
-            capabilities,
-            last_heartbeat_ms,
-            liveness_ttl_ms,
-            registered_at_ms,
-        }
-    }
 }
 
 /// Longest reason for striking off a worker, in bytes.

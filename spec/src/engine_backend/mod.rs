@@ -6,9 +6,10 @@ mod waiting;
 
 pub use scanners::{ExpirePhase, ReconcileCounts, SiblingCancelReconcileAction};
 pub use tag_key::validate_tag_key;
-pub use waiting::{cancel_flow_wait_deadline, wait_for_flow_cancellation};
+pub use waiting::{cancel_flow_wait_deadline, until_cancelled, wait_for_flow_cancellation};
 
 use std::any::Any;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
@@ -19,6 +20,7 @@ use crate::stream_events::{
     CompletionSubscription, InstanceTagSubscription, LeaseHistorySubscription,
     SignalDeliverySubscription,
 };
+use crate::types::MAX_INTEGER;
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -830,7 +832,9 @@ pub trait EngineBackend: Send + Sync + 'static {
 
     /// The backend's clock, in Unix milliseconds. (SYS-006)
     async fn server_time_ms(&self) -> Result<u64> {
-        Ok(TimestampMs::now().0.unsigned_abs())
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since = since.map_err(|error| EngineError::transport("clock", error))?;
+        Ok(u64::try_from(since.as_millis()).map_or(MAX_INTEGER, |now| now.min(MAX_INTEGER)))
     }
 
     /// The family's name: `valkey`, `postgres`, `sqlite`, `mock`, or one from outside. (SYS-003)

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::EngineBackend;
 use crate::backend::CancelFlowWait;
 use crate::engine_error::EngineError;
@@ -16,21 +18,38 @@ pub fn cancel_flow_wait_deadline(wait: CancelFlowWait) -> Option<Duration> {
     }
 }
 
-/// Polls until the flow is cancelled or gone; after `deadline` it is `Timeout`.
+/// How often a waiting cancellation looks.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Looks until the flow is cancelled or gone; after `deadline` it is `Timeout` (CAN-033).
 pub async fn wait_for_flow_cancellation<B: EngineBackend + ?Sized>(
     backend: &B,
     flow_id: &FlowId,
     deadline: Duration,
 ) -> Result<(), EngineError> {
-    let cancelled = async {
-        loop {
-            match backend.describe_flow(flow_id).await? {
-                Some(flow) if flow.public_flow_state != "cancelled" => {}
-                _ => return Ok(()),
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+    let is_done = || async {
+        let flow = backend.describe_flow(flow_id).await?;
+        Ok(flow.is_none_or(|flow| flow.public_flow_state == "cancelled"))
     };
-    let timed_out = EngineError::Timeout { op: "cancel_flow", elapsed: deadline };
-    tokio::time::timeout(deadline, cancelled).await.unwrap_or(Err(timed_out))
+    until_cancelled(deadline, is_done).await
+}
+
+/// Looks whether a cancellation is done until it is, or has waited for `limit`, by this host's
+/// monotonic clock. It looks at least once, and each look is finished (CAN-033).
+pub async fn until_cancelled<F>(
+    limit: Duration,
+    is_done: impl Fn() -> F + Sync,
+) -> Result<(), EngineError>
+where
+    F: Future<Output = Result<bool, EngineError>> + Send,
+{
+    let started = Instant::now();
+    while !is_done().await? {
+        let left = limit.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Err(EngineError::Timeout { op: "cancel_flow", elapsed: limit });
+        }
+        tokio::time::sleep(left.min(POLL)).await;
+    }
+    Ok(())
 }

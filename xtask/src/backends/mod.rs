@@ -17,6 +17,7 @@ mod projections;
 mod round;
 mod sqlite;
 mod valkey;
+mod vandals;
 
 use std::io;
 use std::sync::Arc;

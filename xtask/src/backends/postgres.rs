@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
+use super::vandals::InPostgres;
 use super::{Backend, CutOff};
 
 /// Connections of one case at most; a server usually allows a hundred in all.
@@ -119,8 +120,9 @@ impl Harness for PostgresHarness {
             let peer = options.over(slot.pool.clone())?;
             Deployment::new(backend.clone()).with_peers(vec![peer]).with_housekeeping(backend)
         };
+        let vandal = Arc::new(InPostgres(slot.pool.clone()));
         let returned = Returned { slot: Some(slot), to: Arc::clone(&self.warm) };
-        Ok(deployment.with_clock(clock).with_guard(returned))
+        Ok(deployment.with_clock(clock).with_vandal(vandal).with_guard(returned))
     }
 
     async fn finish(&self) -> Result<(), HarnessError> {

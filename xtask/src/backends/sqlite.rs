@@ -1,6 +1,7 @@
 //! SQLite, on a file for each case.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use ff_core::partition::PartitionConfig;
 use tempfile::TempDir;
 
 use super::Backend;
+use super::vandals::InSqlite;
 
 /// Deploys SQLite on files in a directory that goes when the run is over.
 pub(super) struct SqliteHarness {
@@ -49,7 +51,9 @@ impl Harness for SqliteHarness {
         } else {
             Deployment::new(backend.clone())
         };
-        deployment = deployment.with_housekeeping(backend);
+        deployment = deployment
+            .with_vandal(Arc::new(InSqlite(backend.pool_for_test().clone())))
+            .with_housekeeping(backend);
         if case.needs.contains(&Need::Concurrency) {
             deployment = deployment.with_peers(vec![options.open().await?]);
         }

@@ -17,6 +17,7 @@ use ff_provision::{Server, keys, remove_keys};
 use ff_transactional::Patch;
 use uuid::Uuid;
 
+use super::vandals::InValkey;
 use super::{Backend, CutOff};
 
 /// What the keys of every run begin with.
@@ -87,9 +88,8 @@ impl Harness for ValkeyHarness {
         let clock = ManualClock::new();
         let cut_off = CutOff::of(&self.server, case).await?;
         let url = cut_off.as_ref().map_or(&*self.server.url, |it| it.0.url());
-        let mut options = ValkeyOptions::new(url)
-            .prefix(format!("{FAMILY}{}:{number}:", self.run))
-            .clock(clock.clone());
+        let prefix = format!("{FAMILY}{}:{number}:", self.run);
+        let mut options = ValkeyOptions::new(url).prefix(&prefix).clock(clock.clone());
         if let Some(patch) = self.patch {
             options = options.patch(patch);
         }
@@ -103,7 +103,9 @@ impl Harness for ValkeyHarness {
             let peer = options.over(self.second.client_for_test().clone())?;
             Deployment::new(backend.clone()).with_peers(vec![peer]).with_housekeeping(backend)
         };
-        Ok(deployment.with_clock(clock))
+        let client = self.first.client_for_test().clone();
+        let vandal = Arc::new(InValkey { client, prefix });
+        Ok(deployment.with_clock(clock).with_vandal(vandal))
     }
 
     async fn finish(&self) -> Result<(), HarnessError> {

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use clap::Args;
 use ff_conformance::deviants::all;
-use ff_conformance::{Options, failure_text};
-use ff_conformance::{hunt, unbroken};
+use ff_conformance::{HarnessError, Hunt, Options, failure_text, hunt, idle, unbroken};
 use ff_provision::Servers;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::progress::{Bar, colour};
 use crate::servers::{ImageArguments, with_servers};
@@ -49,11 +49,14 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
         return Err("no deviant has such a name or breaks such a clause".into());
     }
     let bar = Bar::new("deviants", deviants.len() + patched.len());
-    let mut hunts = Vec::new();
-    for deviant in deviants {
-        hunts.push(hunt(deviant, options).await);
+    let hunts = deviants.into_iter().map(async |deviant| {
+        // A task of its own, so that hunts share the cores.
+        let hunted = tokio::spawn(hunt(deviant, options)).await;
         bar.step();
-    }
+        Ok::<_, HarnessError>(hunted?)
+    });
+    let mut hunts = at_once(options.jobs, hunts).await?;
+    let idle = if arguments.only.is_empty() { idle(&hunts) } else { Vec::new() };
     let hunted = patched::hunt(&patched, servers, options, &bar).await?;
     hunts.extend(hunted.hunts);
     drop(bar);
@@ -80,6 +83,9 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
     if !unbroken.is_empty() {
         println!("MUST clauses that no deviant breaks: {}", unbroken.join(", "));
     }
+    if !idle.is_empty() {
+        println!("cases that fail on no deviant of the model: {}", idle.join(", "));
+    }
     println!(
         "{} deviants, {} killed, {surviving} survive; {} MUST clauses without one; {:.1} s",
         hunts.len(),
@@ -88,5 +94,24 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
         started.elapsed().as_secs_f64()
     );
     let untried = arguments.require_servers && !hunted.missing.is_empty();
-    Ok(if surviving == 0 && unbroken.is_empty() && !untried { CONFORMS } else { BREAKS })
+    Ok(if surviving == 0 && unbroken.is_empty() && idle.is_empty() && !untried {
+        CONFORMS
+    } else {
+        BREAKS
+    })
+}
+
+/// Hunts so many at once; what became of each, in their order.
+async fn at_once<F>(jobs: usize, hunts: impl Iterator<Item = F>) -> Result<Vec<Hunt>, HarnessError>
+where
+    F: Future<Output = Result<Hunt, HarnessError>>,
+{
+    let numbered = hunts.enumerate().map(async |(number, hunt)| {
+        let hunt: Result<Hunt, HarnessError> = hunt.await;
+        hunt.map(|hunt| (number, hunt))
+    });
+    let hunts = stream::iter(numbered).buffer_unordered(jobs);
+    let mut hunts: Vec<_> = hunts.try_collect().await?;
+    hunts.sort_by_key(|(number, _)| *number);
+    Ok(hunts.into_iter().map(|(_, hunt)| hunt).collect())
 }

@@ -13,6 +13,7 @@ use ff_conformance::{Hunt, hunt_on};
 use ff_provision::{Kind, Servers};
 use ff_transactional::Patch;
 
+use super::at_once;
 use crate::backends::{PostgresHarness, ValkeyHarness};
 use crate::progress::Bar;
 
@@ -69,13 +70,14 @@ pub(super) async fn hunt(
         match servers.get(Kind::Valkey).await {
             Ok(server) => {
                 let harness = ValkeyHarness::new(server).await?;
-                for deviant in of(Language::Lua) {
+                let hunts = of(Language::Lua).map(async |deviant| {
                     let patched = harness.patched(deviant.patch)?;
                     let hunt = kill(deviant, Arc::new(patched.clone()), options).await;
-                    hunted.hunts.push(hunt);
                     patched.unload().await?;
                     bar.step();
-                }
+                    Ok(hunt)
+                });
+                hunted.hunts.extend(at_once(options.jobs, hunts).await?);
                 harness.finish().await?;
             }
             Err(reason) => hunted.missing.push(reason),
@@ -85,11 +87,13 @@ pub(super) async fn hunt(
         match servers.get(Kind::Postgres).await {
             Ok(server) => {
                 let harness = PostgresHarness::new(server).await?;
-                for deviant in of(Language::Sql) {
+                let hunts = of(Language::Sql).map(async |deviant| {
                     let patched = harness.patched(deviant.patch);
-                    hunted.hunts.push(kill(deviant, Arc::new(patched), options).await);
+                    let hunt = kill(deviant, Arc::new(patched), options).await;
                     bar.step();
-                }
+                    Ok(hunt)
+                });
+                hunted.hunts.extend(at_once(options.jobs, hunts).await?);
                 harness.finish().await?;
             }
             Err(reason) => hunted.missing.push(reason),

@@ -199,17 +199,26 @@ fn applicable_retry(
 
 /// The wait before the retry that follows `retries` others, in milliseconds (ATT-012). It is exact
 /// also where the policy allows jitter (ATT-014).
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp
+)]
 fn backoff_ms(backoff: &BackoffStrategy, retries: u32) -> u64 {
     match *backoff {
         BackoffStrategy::Fixed { delay_ms } => delay_ms,
         BackoffStrategy::Exponential { initial_delay_ms, max_delay_ms, multiplier, .. } => {
-            if initial_delay_ms == 0 {
-                return 0;
+            let mut grown = initial_delay_ms as f64;
+            for _ in 0..retries {
+                let next = grown * multiplier;
+                if next == grown {
+                    break;
+                }
+                grown = next;
             }
-            let grown = initial_delay_ms as f64 * multiplier.powf(f64::from(retries));
             // Casting saturates, and both bounds are below 2^53, where it is exact.
-            (grown.min(max_delay_ms as f64)) as u64
+            grown.min(max_delay_ms as f64) as u64
         }
     }
 }

@@ -106,6 +106,16 @@ async fn waits_forever(world: World) -> Verdict {
     Ok(())
 }
 
+/// A claim that may not wait at all looks all the same.
+#[case(CLM_004)]
+async fn waits_for_nothing(world: World) -> Verdict {
+    expect_eq!(world.worker().waiting(Duration::ZERO).try_claim().await, Ok(None), "no work");
+    world.execution().create().await?;
+    let claimed = world.worker().waiting(Duration::ZERO).try_claim().await?;
+    expect!(claimed.is_some(), "the work that is there");
+    Ok(())
+}
+
 /// A waiting claim gives up when its time has passed.
 #[case(CLM_004)]
 async fn waits_in_vain(world: World) -> Verdict {

@@ -150,6 +150,16 @@ async fn exponential(world: World) -> Verdict {
     Ok(())
 }
 
+/// The product of products, not a power: they differ by a millisecond.
+#[case(ATT_012, needs(clock))]
+async fn arithmetic(world: World) -> Verdict {
+    let seen = waits(&world, policy(4, growing(1_000_000_000_000_000, 0.7, 1 << 52))).await?;
+    let expected =
+        [1_000_000_000_000_000, 700_000_000_000_000, 490_000_000_000_000, 343_000_000_000_000];
+    expect_eq!(seen, expected, "the waits");
+    Ok(())
+}
+
 /// Factors that leave every range end at the ceiling.
 #[case(ATT_012, needs(clock))]
 async fn huge(world: World) -> Verdict {

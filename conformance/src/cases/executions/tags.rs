@@ -1,8 +1,9 @@
 //! Tags of executions.
 
 use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
 
-use crate::stage::{Verdict, World, case};
+use crate::stage::{Failure, Verdict, World, case};
 
 /// A tag is set, replaced, emptied, and leaves the others alone.
 #[case(EXE_029)]
@@ -161,7 +162,7 @@ async fn modification(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let modified = async || {
         let seen = world.describe_execution(&id).await?;
-        Ok::<_, crate::Failure>(seen.map(|seen| seen.last_mutation_at))
+        Ok::<_, Failure>(seen.map(|seen| seen.last_mutation_at))
     };
     world.advance_ms(5);
     world.set_execution_tag(&id, "app.k", "v").await?;
@@ -176,5 +177,27 @@ async fn modification(world: World) -> Verdict {
     world.advance_ms(5);
     world.read_execution_context(&id).await?;
     expect_eq!(modified().await?, Some(last), "a read is none");
+    Ok(())
+}
+
+/// A refused key is told.
+#[case(EXE_046)]
+async fn told(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let flow = world.flow().await?;
+    let key = "a bad key";
+    let created = world.execution().tag(key, "v").try_create().await.map(|_| ());
+    for (method, answer) in [
+        ("create_execution", created),
+        ("set_execution_tag", world.set_execution_tag(&id, key, "v").await),
+        ("get_execution_tag", world.get_execution_tag(&id, key).await.map(|_| ())),
+        ("set_flow_tag", world.set_flow_tag(&flow, key, "v").await),
+        ("get_flow_tag", world.get_flow_tag(&flow, key).await.map(|_| ())),
+    ] {
+        let Err(EngineError::Validation { detail, .. }) = &answer else {
+            return Err(Failure::new(format!("{method} refuses {key:?}, not {answer:?}")));
+        };
+        expect!(detail.contains(key), "{method} tells the key: {detail}");
+    }
     Ok(())
 }

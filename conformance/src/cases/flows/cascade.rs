@@ -9,7 +9,9 @@ use ff_core::types::ExecutionId;
 use futures_util::future::join_all;
 
 use crate::play::within;
-use crate::stage::{BLOCKED, Failure, Graph, Nemesis, READY, SKIPPED, Verdict, World, case};
+use crate::stage::{
+    BLOCKED, Failure, Graph, Nemesis, READY, SKIPPED, Verdict, World, cancellation, case,
+};
 
 const NOTHING: [usize; 2] = [0, 0];
 
@@ -389,4 +391,37 @@ async fn lose_each(world: &World, message: &str, lose: fn(&dyn Nemesis, usize)) 
         doomed.expect_done(&again, &when).await?;
     }
     Err(Failure::new(format!("a cascade has less than {STEPS} {message}s")))
+}
+
+/// However a member ends, what depends on it learns of it by a cascade alone.
+#[case(DEP_049)]
+async fn only_by_cascade(world: World) -> Verdict {
+    let mut graph = Graph::new(&world).await?;
+    let outcomes = [
+        TerminalOutcome::Success,
+        TerminalOutcome::Failed,
+        TerminalOutcome::Cancelled,
+        TerminalOutcome::None,
+    ];
+    let mut waiting = Vec::new();
+    for outcome in outcomes {
+        let (up, down) = (graph.member().await?, graph.member().await?);
+        graph.depend(&up, &down).await?;
+        if outcome == TerminalOutcome::None {
+            world.cancel_execution(cancellation(&up)).await?;
+        } else {
+            graph.end(&up, outcome).await?;
+        }
+        waiting.push((up, down));
+    }
+    for (up, down) in &waiting {
+        graph.expect_state(down, BLOCKED).await?;
+        expect_eq!(graph.group(down).await?.running_count, 1, "{up} has ended, and has not told");
+    }
+    let (up, down) = (graph.member().await?, graph.member().await?);
+    graph.depend(&up, &down).await?;
+    let (policy, wait) = (CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait);
+    world.cancel_flow(&graph.flow, policy, wait).await?;
+    expect_eq!(graph.group(&down).await?.running_count, 1, "the flow is cancelled");
+    Ok(())
 }

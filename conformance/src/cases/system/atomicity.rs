@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use ff_core::backend::FailureClass;
+use ff_core::call::Call;
+use ff_core::contracts::ReplayExecutionArgs;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 use ff_core::types::FlowId;
 use futures_util::future::join_all;
 
 use crate::play::{interrupt_reads, leave_no_trace};
-use crate::stage::{Failure, Verdict, World, case};
+use crate::stage::{Failure, Verdict, World, cancellation, case};
 
 /// Every refusal of a live lease's calls leaves everything as it was.
 #[case(SYS_011)]
@@ -194,4 +196,80 @@ async fn unknown_executions(world: World) -> Verdict {
 #[case(SYS_039, needs(clock, nemesis))]
 async fn interrupted_reads(world: World) -> Verdict {
     interrupt_reads(world).await
+}
+
+/// A damaged record is told by every call that needs it, and hides no other.
+#[case(SYS_045, needs(vandal))]
+async fn damaged_record(world: World) -> Verdict {
+    let sound = world.execution().lane("sound").create().await?;
+    let id = world.execution().id(&world.execution_id_in(sound.partition())).create().await?;
+    world.damage(&id).await?;
+    let partition = world.partition_of(&id);
+    for call in [
+        Call::DescribeExecution { id: id.clone() },
+        Call::ReadExecutionInfo { id: id.clone() },
+        Call::ReadExecutionState { id: id.clone() },
+        Call::ReadExecCoreFields {
+            partition,
+            execution_id: id.clone(),
+            fields: vec!["lane_id".to_owned()],
+        },
+        Call::GetExecutionNamespace { execution_id: id.clone() },
+        Call::ReadCurrentAttemptIndex { execution_id: id.clone() },
+        Call::ReadTotalAttemptCount { execution_id: id.clone() },
+        Call::SetExecutionTag {
+            execution_id: id.clone(),
+            key: "app.key".to_owned(),
+            value: "value".to_owned(),
+        },
+        Call::CancelExecution { args: cancellation(&id) },
+        Call::ReplayExecution {
+            args: ReplayExecutionArgs { execution_id: id.clone(), now: world.now() },
+        },
+        Call::MarkLeaseExpiredIfDue { partition, execution_id: id.clone() },
+    ] {
+        expect_refused!(call.send(&*world).await, "validation.corruption", "{}", call.method());
+    }
+    expect_refused!(world.worker().try_claim().await, "validation.corruption");
+    let listed = world.list_executions(world.partition_key_of(&id), None, 10).await;
+    if let Ok(page) = &listed {
+        let listed: BTreeSet<_> = page.executions.iter().cloned().collect();
+        expect_eq!(listed, BTreeSet::from([id, sound.clone()]), "the executions");
+    } else {
+        expect_refused!(listed, "validation.corruption");
+    }
+    expect!(world.describe_execution(&sound).await?.is_some(), "the other one is described");
+    Ok(())
+}
+
+/// However many call at once: what is not done is told as contention, and is not done.
+#[case(SYS_044, needs(concurrency))]
+async fn given_up(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let id = world.member(&flow).await?;
+    let calls = (0..32).map(|n| {
+        let (world, id, flow) = (world.clone(), id.clone(), flow);
+        tokio::spawn(async move {
+            let key = format!("app.k{n}");
+            let tagged = world.set_execution_tag(&id, &key, "v").await;
+            let member = world.execution_for(&flow).create().await?;
+            let joined = world.join(&flow, &member).await.map(|_| ());
+            let tag = world.get_execution_tag(&id, &key).await?;
+            let flow_of = world.resolve_execution_flow_id(&member).await?;
+            done_or_given_up(tagged, tag.is_some())?;
+            done_or_given_up(joined, flow_of.is_some())
+        })
+    });
+    for call in join_all(calls).await {
+        call.map_err(|error| Failure::new(error.to_string()))??;
+    }
+    Ok(())
+}
+
+fn done_or_given_up(answer: Result<(), EngineError>, is_done: bool) -> Verdict {
+    expect_eq!(is_done, answer.is_ok(), "what {answer:?} has changed");
+    if answer.is_err() {
+        expect_refused!(answer, "contention.retry_exhausted");
+    }
+    Ok(())
 }

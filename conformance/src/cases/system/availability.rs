@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arbitrary::Unstructured;
 use async_trait::async_trait;
-use ff_core::backend::PrepareOutcome;
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, PrepareOutcome};
 use ff_core::call::{Call, Method};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -140,7 +140,7 @@ async fn ping(world: World) -> Verdict {
 }
 
 /// A ping that does not arrive fails, and the storage answers again afterwards.
-#[case(SYS_008, needs(nemesis))]
+#[case(SYS_008, SYS_043, needs(nemesis))]
 async fn ping_cut_off(world: World) -> Verdict {
     for lose in [Nemesis::lose_request, Nemesis::lose_answer] {
         lost_ping(&world, lose).await?;
@@ -156,8 +156,12 @@ async fn lost_ping(world: &World, lose: fn(&dyn Nemesis, usize)) -> Verdict {
         lose(world.nemesis(), 0);
         let answer = EngineBackend::ping(&**world).await;
         expect!(!world.nemesis().spare(), "the storage is asked");
-        if answer.is_err() {
-            expect_refused!(answer, "transport");
+        if let Err(error) = answer {
+            let EngineError::Transport { backend, .. } = error.root() else {
+                return Err(Failure::new(format!("a ping that is lost is Transport, not {error}")));
+            };
+            let label = EngineBackend::backend_label(&**world);
+            expect_eq!(*backend, label, "whose connection it was");
             return Ok(());
         }
         world.reconnect().await?;
@@ -190,5 +194,87 @@ async fn shutdown(world: World) -> Verdict {
         world.shutdown_prepare(grace).await?;
     }
     expect_eq!(world.observe(&id).await?, before, "shutting down changes no execution");
+    Ok(())
+}
+
+/// Who is told to wait after a shutdown is turned away; who is not gets an answer.
+#[case(SYS_040)]
+async fn waits_after_a_shutdown(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let member = world.member(&flow).await?;
+    world.shutdown_prepare(Duration::ZERO).await?;
+    let before = (world.observe(&member).await?, world.described_flow(&flow).await?);
+    for limit in [Duration::ZERO, Duration::from_millis(1), Duration::MAX] {
+        turned_away(world.worker().waiting(limit).try_claim().await, "claim")?;
+        let wait = CancelFlowWait::WaitTimeout(limit);
+        let answer = world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await;
+        turned_away(answer, "cancel_flow")?;
+    }
+    let wait = CancelFlowWait::WaitIndefinite;
+    let answer = world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await;
+    turned_away(answer, "cancel_flow")?;
+    let after = (world.observe(&member).await?, world.described_flow(&flow).await?);
+    expect_eq!(after, before, "who is turned away changes nothing");
+    let wait = CancelFlowWait::NoWait;
+    world.worker().claim().await?;
+    world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await?;
+    Ok(())
+}
+
+fn turned_away<T: std::fmt::Debug>(answer: Result<T, EngineError>, method: &str) -> Verdict {
+    match answer {
+        Err(EngineError::Unavailable { op }) if op == method => Ok(()),
+        other => {
+            Err(Failure::new(format!("{method} is Unavailable after a shutdown, not {other:?}")))
+        }
+    }
+}
+
+/// A claim that waits is waited for, and goes on where that takes too long.
+#[case(SYS_041, needs(concurrency))]
+async fn waits_at_a_shutdown(world: World) -> Verdict {
+    let waiting = world.worker().waiting(Duration::MAX);
+    let mut claim = tokio::spawn(async move { waiting.try_claim().await });
+    // The claim may have begun to wait or not.
+    tokio::task::yield_now().await;
+    let grace = Duration::from_millis(5);
+    let ended = match world.shutdown_prepare(grace).await {
+        Err(EngineError::Timeout { op: "shutdown_prepare", elapsed }) => {
+            expect_eq!(elapsed, grace, "the grace");
+            expect!(!claim.is_finished(), "the claim goes on waiting");
+            world.execution().create().await?;
+            let claimed = (&mut claim).await.map_err(|error| Failure::new(error.to_string()))?;
+            expect!(matches!(claimed, Ok(Some(_))), "it has the work, not {claimed:?}");
+            world.shutdown_prepare(grace).await
+        }
+        answer => {
+            // It came too late to wait, so that it has been turned away or is about to be.
+            let claimed = (&mut claim).await.map_err(|error| Failure::new(error.to_string()))?;
+            turned_away(claimed, "claim")?;
+            answer
+        }
+    };
+    Ok(ended?)
+}
+
+/// The forms of a cancellation that have flags of their own.
+#[case(SYS_042)]
+async fn forms(world: World) -> Verdict {
+    let supports = EngineBackend::capabilities(&*world).supports;
+    for (wait, claimed) in [
+        (CancelFlowWait::NoWait, supports.cancel_flow),
+        (CancelFlowWait::WaitTimeout(Duration::from_secs(20)), supports.cancel_flow_wait_timeout),
+        (CancelFlowWait::WaitIndefinite, supports.cancel_flow_wait_indefinite),
+    ] {
+        let flow = world.flow().await?;
+        let answer = world.cancel_flow(&flow, CancelFlowPolicy::CancelAll, wait).await;
+        if claimed {
+            expect!(answer.is_ok(), "{wait:?} is claimed, and answered {answer:?}");
+            continue;
+        }
+        turned_away(answer, "cancel_flow")?;
+        let state = world.described_flow(&flow).await?.public_flow_state;
+        expect_eq!(state, "open", "{wait:?} is not claimed");
+    }
     Ok(())
 }

@@ -12,7 +12,7 @@ use ff_core::state::{AttemptState, EligibilityState, LifecyclePhase};
 use ff_core::types::{ExecutionId, LaneId};
 use ff_mock::{Execution, Take};
 
-use crate::deviants::declare::{deviant, reply, request};
+use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::fault::{
     Answer, Fault, Subject, answer, around, counted, linger, lock, write,
 };
@@ -28,6 +28,15 @@ deviant!("looks-16-deep", CLM_002, "Looks at 16 executions and gives up." => loo
 
 request!("never-waits", CLM_004, "Answers at once, whatever it was told.",
     Claim { policy, .. } => policy.max_wait = None);
+
+around!("no-time-no-look", CLM_004, "Does not look where it may not wait.", |subject, call| {
+    match &call {
+        Call::Claim { policy, .. } if policy.max_wait == Some(Duration::ZERO) => {
+            Ok(Reply::Claim(None))
+        }
+        _ => subject.ask(call).await,
+    }
+});
 
 deviant!("waits-always", CLM_004, "Takes the work that a dropped claim would have got." =>
     takes_for_the_dropped());

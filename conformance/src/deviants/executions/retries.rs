@@ -1,14 +1,14 @@
 //! Deviants that break the clauses under "Retries".
 
 use ff_core::backend::{FailOutcome, FailureClass};
-use ff_core::call::Call;
+use ff_core::call::{Call, Reply};
 use ff_core::policy::BackoffStrategy;
 use ff_core::state::TerminalOutcome;
 use ff_core::types::TimestampMs;
 
-use crate::deviants::declare::{deviant, reply, request};
+use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::executions::{creating, is_retry};
-use crate::deviants::fault::{Fault, call, write};
+use crate::deviants::fault::{Fault, call, target_of, write};
 
 deviant!("one-more-retry", ATT_009, "Grants a retry too many." => creating(|args| {
     if let Some(retry) =
@@ -43,6 +43,22 @@ deviant!("grows-twice", ATT_012,
         after.delay_until = Some(TimestampMs(after.last_mutation_at.0 + 2 * wait));
     }
 }));
+
+around!("grows-by-a-power", ATT_012, "Takes the power of the factor first.", |subject, call| {
+    let id = target_of(&call);
+    let mut answer = subject.ask(call).await;
+    if let (Some(id), Ok(Reply::Fail(FailOutcome::RetryScheduled { delay_until }))) =
+        (id, &mut answer)
+    {
+        let retries = subject.field(&id, "retry_count").await;
+        let wait = delay_until.0 - subject.clock.now().0;
+        // 10^15 times 0.7 to the power of 2 and 3 come a millisecond short.
+        if matches!(retries.as_deref(), Some("3" | "4")) && wait > 1_000_000_000_000 {
+            delay_until.0 -= 1;
+        }
+    }
+    answer
+});
 
 deviant!("full-jitter", ATT_014, "Waits anything from nothing on." => creating(|args| {
     if let Some(retry) =

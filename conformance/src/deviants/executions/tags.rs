@@ -23,6 +23,13 @@ deviant!("drops-tags", EXE_042,
     _ => {}
 }));
 
+deviant!("keeps-it-to-itself", EXE_046,
+    "Does not say which key is wrong." => answer(|call, answer| {
+    if let (Call::GetFlowTag { .. }, Err(EngineError::Validation { detail, .. })) = (call, answer) {
+        *detail = "the key is wrong".to_owned();
+    }
+}));
+
 around!(
     "ended-is-sealed",
     EXE_029,

@@ -11,7 +11,7 @@ use ff_core::partition::{PartitionConfig, flow_partition};
 use ff_core::types::{AttemptIndex, ExecutionId, LaneId, TimestampMs};
 
 use crate::deviants::declare::{around, deviant};
-use crate::deviants::fault::{Answer, Fault, Subject, around, lock, pause};
+use crate::deviants::fault::{Answer, Fault, Subject, around, lock, pause, target_of};
 use crate::deviants::flows::{cascades_once, nothing, outgoing};
 
 around!(
@@ -80,6 +80,20 @@ deviant!("cascades-no-more", DEP_024, "Refuses to cascade from an execution agai
 deviant!("told-before-done", DEP_024,
     "Notes that an end has been told before it has been, and tells nobody twice." =>
     told_before_done());
+
+around!("ends-cascade", DEP_049, "Tells dependents of each completion.", |subject, call| {
+    let ended = matches!(call, Call::Complete { .. }).then(|| target_of(&call)).flatten();
+    let answer = subject.ask(call).await;
+    if let (Ok(_), Some(id)) = (&answer, ended)
+        && let Ok(Reply::ResolveExecutionFlowId(Some(flow))) =
+            subject.ask(Call::ResolveExecutionFlowId { execution_id: id.clone() }).await
+    {
+        let payload = CompletionPayload::new(id, "success", None, TimestampMs::now());
+        let payload = payload.with_flow_id(flow);
+        subject.ask(Call::CascadeCompletion { payload }).await?;
+    }
+    answer
+});
 
 /// Does nothing where a cascade has begun before and has not ended.
 fn told_before_done() -> Fault {

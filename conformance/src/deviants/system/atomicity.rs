@@ -1,11 +1,11 @@
 //! Deviants that break the clauses under "Atomicity".
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ff_core::call::{Call, Reply};
 use ff_core::engine_backend::validate_tag_key;
-use ff_core::engine_error::{ContentionKind, EngineError, backend_context};
+use ff_core::engine_error::{ContentionKind, EngineError, ValidationKind, backend_context};
 
 use crate::deviants::declare::{around, deviant, reply};
 use crate::deviants::fault::{Fault, answer, around, pause, target_of};
@@ -40,6 +40,47 @@ deviant!("losers-win", SYS_012,
         _ => {}
     }
 }));
+
+deviant!("damaged-is-gone", SYS_045,
+    "Takes a record that it cannot decode for none." => answer(|call, answer| {
+    if let (Call::DescribeExecution { .. }, Err(EngineError::Validation { kind, .. })) =
+        (call, &*answer)
+        && *kind == ValidationKind::Corruption
+    {
+        *answer = Ok(Reply::DescribeExecution(None));
+    }
+}));
+
+deviant!("contention-is-ownership", SYS_044,
+    "Takes a conflict of its storage for one of owners." => conflicts(false));
+
+deviant!("gives-up-after-all", SYS_044,
+    "Says that it has given up what it has done." => conflicts(true));
+
+/// Refuses every eighth tag that is set while others are.
+fn conflicts(does: bool) -> Fault {
+    let busy = Arc::new(AtomicUsize::new(0));
+    around(move |subject, call| {
+        let busy = Arc::clone(&busy);
+        Box::pin(async move {
+            if !matches!(call, Call::SetExecutionTag { .. }) {
+                return subject.ask(call).await;
+            }
+            let meets = busy.fetch_add(1, Ordering::SeqCst) % 8 == 7;
+            pause().await;
+            let answer = if meets && !does {
+                Err(EngineError::Contention(ContentionKind::LeaseConflict))
+            } else {
+                subject.ask(call).await
+            };
+            busy.fetch_sub(1, Ordering::SeqCst);
+            if meets && does {
+                return Err(EngineError::Contention(ContentionKind::RetryExhausted));
+            }
+            answer
+        })
+    })
+}
 
 deviant!("wraps-refusals", SYS_014, "Wraps refusals in a context." => answer(|call, answer| {
     if let Err(error) = answer {

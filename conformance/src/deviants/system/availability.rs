@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ff_core::backend::CancelFlowWait;
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::Supports;
 use ff_core::engine_error::EngineError;
 
-use crate::deviants::declare::{around, deviant};
-use crate::deviants::fault::{Fault, answer, capabilities, label};
+use crate::deviants::declare::{around, deviant, request};
+use crate::deviants::fault::{Fault, answer, blames, capabilities, label};
 
 deviant!("annotates-op", SYS_001,
     "Says `mock.suspend` where the method's name is due." => answer(|_, answer| {
@@ -50,6 +51,44 @@ deviant!("prepares-once", SYS_009, "Fails where everything is prepared." =>
 
 deviant!("shuts-down-once", SYS_010, "Does not shut down again." =>
     only_once(Method::ShutdownPrepare));
+
+around!("waits-for-ever-after", SYS_040, "Lets calls wait after a shutdown.", |subject, call| {
+    match call {
+        Call::ShutdownPrepare { .. } => Ok(Reply::ShutdownPrepare(())),
+        call => subject.ask(call).await,
+    }
+});
+
+around!(
+    "shuts-out-everyone",
+    SYS_040,
+    "Cancels the flow before it turns the wait away.",
+    |subject, mut call| {
+        let answer = subject.ask(call.clone()).await;
+        if let (Err(EngineError::Unavailable { .. }), Call::CancelFlow { wait, .. }) =
+            (&answer, &mut call)
+        {
+            *wait = CancelFlowWait::NoWait;
+            subject.ask(call).await?;
+        }
+        answer
+    }
+);
+
+request!("more-grace", SYS_041, "Waits for a second, whatever it was told.",
+    ShutdownPrepare { grace } => *grace = Duration::from_secs(1));
+
+deviant!("other-grace", SYS_041, "Says that it waited no time." => answer(|_, answer| {
+    if let Err(EngineError::Timeout { op: "shutdown_prepare", elapsed }) = answer {
+        *elapsed = Duration::ZERO;
+    }
+}));
+
+deviant!("modest-flags", SYS_042, "Waits where it does not claim to." =>
+    capabilities(|c| c.supports.cancel_flow_wait_indefinite = false));
+
+deviant!("someone-else's-connection", SYS_043, "Takes lost connections for the network's." =>
+    blames("network"));
 
 fn only_once(method: Method) -> Fault {
     let done = AtomicBool::new(false);

@@ -316,8 +316,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "ATT-012",
         "The first wait has grown already.",
         "executions/attempt.lua",
-        "backoff.multiplier ^ retries",
-        "backoff.multiplier ^ (retries + 1)",
+        "for _ = 1, retries do",
+        "for _ = 0, retries do",
     ),
     patched(
         Language::Lua,

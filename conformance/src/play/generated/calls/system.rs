@@ -1,6 +1,4 @@
-//! Calls about the deployment as a whole.
-
-use std::time::Duration;
+//! Calls about the deployment as a whole. A shutdown is about one instance, and comes in none.
 
 use ff_core::call::{Call, Method};
 use proptest::prelude::*;
@@ -11,8 +9,4 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::Ping, 1, |_| Just(Call::Ping {}).boxed()),
     offer(Method::Prepare, 1, |_| Just(Call::Prepare {}).boxed()),
     offer(Method::ServerTimeMs, 1, |_| Just(Call::ServerTimeMs {}).boxed()),
-    offer(Method::ShutdownPrepare, 1, |_| {
-        let grace = Duration::from_secs(1);
-        Just(Call::ShutdownPrepare { grace }).boxed()
-    }),
 ];
