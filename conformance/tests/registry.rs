@@ -64,7 +64,7 @@ fn claimed_methods_have_clauses_of_their_own() {
     }
 }
 
-/// A cursor is no name: it need not exist, and EXE-034 says in which partition it is.
+/// A cursor is not a name: it need not exist, and EXE-034 says in which partition it is.
 #[test]
 fn calls_that_name_an_execution_are_bound_by_the_clause_on_ids() {
     fn names_one(name: &str, value: &Value) -> bool {

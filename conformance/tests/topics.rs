@@ -1,4 +1,4 @@
-//! A topic has one name in the contract, the cases and the deviants.
+//! A topic has one name in the contract, the cases, the deviants and the rules.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
@@ -13,8 +13,11 @@ const OF_CALLS: [&str; 3] = ["repeated", "scripts", "graphs"];
 
 /// The names of the files and directories in a chapter of the sources.
 fn files(directory: &str, chapter: &str) -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(directory).join(chapter);
-    let names = fs::read_dir(path).unwrap().map(|entry| {
+    names_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(directory).join(chapter))
+}
+
+fn names_in(directory: &Path) -> BTreeSet<String> {
+    let names = fs::read_dir(directory).unwrap().map(|entry| {
         let path = entry.unwrap().path();
         path.file_stem().unwrap().to_str().unwrap().to_owned()
     });
@@ -38,5 +41,26 @@ fn deviants_stand_under_the_topic_of_their_clause() {
     for deviant in ff_conformance::deviants::all() {
         let topic = clause(deviant.breaks).unwrap().topic.to_lowercase();
         assert!(deviant.module.ends_with(&format!("::{topic}")), "{}", deviant.name);
+    }
+}
+
+/// What rules share: the states of a record, and how a lease ends from outside.
+const SHARED: [&str; 3] = ["flow", "interrupt", "state"];
+
+#[test]
+fn rules_in_rust_and_lua_have_the_topics_of_the_contract() {
+    for chapter in chapters() {
+        let sections: BTreeSet<_> =
+            chapter.clauses.iter().map(|clause| clause.topic.to_lowercase()).collect();
+        for rules in ["../backends/transactional/src", "../lua"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(rules).join(chapter.name);
+            if !path.exists() {
+                continue;
+            }
+            for file in names_in(&path) {
+                let known = sections.contains(&file) || SHARED.contains(&file.as_str());
+                assert!(known, "{rules}/{}/{file} has no section", chapter.name);
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
--- What a member's dependencies come to.
+-- The groups of edges that enter a member, and their policies.
 
 local flow, refusal = ff.flow, ff.refusal
 
@@ -106,29 +106,6 @@ function flow.count(group, outcome)
   group[count] = group[count] + 1
   return flow.fire(group)
 end
-
--- Whether a member's dependencies let it run: the first that applies (DEP-032).
-local function status(partition, fields)
-  if not fields then
-    return 'not_found'
-  elseif fields.lifecycle_phase ~= 'runnable' then
-    return 'not_runnable'
-  elseif fields.ownership_state ~= 'unowned' then
-    return 'owned'
-  end
-  local group = fields.flow_id and partition:group(fields.flow_id, fields.execution_id)
-  if group and group.group_state == 'impossible' then
-    return 'impossible'
-  elseif fields.eligibility_state == 'blocked_by_dependencies'
-    or group and group.group_state == 'pending' and group.running_count > 0 then
-    return 'blocked_by_dependencies'
-  end
-  return 'eligible'
-end
-
-ff.read('evaluate_flow_eligibility', function(partition, args)
-  return { status = { status = status(partition, partition:execution(args.args.execution_id)) } }
-end)
 
 -- Says how many of a member's dependencies must succeed (DEP-001, DEP-002).
 ff.write('set_edge_group_policy', function(partition, args)

@@ -44,3 +44,9 @@ ff.write('add_execution_to_flow', function(partition, args)
   flow.grow(joined, now)
   return { added = { execution_id = id, new_node_count = joined.node_count } }
 end)
+
+-- FLW-027.
+ff.read('resolve_execution_flow_id', function(partition, args)
+  local fields = partition:execution(args.execution_id)
+  return fields and fields.flow_id
+end)

@@ -35,7 +35,7 @@ local function skip(partition, fields, now)
 end
 
 -- Counts an outcome on an edge that waits for it. The downstream, if that has ended it.
-local function resolve_edge(partition, edge, outcome, now)
+function flow.resolve_edge(partition, edge, outcome, now)
   local success = outcome == 'success'
   edge.state = success and 'satisfied' or 'impossible'
   local group = partition:group(edge.flow_id, edge.downstream_execution_id)
@@ -80,35 +80,6 @@ ff.write('resolve_dependency', function(partition, args)
   if edge.state ~= 'unsatisfied' then
     return 'already_resolved'
   end
-  resolve_edge(partition, edge, args.upstream_outcome, partition:now())
+  flow.resolve_edge(partition, edge, args.upstream_outcome, partition:now())
   return args.upstream_outcome == 'success' and 'satisfied' or 'impossible'
-end)
-
--- Counts a member's end on everything that depends on it, and the ends that follow from it on what
--- depends on these (DEP-020 to DEP-024).
-ff.write('cascade_completion', function(partition, args)
-  local flow_id, id = args.payload.flow_id, args.payload.execution_id
-  local outcome = { resolved = 0, cascaded_children = 0, synchronous = true }
-  local ended = flow_id and partition:execution(id)
-  if not ended or ended.flow_id ~= flow_id or ended.lifecycle_phase ~= 'terminal' then
-    return outcome
-  end
-  local now = partition:now()
-  local ends, next_end = { ended }, 1
-  while ends[next_end] do
-    local upstream = ends[next_end]
-    next_end = next_end + 1
-    upstream.uncascaded_since = nil
-    for _, edge in ipairs(partition:edges_at('OUT', flow_id, upstream.execution_id)) do
-      if edge.state == 'unsatisfied' then
-        outcome.resolved = outcome.resolved + 1
-        local skipped = resolve_edge(partition, edge, upstream.terminal_outcome, now)
-        if skipped then
-          outcome.cascaded_children = outcome.cascaded_children + 1
-          ends[#ends + 1] = skipped
-        end
-      end
-    end
-  end
-  return outcome
 end)

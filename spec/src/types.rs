@@ -134,7 +134,7 @@ text_id! {
     WorkerInstanceId;
 }
 
-/// Why a text is no lane name.
+/// Why a text is not a lane name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LaneIdError {
     #[error("a lane name is not empty")]

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a command comes to: an exit code, or why it could not run.
+/// The result of a command: an exit code, or why it could not run.
 pub(crate) type Outcome = Result<u8, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The cargo that runs this, asked to do something.

@@ -10,7 +10,7 @@ pub(crate) fn colour() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// A bar over so many cases.
+/// A bar over `length` cases.
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {

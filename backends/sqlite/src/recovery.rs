@@ -42,7 +42,7 @@ async fn calls_that_cannot_write_fail_alone() {
     let directory = tempfile::tempdir().unwrap();
     let uri = directory.path().join("full.db").display().to_string();
     let backend = SqliteOptions::new(uri).dev_mode().open().await.unwrap();
-    // The file may have so many pages, but not less than it has.
+    // The file may have this many pages, but not fewer than it has.
     set(&backend, "max_page_count", 1).await;
     refuses_until(&backend, async |it| {
         set(it, "max_page_count", 1_000_000).await;

@@ -237,7 +237,7 @@ impl From<StoreError> for Stop {
 
 pub(crate) type Rule<T> = Result<T, Stop>;
 
-/// What a rule that finds no lapse has come to.
+/// The result of a rule that finds no lapse.
 fn settled<T>(answer: Rule<T>) -> Result<Result<T, EngineError>, StoreError> {
     match answer {
         Ok(done) => Ok(Ok(done)),

@@ -13,7 +13,7 @@ use crate::records::{Backlog, EdgeGroup, Execution, Flow};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// The calls, at most so many (HSK-001 to HSK-007).
+/// The calls, at most `limit` (HSK-001 to HSK-007).
 pub(crate) async fn due<T: Tx>(
     tx: &mut Session<T>,
     key: &PartitionKey,

@@ -11,7 +11,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Arguments that follow so many others.
+    /// Arguments that follow this many others.
     pub fn after(before: usize) -> Self {
         let parts = Vec::new();
         Self { parts, before }

@@ -34,7 +34,7 @@ struct Known {
     served: usize,
 }
 
-/// What a claim in one partition comes to.
+/// The result of a claim in one partition.
 #[derive(Deserialize)]
 struct Taken {
     payload: HandlePayload,

@@ -2,7 +2,7 @@
 //! repository.
 //!
 //! A call goes to one partition and is one `FCALL`, all of whose keys carry the partition's hash tag,
-//! as a cluster would demand; connections are to a single server so far. Arguments that no state
+//! as a cluster would require; connections are to a single server so far. Arguments that no state
 //! could make acceptable are refused here, before anything travels.
 
 mod backend;

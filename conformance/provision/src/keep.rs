@@ -11,7 +11,7 @@ use crate::{Images, Kind, Rung, Running, Servers, binary, image, probe};
 pub struct Kept {
     pub kind: Kind,
     pub url: String,
-    /// How it came to be, and its version.
+    /// How it was provisioned, and its version.
     pub description: String,
     holder: Option<Holder>,
 }

@@ -106,7 +106,7 @@ impl Images {
     }
 }
 
-/// How a server came to be.
+/// How a server was provisioned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rung {
     /// The environment names it.

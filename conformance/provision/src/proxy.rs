@@ -74,7 +74,7 @@ impl Proxy {
         self.line.requests.load(Ordering::SeqCst)
     }
 
-    /// What the work comes to, and how many round trips it takes.
+    /// The result of the work, and how many round trips it takes.
     pub async fn counted<T>(&self, work: impl Future<Output = T>) -> (T, usize) {
         let before = self.requests();
         let outcome = work.await;

@@ -120,7 +120,7 @@ struct Lists<'a> {
 }
 
 impl Lists<'_> {
-    /// Adds so many to partition 0, and one to another if there are several; returns the cursors of the
+    /// Adds this many to partition 0, and one to another if there are several; returns the cursors of the
     /// first in order.
     async fn added(&self, count: usize) -> Result<Vec<String>, Failure> {
         let new = |partition| (self.listing.new)(self.world, partition);
@@ -243,7 +243,7 @@ impl Lists<'_> {
                 for id in new.by_ref().take(3) {
                     (self.listing.add)(self.world.clone(), id).await?;
                 }
-                expect!(seen.len() < 100, "a list comes to an end");
+                expect!(seen.len() < 100, "a list ends");
             }
             let distinct: BTreeSet<&String> = seen.iter().collect();
             expect_eq!(distinct.len(), seen.len(), "pages of {size}: none twice");

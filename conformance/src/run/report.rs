@@ -46,7 +46,7 @@ pub struct Identity {
     pub stage: String,
 }
 
-/// How many cases came to what.
+/// How many cases have each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     pub passed: usize,
@@ -55,7 +55,7 @@ pub struct Totals {
     pub skipped: usize,
 }
 
-/// What a case came to.
+/// The result of a case.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CaseReport {
     pub slug: String,
@@ -82,7 +82,7 @@ pub struct FailureReport {
     pub rerun: String,
 }
 
-/// What a case can come to.
+/// The status of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]

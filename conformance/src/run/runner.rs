@@ -49,7 +49,7 @@ pub async fn run_backend(
     assemble(harness, cases, reports, started).await
 }
 
-/// The report of a backend on which these cases came to this.
+/// The report of a backend from the reports of its cases.
 pub(crate) async fn assemble(
     harness: &Arc<dyn Harness>,
     cases: &[Case],

@@ -137,7 +137,7 @@ fn rows(backend: &BackendReport) -> Vec<Row<'_>> {
     chapters.into_iter().map(row).collect()
 }
 
-/// Which servers answered, where there were any, and how they came to be.
+/// Which servers answered, where there were any, and how they were provisioned.
 fn servers(backends: &[BackendReport]) -> String {
     let mut text = String::new();
     for backend in backends {

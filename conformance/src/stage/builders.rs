@@ -142,7 +142,7 @@ impl ExecutionBuilder {
         })
     }
 
-    /// So many retries, each after the same wait.
+    /// `max_retries` retries, each after the same wait.
     #[must_use]
     pub fn retries(self, max_retries: u32, delay_ms: u64) -> Self {
         self.retry_policy(RetryPolicy {
@@ -168,7 +168,7 @@ impl ExecutionBuilder {
         self.args.clone()
     }
 
-    /// Creates it, and demands that it is new.
+    /// Creates it, and asserts that it is new.
     pub async fn create(self) -> Result<ExecutionId, Failure> {
         let expected = self.args.execution_id.clone();
         match self.try_create().await? {
@@ -256,7 +256,7 @@ impl Worker {
         self
     }
 
-    /// Claims, and demands that there is work.
+    /// Claims, and asserts that there is work.
     pub async fn claim(&self) -> Result<Handle, Failure> {
         let claimed = self.try_claim().await?;
         claimed.ok_or_else(|| Failure::new("there is work to claim"))

@@ -27,7 +27,7 @@ impl Graph {
         Ok(Self { flow: world.flow().await?, world: world.clone(), revision: 0 })
     }
 
-    /// A member and so many others that it depends on.
+    /// A member and this many others that it depends on.
     pub(crate) async fn fan_in(
         world: &World,
         upstreams: usize,
@@ -271,7 +271,7 @@ impl FanIn {
         self.graph.resolve(&self.edges[at], outcome).await
     }
 
-    /// Demands these counts, satisfied, failed, skipped and running, and this state.
+    /// Asserts these counts, satisfied, failed, skipped and running, and this state.
     pub(crate) async fn expect_group(
         &self,
         [satisfied, failed, skipped, running]: [u32; 4],

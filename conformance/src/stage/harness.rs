@@ -167,10 +167,10 @@ pub(crate) struct Guard {
 /// Does to a server's clients what happens to clients. A loss is of every connection; others can be
 /// made at once. One loss is to come at a time.
 pub trait Nemesis: Send + Sync + 'static {
-    /// The request that follows after so many does not reach the server.
+    /// The request that follows `after` others does not reach the server.
     fn lose_request(&self, after: usize);
 
-    /// The request that follows after so many is answered, and the answer does not reach the client.
+    /// The request that follows `after` others is answered, and the answer does not reach the client.
     fn lose_answer(&self, after: usize);
 
     /// Calls the loss off. Whether it was still to come.

@@ -146,7 +146,7 @@ pub(crate) async fn play_in_world(stage: Stage, body: impl FnOnce(World) -> Runn
     in_world(stage, body).await.map_or_else(Outcome::Failed, Ended::outcome).into()
 }
 
-/// What a world and a verdict have come to.
+/// A world, and the verdict on it.
 pub(crate) struct Ended {
     world: World,
     pub(crate) verdict: Verdict,

@@ -136,7 +136,7 @@ pub enum CompositeBody {
         count_kind: CountKind,
         /// The signals that count.
         matcher: Option<SignalMatcher>,
-        /// At least so many, from 1.
+        /// At least this many, from 1.
         n: u32,
         /// The waitpoints concerned.
         waitpoints: Vec<String>,

@@ -795,7 +795,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("reconcile_quota_counters")
     }
 
-    /// Writes down what a flow's members come to, for whoever reads the storage: how many there are in
+    /// Writes a summary of a flow's members, for whoever reads the storage: how many there are in
     /// each public state, and `running`, `blocked`, `open`, `failed` or `completed`, the first that
     /// applies. Whether there was anything to write. (FLW-007, FLW-031, FLW-033)
     async fn project_flow_summary(

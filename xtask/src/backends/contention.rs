@@ -1,4 +1,4 @@
-//! Many workers on one lane: everything is claimed once, completed once, and told of once.
+//! Many workers on one lane: everything is claimed once, completed once, and reported once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

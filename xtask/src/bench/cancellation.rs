@@ -24,7 +24,7 @@ pub(super) struct Measured {
     pub(super) alive: usize,
 }
 
-/// Builds a flow of so many members, and cancels all of them.
+/// Builds a flow of this many members, and cancels all of them.
 pub(super) async fn measure(
     harness: &dyn Harness,
     members: usize,

@@ -83,7 +83,7 @@ pub(super) async fn of_one_lane(
     drive(workers, time).await
 }
 
-/// Over so many connections, work in one partition and in all.
+/// Over `connections` connections, work in one partition and in all.
 pub(super) async fn measure(
     backend: Backend,
     connections: &[usize],

@@ -19,7 +19,7 @@ const LISTS: usize = 101;
 /// Creations at once.
 const AT_ONCE: usize = 16;
 
-/// How long a list takes beside so many delays that have not ended, for each number in ascending
+/// How long a list takes beside each number of delays that have not ended, in ascending
 /// order.
 pub(super) async fn measure(
     harness: &dyn Harness,

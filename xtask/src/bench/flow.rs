@@ -73,7 +73,7 @@ impl AsyncWorker for Builder {
     }
 }
 
-/// Over so many connections, each with flows of its own.
+/// Over this many connections, each with flows of its own.
 pub(super) async fn measure(
     backend: Backend,
     connections: &[usize],

@@ -64,7 +64,7 @@ pub(super) async fn measure(
     place.leave().await
 }
 
-/// What calls come to that were made one after the other.
+/// The result of calls that were made one after the other.
 fn run(times: Times) -> Run {
     let each = Duration::from_nanos(times.value_at_quantile(0.5)).as_secs_f64();
     Run { load: Load { per_s: 1.0 / each, times }, limit: None }

@@ -18,7 +18,7 @@ use crate::backends::Backend;
 /// Rows of the table that is updated, as in `pgbench` at its smallest scale.
 const ACCOUNTS: i32 = 100_000;
 
-/// The limit of the place's server over so many connections, per second, if it has one.
+/// The limit of the place's server over this many connections, per second, if it has one.
 pub(super) async fn measure(
     place: &Place,
     connections: usize,

@@ -54,7 +54,7 @@ where
     Ok(answer)
 }
 
-/// What a run comes to.
+/// The result of a run.
 pub(super) struct Load {
     pub(super) per_s: f64,
     pub(super) times: Times,

@@ -52,7 +52,7 @@ pub(super) async fn measure() -> Result<(), HarnessError> {
     place.leave().await
 }
 
-/// Makes the calls, so many at once.
+/// Makes the calls, this many at once.
 async fn all<T>(
     at_once: usize,
     calls: impl Iterator<Item = impl Future<Output = Result<T, EngineError>>>,

@@ -101,7 +101,7 @@ pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome 
     })
 }
 
-/// Hunts so many at once; what became of each, in their order.
+/// Hunts `jobs` of them at once; what became of each, in their order.
 async fn at_once<F>(jobs: usize, hunts: impl Iterator<Item = F>) -> Result<Vec<Hunt>, HarnessError>
 where
     F: Future<Output = Result<Hunt, HarnessError>>,

@@ -5,7 +5,7 @@ use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::state::{LifecyclePhase, PublicState, TerminalOutcome};
 use ff_core::types::{CancelSource, LeaseFence};
 
-use super::lease::hold;
+use super::leases::hold;
 use super::{end, existing};
 use crate::engine::Rule;
 use crate::flows::{interrupt, tell_revoked};

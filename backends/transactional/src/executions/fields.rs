@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ff_core::types::ExecutionId;
 
-use super::read::blocking_reason;
+use super::reads::blocking_reason;
 use crate::engine::Rule;
 use crate::records::Execution;
 use crate::requirements;

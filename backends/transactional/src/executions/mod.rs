@@ -1,31 +1,37 @@
 //! The chapter of executions: creation, reads, claims, leases, attempts.
 
-mod attempt;
+mod attempts;
 mod cancel;
-mod claim;
+mod claims;
 mod create;
 mod fields;
-mod lease;
-mod list;
-mod read;
+mod leases;
+mod lists;
+mod progress;
+mod reads;
 mod replay;
+mod retries;
+mod scheduling;
 mod state;
 mod tags;
 
-pub(crate) use attempt::{cancel, complete, end_attempt, fail, wait_children};
+pub(crate) use attempts::{cancel, complete, end_attempt, wait_children};
 pub(crate) use cancel::cancel_execution;
-pub(crate) use claim::{claim, promote_delayed};
+pub(crate) use claims::claim;
 #[cfg(feature = "suite")]
 pub(crate) use create::new_execution;
 pub(crate) use create::{create, later, rank};
 pub(crate) use fields::read_core_fields;
-pub(crate) use lease::{mark_lease_expired_if_due, progress, renew};
-pub(crate) use list::{list, list_lanes};
-pub(crate) use read::{
+pub(crate) use leases::{mark_lease_expired_if_due, renew};
+pub(crate) use lists::{list, list_lanes};
+pub(crate) use progress::progress;
+pub(crate) use reads::{
     current_attempt, describe, get_namespace, get_result, read_context, read_info, read_state,
     total_attempts,
 };
 pub(crate) use replay::replay;
+pub(crate) use retries::fail;
+pub(crate) use scheduling::promote_delayed;
 pub(crate) use tags::{get_tag, set_tag};
 
 use ff_core::engine_error::EngineError;

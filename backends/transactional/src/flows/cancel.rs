@@ -1,21 +1,17 @@
 //! Cancelling flows.
 
 use ff_core::backend::CancelFlowPolicy;
-use ff_core::contracts::{CancelFlowArgs, CancelFlowHeader, CancelFlowResult};
+use ff_core::contracts::CancelFlowResult;
 use ff_core::state::{LifecyclePhase, OwnershipState, TerminalOutcome};
 use ff_core::types::{FlowId, TimestampMs};
 
 use super::interrupt::{interrupt, tell_revoked};
 use super::known_flow;
-use crate::arguments::cancellation_policy;
 use crate::engine::Rule;
-use crate::executions::{end, later};
-use crate::records::{Backlog, Execution, Flow};
+use crate::executions::end;
+use crate::records::{Execution, Flow};
 use crate::session::Session;
 use crate::store::Tx;
-
-/// How long the members that a header leaves to others may stay before somebody else sees to them.
-const GRACE_MS: u64 = 30_000;
 
 /// Closes the flow and ends the members that the policy selects, in one step (CAN-003 to CAN-012).
 pub(crate) async fn cancel<T: Tx>(
@@ -36,45 +32,7 @@ pub(crate) async fn cancel<T: Tx>(
     })
 }
 
-/// Closes the flow. Its pending members end with it if only these are to; of all, others see to them
-/// (CAN-016 to CAN-019).
-pub(crate) async fn cancel_header<T: Tx>(
-    tx: &mut Session<T>,
-    args: &CancelFlowArgs,
-) -> Rule<CancelFlowHeader> {
-    let policy = cancellation_policy(args)?;
-    let mut flow = known_flow(tx, &args.flow_id).await?;
-    let mut members = tx.lock(Execution::MEMBERS.of(&flow.id)).await?;
-    let member_execution_ids = ids(&members);
-    if !flow.is_open() {
-        return Ok(CancelFlowHeader::AlreadyTerminal {
-            member_execution_ids,
-            stored_cancel_reason: flow.cancel_reason,
-            stored_cancellation_policy: flow.cancellation_policy,
-        });
-    }
-    let now = tx.now().await?;
-    let reason = Some(args.reason.as_str()).filter(|reason| !reason.is_empty());
-    close(tx, &mut flow, policy, reason, now);
-    match policy {
-        CancelFlowPolicy::CancelPending => {
-            cancel_members(tx, &mut members, policy, reason, now);
-        }
-        CancelFlowPolicy::CancelAll => {
-            members.retain(|member| selects(policy, member));
-            for member in members {
-                tx.put(&Backlog { flow: flow.id, member: member.id, due_at: later(now, GRACE_MS) });
-            }
-        }
-        _ => {}
-    }
-    Ok(CancelFlowHeader::Cancelled {
-        cancellation_policy: args.cancellation_policy.clone(),
-        member_execution_ids,
-    })
-}
-
-fn close<T: Tx>(
+pub(super) fn close<T: Tx>(
     tx: &mut Session<T>,
     flow: &mut Flow,
     policy: CancelFlowPolicy,
@@ -90,11 +48,11 @@ fn close<T: Tx>(
     tx.put(flow);
 }
 
-fn ids(members: &[Execution]) -> Vec<String> {
+pub(super) fn ids(members: &[Execution]) -> Vec<String> {
     members.iter().map(|member| member.id.to_string()).collect()
 }
 
-fn cancel_members<T: Tx>(
+pub(super) fn cancel_members<T: Tx>(
     tx: &mut Session<T>,
     members: &mut [Execution],
     policy: CancelFlowPolicy,
@@ -106,7 +64,7 @@ fn cancel_members<T: Tx>(
     }
 }
 
-fn selects(policy: CancelFlowPolicy, member: &Execution) -> bool {
+pub(super) fn selects(policy: CancelFlowPolicy, member: &Execution) -> bool {
     match policy {
         CancelFlowPolicy::CancelAll => !member.is_terminal(),
         CancelFlowPolicy::CancelPending => {

@@ -5,11 +5,12 @@ use ff_core::contracts::{
 };
 use ff_core::engine_error::{ConflictKind, EngineError};
 use ff_core::partition::{PartitionConfig, flow_partition};
+use ff_core::types::{ExecutionId, FlowId};
 
 use super::{grow, open_flow};
 use crate::engine::Rule;
 use crate::executions::existing;
-use crate::records::Flow;
+use crate::records::{Execution, Flow};
 use crate::session::Session;
 use crate::store::Tx;
 
@@ -68,4 +69,13 @@ pub(crate) async fn add_execution<T: Tx>(
     flow.node_count += 1;
     grow(tx, &mut flow, now);
     Ok(AddExecutionToFlowResult::Added { execution_id, new_node_count: flow.node_count })
+}
+
+/// FLW-027.
+pub(crate) async fn resolve_flow<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+) -> Rule<Option<FlowId>> {
+    let found = tx.get(Execution::at(id)).await?;
+    Ok(found.and_then(|execution| execution.flow))
 }

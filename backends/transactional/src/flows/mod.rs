@@ -1,26 +1,38 @@
 //! The chapter of flows: members, dependencies, cancellation.
 
+mod apply;
 mod cancel;
-mod graph;
+mod cascade;
+mod describe;
+mod edges;
+mod eligibility;
 mod groups;
+mod headers;
 mod interrupt;
+mod lists;
 mod members;
-mod projection;
-mod read;
 mod resolve;
 mod siblings;
+mod stage;
 mod state;
+mod summaries;
 mod tags;
 
-pub(crate) use cancel::{cancel, cancel_header};
-pub(crate) use graph::{apply_dependency, stage_edge};
-pub(crate) use groups::{evaluate_eligibility, is_satisfied, reopen, set_policy};
+pub(crate) use apply::apply_dependency;
+pub(crate) use cancel::cancel;
+pub(crate) use cascade::cascade;
+pub(crate) use describe::describe;
+pub(crate) use edges::{describe_edge, list_edges};
+pub(crate) use eligibility::evaluate_eligibility;
+pub(crate) use groups::{is_satisfied, reopen, set_policy};
+pub(crate) use headers::cancel_header;
 pub(crate) use interrupt::{interrupt, tell_revoked};
-pub(crate) use members::{add_execution, create};
-pub(crate) use projection::project;
-pub(crate) use read::{describe, describe_edge, list, list_edges, resolve_flow};
-pub(crate) use resolve::{cascade, resolve};
+pub(crate) use lists::list;
+pub(crate) use members::{add_execution, create, resolve_flow};
+pub(crate) use resolve::resolve;
 pub(crate) use siblings::{drain, forget_cancellation, has_backlog, reconcile};
+pub(crate) use stage::stage_edge;
+pub(crate) use summaries::project;
 pub(crate) use tags::{get_tag, set_tag};
 
 use ff_core::contracts::EdgeSnapshot;

@@ -243,7 +243,7 @@ records! {
             shown {}
         }
 
-        /// What an execution has come to, if it succeeded and said so.
+        /// The result of an execution that succeeded and gave one.
         result: ExecutionResult in "ff_exec_result" {
             key { execution as "execution_id": ExecutionId }
             fixed {}
@@ -419,7 +419,7 @@ pub struct Closing {
     pub retry_at: Option<TimestampMs>,
 }
 
-/// What a flow's members came to when somebody asked for it to be written down. No call shows it.
+/// The summary of a flow, as of the last call that asked for it. No call shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Projection {
     pub projected_at: TimestampMs,

@@ -85,7 +85,7 @@ pub async fn check<S: Storage, F: Future<Output = S>>(empty: impl Fn() -> F) -> 
     for check in CHECKS {
         let storage = Arc::new(empty().await);
         let finding = tokio::time::timeout(PATIENCE, run(check, storage)).await;
-        let unfinished = || Err("it does not come to an end".to_owned());
+        let unfinished = || Err("it does not end".to_owned());
         if let Err(detail) = finding.unwrap_or_else(|_| unfinished()) {
             wrong.push(Wrong { check, detail });
         }

@@ -56,7 +56,7 @@ impl Mixed {
         Ok(result)
     }
 
-    /// Cancels, and demands that exactly these members have ended by it.
+    /// Cancels, and asserts that exactly these members have ended by it.
     async fn expect_cancelled(
         &self,
         world: &World,

@@ -15,7 +15,7 @@ use crate::stage::{
 
 const NOTHING: [usize; 2] = [0, 0];
 
-/// Demands what a cascade returns: edges resolved, members skipped.
+/// Asserts what a cascade returns: edges resolved, members skipped.
 fn expect_outcome(outcome: CascadeOutcome, [resolved, skipped]: [usize; 2], why: &str) -> Verdict {
     expect_eq!(outcome, CascadeOutcome::synchronous(resolved, skipped), "{why}");
     Ok(())
@@ -39,7 +39,7 @@ async fn nothing(world: World) -> Verdict {
     for flow in [other.flow, world.flow_id()] {
         let foreign = graph.completion(&up).with_flow_id(flow);
         let outcome = world.cascade_completion(&foreign).await?;
-        expect_outcome(outcome, NOTHING, "it is no member of the flow")?;
+        expect_outcome(outcome, NOTHING, "it is not a member of the flow")?;
     }
     for unknown in [world.execution_id(), graph.execution().args().execution_id] {
         expect_outcome(graph.cascade(&unknown).await?, NOTHING, "it is unknown")?;

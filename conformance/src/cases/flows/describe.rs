@@ -145,7 +145,7 @@ async fn modified(world: World) -> Verdict {
     Ok(())
 }
 
-/// A group with so many applied edges, none of them resolved.
+/// A group with this many applied edges, none of them resolved.
 fn waiting(member: &ExecutionId, policy: EdgeDependencyPolicy, edges: u32) -> EdgeGroupSnapshot {
     let state = EdgeGroupState::Pending;
     EdgeGroupSnapshot::new(member.clone(), policy, edges, 0, 0, 0, edges, state)

@@ -9,7 +9,7 @@ use ff_core::types::ExecutionId;
 
 use crate::stage::{Failure, Graph, Verdict, World, case};
 
-/// Demands a status, and that looking at it changes nothing.
+/// Asserts a status, and that looking at it changes nothing.
 async fn expect_status(world: &World, id: &ExecutionId, status: &str) -> Verdict {
     let before = world.observe(id).await?;
     let args = EvaluateFlowEligibilityArgs { execution_id: id.clone() };

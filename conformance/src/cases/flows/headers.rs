@@ -169,7 +169,7 @@ async fn again(world: World) -> Verdict {
     Ok(())
 }
 
-/// A flow of so many held members, closed for all to be cancelled.
+/// A flow of this many held members, closed for all to be cancelled.
 async fn closed(
     world: &World,
     members: usize,

@@ -1,4 +1,4 @@
-//! What a flow's members come to, written down.
+//! Summaries of flows.
 
 use ff_core::contracts::{EdgeDependencyPolicy, EdgeDirection, OnSatisfied};
 use ff_core::engine_backend::EngineBackend;

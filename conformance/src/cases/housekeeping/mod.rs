@@ -1,4 +1,4 @@
-//! What is due, and that seeing to it comes to an end.
+//! What is due, and that seeing to it ends.
 
 mod ends;
 mod left;

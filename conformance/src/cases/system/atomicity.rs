@@ -82,7 +82,7 @@ async fn one_of_many_ends(world: World) -> Verdict {
             Err(error) => expect_eq!(error.code(), "contention.execution_not_active", "a loser"),
         }
     }
-    // The failures are exact repetitions of each other, so all of them may be told of success.
+    // The failures are exact repetitions of each other, so all of them may be answered with success.
     let outcome = world.field(&id, "terminal_outcome").await?;
     let most = if outcome.as_deref() == Some("failed") { 2 } else { 1 };
     expect!(

@@ -22,7 +22,7 @@ around!("hides-the-ended", EXE_035, "Lists only what has not ended.", |subject, 
     answer
 });
 
-request!("lanes-after-anything", EXE_036, "Begins at the first lane where the cursor is no name.",
+request!("lanes-after-anything", EXE_036, "Begins at the first lane where the cursor is not a name.",
     ListLanes { cursor, .. } => cursor.take_if(|cursor| cursor.check().is_err()));
 
 request!("lists-somewhere", EXE_034, "Lists the first partition for a key that names none.",

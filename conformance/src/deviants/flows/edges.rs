@@ -43,7 +43,7 @@ request!("one-end-for-both", GRA_017,
 around!(
     "strangers-refused",
     GRA_017,
-    "Refuses to list the edges of an execution that is no member.",
+    "Refuses to list the edges of an execution that is not a member.",
     |subject, call| {
         if let Call::ListEdges { flow_id, direction } = &call
             && subject.field(direction.subject(), "flow_id").await != Some(flow_id.to_string())

@@ -138,7 +138,7 @@ around!(
     }
 );
 
-/// Told that a call came to no end, unless it is called off.
+/// Notified that a call did not end, unless it is called off.
 struct Unended<'a>(&'a AtomicBool, bool);
 
 impl Drop for Unended<'_> {

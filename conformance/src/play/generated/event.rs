@@ -72,7 +72,7 @@ pub(crate) struct Passable {
 }
 
 impl Passable {
-    /// Of a queue what the claim may have come to: up to the first that it may not pass over.
+    /// Of a queue what the claim may have taken: up to the first that it may not pass over.
     pub(super) fn reached<'q>(
         &self,
         queue: &'q [ExecutionId],

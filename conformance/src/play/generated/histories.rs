@@ -35,7 +35,7 @@ const SHORTER: [usize; 5] = [6, 9, 12, 16, 24];
 const SHORTER_TRIES: u64 = 400;
 const SHORTENING: Duration = Duration::from_secs(30);
 
-/// What the histories came to.
+/// The result of the histories.
 pub(crate) struct Judged {
     pub(crate) histories: usize,
     pub(crate) coverage: Coverage,
@@ -49,7 +49,7 @@ fn narrow(universe: Universe, number: u64) -> Universe {
     narrow.varied(&[1, 2, 3, 6], number)
 }
 
-/// Records so many histories, several at once, and judges each; ends with the first that does not
+/// Records this many histories, several at once, and judges each; ends with the first that does not
 /// conform.
 pub(crate) async fn examine_all(
     target: &Target,

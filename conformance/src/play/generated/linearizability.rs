@@ -65,7 +65,7 @@ struct Search<'a, Op> {
     /// The calls that have taken effect.
     done: Done,
     order: Vec<usize>,
-    /// Where the search came to an end before: states by the calls done.
+    /// Where the search ended before: states by the calls done.
     failed: HashMap<Done, HashSet<u64>>,
     left: u64,
 }

@@ -27,7 +27,7 @@ pub(crate) type Answer = Result<Reply, EngineError>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Universe {
     pub(crate) executions: usize,
-    /// Executions that have not ended; with so many, few are added.
+    /// Executions that have not ended; when there are this many, few are added.
     pub(crate) alive: usize,
     pub(crate) flows: usize,
     pub(crate) lanes: usize,

@@ -40,7 +40,7 @@ pub(crate) struct Target {
     elsewhere: Option<Handle>,
 }
 
-/// What the sequences came to.
+/// The result of the sequences.
 pub(crate) struct Compared {
     pub(crate) sequences: usize,
     pub(crate) coverage: Coverage,
@@ -139,7 +139,7 @@ impl Target {
     }
 }
 
-/// What playing a sequence came to.
+/// The result of playing a sequence.
 pub(crate) struct Played {
     pub(crate) outcome: Result<(), Divergence>,
     pub(crate) story: Vec<String>,

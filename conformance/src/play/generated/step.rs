@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     Call(Call),
-    /// Lets so many milliseconds pass.
+    /// Lets this many milliseconds pass.
     Advance(u64),
     /// Compares all that the trait shows.
     Observe,

@@ -28,10 +28,10 @@ use super::sequences::rng;
 use super::step::{Leases, Step, with_handles};
 use crate::stage::Coverage;
 
-/// One call in so many is given up before its answer is seen.
+/// One call in this many is given up before its answer is seen.
 const GIVEN_UP: u32 = 60;
 
-/// One change of time in so many happens while calls are under way.
+/// One change of time in this many happens while calls are under way.
 const RACING: u32 = 12;
 
 /// Calls from a list of what is due that a worker makes at once.

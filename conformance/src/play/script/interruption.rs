@@ -19,7 +19,7 @@ const MOST: usize = 10_000;
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Interruption {
-    /// Its caller is gone when it waits for the so many-th time.
+    /// Its caller is gone when it waits for the `n`-th time.
     GivenUp,
     /// The connection is lost with one of its requests.
     RequestLost,
@@ -30,7 +30,7 @@ enum Interruption {
 impl Interruption {
     const ALL: [Self; 3] = [Self::GivenUp, Self::RequestLost, Self::AnswerLost];
 
-    /// Has the message lost that comes after so many.
+    /// Has the message lost that comes after `n` others.
     fn lose(self, nemesis: &dyn Nemesis, after: usize) {
         match self {
             Self::GivenUp => {}
@@ -116,7 +116,7 @@ impl Interrupting {
         Ok(session.observed().await)
     }
 
-    /// Interrupts one call. Whether it came to an end before it could be interrupted there.
+    /// Interrupts one call. Whether it ended before it could be interrupted there.
     async fn trial(
         &self,
         world: &World,

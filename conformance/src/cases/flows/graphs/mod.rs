@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
         self.ready.contains(&member) || self.untold.contains(&member)
     }
 
-    /// Demands of every member and every group what the oracle says.
+    /// Asserts of every member and every group what the oracle says.
     async fn compare(&self) -> Verdict {
         let world = &self.graph.world;
         let fates = oracle::fates(self.plan);

@@ -18,7 +18,7 @@ pub(super) fn fates(plan: &Plan) -> Vec<TerminalOutcome> {
     fates
 }
 
-/// What a member's group comes to, if it has one.
+/// The state of a member's group, if it has one.
 pub(super) fn group(
     plan: &Plan,
     fates: &[TerminalOutcome],

@@ -147,7 +147,7 @@ fn events() -> impl Strategy<Value = Vec<(usize, Event)>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Another judge, of which this one knows nothing, comes to the same on small histories.
+    /// Another judge, of which this one knows nothing, decides the same on small histories.
     #[test]
     fn agrees_with_the_tester_of_stateright(events in events()) {
         let mut tester = LinearizabilityTester::new(Register::default());

@@ -1,4 +1,4 @@
--- What a flow's members come to, written down for whoever reads the storage.
+-- A flow's summary, kept for whoever reads the storage.
 
 local execution, flow = ff.execution, ff.flow
 

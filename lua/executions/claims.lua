@@ -1,4 +1,4 @@
--- Claiming fresh work, and making delayed work claimable.
+-- Claiming fresh work.
 
 local execution = ff.execution
 
@@ -90,16 +90,4 @@ ff.write('claim', function(partition, args, context)
     },
     more = more,
   }
-end)
-
--- Makes a delayed execution claimable once its time is due (SCH-015), else does nothing (SCH-016).
-ff.write('promote_delayed', function(partition, args)
-  local fields = partition:execution(args.execution_id)
-  if not fields or fields.eligibility_state ~= 'not_eligible_until_time' then
-    return nil
-  end
-  local now = partition:now()
-  if not fields.delay_until or fields.delay_until <= now then
-    execution.make_eligible(fields, now)
-  end
 end)

@@ -1,4 +1,4 @@
-//! Calls under a lease: the ladder of checks, renewal, progress, and what happens when it lapses.
+//! Calls under a lease: the ladder of checks, renewal, and what happens when it lapses.
 
 use ff_core::backend::{BackendTag, Handle, HandlePayload, LeaseRenewal};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
@@ -79,7 +79,11 @@ pub(super) fn hold<T: Tx>(
 }
 
 /// As [`standing`], for calls that no repetition excuses.
-async fn held<T: Tx>(tx: &mut Session<T>, tag: BackendTag, handle: &Handle) -> Rule<Held> {
+pub(super) async fn held<T: Tx>(
+    tx: &mut Session<T>,
+    tag: BackendTag,
+    handle: &Handle,
+) -> Rule<Held> {
     match standing(tx, tag, handle).await? {
         Standing::Held(held) => Ok(*held),
         Standing::NotActive(execution) => Err(not_active(&execution)),
@@ -114,24 +118,6 @@ pub(crate) async fn renew<T: Tx>(
     tx.put(&execution);
     emit(tx, &execution, LeaseEventKind::Renewed, now);
     Ok(LeaseRenewal::new(expires_at.0.unsigned_abs(), execution.epoch.0))
-}
-
-/// Records progress; what is not given stays (ATT-005).
-pub(crate) async fn progress<T: Tx>(
-    tx: &mut Session<T>,
-    tag: BackendTag,
-    handle: &Handle,
-    percent: Option<u8>,
-    message: Option<&str>,
-) -> Rule<()> {
-    let Held { mut execution, now, .. } = held(tx, tag, handle).await?;
-    execution.progress_percent = percent.or(execution.progress_percent);
-    if let Some(message) = message {
-        execution.progress_message = Some(message.to_owned());
-    }
-    execution.touch(now);
-    tx.put(&execution);
-    Ok(())
 }
 
 /// Marks a due lease as lapsed (LSE-015), else does nothing (LSE-016).

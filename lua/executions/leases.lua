@@ -1,4 +1,4 @@
--- Calls under a lease: the ladder of checks, renewal, progress, and what happens when it lapses.
+-- Calls under a lease: the ladder of checks, renewal, and what happens when it lapses.
 
 local execution, refusal, record = ff.execution, ff.refusal, ff.record
 
@@ -85,14 +85,6 @@ ff.write('renew', function(partition, _, context)
     expires_at_ms = fields.lease.expires_at,
     lease_epoch = fields.lease_epoch,
   }
-end)
-
--- Records progress; what is not given stays (ATT-005).
-ff.write('progress', function(partition, args, context)
-  local fields = lease.held(partition, context.held, lease.not_active)
-  fields.progress_percent = args.percent or fields.progress_percent
-  fields.progress_message = args.message or fields.progress_message
-  execution.touch(fields, partition:now())
 end)
 
 -- Marks a due lease as lapsed (LSE-015), else does nothing (LSE-016).

@@ -1,13 +1,13 @@
-//! Claiming fresh work, and making delayed work claimable.
+//! Claiming fresh work.
 
 use std::collections::BTreeSet;
 
 use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, Handle, HandleKind, HandlePayload};
-use ff_core::state::{AttemptState, AttemptType, EligibilityState};
-use ff_core::types::{AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseFence, LeaseId};
+use ff_core::state::{AttemptState, AttemptType};
+use ff_core::types::{AttemptId, AttemptIndex, LaneId, LeaseFence, LeaseId};
 
 use super::create::later;
-use super::lease::emit;
+use super::leases::emit;
 use crate::engine::Rule;
 use crate::records::{CurrentAttempt, Execution, Lease, LeaseEventKind};
 use crate::session::Session;
@@ -73,19 +73,4 @@ async fn start<T: Tx>(
         execution_id: execution.id,
     };
     Ok(payload.seal(tag, HandleKind::Fresh))
-}
-
-/// Makes a delayed execution claimable once its time is due (SCH-015), else does nothing
-/// (SCH-016).
-pub(crate) async fn promote_delayed<T: Tx>(tx: &mut Session<T>, id: &ExecutionId) -> Rule<()> {
-    let Some(mut execution) = tx.lock(Execution::at(id)).await? else {
-        return Ok(());
-    };
-    let now = tx.now().await?;
-    let delayed = execution.eligibility == EligibilityState::NotEligibleUntilTime;
-    if delayed && execution.delay_until.is_none_or(|until| until <= now) {
-        execution.make_eligible(now);
-        tx.put(&execution);
-    }
-    Ok(())
 }

@@ -1,0 +1,75 @@
+-- Whether and when a failed attempt is followed by another.
+
+local attempt, execution = ff.attempt, ff.execution
+
+local PERMITS_RETRY = { transient = true, infra_crash = true, timeout = true }
+
+local function contains(list, wanted)
+  for _, entry in ipairs(list) do
+    if entry == wanted then
+      return true
+    end
+  end
+  return false
+end
+
+-- The retry policy, if it grants one more (ATT-009 to ATT-011).
+local function applicable_retry(fields, category)
+  local policy = fields.policy and cmsgpack.unpack(fields.policy)
+  local retry = policy and policy.retry_policy
+  if not retry or not PERMITS_RETRY[category] or fields.retry_count >= retry.max_retries then
+    return nil
+  end
+  local categories = retry.retryable_categories
+  if #categories > 0 and not contains(categories, category) then
+    return nil
+  end
+  return retry
+end
+
+-- The wait before the next retry, after `retries` others (ATT-012). It is exact also where the policy
+-- allows jitter (ATT-014).
+local function backoff_ms(backoff, retries)
+  if backoff.type == 'fixed' then
+    return backoff.delay_ms
+  end
+  local grown = backoff.initial_delay_ms
+  for _ = 1, retries do
+    local following = grown * backoff.multiplier
+    if following == grown then
+      break
+    end
+    grown = following
+  end
+  return math.floor(math.min(grown, backoff.max_delay_ms))
+end
+
+local function outcome(fields)
+  if fields.closing.retry_at then
+    return { retry_scheduled = { delay_until = fields.closing.retry_at } } -- ATT-016
+  end
+  return 'terminal_failed'
+end
+
+-- Ends the attempt in failure: a retry follows if the policy and the class permit (ATT-009).
+ff.write('fail', function(partition, args, context)
+  local fields, again = attempt.ending(partition, context)
+  if again then
+    return outcome(fields)
+  end
+  local now = partition:now()
+  fields.failure_reason = args.reason.message
+  fields.failure_category = args.classification
+  attempt.release(partition, fields, context, 'ended_failure')
+  local retry = applicable_retry(fields, args.classification)
+  if retry then
+    local due = ff.after(now, backoff_ms(retry.backoff, fields.retry_count))
+    fields.closing.retry_at = due
+    fields.retry_count = fields.retry_count + 1
+    fields.attempt_state = 'pending_retry_attempt'
+    execution.park_until(fields, due, 'waiting_for_retry_backoff', now) -- ATT-015
+  else
+    execution.finish(partition, fields, 'failed', now) -- ATT-017
+  end
+  return outcome(fields)
+end)
