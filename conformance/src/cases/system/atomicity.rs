@@ -64,6 +64,14 @@ async fn refused_creation_leaves_no_trace(world: World) -> Verdict {
 /// Of many workers' ends with one handle one succeeds, the others are told that it is over.
 #[case(SYS_012, ATT_029, needs(concurrency))]
 async fn one_of_many_ends(world: World) -> Verdict {
+    // A race that nobody wins by chance is rare enough eight times in a row.
+    for _ in 0..8 {
+        race_to_the_end(&world).await?;
+    }
+    Ok(())
+}
+
+async fn race_to_the_end(world: &World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let ends = (0..8_u8).map(|n| {
         let (world, handle) = (world.clone(), handle.clone());
