@@ -10,7 +10,7 @@ mod snapshot;
 
 pub use ff_transactional::Settings;
 pub use ff_transactional::records::{Edge, EdgeGroup, EdgeState, Execution, Flow, Record, Stored};
-pub use memory::{MemoryStore, Take, Tamper};
+pub use memory::{MemoryStore, OnWrite, Take};
 pub use mock::{MockBackend, Model};
 pub use script::{Expectation, Unmet};
 pub use snapshot::Snapshot;

@@ -19,13 +19,13 @@ type Result<T> = std::result::Result<T, StoreError>;
 
 /// Changes a record as it is written, given the one it replaces. This is how a deviant breaks a
 /// rule about what is stored.
-pub type Tamper = Arc<dyn Fn(Option<&Record>, &mut Record) + Send + Sync>;
+pub type OnWrite = Arc<dyn Fn(Option<&Record>, &mut Record) + Send + Sync>;
 
 /// A store in memory. Transactions run one at a time; a clone is another store on the same records.
 #[derive(Clone)]
 pub struct MemoryStore {
     clock: Clock,
-    tamper: Option<Tamper>,
+    on_write: Option<OnWrite>,
     take: Take,
     /// Whether the same calls lead to the same ids.
     repeatable: bool,
@@ -65,7 +65,7 @@ impl MemoryStore {
     pub fn new(clock: impl Into<Clock>) -> Self {
         Self {
             clock: clock.into(),
-            tamper: None,
+            on_write: None,
             take: Take::First,
             repeatable: false,
             state: Arc::default(),
@@ -92,8 +92,8 @@ impl MemoryStore {
 
     /// A store that changes records as they are written.
     #[must_use]
-    pub fn tampered(mut self, tamper: Tamper) -> Self {
-        self.tamper = Some(tamper);
+    pub fn with_on_write(mut self, on_write: OnWrite) -> Self {
+        self.on_write = Some(on_write);
         self
     }
 
@@ -133,7 +133,7 @@ impl Store for MemoryStore {
         Ok(MemoryTx {
             state: Arc::clone(&self.state).lock_owned().await,
             clock: self.clock.clone(),
-            tamper: self.tamper.clone(),
+            on_write: self.on_write.clone(),
             take: self.take.clone(),
             repeatable: self.repeatable,
         })
@@ -148,7 +148,7 @@ impl Store for MemoryStore {
 pub struct MemoryTx {
     state: OwnedMutexGuard<State>,
     clock: Clock,
-    tamper: Option<Tamper>,
+    on_write: Option<OnWrite>,
     take: Take,
     repeatable: bool,
 }
@@ -256,8 +256,8 @@ impl Tx for MemoryTx {
     async fn commit(mut self, changes: Changes) -> Result<()> {
         for (key, write) in changes.records {
             let mut after = write.after;
-            if let (Some(tamper), Some(after)) = (&self.tamper, &mut after) {
-                tamper(self.state.record(&key), after);
+            if let (Some(on_write), Some(after)) = (&self.on_write, &mut after) {
+                on_write(self.state.record(&key), after);
             }
             self.state.replace(&ordered::key(&key), after);
         }

@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         sample(arguments, &mut trying)?
     };
     trying.args(["--baseline", "skip", "--timeout", LIMIT, "--output", OUTPUT]);
+    trying.args(["--profile", "mutants"]);
     trying.args(["--test-package", "ff-conformance", "--", "--test", "model"]);
     fs::create_dir_all(OUTPUT)?;
     // That mutants survive or run out of time is a finding, told below.

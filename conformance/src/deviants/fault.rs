@@ -17,7 +17,9 @@ use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
 use ff_core::types::{ExecutionId, LaneId};
-use ff_mock::{EdgeGroup, Execution, MemoryStore, Model, Settings, Snapshot, Stored, Take, Tamper};
+use ff_mock::{
+    EdgeGroup, Execution, MemoryStore, Model, OnWrite, Settings, Snapshot, Stored, Take,
+};
 
 pub(crate) type Answer = Result<Reply, EngineError>;
 
@@ -33,7 +35,7 @@ pub(crate) struct Fault {
     on_call: Option<OnCall>,
     on_answer: Option<OnAnswer>,
     on_due: Option<OnDue>,
-    on_write: Option<Tamper>,
+    on_write: Option<OnWrite>,
     around: Option<Around>,
     on_capabilities: Option<fn(&mut Capabilities)>,
     label: Option<&'static str>,
@@ -128,8 +130,8 @@ impl Fault {
     /// The model on this clock, with the fault.
     pub(crate) fn deploy(mut self, clock: &ManualClock) -> Subject {
         let mut store = MemoryStore::new(clock.clone());
-        if let Some(tamper) = self.on_write.take() {
-            store = store.tampered(tamper);
+        if let Some(on_write) = self.on_write.take() {
+            store = store.with_on_write(on_write);
         }
         Subject { model: Model::new(store, settings()), clock: clock.clone(), fault: self }
     }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, FailOutcome, FailureClass, FailureReason, Handle, Namespace,
 };
-use ff_core::call::Call;
+use ff_core::call::{Call, Reply};
 use ff_core::clock::ManualClock;
 use ff_core::contracts::{
     AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelExecutionArgs, CreateFlowArgs,
     FlowSnapshot, StageDependencyEdgeArgs, StageDependencyEdgeResult,
 };
+use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::housekeeping::Housekeeping;
@@ -46,6 +47,7 @@ struct Inner {
     nemesis: Option<Arc<dyn Nemesis>>,
     housekeeping: Option<Arc<dyn Housekeeping>>,
     vandal: Option<Arc<dyn Vandal>>,
+    peer: Option<Arc<dyn EngineBackend>>,
     partitions: PartitionConfig,
     elsewhere: Option<World>,
     rng: Mutex<StdRng>,
@@ -69,6 +71,7 @@ impl World {
             nemesis: deployment.nemesis.clone(),
             housekeeping: deployment.housekeeping.clone(),
             vandal: deployment.vandal.clone(),
+            peer: deployment.peers.first().cloned(),
             partitions: deployment.partitions,
             elsewhere,
             rng: Mutex::new(StdRng::seed_from_u64(seed)),
@@ -101,6 +104,14 @@ impl World {
     pub(crate) fn nemesis(&self) -> &dyn Nemesis {
         let nemesis = self.0.nemesis.as_deref();
         nemesis.expect("the runner skips cases that need a nemesis where there is none")
+    }
+
+    /// What a read is answered by another instance, where there is one, whose connections nobody cuts off.
+    pub(crate) async fn look(&self, read: Call) -> Result<Reply, EngineError> {
+        match &self.0.peer {
+            Some(peer) => read.send(peer.as_ref()).await,
+            None => self.dispatch(read).await,
+        }
     }
 
     /// Damages the record of an execution, for cases that need a vandal.

@@ -110,19 +110,23 @@ impl Harness for PostgresHarness {
         if let Some(patch) = self.patch {
             options = options.patch(patch);
         }
+        let peer = options.clone().over(slot.pool.clone())?;
         let deployment = if let Some(cut_off) = cut_off {
             let backend = options.connections(CONNECTIONS).open().await?;
             Deployment::new(backend.clone())
                 .with_nemesis(Arc::new(cut_off))
                 .with_housekeeping(backend)
         } else {
-            let backend = options.clone().over(slot.pool.clone())?;
-            let peer = options.over(slot.pool.clone())?;
-            Deployment::new(backend.clone()).with_peers(vec![peer]).with_housekeeping(backend)
+            let backend = options.over(slot.pool.clone())?;
+            Deployment::new(backend.clone()).with_housekeeping(backend)
         };
         let vandal = Arc::new(InPostgres(slot.pool.clone()));
         let returned = Returned { slot: Some(slot), to: Arc::clone(&self.warm) };
-        Ok(deployment.with_clock(clock).with_vandal(vandal).with_guard(returned))
+        Ok(deployment
+            .with_peers(vec![peer])
+            .with_clock(clock)
+            .with_vandal(vandal)
+            .with_guard(returned))
     }
 
     async fn finish(&self) -> Result<(), HarnessError> {

@@ -93,19 +93,19 @@ impl Harness for ValkeyHarness {
         if let Some(patch) = self.patch {
             options = options.patch(patch);
         }
+        let peer = options.clone().over(self.second.client_for_test().clone())?;
         let deployment = if let Some(cut_off) = cut_off {
             let backend = options.open().await?;
             Deployment::new(backend.clone())
                 .with_nemesis(Arc::new(cut_off))
                 .with_housekeeping(backend)
         } else {
-            let backend = options.clone().over(self.first.client_for_test().clone())?;
-            let peer = options.over(self.second.client_for_test().clone())?;
-            Deployment::new(backend.clone()).with_peers(vec![peer]).with_housekeeping(backend)
+            let backend = options.over(self.first.client_for_test().clone())?;
+            Deployment::new(backend.clone()).with_housekeeping(backend)
         };
         let client = self.first.client_for_test().clone();
         let vandal = Arc::new(InValkey { client, prefix });
-        Ok(deployment.with_clock(clock).with_vandal(vandal))
+        Ok(deployment.with_peers(vec![peer]).with_clock(clock).with_vandal(vandal))
     }
 
     async fn finish(&self) -> Result<(), HarnessError> {

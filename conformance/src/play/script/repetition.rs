@@ -134,7 +134,7 @@ impl Session<'_> {
         let mut lines = Vec::new();
         for read in self.reads() {
             let text = call_text(&read);
-            let answer = self.world.dispatch(read).await;
+            let answer = self.world.look(read).await;
             let answer = answer_text(&canonical(&answer, &mut Minted::Alike));
             lines.push(format!("{text} → {answer}"));
         }
