@@ -9,7 +9,7 @@ use ff_core::engine_error::EngineError;
 /// Decides whether a rule is for this call.
 type Predicate = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
 
-/// One line of a script, begun with [`MockBackend::on`](crate::MockBackend::on).
+/// One line of a script, begun by a method of `MockBackend`.
 #[derive(Clone)]
 pub struct Expectation {
     pub(crate) method: Method,

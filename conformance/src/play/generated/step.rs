@@ -5,7 +5,7 @@ use ff_core::call::Call;
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
-/// One step of a sequence. Handles in its call are [symbols](lease_of), since a handle is known only
+/// One step of a sequence. Handles in its call are symbols, since a handle is known only
 /// once a backend has made it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
