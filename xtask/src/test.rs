@@ -32,7 +32,7 @@ const CHECKS: &[(&str, &[&str])] = &[
     // with the suite.
     (
         "the suite as a test binary",
-        &["test", "--locked", "--workspace", "--test", "memory", "--", "--quiet"],
+        &["test", "--locked", "--workspace", "--test", "memory", "--test", "redb", "--", "--quiet"],
     ),
 ];
 
