@@ -224,9 +224,7 @@ async fn waits_after_a_shutdown(world: World) -> Verdict {
 fn turned_away<T: std::fmt::Debug>(answer: Result<T, EngineError>, method: &str) -> Verdict {
     match answer {
         Err(EngineError::Unavailable { op }) if op == method => Ok(()),
-        other => {
-            Err(Failure::new(format!("{method} is Unavailable after a shutdown, not {other:?}")))
-        }
+        other => Err(Failure::new(format!("{method} is Unavailable, not {other:?}"))),
     }
 }
 
