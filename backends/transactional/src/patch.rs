@@ -3,7 +3,7 @@
 /// Says what to write instead of a text that occurs exactly once in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patch {
-    /// The file's name, without directory.
+    /// The file's name, as its library or its store knows it.
     pub file: &'static str,
     pub what: &'static str,
     pub instead: &'static str,

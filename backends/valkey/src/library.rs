@@ -67,6 +67,11 @@ pub(crate) struct Library {
 impl Library {
     /// The library, with one line changed if a patch says so.
     pub(crate) fn new(patch: Option<&Patch>) -> Result<Self, PatchError> {
+        if let Some(&Patch { file, what, .. }) = patch
+            && !FILES.iter().any(|(known, _)| *known == file)
+        {
+            return Err(PatchError { file, what, count: 0 });
+        }
         let mut body = String::new();
         for (file, text) in FILES {
             let text = match patch {
@@ -100,6 +105,12 @@ mod tests {
         let patch = Patch { file: "page.lua", what: "MAX_PAGE = 1000", instead: "MAX_PAGE = 999" };
         let patched = Library::new(Some(&patch)).unwrap();
         assert_ne!(patched.name, Library::new(None).unwrap().name);
+    }
+
+    #[test]
+    fn a_patch_of_no_file_is_refused() {
+        let patch = Patch { file: "pages.lua", what: "MAX_PAGE = 1000", instead: "MAX_PAGE = 999" };
+        assert_eq!(Library::new(Some(&patch)).unwrap_err().count, 0);
     }
 
     #[test]

@@ -200,7 +200,7 @@ async fn a_lost_library_is_healed_by_whoever_calls_next() {
     let scratch = scratch().await;
     // A library of its own, so that no other test loses it.
     let patch = Patch {
-        file: "executions/list.lua",
+        file: "executions/lists.lua",
         what: "-- Listing executions and lanes",
         instead: "-- Listing lanes and executions",
     };
