@@ -2,16 +2,14 @@
 
 use ff_core::call::{Call, Method};
 use ff_core::contracts::EdgeDirection;
-use ff_core::partition::{PartitionKey, flow_partition};
 use ff_core::types::{EdgeId, ExecutionId, FlowId};
 use ff_mock::Edge;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::arguments::{TOO_LARGE, Ways, any_execution, execution, spoilt, tag, tag_key};
+use super::arguments::{any_execution, execution, tag, tag_key};
 use super::flows::{any_flow, flow_that};
 use super::offer::{Offer, offer};
-use crate::play::generated::observed::page_of;
 use crate::play::generated::reference::Reference;
 
 pub(super) const OFFERS: &[Offer] = &[
@@ -19,7 +17,6 @@ pub(super) const OFFERS: &[Offer] = &[
         let id = flow_that(reference, |_| true);
         id.prop_map(|id| Call::DescribeFlow { id }).boxed()
     }),
-    offer(Method::ListFlows, 3, list_flows),
     offer(Method::ResolveExecutionFlowId, 1, |reference| {
         let id = execution(reference);
         id.prop_map(|execution_id| Call::ResolveExecutionFlowId { execution_id }).boxed()
@@ -37,26 +34,6 @@ pub(super) const OFFERS: &[Offer] = &[
             .boxed()
     }),
 ];
-
-type Page = (PartitionKey, Option<FlowId>, usize);
-
-fn list_flows(reference: &Reference) -> BoxedStrategy<Call> {
-    let partitions = reference.universe.partitions;
-    let good = (any_flow(reference), any::<bool>(), select(vec![1_000, 1, 2, 0])).prop_map(
-        move |(id, after, limit)| {
-            let home = flow_partition(&id, &partitions).index;
-            (page_of(home), after.then_some(id), limit)
-        },
-    );
-    let bad: Ways<Page> = &[
-        |(partition, ..)| *partition = PartitionKey::new("{fp:x}"),
-        |(partition, ..)| *partition = PartitionKey::new("{q:0}"),
-        |(.., limit)| *limit = usize::try_from(TOO_LARGE).unwrap_or(usize::MAX),
-    ];
-    spoilt(good, 6, bad)
-        .prop_map(|(partition, cursor, limit)| Call::ListFlows { partition, cursor, limit })
-        .boxed()
-}
 
 /// An edge that there is, with its flow, or nearly.
 fn edge(reference: &Reference) -> BoxedStrategy<(FlowId, EdgeId, ExecutionId)> {

@@ -6,6 +6,7 @@ mod dependencies;
 mod executions;
 mod flow_reads;
 mod flows;
+mod lists;
 mod offer;
 mod reads;
 mod scheduling;
@@ -28,6 +29,7 @@ const CHAPTERS: &[&[Offer]] = &[
     reads::OFFERS,
     flows::OFFERS,
     flow_reads::OFFERS,
+    lists::OFFERS,
     dependencies::OFFERS,
 ];
 

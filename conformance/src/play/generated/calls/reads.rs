@@ -1,16 +1,14 @@
 //! Calls that only look at executions and lanes.
 
 use ff_core::call::{Call, Method};
-use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
-use ff_core::types::{ExecutionId, LaneId};
-use proptest::option::weighted;
+use ff_core::partition::{Partition, PartitionFamily};
+use ff_core::types::ExecutionId;
 use proptest::prelude::*;
-use proptest::sample::{select, subsequence};
+use proptest::sample::subsequence;
 
-use super::arguments::{TOO_LARGE, Ways, any_execution, execution, spoilt, tag_key};
+use super::arguments::{Ways, execution, spoilt, tag_key};
 use super::offer::{Offer, offer};
 use super::scheduling::placed;
-use crate::play::generated::observed::page_of;
 use crate::play::generated::reference::Reference;
 use crate::stage::CORE_FIELDS;
 
@@ -49,8 +47,6 @@ pub(super) const OFFERS: &[Offer] = &[
     }),
     offer(Method::ReadExecCoreFields, 2, core_fields),
     offer(Method::GetExecutionTag, 2, get_tag),
-    offer(Method::ListExecutions, 3, list_executions),
-    offer(Method::ListLanes, 2, list_lanes),
 ];
 
 fn core_fields(reference: &Reference) -> BoxedStrategy<Call> {
@@ -73,26 +69,4 @@ fn get_tag(reference: &Reference) -> BoxedStrategy<Call> {
     (execution(reference), tag_key())
         .prop_map(|(execution_id, key)| Call::GetExecutionTag { execution_id, key })
         .boxed()
-}
-
-type Page = (PartitionKey, Option<ExecutionId>, usize);
-
-fn list_executions(reference: &Reference) -> BoxedStrategy<Call> {
-    let good = (any_execution(reference), any::<bool>(), select(vec![1_000, 1, 2, 0]))
-        .prop_map(|(id, after, limit)| (page_of(id.partition()), after.then_some(id), limit));
-    let bad: Ways<Page> = &[
-        |(partition, ..)| *partition = PartitionKey::new("{fp:x}"),
-        |(partition, ..)| *partition = PartitionKey::new("{b:0}"),
-        |(.., limit)| *limit = usize::try_from(TOO_LARGE).unwrap_or(usize::MAX),
-    ];
-    spoilt(good, 6, bad)
-        .prop_map(|(partition, cursor, limit)| Call::ListExecutions { partition, cursor, limit })
-        .boxed()
-}
-
-fn list_lanes(reference: &Reference) -> BoxedStrategy<Call> {
-    let good = (weighted(0.4, select(reference.universe.lanes())), select(vec![1_000, 1, 0]));
-    let bad: Ways<(Option<LaneId>, usize)> =
-        &[|(_, limit)| *limit = usize::try_from(TOO_LARGE).unwrap_or(usize::MAX)];
-    spoilt(good, 8, bad).prop_map(|(cursor, limit)| Call::ListLanes { cursor, limit }).boxed()
 }
