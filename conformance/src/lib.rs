@@ -19,21 +19,23 @@ mod run;
 pub use cases::check_layout;
 pub use play::generated::{PlayedAgain, Recording, RecordingError, Step};
 pub use run::{
-    BackendReport, CaseReport, ContractReport, FailureReport, Hunt, MethodsReport, Progress,
-    Report, SCHEMA, Selection, SelectionError, Status, Totals, closing_line, details_text,
-    failure_text, hunt, hunt_on, idle, play_recording, registry, run_as_test, run_backend, seen_by,
-    skip_backend, summary_text, unbroken,
+    BackendReport, CaseReport, ChapterReport, ContractReport, FailureReport, Hunt, Kept,
+    MethodsReport, Progress, Report, SCHEMA, Selection, SelectionError, Status, Totals,
+    closing_line, details_text, failure_text, hunt, hunt_on, idle, play_recording, registry,
+    run_as_test, run_backend, seen_by, skip_backend, summary_text, unbroken,
 };
 pub use stage::{
-    Case, CaseInfo, Coverage, Deployment, Difference, ExecutionBuilder, Failure, GeneratedReport,
-    Harness, HarnessError, ModelHarness, Need, Nemesis, Observation, Options, Unreliable, Vandal,
-    Verdict, Worker, World, kept_by_xtask, plain_execution, play_by_xtask, rerun_by_xtask,
+    Case, CaseInfo, Cause, Coverage, Deployment, Difference, ExecutionBuilder, Failure,
+    GeneratedReport, Harness, HarnessError, ModelHarness, Need, Nemesis, Observation, Options,
+    Unreliable, Vandal, Verdict, Worker, World, kept_by_xtask, plain_execution, play_by_xtask,
+    rerun_by_xtask,
 };
 
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.
 ///
 /// `FF_CONFORMANCE_SEED` sets the seed, 0 by default. `FF_CONFORMANCE_REPORT` names a directory for
-/// a report of the cases that ran. Skipped and unsupported cases show as ignored, with the reason.
+/// a report of the cases that ran. Skipped and unsupported cases show as ignored, with the reason, and so do
+/// those of a SHOULD that is not kept, unless `FF_CONFORMANCE_STRICT` is set, when they fail.
 #[macro_export]
 macro_rules! main {
     ($harness:expr) => {

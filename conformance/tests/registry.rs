@@ -41,7 +41,15 @@ fn cases_name_clauses_and_clauses_have_cases() {
     for case in &cases {
         assert!(!case.clauses.is_empty(), "{} checks nothing", case.slug);
         for id in case.clauses {
-            assert!(clause(id).is_some(), "{} names {id}, which is no clause", case.slug);
+            let named = clause(id);
+            let named =
+                named.unwrap_or_else(|| panic!("{} names {id}, which is no clause", case.slug));
+            assert_eq!(
+                named.level,
+                case.level(),
+                "{} names clauses of two levels: {id}",
+                case.slug
+            );
         }
     }
     for clause in clauses() {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use ff_conformance::{
@@ -24,7 +24,8 @@ impl Progress for Silent {
     fn done(&self, _: &CaseReport) {}
 }
 
-const OPTIONS: Options = Options { seed: 7, jobs: 16, shuffle: false, repeat: 1, long: 1 };
+static OPTIONS: LazyLock<Options> =
+    LazyLock::new(|| Options { seed: 7, jobs: 16, ..Options::default() });
 
 async fn run(harness: impl Harness, cases: &[Case], options: Options) -> BackendReport {
     let harness: Arc<dyn Harness> = Arc::new(harness);
@@ -59,14 +60,15 @@ impl Harness for Changed {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_model_passes_in_any_order_and_width() {
     let cases = registry();
-    let first = run(ModelHarness, &cases, OPTIONS).await;
+    let first = run(ModelHarness, &cases, *OPTIONS).await;
     assert_eq!(first.totals.failed, 0);
     assert!(first.totals.passed > 200);
-    for options in [Options { jobs: 1, ..OPTIONS }, Options { shuffle: true, seed: 8, ..OPTIONS }] {
+    for options in [Options { jobs: 1, ..*OPTIONS }, Options { shuffle: true, seed: 8, ..*OPTIONS }]
+    {
         let again = run(ModelHarness, &cases, options).await;
         assert_eq!(statuses(&again), statuses(&first), "{options:?}");
     }
-    let repeated = run(ModelHarness, &cases[..10], Options { repeat: 3, ..OPTIONS }).await;
+    let repeated = run(ModelHarness, &cases[..10], Options { repeat: 3, ..*OPTIONS }).await;
     assert_eq!(repeated.cases.len(), 30);
 }
 
@@ -96,7 +98,7 @@ async fn a_failure_tells_clause_difference_and_rerun() {
     let cases =
         Selection { cases: vec!["executions.reads.result".to_owned()], ..Selection::default() };
     let harness = Changed { clock: true, change: |model| Arc::new(Forgetful(model)) };
-    let report = run(harness, &cases.choose().unwrap(), OPTIONS).await;
+    let report = run(harness, &cases.choose().unwrap(), *OPTIONS).await;
     assert_eq!(report.totals.failed, 1);
     let text = failure_text("changed", &report.cases[0], false);
     // The first line ends in how long it took.
@@ -158,13 +160,13 @@ impl Dispatch for Absent {
 async fn capabilities_are_promises_both_ways() {
     let cases = registry();
     let modest = Changed { clock: true, change: |model| Arc::new(Modest(model)) };
-    let report = run(modest, &cases, OPTIONS).await;
+    let report = run(modest, &cases, *OPTIONS).await;
     let failed = report.cases.iter().find(|case| case.slug == "executions.create.waiting");
     let reason = failed.and_then(|case| case.reason.clone()).unwrap_or_default();
     assert!(reason.starts_with("create_execution is not claimed, so it answers"), "{reason}");
 
     let absent = Changed { clock: true, change: |_| Arc::new(Absent) };
-    let report = run(absent, &cases, OPTIONS).await;
+    let report = run(absent, &cases, *OPTIONS).await;
     let failed = report.cases.iter().filter(|case| case.failure.is_some());
     let failed: Vec<_> = failed.map(|case| (&case.slug, &case.failure)).collect();
     assert!(failed.is_empty(), "nothing claimed, nothing broken: {failed:?}");
@@ -174,7 +176,7 @@ async fn capabilities_are_promises_both_ways() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_case_needs_and_is_not_there_is_a_reasoned_skip() {
     let harness = Changed { clock: false, change: |model| Arc::new(model) };
-    let report = run(harness, &registry(), OPTIONS).await;
+    let report = run(harness, &registry(), *OPTIONS).await;
     assert_eq!(report.totals.failed, 0);
     let skipped = report.cases.iter().filter(|case| case.status == Status::Skipped);
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
@@ -207,14 +209,14 @@ async fn every_kind_of_report_obeys_the_schema() {
     let cases = registry();
     let forgetful = Changed { clock: false, change: |model| Arc::new(Forgetful(model)) };
     let backends = vec![
-        run(ModelHarness, &cases, OPTIONS).await,
-        run(forgetful, &cases, OPTIONS).await,
-        run(Broken, &cases[..3], OPTIONS).await,
+        run(ModelHarness, &cases, *OPTIONS).await,
+        run(forgetful, &cases, *OPTIONS).await,
+        run(Broken, &cases[..3], *OPTIONS).await,
         skip_backend("elsewhere", "install it", &cases[..3]),
     ];
     assert_eq!(backends[2].totals.failed, 3);
     assert_eq!(backends[3].totals.skipped, 3);
-    let report = Report::new(7, 12, backends);
+    let report = Report::new(*OPTIONS, 12, backends);
     assert_eq!(report.contract.uncovered, Vec::<String>::new());
     assert_eq!(report.methods.total, 115);
 

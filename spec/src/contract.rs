@@ -1,10 +1,11 @@
 //! The contract as data: the clauses of `spec/contract/`, parsed.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::call::Method;
 
@@ -23,6 +24,9 @@ pub struct Clause {
     pub id: String,
     pub level: Level,
     pub binds: Binds,
+    pub origin: Origin,
+    /// The version of the contract that brought it.
+    pub since: Version,
     /// The heading of its section.
     pub topic: String,
     /// The sentences, with lines joined.
@@ -30,7 +34,20 @@ pub struct Clause {
 }
 
 /// How binding a clause is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, strum::EnumString, strum::Display)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::Display,
+)]
 #[serde(rename_all = "UPPERCASE")]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum Level {
@@ -39,6 +56,26 @@ pub enum Level {
     May,
     /// No longer in force; the id is never used again.
     Retired,
+}
+
+/// Where a clause comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(into = "String")]
+pub enum Origin {
+    /// A line of a document that the project was created from demands it.
+    Seed { document: u16, line: u32 },
+    /// Nothing else would be sound.
+    Sense,
+    /// We chose it, where the seeds are silent or contradict each other.
+    Decided,
+}
+
+/// A version of the contract: later ones add clauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Version {
+    pub major: u16,
+    pub minor: u16,
 }
 
 /// The methods that a clause constrains.
@@ -65,7 +102,9 @@ impl Binds {
 pub enum ContractError {
     #[error("{chapter}: the first line is not a `# ` heading")]
     NoTitle { chapter: &'static str },
-    #[error("{chapter}: heading {heading:?} is not `### ID · LEVEL · method, …`")]
+    #[error(
+        "{chapter}: heading {heading:?} is not `### ID · LEVEL · method, … · origin · since X.Y`"
+    )]
     Heading { chapter: &'static str, heading: String },
     #[error("{chapter}: {id} names {name:?}, which is no method of the trait")]
     UnknownMethod { chapter: &'static str, id: String, name: String },
@@ -93,6 +132,22 @@ pub fn chapters() -> &'static [Chapter] {
 pub fn clauses() -> impl Iterator<Item = &'static Clause> {
     let all = chapters().iter().flat_map(|chapter| &chapter.clauses);
     all.filter(|clause| clause.level != Level::Retired)
+}
+
+impl Version {
+    pub fn first() -> Self {
+        versions().first().copied().expect("the contract has clauses")
+    }
+
+    pub fn latest() -> Self {
+        versions().last().copied().expect("the contract has clauses")
+    }
+}
+
+/// The versions of the contract, oldest first.
+pub fn versions() -> Vec<Version> {
+    let versions: BTreeSet<Version> = clauses().map(|clause| clause.since).collect();
+    versions.into_iter().collect()
 }
 
 /// The clause with this id.
@@ -146,8 +201,9 @@ fn read_clause(
     body: &[&str],
 ) -> Result<Clause, ContractError> {
     let malformed = || ContractError::Heading { chapter, heading: heading.to_owned() };
-    let [id, level, methods] =
+    let [id, level, methods, origin, since] =
         heading.split(" · ").collect::<Vec<_>>().try_into().map_err(|_| malformed())?;
+    let since = since.strip_prefix("since ").and_then(|version| version.parse().ok());
     let well_formed = id.split_once('-').is_some_and(|(prefix, number)| {
         prefix.len() == 3
             && prefix.bytes().all(|b| b.is_ascii_uppercase())
@@ -177,9 +233,81 @@ fn read_clause(
         id: id.to_owned(),
         level: Level::from_str(level).map_err(|_| malformed())?,
         binds,
+        origin: origin.parse().map_err(|_| malformed())?,
+        since: since.ok_or_else(malformed)?,
         topic: topic.to_owned(),
         text,
     })
+}
+
+/// What stands in the place of an origin or a version and is neither.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not {1}")]
+pub struct Malformed(String, &'static str);
+
+impl FromStr for Origin {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let seed = |text: &str| {
+            let (document, line) = text.strip_prefix("seed ")?.split_once(':')?;
+            Some(Self::Seed { document: document.parse().ok()?, line: line.parse().ok()? })
+        };
+        match text {
+            "sense" => Some(Self::Sense),
+            "decided" => Some(Self::Decided),
+            _ => seed(text),
+        }
+        .ok_or_else(|| Malformed(text.to_owned(), "`seed DOCUMENT:LINE`, `sense` or `decided`"))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seed { document, line } => write!(f, "seed {document:03}:{line}"),
+            Self::Sense => f.write_str("sense"),
+            Self::Decided => f.write_str("decided"),
+        }
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
+    }
+}
+
+impl From<Version> for String {
+    fn from(version: Version) -> Self {
+        version.to_string()
+    }
+}
+
+impl TryFrom<String> for Version {
+    type Error = Malformed;
+
+    fn try_from(text: String) -> Result<Self, Malformed> {
+        text.parse()
+    }
+}
+
+impl FromStr for Version {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let parse = || {
+            let (major, minor) = text.split_once('.')?;
+            Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+        };
+        parse().ok_or_else(|| Malformed(text.to_owned(), "a version of the contract, as 0.1 is"))
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
 }
 
 impl fmt::Display for Clause {

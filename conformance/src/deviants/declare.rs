@@ -82,9 +82,9 @@ macro_rules! around {
 }
 
 /// What can be wrong with any list: of what, the method, its entries, the cursor of one, and the clauses on
-/// order, limits and pages while others write.
+/// order, limits, the ceiling and pages while others write.
 macro_rules! list {
-    ($what:literal, $method:ident, $entries:ident, $cursor:expr, [$order:ident, $limits:ident, $growth:ident]) => {
+    ($what:literal, $method:ident, $entries:ident, $cursor:expr, [$order:ident, $limits:ident, $ceiling:ident, $growth:ident]) => {
         $crate::deviants::declare::reply!(concat!($what, "-descending"), $order, "Lists in descending order.",
             $method(page) => page.$entries.reverse());
         $crate::deviants::declare::reply!(concat!($what, "-always-more"), $order, "Gives a cursor with every page.",
@@ -94,7 +94,7 @@ macro_rules! list {
             $method(page) if page.next_cursor.is_some() => page.$entries.pop());
         $crate::deviants::declare::request!(concat!($what, "-without-limit"), $limits, "Takes a limit of 0 for none.",
             $method { limit, .. } if *limit == 0 => *limit = 1_000);
-        $crate::deviants::declare::reply!(concat!($what, "-end-after-a-page"), $limits,
+        $crate::deviants::declare::reply!(concat!($what, "-end-after-a-page"), $ceiling,
             "Says that no page follows one of a thousand.",
             $method(page) if page.$entries.len() == 1_000 => page.next_cursor = None);
         $crate::deviants::declare::deviant!(concat!($what, "-by-number"), $growth,

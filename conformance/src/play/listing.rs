@@ -27,9 +27,10 @@ pub(crate) type Adding = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send
 /// A method that lists something page by page.
 pub(crate) struct Listing {
     pub(crate) method: Method,
-    /// The clauses on order and cursors, on limits and keys, and on pages while others write.
+    /// The clauses on order and cursors, on limits, on the ceiling and bad keys, and on pages while others write.
     pub(crate) order: &'static [&'static str],
     pub(crate) limits: &'static [&'static str],
+    pub(crate) ceiling: &'static [&'static str],
     pub(crate) growth: &'static [&'static str],
     /// The field of an entry that is its cursor, where an entry is more than that.
     pub(crate) id: Option<&'static str>,
@@ -66,7 +67,8 @@ impl Listing {
         };
         let pages = "Pages of every size together are the whole list, in order.";
         let cursor = "A cursor need not be listed; a page that ends with the list has none.";
-        let limits = "Nothing for 0, at most 1 000 for more.";
+        let limits = "Nothing for 0, never more than was asked for.";
+        let ceiling = "At most 1 000, and as many as there are room and entries for.";
         let growing = "Others are added before and behind the cursor, between any two pages.";
         let bad =
             "Keys that are none, of other families, or not the cursor's; cursors that are none.";
@@ -74,7 +76,8 @@ impl Listing {
             case("pages", pages, self.order, Check::Pages),
             case("cursor", cursor, self.order, Check::Cursor),
             case("limits", limits, self.limits, Check::Limits),
-            case("bad-keys", bad, self.limits, Check::BadKeys),
+            case("ceiling", ceiling, self.ceiling, Check::Ceiling),
+            case("bad-keys", bad, self.ceiling, Check::BadKeys),
             case("growing", growing, self.growth, Check::Growing),
         ]
     }
@@ -85,6 +88,7 @@ enum Check {
     Pages,
     Cursor,
     Limits,
+    Ceiling,
     BadKeys,
     Growing,
 }
@@ -102,6 +106,7 @@ impl Play for Checked {
                     Check::Pages => lists.pages().await,
                     Check::Cursor => lists.cursor().await,
                     Check::Limits => lists.limits().await,
+                    Check::Ceiling => lists.ceiling().await,
                     Check::BadKeys => lists.bad_keys().await,
                     Check::Growing => lists.growing().await,
                 }
@@ -161,22 +166,34 @@ impl Lists<'_> {
         Ok((entries.filter_map(id).collect(), page["next_cursor"].as_str().map(str::to_owned)))
     }
 
+    /// Asserts that this is listed after a cursor, page by page.
+    async fn expect_rest(
+        &self,
+        mut cursor: Option<String>,
+        size: usize,
+        expected: &[String],
+    ) -> Verdict {
+        let mut seen = Vec::new();
+        loop {
+            let (entries, next) = self.page(cursor.as_deref(), size).await?;
+            expect!(entries.len() <= size, "a page has at most {size}");
+            seen.extend(entries);
+            expect_eq!(seen, expected[..seen.len().min(expected.len())], "pages of {size}");
+            if next.is_none() {
+                break;
+            }
+            expect_eq!(seen.last(), next.as_ref(), "the cursor is the last id");
+            expect!(seen.len() < expected.len(), "a cursor, though nothing follows");
+            cursor = next;
+        }
+        expect_eq!(seen.len(), expected.len(), "all are listed in pages of {size}");
+        Ok(())
+    }
+
     async fn pages(&self) -> Verdict {
         let expected = self.added(7).await?;
         for size in 1..=8 {
-            let (mut seen, mut cursor) = (Vec::new(), None::<String>);
-            loop {
-                let (entries, next) = self.page(cursor.as_deref(), size).await?;
-                expect!(entries.len() <= size, "a page has at most {size}");
-                seen.extend(entries);
-                expect!(seen.len() <= expected.len(), "each is listed once: {seen:?}");
-                cursor = next;
-                if cursor.is_none() {
-                    break;
-                }
-                expect_eq!(seen.last(), cursor.as_ref(), "the cursor is the last id");
-            }
-            expect_eq!(seen, expected, "pages of {size}");
+            self.expect_rest(None, size, &expected).await?;
         }
         Ok(())
     }
@@ -185,15 +202,25 @@ impl Lists<'_> {
         let all = self.added(3).await?;
         let absent = (self.listing.new)(self.world, 0);
         let after: Vec<_> = all.iter().filter(|id| **id > absent).cloned().collect();
-        expect_eq!(self.page(Some(&absent), 10).await?, (after, None), "strictly after");
-        expect_eq!(self.page(None, 3).await?, (all.clone(), None), "all three");
-        expect_eq!(self.page(Some(&all[2]), 3).await?, (Vec::new(), None), "the end");
-        Ok(())
+        self.expect_rest(Some(absent), 10, &after).await?;
+        self.expect_rest(None, 3, &all).await?;
+        self.expect_rest(Some(all[2].clone()), 3, &[]).await
     }
 
     async fn limits(&self) -> Verdict {
-        let all = self.added(CEILING + 1).await?;
+        let all = self.added(3).await?;
         expect_eq!(self.page(None, 0).await?, (Vec::new(), None), "none");
+        expect_eq!(self.page(Some(&all[0]), 0).await?, (Vec::new(), None), "none of those after");
+        for limit in 1..=3 {
+            let (entries, _) = self.page(None, limit).await?;
+            expect!(entries.len() <= limit, "a page has at most {limit}");
+        }
+        Ok(())
+    }
+
+    async fn ceiling(&self) -> Verdict {
+        let all = self.added(CEILING + 1).await?;
+        expect_eq!(self.page(None, 3).await?.0, all[..3], "a full page");
         for limit in [CEILING, CEILING + 1, 1 << 40] {
             let (entries, next) = self.page(None, limit).await?;
             expect!(entries == all[..CEILING], "a page for {limit} has the first thousand");

@@ -30,6 +30,8 @@ pub(crate) enum Spoiling {
     EmptyName,
     /// An id is of nothing.
     UnknownId,
+    /// Likewise, where a SHOULD says what that leads to.
+    IdUnknownToFew,
 }
 
 /// One byte more than 64 KiB.
@@ -78,7 +80,7 @@ const NAMES: [(&str, &str); 12] = [
     ("/worker_id", "SYS-033"),
     ("/worker_instance_id", "SYS-033"),
     ("/create_execution/args/lane_id", "EXE-003"),
-    ("/claim/lane", "CLM-001"),
+    ("/claim/lane", "EXE-003"),
     ("/create_flow/args/namespace", "FLW-008"),
     ("/flow_kind", "FLW-008"),
     ("_execution_tag/key", "EXE-031"),
@@ -88,7 +90,7 @@ const NAMES: [(&str, &str); 12] = [
 ];
 
 /// Where ids of nothing lead to something else than `NotFound`, or to nothing where they are read.
-const UNKNOWN: [(&str, Leads, &str); 23] = [
+const UNKNOWN: [(&str, Leads, &str); 18] = [
     ("/create_execution", Nowhere, "EXE-001"),
     ("/create_flow", Nowhere, "FLW-009"),
     ("/stage_dependency_edge/args/edge_id", Nowhere, "GRA-007"),
@@ -100,18 +102,22 @@ const UNKNOWN: [(&str, Leads, &str); 23] = [
     ("/apply_dependency_to_child/args/downstream", DEPENDENCY, "GRA-010"),
     ("/resolve_dependency", DEPENDENCY, "DEP-010"),
     ("/cascade_completion", To("cascaded_children=0 resolved=0 synchronous=true"), "DEP-020"),
-    ("/evaluate_flow_eligibility", To("status.status=not_found"), "DEP-032"),
     ("/drain_sibling_cancel_group", NOTHING, "DEP-029"),
     ("/reconcile_sibling_cancel_group", To("no_op"), "DEP-030"),
     ("/ack_cancel_member", NOTHING, "CAN-020"),
     ("/project_flow_summary", To("false"), "FLW-031"),
-    ("/mark_lease_expired_if_due", NOTHING, "SYS-036"),
-    ("/promote_delayed", NOTHING, "SYS-036"),
     ("/read_execution_context", INPUT, "EXE-022"),
-    ("/read_current_attempt_index", INPUT, "ATT-002"),
-    ("/read_total_attempt_count", INPUT, "ATT-002"),
     ("/read_exec_core_fields", To("lane_id=null"), "EXE-025"),
     ("/list_edges", To("[]"), "GRA-017"),
+];
+
+/// Where a SHOULD says what ids of nothing lead to.
+const DECIDED: [(&str, Leads, &str); 5] = [
+    ("/evaluate_flow_eligibility", To("status.status=not_found"), "DEP-032"),
+    ("/mark_lease_expired_if_due", NOTHING, "SYS-036"),
+    ("/promote_delayed", NOTHING, "SYS-036"),
+    ("/read_current_attempt_index", INPUT, "ATT-030"),
+    ("/read_total_attempt_count", INPUT, "ATT-030"),
 ];
 
 impl Spoiling {
@@ -124,8 +130,8 @@ impl Spoiling {
             }
             (Self::LargeInteger, Kind::Integer) => vec![json!(TOO_LARGE), json!(-TOO_LARGE)],
             (Self::EmptyName, Kind::Text) => vec![json!("")],
-            (Self::UnknownId, Kind::Id(None)) => vec![json!(*NOBODY)],
-            (Self::UnknownId, Kind::Id(Some(known))) => {
+            (Self::UnknownId | Self::IdUnknownToFew, Kind::Id(None)) => vec![json!(*NOBODY)],
+            (Self::UnknownId | Self::IdUnknownToFew, Kind::Id(Some(known))) => {
                 vec![json!(ExecutionId::from_parts(known.partition(), *NOBODY))]
             }
             _ => Vec::new(),
@@ -159,11 +165,13 @@ impl Spoiling {
             Self::LargeInteger => INPUT,
             Self::EmptyName if NAMES.iter().any(|(name, _)| at.ends_with(name)) => INPUT,
             Self::EmptyName => Nowhere,
+            Self::UnknownId if exception(&DECIDED).is_some() => Nowhere,
             Self::UnknownId => exception(&UNKNOWN).unwrap_or(match leaf.kind {
                 _ if method.is_read() => NOTHING,
                 Kind::Id(Some(_)) => NO_EXECUTION,
                 _ => NO_FLOW,
             }),
+            Self::IdUnknownToFew => exception(&DECIDED).unwrap_or(Nowhere),
         }
     }
 }
@@ -354,7 +362,7 @@ mod tests {
 
     #[test]
     fn exceptions_name_clauses_that_bind_the_method() {
-        let places = TEXTS.iter().chain(&UNKNOWN).map(|(place, _, id)| (place, id));
+        let places = TEXTS.iter().chain(&UNKNOWN).chain(&DECIDED).map(|(place, _, id)| (place, id));
         for (place, id) in places {
             let method = place.split('/').nth(1).unwrap();
             let method = Method::parse(method).unwrap_or_else(|| panic!("{place} is in no call"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ff_core::contract::{self, Level};
 
 use super::registry::registry;
-use super::report::{CaseReport, Status};
+use super::report::CaseReport;
 use super::runner::{Progress, run_backend};
 use crate::deviants::{Deviant, DeviantHarness, all};
 use crate::stage::{Case, Harness, Options};
@@ -76,7 +76,8 @@ pub async fn hunt_on(
 
 async fn failing(harness: &Arc<dyn Harness>, cases: &[Case], options: Options) -> Vec<CaseReport> {
     let report = run_backend(harness, cases, options, &Silent).await;
-    let failed = |case: &CaseReport| case.status == Status::Failed;
+    // A case that could not be set up says nothing of its clauses.
+    let failed = |case: &CaseReport| case.failure.as_ref().is_some_and(|failure| !failure.setup);
     report.cases.into_iter().filter(failed).collect()
 }
 

@@ -8,14 +8,17 @@ use std::time::Instant;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::Runtime;
 
+use super::failures::failure_text;
 use super::registry::registry;
 use super::report::{CaseReport, Report, Status};
 use super::runner::{assemble, run_case};
-use super::terminal::failure_text;
 use crate::stage::{Case, Harness, Options, SEED_VARIABLE};
 
 /// The environment variable that asks for a report and says where it goes.
 const REPORT_VARIABLE: &str = "FF_CONFORMANCE_REPORT";
+
+/// The environment variable that makes a SHOULD that is not kept a failure.
+const STRICT_VARIABLE: &str = "FF_CONFORMANCE_STRICT";
 
 /// Generated sequences at once.
 const AT_ONCE: usize = 8;
@@ -31,7 +34,8 @@ pub fn run(harness: impl Harness) -> ExitCode {
     let started = Instant::now();
     let seed = std::env::var(SEED_VARIABLE).ok();
     let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let options = Options { seed, jobs: AT_ONCE, ..Options::default() };
+    let contract = harness.contract();
+    let options = Options { seed, jobs: AT_ONCE, contract, ..Options::default() };
     let runtime = match Runtime::new() {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => {
@@ -46,7 +50,7 @@ pub fn run(harness: impl Harness) -> ExitCode {
     if let Some(directory) = std::env::var_os(REPORT_VARIABLE) {
         let reports = std::mem::take(&mut *ran.lock().unwrap_or_else(PoisonError::into_inner));
         let backend = runtime.block_on(assemble(&harness, &registry(), reports, started));
-        let report = Report::new(seed, backend.duration_ms, vec![backend]);
+        let report = Report::new(options, backend.duration_ms, vec![backend]);
         if let Err(error) = report.write(Path::new(&directory)) {
             eprintln!("the report cannot be written: {error}");
             return ExitCode::from(COULD_NOT_RUN);
@@ -65,6 +69,7 @@ fn trials(
     ran: &Ran,
     options: Options,
 ) -> Vec<Trial> {
+    let strict = std::env::var_os(STRICT_VARIABLE).is_some();
     let trial = |case: Case| {
         let (harness, runtime, ran) = (Arc::clone(harness), Arc::clone(runtime), Arc::clone(ran));
         Trial::ignorable_test(case.slug, move || {
@@ -72,6 +77,13 @@ fn trials(
             let outcome = match report.status {
                 Status::Passed => Ok(Completion::Completed),
                 Status::Failed => Err(Failed::from(failure_text(harness.name(), &report, false))),
+                Status::Advised if strict => {
+                    Err(Failed::from(failure_text(harness.name(), &report, false)))
+                }
+                Status::Advised | Status::Newer => {
+                    let reason = report.reason.as_deref().unwrap_or_default();
+                    Ok(Completion::ignored_with(format!("{}: {reason}", report.status)))
+                }
                 Status::Unsupported | Status::Skipped => {
                     Ok(Completion::ignored_with(report.reason.clone().unwrap_or_default()))
                 }

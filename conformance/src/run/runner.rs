@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ff_core::contract::Level;
 use futures_util::stream::{self, StreamExt};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::report::{BackendReport, CaseReport, FailureReport, Identity, Status, Totals};
+use super::report::{
+    BackendReport, CaseReport, ChapterReport, FailureReport, Identity, Status, Totals,
+};
 use crate::stage::{
     Case, CaseInfo, Deployment, Failure, Harness, Need, Options, Outcome, Played, Stage,
 };
@@ -62,6 +65,7 @@ pub(crate) async fn assemble(
         server_version: harness.server_version(),
         provisioned: harness.provisioned(),
         totals: Totals::of(&reports),
+        chapters: ChapterReport::of(&reports),
         duration_ms: millis(started),
         cases: reports,
     }
@@ -79,6 +83,7 @@ pub fn skip_backend(name: &str, reason: &str, cases: &[Case]) -> BackendReport {
         server_version: None,
         provisioned: "not available".to_owned(),
         totals: Totals::of(&reports),
+        chapters: ChapterReport::of(&reports),
         duration_ms: 0,
         cases: reports,
     }
@@ -105,7 +110,9 @@ pub(crate) async fn run_case(
         Ok(deployment) => deployment,
         Err(error) => {
             let failure = Failure::new(format!("the backend cannot be deployed: {error}"));
-            return failed(harness, case, options.seed, failure, started);
+            // Nobody knows then which clauses are kept, of whatever level.
+            let report = failed(harness, case, options, failure, started);
+            return CaseReport { status: Status::Failed, ..report };
         }
     };
     if let Some(missing) = missing(case, &deployment) {
@@ -120,7 +127,7 @@ pub(crate) async fn run_case(
         Outcome::Unsupported(reason) => {
             report(case, Status::Unsupported, Some(reason), millis(started))
         }
-        Outcome::Failed(failure) => failed(harness, case, options.seed, failure, started),
+        Outcome::Failed(failure) => failed(harness, case, options, failure, started),
     };
     CaseReport { generated, ..report }
 }
@@ -138,18 +145,25 @@ fn missing(case: &Case, deployment: &Deployment) -> Option<Need> {
 fn failed(
     harness: &Arc<dyn Harness>,
     case: &Case,
-    seed: u64,
+    options: Options,
     failure: Failure,
     started: Instant,
 ) -> CaseReport {
+    let status = match case.level() {
+        _ if case.since() > options.contract => Status::Newer,
+        Level::Must => Status::Failed,
+        _ => Status::Advised,
+    };
     CaseReport {
         failure: Some(FailureReport {
             message: failure.message.clone(),
             differences: failure.differences,
+            setup: failure.is_setup,
+            cause: failure.cause,
             story: failure.story,
-            rerun: harness.rerun(case.slug, seed),
+            rerun: harness.rerun(case.slug, options.seed),
         }),
-        ..report(case, Status::Failed, Some(failure.message), millis(started))
+        ..report(case, status, Some(failure.message), millis(started))
     }
 }
 
@@ -158,6 +172,7 @@ fn report(case: &Case, status: Status, reason: Option<String>, millis: u64) -> C
         slug: case.slug.to_owned(),
         chapter: case.chapter().to_owned(),
         clauses: case.clauses.iter().map(|id| (*id).to_owned()).collect(),
+        level: case.level(),
         status,
         reason,
         millis,

@@ -4,54 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
-use ff_core::contract;
+use ff_core::contract::Level;
 use owo_colors::{OwoColorize, Style};
 
-use super::registry::registry;
-use super::report::{BackendReport, CaseReport, Report, Status, Totals};
-use crate::stage::{Coverage, Difference};
-
-/// Columns that clause texts are wrapped to.
-const WIDTH: usize = 92;
+use super::failures::{WIDTH, failures_text};
+use super::report::{BackendReport, Report, Status, Totals};
+use crate::stage::Coverage;
 
 /// The failures in full, what was skipped and why, then one line a chapter and backend.
 pub fn summary_text(report: &Report, colour: bool) -> String {
     let mut text = String::new();
     for backend in &report.backends {
-        for case in &backend.cases {
-            if case.status == Status::Failed {
-                text += &failure_text(&backend.name, case, colour);
-                text.push('\n');
-            }
-        }
+        text += &failures_text(backend, colour);
     }
     text += &skipped(&report.backends);
     text += &servers(&report.backends);
-    let rows: Vec<_> = report.backends.iter().flat_map(rows).collect();
-    let name = rows.iter().map(|row| row.backend.len()).max().unwrap_or(0).max(7);
-    let chapter = rows.iter().map(|row| row.chapter.len()).max().unwrap_or(0).max(7);
+    text += &table(&report.backends, colour);
     let _ = writeln!(
         text,
-        "{:name$}  {:chapter$}  {:>6}  {:>6}  {:>11}  {:>7}  {:>8}",
-        "backend", "chapter", "passed", "failed", "unsupported", "skipped", "time"
-    );
-    for row in rows {
-        let style = match row.totals {
-            _ if !colour => Style::new(),
-            Totals { failed: 1.., .. } => Style::new().red(),
-            Totals { skipped: 1.., .. } | Totals { unsupported: 1.., .. } => Style::new().yellow(),
-            _ => Style::new().green(),
-        };
-        let Totals { passed, failed, unsupported, skipped } = row.totals;
-        let line = format!(
-            "{:name$}  {:chapter$}  {passed:>6}  {failed:>6}  {unsupported:>11}  {skipped:>7}  {:>5} ms",
-            row.backend, row.chapter, row.millis
-        );
-        let _ = writeln!(text, "{}", line.style(style));
-    }
-    let _ = writeln!(
-        text,
-        "\n{} clauses ({} MUST), {} without a case; {} of {} methods have clauses of their own; seed {}",
+        "\ncontract {}: {} clauses ({} MUST), {} without a case; {} of {} methods have clauses of their own; seed {}",
+        report.contract.version,
         report.contract.clauses,
         report.contract.must,
         report.contract.uncovered.len(),
@@ -69,69 +41,84 @@ pub fn details_text(report: &Report) -> String {
 
 /// The last line of a run.
 pub fn closing_line(totals: Totals) -> String {
-    let Totals { passed, failed, unsupported, skipped } = totals;
-    format!("{passed} passed, {failed} failed, {unsupported} unsupported, {skipped} skipped")
+    let Totals { passed, failed, advised, newer, unsupported, skipped } = totals;
+    let newer =
+        if newer > 0 { format!(", {newer} newer than the contract") } else { String::new() };
+    format!(
+        "{passed} passed, {failed} failed, {advised} advised, {unsupported} unsupported, {skipped} skipped{newer}"
+    )
 }
 
-/// A failure, so that someone who has never seen the code knows what broke and how to see it again.
-pub fn failure_text(backend: &str, case: &CaseReport, colour: bool) -> String {
-    let style = if colour { Style::new().red().bold() } else { Style::new() };
-    let mut text = String::new();
-    let head = format!("{}  on {backend}", case.slug);
-    let _ = writeln!(text, "{}  {head:<70}  {:>6} ms", "FAIL".style(style), case.millis);
-    if let Some(known) = registry().iter().find(|known| known.slug == case.slug) {
-        text += &indented(known.title);
+/// A line for each backend and chapter: whether its MUSTs and its SHOULDs are kept, and how many cases have which
+/// status.
+fn table(backends: &[BackendReport], colour: bool) -> String {
+    let rows: Vec<_> = backends.iter().flat_map(rows).collect();
+    let name = rows.iter().map(|row| row.backend.len()).max().unwrap_or(0).max(7);
+    let chapter = rows.iter().map(|row| row.chapter.len()).max().unwrap_or(0).max(7);
+    let mut text = format!(
+        "{:name$}  {:chapter$}  {:7}  {:7}  {:>6}  {:>6}  {:>7}  {:>11}  {:>7}  {:>8}\n",
+        "backend",
+        "chapter",
+        "MUST",
+        "SHOULD",
+        "passed",
+        "failed",
+        "advised",
+        "unsupported",
+        "skipped",
+        "time"
+    );
+    for row in rows {
+        let style = match row.totals {
+            _ if !colour => Style::new(),
+            Totals { failed: 1.., .. } => Style::new().red(),
+            Totals { advised: 1.., .. }
+            | Totals { skipped: 1.., .. }
+            | Totals { unsupported: 1.., .. } => Style::new().yellow(),
+            _ => Style::new().green(),
+        };
+        let Totals { passed, failed, advised, newer: _, unsupported, skipped } = row.totals;
+        let line = format!(
+            "{:name$}  {:chapter$}  {:7}  {:7}  {passed:>6}  {failed:>6}  {advised:>7}  {unsupported:>11}  \
+             {skipped:>7}  {:>5} ms",
+            row.backend, row.chapter, row.must, row.should, row.millis
+        );
+        let _ = writeln!(text, "{}", line.style(style));
     }
-    for id in &case.clauses {
-        if let Some(clause) = contract::clause(id) {
-            text += &indented(&clause.to_string());
-        }
-    }
-    let Some(failure) = &case.failure else {
-        return text;
-    };
-    text += &indented(&failure.message);
-    let names = failure.differences.iter().map(|difference| &difference.what);
-    let width = names.map(|name| name.chars().count()).max().unwrap_or(0);
-    for difference in &failure.differences {
-        let Difference { what, expected, seen } = difference;
-        let _ = writeln!(text, "        {what:width$}  expected  {expected}");
-        let _ = writeln!(text, "        {:width$}  seen      {seen}", "");
-    }
-    if !failure.story.is_empty() {
-        let _ = writeln!(text, "      the last calls:");
-        for call in &failure.story {
-            let _ = writeln!(text, "        {call}");
-        }
-    }
-    let _ = writeln!(text, "      rerun: {}", failure.rerun);
     text
 }
 
 struct Row<'a> {
     backend: &'a str,
     chapter: &'a str,
+    must: String,
+    should: String,
     totals: Totals,
     millis: u64,
 }
 
 fn rows(backend: &BackendReport) -> Vec<Row<'_>> {
-    let mut chapters: Vec<&str> = backend.cases.iter().map(|case| case.chapter.as_str()).collect();
+    let mut chapters: Vec<&str> =
+        backend.chapters.iter().map(|chapter| chapter.chapter.as_str()).collect();
     chapters.dedup();
-    let mut seen = Vec::new();
-    chapters.retain(|chapter| {
-        let new = !seen.contains(chapter);
-        seen.push(chapter);
-        new
-    });
-    let row = |chapter| {
-        let cases: Vec<_> =
-            backend.cases.iter().filter(|case| case.chapter == chapter).cloned().collect();
+    let row = |name| {
+        let of = || backend.chapters.iter().filter(|chapter| chapter.chapter == name);
+        let verdict = |level| {
+            let found = of().find(|chapter| chapter.level == level);
+            found.map_or_else(|| "-".to_owned(), |chapter| chapter.verdict.to_string())
+        };
         Row {
             backend: &backend.name,
-            chapter,
-            totals: Totals::of(&cases),
-            millis: cases.iter().map(|case| case.millis).sum(),
+            chapter: name,
+            must: verdict(Level::Must),
+            should: verdict(Level::Should),
+            totals: of().map(|chapter| chapter.totals).sum(),
+            millis: backend
+                .cases
+                .iter()
+                .filter(|case| case.chapter == name)
+                .map(|case| case.millis)
+                .sum(),
         }
     };
     chapters.into_iter().map(row).collect()
@@ -228,10 +215,4 @@ fn unclaimed(backends: &[BackendReport]) -> String {
         let _ = writeln!(text, "{}\n", textwrap::fill(&line, options));
     }
     text
-}
-
-fn indented(text: &str) -> String {
-    let options =
-        textwrap::Options::new(WIDTH).initial_indent("      ").subsequent_indent("      ");
-    textwrap::fill(text, options) + "\n"
 }

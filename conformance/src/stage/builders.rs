@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, Namespace};
-use ff_core::call::Call;
+use ff_core::call::{Call, Method};
 use ff_core::contracts::{CreateExecutionArgs, CreateExecutionResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -59,10 +59,27 @@ impl World {
         self.execution().id(&id)
     }
 
+    /// Whether any of the reads that show holders shows this one.
+    async fn is_held_by(&self, id: &ExecutionId, instance: &str) -> Result<bool, EngineError> {
+        if self.claims(Method::DescribeExecution) {
+            let snapshot = self.describe_execution(id).await?;
+            let lease = snapshot.and_then(|snapshot| snapshot.current_lease);
+            if lease.is_some_and(|lease| lease.worker_instance_id.as_str() == instance) {
+                return Ok(true);
+            }
+        }
+        if !self.claims(Method::ReadExecCoreFields) {
+            return Ok(false);
+        }
+        let field = "current_worker_instance_id";
+        let mut fields = self.read_exec_core_fields(self.partition_of(id), id, &[field]).await?;
+        Ok(fields.remove(field).flatten().as_deref() == Some(instance))
+    }
+
     /// A new execution in the flow.
     pub async fn member(&self, flow: &FlowId) -> Result<ExecutionId, Failure> {
         let id = self.execution_for(flow).create().await?;
-        self.join(flow, &id).await?;
+        self.join(flow, &id).await.map_err(Failure::setup_refused)?;
         Ok(id)
     }
 }
@@ -168,8 +185,13 @@ impl ExecutionBuilder {
         self.args.clone()
     }
 
-    /// Creates it, and asserts that it is new.
+    /// Creates it for what follows.
     pub async fn create(self) -> Result<ExecutionId, Failure> {
+        self.created().await.map_err(Failure::in_setup)
+    }
+
+    /// Creates it, and asserts that it is new.
+    pub async fn created(self) -> Result<ExecutionId, Failure> {
         let expected = self.args.execution_id.clone();
         match self.try_create().await? {
             CreateExecutionResult::Created { execution_id, .. } if execution_id == expected => {
@@ -256,10 +278,22 @@ impl Worker {
         self
     }
 
-    /// Claims, and asserts that there is work.
+    /// Claims for what follows.
     pub async fn claim(&self) -> Result<Handle, Failure> {
+        self.finds_work().await.map_err(Failure::in_setup)
+    }
+
+    /// Claims, and asserts that there is work.
+    pub async fn finds_work(&self) -> Result<Handle, Failure> {
         let claimed = self.try_claim().await?;
-        claimed.ok_or_else(|| Failure::new("there is work to claim"))
+        let answered = || {
+            Failure::refused(
+                "a claim where work waits".to_owned(),
+                "a handle",
+                "Ok(None)".to_owned(),
+            )
+        };
+        claimed.ok_or_else(answered)
     }
 
     pub async fn try_claim(&self) -> Result<Option<Handle>, EngineError> {
@@ -275,13 +309,11 @@ impl Worker {
             return Ok(None);
         };
         for id in self.world.created() {
-            let snapshot = self.world.describe_execution(&id).await?;
-            let lease = snapshot.and_then(|snapshot| snapshot.current_lease);
-            if lease.is_some_and(|lease| lease.worker_instance_id.as_str() == instance) {
+            if self.world.is_held_by(&id, &instance).await? {
                 return Ok(Some((id, handle)));
             }
         }
-        Err(Failure::new("a claimed execution shows its worker instance"))
+        Err(Failure::setup("no read tells which execution was claimed"))
     }
 
     /// Claims, and tells only which execution it was.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ff_core::contract::{Level, Version, clause};
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -45,6 +46,18 @@ impl CaseInfo {
     /// The chapter it belongs to.
     pub fn chapter(&self) -> &'static str {
         self.slug.split('.').next().unwrap_or(self.slug)
+    }
+
+    /// The level of its clauses, all of which have the same.
+    pub fn level(&self) -> Level {
+        let levels = self.clauses.iter().filter_map(|id| clause(id));
+        levels.map(|clause| clause.level).min().unwrap_or(Level::Must)
+    }
+
+    /// The version of the contract that has all of its clauses.
+    pub fn since(&self) -> Version {
+        let clauses = self.clauses.iter().filter_map(|id| clause(id));
+        clauses.map(|clause| clause.since).max().unwrap_or_else(Version::first)
     }
 }
 

@@ -32,23 +32,13 @@ macro_rules! expect {
 macro_rules! expect_refused {
     ($answer:expr, $code:expr $(, $($why:tt)+)?) => {{
         let answer = $answer;
-        let seen = $crate::stage::code(&answer);
         #[allow(unused_mut, unused_assignments)]
         let mut why = format!("{} is refused", stringify!($answer));
         $(why = format!($($why)+);)?
         let expected: &str = $code;
-        if seen != expected {
-            return Err($crate::stage::failure::Failure::differing(why, &expected, &seen));
+        if !answer.as_ref().is_err_and(|error| error.code() == expected) {
+            let seen = $crate::stage::told(&answer);
+            return Err($crate::stage::failure::Failure::refused(why, expected, seen));
         }
     }};
-}
-
-/// The code of a refusal, or the reply as text.
-pub(crate) fn code<T: std::fmt::Debug>(
-    answer: &Result<T, ff_core::engine_error::EngineError>,
-) -> String {
-    match answer {
-        Ok(reply) => format!("Ok({reply:?})"),
-        Err(error) => error.code(),
-    }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
+use ff_core::call::Method;
 use ff_core::engine_error::EngineError;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,19 @@ pub struct Failure {
     pub differences: Vec<Difference>,
     /// The calls that led there, a line each, where they are not simply those that were made last.
     pub story: Vec<String>,
+    /// Whether the case could not be set up: then it says nothing of its clauses.
+    pub is_setup: bool,
+    /// What it has in common with failures of other cases.
+    pub cause: Option<Cause>,
+}
+
+/// What failures have in common that stem from one mistake.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cause {
+    /// The method that was called last.
+    pub method: String,
+    pub expected: String,
+    pub answered: String,
 }
 
 /// One respect in which what was seen is not what was expected.
@@ -27,15 +41,60 @@ pub struct Difference {
 
 impl Failure {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), differences: Vec::new(), story: Vec::new() }
+        Self {
+            message: message.into(),
+            differences: Vec::new(),
+            story: Vec::new(),
+            is_setup: false,
+            cause: None,
+        }
+    }
+
+    /// Something failed that the case needs before it can begin.
+    pub(crate) fn setup(why: &str) -> Self {
+        Self::new(why).in_setup()
+    }
+
+    /// A call of the setup was refused.
+    pub(crate) fn setup_refused(error: EngineError) -> Self {
+        Self::from(error).in_setup()
+    }
+
+    /// The same while the case was set up: it says nothing of the case's clauses.
+    pub(crate) fn in_setup(self) -> Self {
+        if self.is_setup {
+            return self;
+        }
+        Self { is_setup: true, message: format!("could not set up: {}", self.message), ..self }
+    }
+
+    /// The answer of a call that was told like this is not what was expected of it.
+    pub(crate) fn refused(why: String, expected: &str, seen: String) -> Self {
+        let expected = expected.to_owned();
+        let difference = Difference { what: String::new(), expected, seen };
+        Self { differences: vec![difference], ..Self::new(why) }
+    }
+
+    /// What it has in common with others, if this method was called last.
+    pub(crate) fn cause_by(&self, method: Method) -> Cause {
+        let (expected, answered) = match self.differences.first() {
+            Some(first) => {
+                let at = |value: &str| match &*first.what {
+                    "" => without_names(value),
+                    what => format!("{} {}", without_names(what), without_names(value)),
+                };
+                (at(&first.expected), at(&first.seen))
+            }
+            None => (without_names(&self.message), String::new()),
+        };
+        Cause { method: method.to_string(), expected, answered }
     }
 
     /// `expected` was promised and `seen` came.
     pub fn differing(message: impl Into<String>, expected: &dyn Debug, seen: &dyn Debug) -> Self {
         Self {
-            message: message.into(),
             differences: differences(&format!("{expected:#?}"), &format!("{seen:#?}")),
-            story: Vec::new(),
+            ..Self::new(message)
         }
     }
 }
@@ -43,12 +102,43 @@ impl Failure {
 /// A refusal that the contract does not allow.
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Self::new(format!("a call was refused that should succeed: {} ({error})", error.code()))
+        let why = "a call was refused that should succeed".to_owned();
+        Self::refused(why, "success", told(&Err::<(), _>(error)))
     }
+}
+
+/// An answer as a failure shows it: the code of a refusal with what else it says, or the reply.
+pub(crate) fn told<T: Debug>(answer: &Result<T, EngineError>) -> String {
+    match answer {
+        Ok(reply) => format!("Ok({reply:?})"),
+        Err(error) => format!("{} ({error})", error.code()),
+    }
+}
+
+/// Text without what differs from case to case: ids, and numbers of more than four digits.
+fn without_names(text: &str) -> String {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(length.max(letter.len_utf8()));
+        let digits = word.bytes().all(|byte| byte.is_ascii_digit()) && word.len() > 4;
+        kept += match () {
+            () if uuid::Uuid::try_parse(word).is_ok() => "id",
+            () if digits => "number",
+            () => word,
+        };
+        rest = after;
+    }
+    kept
 }
 
 /// The longest value that a difference shows in full, in characters.
 const SHOWN: usize = 240;
+
+/// How much it shows before the first place where longer ones differ.
+const BEFORE: usize = 60;
 
 /// The fields that differ, where both sides are made of named ones; otherwise both as a whole.
 fn differences(expected: &str, seen: &str) -> Vec<Difference> {
@@ -56,24 +146,22 @@ fn differences(expected: &str, seen: &str) -> Vec<Difference> {
     if let (Some(left), Some(right)) = (named(&left), named(&right)) {
         let names: BTreeSet<_> = left.keys().chain(right.keys()).collect();
         let value = |side: &BTreeMap<String, String>, name| {
-            let value = side.get(name).cloned();
-            shortened(value.unwrap_or_else(|| "nothing".to_owned()))
+            side.get(name).cloned().unwrap_or_else(|| "nothing".to_owned())
         };
         let differing = names.into_iter().filter(|name| left.get(*name) != right.get(*name));
         return differing
-            .map(|name| Difference {
-                what: name.clone(),
-                expected: value(&left, name),
-                seen: value(&right, name),
-            })
+            .map(|name| difference(name, &value(&left, name), &value(&right, name)))
             .collect();
     }
     let whole = |lines: &[&str]| lines.iter().map(|line| line.trim()).collect::<String>();
-    vec![Difference {
-        what: String::new(),
-        expected: shortened(whole(&left)),
-        seen: shortened(whole(&right)),
-    }]
+    vec![difference("", &whole(&left), &whole(&right))]
+}
+
+/// Shows both values where they begin to differ.
+fn difference(what: &str, expected: &str, seen: &str) -> Difference {
+    let same = expected.chars().zip(seen.chars()).take_while(|(one, other)| one == other).count();
+    let shown = |value: &str| shortened(value, same);
+    Difference { what: what.to_owned(), expected: shown(expected), seen: shown(seen) }
 }
 
 /// The fields of a struct or map in pretty debug output, if each stands on a line of its own under
@@ -107,24 +195,27 @@ fn field(line: &str) -> (String, String) {
     }
 }
 
-/// The beginning of a long value, and how long it is.
-fn shortened(value: String) -> String {
+/// A long value around this place, and how long it is.
+fn shortened(value: &str, place: usize) -> String {
     let length = value.chars().count();
     if length <= SHOWN {
-        return value;
+        return value.to_owned();
     }
-    let beginning: String = value.chars().take(SHOWN).collect();
-    format!("{beginning}… ({length} characters)")
+    let from = if place < SHOWN - BEFORE { 0 } else { place - BEFORE };
+    let shown: String = value.chars().skip(from).take(SHOWN).collect();
+    let (before, after) =
+        (if from > 0 { "…" } else { "" }, if from + SHOWN < length { "…" } else { "" });
+    format!("{before}{shown}{after} ({length} characters)")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(expected: &dyn Debug, seen: &dyn Debug) -> Vec<(String, String, String)> {
+    fn lines(expected: &dyn Debug, seen: &dyn Debug) -> Vec<(String, String, String)> {
         let failure = Failure::differing("why", expected, seen);
-        let lines = failure.differences.into_iter();
-        lines.map(|line| (line.what, line.expected, line.seen)).collect()
+        let differences = failure.differences.into_iter();
+        differences.map(|line| (line.what, line.expected, line.seen)).collect()
     }
 
     #[derive(Debug)]
@@ -138,21 +229,40 @@ mod tests {
     fn structs_tell_the_fields_that_differ() {
         let pair = |right| Pair { left: 1, right };
         let line = ("right".to_owned(), "\"a\"".to_owned(), "\"b\"".to_owned());
-        assert_eq!(told(&pair("a"), &pair("b")), [line]);
+        assert_eq!(lines(&pair("a"), &pair("b")), [line]);
     }
 
     #[test]
     fn maps_tell_what_is_missing() {
         let (full, empty) = (BTreeMap::from([("a", 1), ("b", 2)]), BTreeMap::from([("a", 1)]));
         let line = ("b".to_owned(), "2".to_owned(), "nothing".to_owned());
-        assert_eq!(told(&full, &empty), [line]);
+        assert_eq!(lines(&full, &empty), [line]);
     }
 
     #[test]
     fn anything_else_is_told_as_a_whole_and_not_at_length() {
         let line = (String::new(), "Some(1,)".to_owned(), "None".to_owned());
-        assert_eq!(told(&Some(1), &None::<u32>), [line]);
-        let long = told(&"x".repeat(1_000), &"y");
+        assert_eq!(lines(&Some(1), &None::<u32>), [line]);
+        let long = lines(&"x".repeat(1_000), &"y");
         assert!(long[0].1.ends_with("… (1002 characters)"), "{}", long[0].1);
+    }
+
+    #[test]
+    fn long_values_are_told_where_they_differ() {
+        let same = "x".repeat(5_000);
+        let line = &lines(&format!("{same}one{same}"), &format!("{same}two{same}"))[0];
+        assert!(line.1.starts_with('…') && line.1.contains("xone") && line.2.contains("xtwo"));
+        assert!(line.1.chars().count() < 280, "{}", line.1);
+    }
+
+    #[test]
+    fn causes_are_the_same_whatever_the_names() {
+        let refused = |id: &str, number: u32| {
+            let seen = format!("Ok({{fp:3}}:{id} at {number})");
+            Failure::refused("why".to_owned(), "state.terminal", seen).cause_by(Method::Renew)
+        };
+        let first = refused("6ba7b810-9dad-41d1-80b4-00c04fd430c8", 1_000_000);
+        assert_eq!(first, refused("00112233-4455-6677-8899-aabbccddeeff", 1_000_001));
+        assert_eq!(first.answered, "Ok({fp:3}:id at number)");
     }
 }

@@ -35,11 +35,12 @@ impl Graph {
     ) -> Result<FanIn, Failure> {
         let mut graph = Self::new(world).await?;
         let downstream = graph.member().await?;
-        graph.policy(&downstream, policy).await?;
+        graph.policy(&downstream, policy).await.map_err(Failure::setup_refused)?;
         let mut edges = Vec::new();
         for _ in 0..upstreams {
             let upstream = graph.member().await?;
-            edges.push(graph.depend(&upstream, &downstream).await?);
+            let edge = graph.depend(&upstream, &downstream).await;
+            edges.push(edge.map_err(Failure::in_setup)?);
         }
         Ok(FanIn { graph, downstream, edges })
     }
@@ -60,7 +61,7 @@ impl Graph {
     /// A new member with something special about it.
     pub(crate) async fn add(&mut self, builder: ExecutionBuilder) -> Result<ExecutionId, Failure> {
         let id = builder.create().await?;
-        self.world.join(&self.flow, &id).await?;
+        self.world.join(&self.flow, &id).await.map_err(Failure::setup_refused)?;
         self.revision += 1;
         Ok(id)
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ff_core::clock::ManualClock;
+use ff_core::contract::Version;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::PartitionConfig;
@@ -31,6 +32,11 @@ pub trait Harness: Send + Sync + 'static {
     /// Called once, when all cases are over: removes what their deployments left with the storage.
     async fn finish(&self) -> Result<(), HarnessError> {
         Ok(())
+    }
+
+    /// The version of the contract that the backend is held to. Newer clauses that it breaks are told apart.
+    fn contract(&self) -> Version {
+        Version::latest()
     }
 
     /// Where generated sequences that failed are kept; every later run plays them first.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use ff_core::contract::Version;
 
 use super::case::{CaseInfo, Need, Verdict};
 use super::coverage::GeneratedReport;
@@ -70,13 +71,15 @@ pub struct Options {
     pub repeat: usize,
     /// How many times as many generated sequences and histories as usual.
     pub long: usize,
+    /// The version of the contract that the backend is held to; what fails by newer clauses is told apart.
+    pub contract: Version,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // More of them wait for each other than get anything done.
         let jobs = 2 * std::thread::available_parallelism().map_or(2, NonZero::get);
-        Self { seed: 0, jobs, shuffle: false, repeat: 1, long: 1 }
+        Self { seed: 0, jobs, shuffle: false, repeat: 1, long: 1, contract: Version::latest() }
     }
 }
 
@@ -163,11 +166,12 @@ pub(crate) async fn in_world(
     let elsewhere = second.as_ref().map(|second| World::new(second, None, !seed));
     let world = World::new(&stage.deployment, elsewhere, seed);
     let mut verdict = in_task(body(world.clone())).await;
-    if let Err(failure) = &mut verdict
-        && failure.story.is_empty()
-    {
-        let story = world.story();
-        failure.story = story[story.len().saturating_sub(STORY)..].to_vec();
+    if let Err(failure) = &mut verdict {
+        if failure.story.is_empty() {
+            let story = world.story();
+            failure.story = story[story.len().saturating_sub(STORY)..].to_vec();
+        }
+        failure.cause = world.last().map(|method| failure.cause_by(method));
     }
     Ok(Ended { world, verdict })
 }

@@ -11,12 +11,15 @@ use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 
+use super::failure::told;
+
 /// The recorder between a case and a backend.
 pub struct Recorder {
     backend: Arc<dyn EngineBackend>,
     capabilities: Capabilities,
     unclaimed: Mutex<Option<Unclaimed>>,
     calls: Mutex<Vec<(Method, String)>>,
+    last: Mutex<Option<Method>>,
 }
 
 /// The first call of a method that the backend does not claim.
@@ -34,6 +37,7 @@ impl Recorder {
             backend,
             unclaimed: Mutex::default(),
             calls: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 
@@ -43,6 +47,11 @@ impl Recorder {
 
     pub(crate) fn unclaimed(&self) -> Option<Unclaimed> {
         lock(&self.unclaimed).clone()
+    }
+
+    /// The method that was called last.
+    pub(crate) fn last(&self) -> Option<Method> {
+        *lock(&self.last)
     }
 
     /// The calls that changed something or were refused, with how each was answered.
@@ -57,18 +66,19 @@ impl Dispatch for Recorder {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
         let method = call.method();
         let answer = call.send(self.backend.as_ref()).await;
+        *lock(&self.last) = Some(method);
         if !self.claims(method) {
             let available =
                 !matches!(&answer, Err(EngineError::Unavailable { op }) if *op == method.as_str());
             lock(&self.unclaimed).get_or_insert_with(|| Unclaimed {
                 method,
-                but_answered: available.then(|| super::expect::code(&answer)),
+                but_answered: available.then(|| told(&answer)),
             });
         }
         match &answer {
             Ok(_) if method.is_read() => {}
             Ok(_) => lock(&self.calls).push((method, "ok".to_owned())),
-            Err(error) => lock(&self.calls).push((method, error.code())),
+            Err(error) => lock(&self.calls).push((method, told_shortly(error))),
         }
         answer
     }
@@ -83,6 +93,16 @@ impl Dispatch for Recorder {
 
     fn as_any(&self) -> &(dyn Any + 'static) {
         self.backend.as_any()
+    }
+}
+
+/// A refusal by its code, with the text of what no code tells.
+fn told_shortly(error: &EngineError) -> String {
+    match error {
+        EngineError::Transport { .. } | EngineError::Unavailable { .. } => {
+            format!("{} ({error})", error.code())
+        }
+        _ => error.code(),
     }
 }
 

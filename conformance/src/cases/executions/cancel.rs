@@ -1,6 +1,6 @@
 //! Ending executions over their holders' heads.
 
-use ff_core::backend::{FailureClass, Handle};
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass, Handle};
 use ff_core::contracts::{CancelExecutionArgs, CancelExecutionResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
@@ -61,12 +61,38 @@ async fn every_state(world: World) -> Verdict {
             ("public_state", "cancelled"),
             ("attempt_state", attempt_state),
             ("cancellation_reason", "why"),
-            ("cancelled_by", "operator_override"),
             ("completed_at", &*now),
             ("last_mutation_at", &*now),
         ];
         world.expect_fields(&id, expected).await?;
     }
+    Ok(())
+}
+
+/// Who cancelled, in the words of each way to do it.
+#[case(EXE_051)]
+async fn authors(world: World) -> Verdict {
+    let author = async |id: &ExecutionId| world.field(id, "cancelled_by").await;
+    let (held, handle) = world.claimed().await?;
+    world.cancel(&handle, "why").await?;
+    expect_eq!(author(&held).await?.as_deref(), Some("worker"));
+    for (source, name) in [
+        (CancelSource::OperatorOverride, "operator_override"),
+        (CancelSource::FlowCascade, "flow_cascade"),
+        (CancelSource::SystemTimeout, "system_timeout"),
+    ] {
+        let id = world.execution().create().await?;
+        let args = CancelExecutionArgs { source, ..cancellation(&id) };
+        world.cancel_execution(args).await?;
+        expect_eq!(author(&id).await?.as_deref(), Some(name));
+    }
+    let flow = world.flow().await?;
+    let member = world.member(&flow).await?;
+    let (policy, wait) = (CancelFlowPolicy::CancelAll, CancelFlowWait::WaitIndefinite);
+    world.cancel_flow(&flow, policy, wait).await?;
+    expect_eq!(author(&member).await?.as_deref(), Some("cancel_flow"));
+    let reason = world.field(&member, "cancellation_reason").await?;
+    expect_eq!(reason.as_deref(), Some("flow_cancelled"));
     Ok(())
 }
 

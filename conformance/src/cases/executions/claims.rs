@@ -19,7 +19,7 @@ async fn nothing(world: World) -> Verdict {
 }
 
 /// A lane that cannot exist is.
-#[case(CLM_001)]
+#[case(EXE_003)]
 async fn bad_lane(world: World) -> Verdict {
     for lane in ["", "a\nb", &"x".repeat(65)] {
         let answer = world.worker().lane(lane).try_claim().await;
@@ -193,25 +193,19 @@ async fn handle(world: World) -> Verdict {
 /// 12 workers on 8 executions.
 #[case(CLM_008, needs(concurrency))]
 async fn race(world: World) -> Verdict {
-    let mut ids = BTreeSet::new();
     for _ in 0..8 {
-        ids.insert(world.execution().create().await?);
+        world.execution().create().await?;
     }
     let claims = (0..12).map(|_| {
         let worker = world.worker();
-        tokio::spawn(async move { worker.claim_next().await })
+        tokio::spawn(async move { worker.try_claim().await })
     });
-    let mut claimed = Vec::new();
     let mut handles = Vec::new();
     for claim in join_all(claims).await {
-        let claim = claim.map_err(|error| Failure::new(error.to_string()))??;
-        if let Some((id, handle)) = claim {
-            claimed.push(id);
-            handles.push(handle);
-        }
+        handles.extend(claim.map_err(|error| Failure::new(error.to_string()))??);
     }
-    expect_eq!(claimed.len(), 8, "claims with work");
-    expect_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), ids, "each execution once");
+    expect_eq!(handles.len(), 8, "claims with work");
+    // Of one execution only one handle could be renewed.
     for handle in &handles {
         world.renew(handle).await?;
     }

@@ -237,7 +237,7 @@ async fn deadline(world: World) -> Verdict {
 async fn elapsed_deadline(world: World) -> Verdict {
     let past = world.in_ms(-5_000);
     let id =
-        world.execution().with(|args| args.execution_deadline_at = Some(past)).create().await?;
+        world.execution().with(|args| args.execution_deadline_at = Some(past)).created().await?;
     let seen = world.field(&id, "execution_deadline_at").await?;
     expect_eq!(seen, Some(past.to_string()), "the deadline is kept");
     Ok(())
@@ -297,7 +297,7 @@ async fn bad_lane(world: World) -> Verdict {
 #[case(EXE_003)]
 async fn longest_lane(world: World) -> Verdict {
     let lane = format!(" ~,{}", "x".repeat(61));
-    let id = world.execution().lane(&lane).create().await?;
+    let id = world.execution().lane(&lane).created().await?;
     expect_eq!(world.worker().lane(&lane).claims().await?, Some(id), "its work can be claimed");
     Ok(())
 }

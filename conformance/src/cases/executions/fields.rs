@@ -112,7 +112,7 @@ async fn expect_all(world: &World, id: &ExecutionId, expected: &[&[Field<'_>]]) 
 }
 
 /// Every field of a second attempt that is held, and before the first.
-#[case(EXE_011, EXE_038, EXE_039, EXE_040, needs(clock))]
+#[case(EXE_038, EXE_039, EXE_040, needs(clock))]
 async fn held(world: World) -> Verdict {
     let flow = world.flow().await?;
     let at = |millis: i64| world.in_ms(millis).0.to_string();
@@ -195,7 +195,7 @@ async fn held(world: World) -> Verdict {
 }
 
 /// Every field that an end sets, and a wait before it.
-#[case(EXE_038, EXE_039, EXE_040, LSE_013, needs(clock))]
+#[case(EXE_038, EXE_039, EXE_040, needs(clock))]
 async fn ended(world: World) -> Verdict {
     let at = |millis: i64| world.in_ms(millis).0.to_string();
     let (created, due, claimed, ended) = (at(0), at(100), at(110), at(115));

@@ -29,15 +29,15 @@ async fn same_key(world: World) -> Verdict {
 /// The key means nothing in another namespace or partition.
 #[case(EXE_008)]
 async fn scope(world: World) -> Verdict {
-    world.execution().key("k").create().await?;
-    world.execution().key("k").namespace("other").create().await?;
-    world.execution().key("K").create().await?;
+    world.execution().key("k").created().await?;
+    world.execution().key("k").namespace("other").created().await?;
+    world.execution().key("K").created().await?;
     let partitions = world.partitions().num_flow_partitions;
     let first = world.execution_id_in(partitions - 1);
-    world.execution().id(&first).key("apart").create().await?;
+    world.execution().id(&first).key("apart").created().await?;
     if partitions > 1 {
         let other = world.execution_id_in(partitions - 2);
-        world.execution().id(&other).key("apart").create().await?;
+        world.execution().id(&other).key("apart").created().await?;
     }
     Ok(())
 }
@@ -45,10 +45,10 @@ async fn scope(world: World) -> Verdict {
 /// No key and an empty key stand for nothing.
 #[case(EXE_008)]
 async fn no_key(world: World) -> Verdict {
-    world.execution().key("").create().await?;
-    world.execution().key("").create().await?;
-    world.execution().create().await?;
-    world.execution().create().await?;
+    world.execution().key("").created().await?;
+    world.execution().key("").created().await?;
+    world.execution().created().await?;
+    world.execution().created().await?;
     Ok(())
 }
 
@@ -88,7 +88,7 @@ async fn no_window(world: World) -> Verdict {
             .execution()
             .key("k")
             .policy(|policy| policy.dedup_window_ms = Some(0))
-            .create()
+            .created()
             .await?;
     }
     Ok(())
@@ -103,7 +103,7 @@ async fn outlives_the_end(world: World) -> Verdict {
 }
 
 /// The arguments before the key, the key before the id.
-#[case(EXE_010)]
+#[case(EXE_047)]
 async fn precedence(world: World) -> Verdict {
     let keyed = world.execution().key("k").create().await?;
     let other = world.execution().create().await?;

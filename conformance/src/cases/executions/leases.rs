@@ -74,7 +74,7 @@ async fn stale(world: World) -> Verdict {
 }
 
 /// A lease that is both stale and due is due.
-#[case(LSE_002, needs(clock))]
+#[case(LSE_018, needs(clock))]
 async fn ladder(world: World) -> Verdict {
     let (_, old, _) = superseded(&world, 100).await?;
     world.advance_ms(100);

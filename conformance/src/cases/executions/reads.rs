@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ff_core::backend::FailureClass;
-use ff_core::contracts::ExecutionSnapshot;
+use ff_core::contracts::{ExecutionInfo, ExecutionSnapshot};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
 use ff_core::types::ExecutionId;
@@ -179,28 +179,43 @@ async fn blocking(world: World) -> Verdict {
     Ok(())
 }
 
-/// Times in decimals, absent until they happen.
-#[case(EXE_020, needs(clock))]
+async fn info_of(world: &World, id: &ExecutionId) -> Result<ExecutionInfo, Failure> {
+    let info = world.read_execution_info(id).await?;
+    info.ok_or_else(|| Failure::new("the execution is there"))
+}
+
+/// What was given, and times that are absent until they come.
+#[case(EXE_020)]
 async fn info(world: World) -> Verdict {
-    let read = async |id: &ExecutionId| {
-        let info = world.read_execution_info(id).await?;
-        info.ok_or_else(|| Failure::new("the execution is there"))
-    };
-    let created = world.now().to_string();
     let id = world.execution().create().await?;
-    let new = read(&id).await?;
-    expect_eq!(new.created_at, created);
+    let new = info_of(&world, &id).await?;
     expect_eq!((new.started_at, new.completed_at), (None, None), "not yet");
-    expect_eq!(new.current_attempt_index, 0);
     expect_eq!(new.flow_id, None);
     expect_eq!(new.execution_kind, "op");
+    let handle = world.worker().claim().await?;
+    let held = info_of(&world, &id).await?;
+    expect!(held.started_at.is_some() && held.completed_at.is_none(), "it has started");
+    world.complete(&handle, None).await?;
+    let ended = info_of(&world, &id).await?;
+    expect_eq!(ended.started_at, held.started_at, "it started once");
+    expect!(ended.completed_at.is_some(), "it has ended");
+    Ok(())
+}
 
+/// Times in decimal milliseconds, and an index of 0 before the first claim.
+#[case(EXE_048, needs(clock))]
+async fn info_in_decimals(world: World) -> Verdict {
+    let created = world.now().to_string();
+    let id = world.execution().create().await?;
+    let new = info_of(&world, &id).await?;
+    expect_eq!(new.created_at, created);
+    expect_eq!(new.current_attempt_index, 0);
     world.advance_ms(5);
     let started = world.now().to_string();
     let handle = world.worker().claim().await?;
     world.advance_ms(5);
     world.complete(&handle, None).await?;
-    let ended = read(&id).await?;
+    let ended = info_of(&world, &id).await?;
     expect_eq!(ended.started_at, Some(started));
     expect_eq!(ended.completed_at, Some(world.now().to_string()));
     Ok(())

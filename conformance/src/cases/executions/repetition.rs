@@ -2,8 +2,9 @@
 
 use ff_core::backend::{FailureClass, FailureReason};
 use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
 
-use crate::stage::{Verdict, World, case};
+use crate::stage::{Failure, Verdict, World, case};
 
 const OVER: &str = "contention.execution_not_active";
 
@@ -116,5 +117,29 @@ async fn other_call(world: World) -> Verdict {
     expect_refused!(world.cancel(&handle, "why").await, OVER, "cancel");
     expect_refused!(world.progress(&handle, Some(1), None).await, OVER, "progress");
     expect_eq!(world.observe(&id).await?, before, "it has ended, and stays so");
+    Ok(())
+}
+
+/// What a repetition may be answered, and that it changes nothing.
+#[case(ATT_031)]
+async fn harmless(world: World) -> Verdict {
+    for how in ["complete", "fail", "retry", "cancel", "wait_children"] {
+        let retries = u32::from(how == "retry");
+        let (id, handle) = world.execution().retries(retries, 60_000).claimed().await?;
+        let end = async || match how {
+            "complete" => world.complete(&handle, Some(b"done".to_vec())).await.map(|()| None),
+            "cancel" => world.cancel(&handle, "why").await.map(|()| None),
+            "wait_children" => world.wait_children(&handle).await.map(|()| None),
+            _ => world.fail_with(&handle, FailureClass::Transient).await.map(Some),
+        };
+        let first = end().await?;
+        let before = world.observe(&id).await?;
+        match end().await {
+            Ok(again) => expect_eq!(again, first, "the outcome of {how} again"),
+            Err(EngineError::State(_) | EngineError::Contention(_)) => {}
+            Err(other) => return Err(Failure::new(format!("{how} again: {other:?}"))),
+        }
+        expect_eq!(world.observe(&id).await?, before, "{how} again changes nothing");
+    }
     Ok(())
 }

@@ -22,33 +22,52 @@ impl World {
     }
 }
 
-/// Existence, end, limit.
+/// Replays an execution until there is nothing left of its limit.
+async fn replay_to_the_limit(world: &World, id: &ExecutionId, limit: u32) -> Verdict {
+    for _ in 0..limit {
+        let handle = world.worker().claim().await?;
+        world.complete(&handle, None).await?;
+        expect_eq!(world.replay(id).await?, WAITING);
+    }
+    Ok(())
+}
+
+/// An unknown execution, one that has not ended, and one that was replayed often enough.
 #[case(OPS_008)]
-async fn order_of_checks(world: World) -> Verdict {
+async fn refused(world: World) -> Verdict {
     let unknown = world.execution_id();
     expect_refused!(world.replay(&unknown).await, "not_found.execution");
     let not_yet = "state.execution_not_terminal";
-    for (limit, policy) in [(10, false), (2, true), (0, true)] {
-        let mut builder = world.execution();
-        if policy {
-            builder = builder.policy(|policy| policy.max_replay_count = limit);
-        }
-        let id = builder.create().await?;
-        for _ in 0..limit {
-            expect_refused!(world.replay(&id).await, not_yet, "it waits");
-            let handle = world.worker().claim().await?;
-            expect_refused!(world.replay(&id).await, not_yet, "it is active");
-            world.complete(&handle, None).await?;
-            expect_eq!(world.replay(&id).await?, WAITING);
-        }
+    for limit in [2, 0] {
+        let id = world.execution().policy(|policy| policy.max_replay_count = limit);
+        let id = id.create().await?;
+        replay_to_the_limit(&world, &id, limit).await?;
         let handle = world.worker().claim().await?;
-        expect_refused!(world.replay(&id).await, not_yet, "the end before the limit");
+        if limit > 0 {
+            let alive = world.execution().create().await?;
+            expect_refused!(world.replay(&alive).await, not_yet, "it waits");
+            let held = world.worker().claim().await?;
+            expect_refused!(world.replay(&alive).await, not_yet, "it is active");
+            world.complete(&held, None).await?;
+        }
         world.complete(&handle, None).await?;
         let before = world.observe(&id).await?;
         let answer = world.replay(&id).await;
         expect_refused!(answer, "state.max_replays_exhausted", "after {limit}");
         expect_eq!(world.observe(&id).await?, before, "nothing changes");
     }
+    Ok(())
+}
+
+/// The end before the limit, which is 10 where none is given.
+#[case(OPS_012)]
+async fn order_of_checks(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    replay_to_the_limit(&world, &id, 10).await?;
+    let handle = world.worker().claim().await?;
+    expect_refused!(world.replay(&id).await, "state.execution_not_terminal");
+    world.complete(&handle, None).await?;
+    expect_refused!(world.replay(&id).await, "state.max_replays_exhausted");
     Ok(())
 }
 
@@ -197,7 +216,7 @@ async fn deadline(world: World) -> Verdict {
 }
 
 /// The call that ended it is not recognised any more.
-#[case(ATT_003, OPS_009)]
+#[case(ATT_003)]
 async fn repetition(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, None).await?;

@@ -61,7 +61,7 @@ async fn age(world: World) -> Verdict {
 }
 
 /// Then the smaller id.
-#[case(SCH_002, needs(clock))]
+#[case(SCH_018, needs(clock))]
 async fn by_id(world: World) -> Verdict {
     let mut ids = BTreeSet::new();
     for _ in 0..6 {
@@ -72,7 +72,7 @@ async fn by_id(world: World) -> Verdict {
 }
 
 /// The smaller id of each of several partitions, whatever it requires.
-#[case(SCH_002, needs(clock))]
+#[case(SCH_018, needs(clock))]
 async fn each_partition(world: World) -> Verdict {
     let count = world.partitions().num_flow_partitions;
     let partitions: BTreeSet<u16> = [2, 10, 20, 100, 135].map(|index| index % count).into();

@@ -102,7 +102,7 @@ async fn retries(world: World) -> Verdict {
 }
 
 /// A lease renewed in its last millisecond, and lapsed in the next.
-#[case(LSE_002, LSE_005, LSE_009, LSE_012, LSE_015, SYS_007, needs(clock))]
+#[case(LSE_002, LSE_009, LSE_012, LSE_015, needs(clock))]
 async fn lapse(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let lease = || fixture.fields(1, ["lease_expired_at", "lease_expires_at", "ownership_state"]);
@@ -177,7 +177,7 @@ async fn superseded(world: World) -> Verdict {
 }
 
 /// A completion repeated, then with another result, then a cancellation.
-#[case(ATT_003, ATT_004, ATT_029, needs(clock))]
+#[case(ATT_003, needs(clock))]
 async fn repeated(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let over = "refused: contention.execution_not_active attempt_id=minted-1 lease_epoch=1 \
@@ -201,7 +201,7 @@ async fn repeated(world: World) -> Verdict {
 }
 
 /// Delayed, due, promoted, claimed.
-#[case(EXE_002, SCH_015, SCH_016, SYS_027, needs(clock))]
+#[case(EXE_002, SCH_015, SCH_016, needs(clock))]
 async fn delay(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let delayed = fixture.create(1).delay_until(world.in_ms(1_000));
@@ -230,7 +230,7 @@ async fn delay(world: World) -> Verdict {
 }
 
 /// Three executions in the order of their priorities.
-#[case(SCH_002, CLM_001, EXE_006, needs(clock))]
+#[case(SCH_002, CLM_001, needs(clock))]
 async fn order(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let holder = |number| fixture.fields(number, ["current_worker_instance_id", "priority"]);
@@ -278,7 +278,7 @@ async fn key(world: World) -> Verdict {
 }
 
 /// Progress and tags outlive an attempt.
-#[case(ATT_005, ATT_006, EXE_028, EXE_029, EXE_030, needs(clock))]
+#[case(ATT_005, EXE_028, EXE_029, EXE_030, needs(clock))]
 async fn progress_and_tags(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let shown = || fixture.fields(1, ["last_mutation_at", "progress_percent"]);

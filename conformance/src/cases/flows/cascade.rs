@@ -113,7 +113,7 @@ async fn parallel_edges(world: World) -> Verdict {
 }
 
 /// A skip travels down a chain of 200.
-#[case(DEP_022, DEP_017)]
+#[case(DEP_022)]
 async fn chain(world: World) -> Verdict {
     const LENGTH: usize = 200;
     let mut graph = Graph::new(&world).await?;
@@ -142,7 +142,7 @@ async fn chain(world: World) -> Verdict {
 }
 
 /// A skip travels through a graph that branches and joins.
-#[case(DEP_022, DEP_007)]
+#[case(DEP_022)]
 async fn lattice(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let root = graph.member().await?;
@@ -227,7 +227,7 @@ async fn late_edge(world: World) -> Verdict {
 }
 
 /// The members of a cancelled flow tell those that were kept.
-#[case(DEP_009, DEP_014, CAN_015)]
+#[case(DEP_009)]
 async fn cancelled(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let up = graph.member().await?;

@@ -44,7 +44,7 @@ fn header(flow: FlowId) -> CancelFlowArgs {
 }
 
 /// Edges and groups stay, and the ends count when they are told.
-#[case(CAN_011, DEP_026)]
+#[case(CAN_011)]
 async fn graph(world: World) -> Verdict {
     for way in [Way::Flow, Way::Header] {
         let any_of = EdgeDependencyPolicy::any_of(OnSatisfied::CancelRemaining);

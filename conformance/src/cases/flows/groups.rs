@@ -12,8 +12,27 @@ use crate::stage::{Failure, Verdict, World, case};
 const SET: SetEdgeGroupPolicyResult = SetEdgeGroupPolicyResult::Set;
 const ALREADY_SET: SetEdgeGroupPolicyResult = SetEdgeGroupPolicyResult::AlreadySet;
 
-/// Quorum, flow, state, membership, edges.
+/// Each reason for a refusal by itself.
 #[case(DEP_001, CAN_015, SYS_014)]
+async fn refused(world: World) -> Verdict {
+    let policy = EdgeDependencyPolicy::all_of();
+    let set = async |flow: &FlowId, member: &ExecutionId| {
+        world.set_edge_group_policy(flow, member, policy).await
+    };
+    let id = world.flow().await?;
+    let stranger = world.execution_for(&id).create().await?;
+    expect_refused!(set(&id, &stranger).await, "state.execution_not_in_flow");
+    let (one, two) = (world.member(&id).await?, world.member(&id).await?);
+    expect_refused!(set(&world.flow_id(), &one).await, "not_found.flow");
+    world.staged(&id, &one, &two, 2).await?;
+    expect_refused!(set(&id, &two).await, "conflict.dependency_already_exists");
+    world.close(&id).await?;
+    expect_refused!(set(&id, &one).await, "state.flow_already_terminal");
+    Ok(())
+}
+
+/// Quorum, flow, state, membership, edges.
+#[case(DEP_050)]
 async fn order_of_checks(world: World) -> Verdict {
     let unknown = world.flow_id();
     let stranger = world.execution_id();
@@ -45,7 +64,7 @@ async fn order_of_checks(world: World) -> Verdict {
 }
 
 /// Once edges enter, the smallest is shown.
-#[case(DEP_001)]
+#[case(DEP_050)]
 async fn edges(world: World) -> Verdict {
     let id = world.flow().await?;
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);

@@ -18,6 +18,7 @@ static FLOWS: Listing = Listing {
     method: Method::ListFlows,
     order: &["FLW-018"],
     limits: &["FLW-020"],
+    ceiling: &["FLW-036"],
     growth: &["FLW-034"],
     id: Some("flow_id"),
     new: |world, partition| world.flow_id_in(partition).to_string(),

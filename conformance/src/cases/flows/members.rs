@@ -77,26 +77,44 @@ async fn create_race(world: World) -> Verdict {
     Ok(())
 }
 
-/// Partition, flow, state, execution, membership.
+/// Each reason for a refusal by itself.
 #[case(FLW_021)]
+async fn refused(world: World) -> Verdict {
+    let flow = world.flow().await?;
+    let nobody = ExecutionId::deterministic_for_flow(&flow, &world.partitions(), world.uuid());
+    expect_refused!(world.join(&flow, &nobody).await, "not_found.execution");
+    let elsewhere = world.execution_id_in(nobody.partition() ^ 1);
+    world.execution().id(&elsewhere).create().await?;
+    expect_refused!(world.join(&flow, &elsewhere).await, "validation.invalid_input");
+    let member = world.member(&flow).await?;
+    let other = another_flow_beside(&world, &member).await?;
+    let answer = world.join(&other, &member).await;
+    expect_refused!(answer, "conflict.execution_already_in_flow");
+    let alone = world.execution_for(&other).create().await?;
+    world.close(&other).await?;
+    expect_refused!(world.join(&other, &alone).await, "state.flow_already_terminal");
+    let unknown = world.flow_id();
+    let alone = world.execution_for(&unknown).create().await?;
+    expect_refused!(world.join(&unknown, &alone).await, "not_found.flow");
+    Ok(())
+}
+
+/// Partition, flow, state, execution, membership.
+#[case(FLW_037)]
 async fn order_of_checks(world: World) -> Verdict {
     let flow = world.flow().await?;
     let unknown_flow = FlowId::from_uuid(world.uuid());
     let nobody = |flow: &FlowId| {
         ExecutionId::deterministic_for_flow(flow, &world.partitions(), world.uuid())
     };
-    let here = nobody(&flow);
-    let elsewhere = world.execution_id_in(here.partition() + 1);
+    let elsewhere = world.execution_id_in(nobody(&unknown_flow).partition() ^ 1);
     let refused = "validation.invalid_input";
-    expect_refused!(world.join(&flow, &elsewhere).await, refused, "another partition");
+    expect_refused!(world.join(&unknown_flow, &elsewhere).await, refused, "the partition first");
     let stray = world.join(&unknown_flow, &nobody(&unknown_flow)).await;
     expect_refused!(stray, "not_found.flow", "the flow before the execution");
-    expect_refused!(world.join(&flow, &here).await, "not_found.execution");
 
     let member = world.member(&flow).await?;
     let other = another_flow_beside(&world, &member).await?;
-    let answer = world.join(&other, &member).await;
-    expect_refused!(answer, "conflict.execution_already_in_flow", "two flows");
     world.cancel_flow(&other, CancelFlowPolicy::FlowOnly, CancelFlowWait::NoWait).await?;
     let answer = world.join(&other, &member).await;
     expect_refused!(answer, "state.flow_already_terminal", "the flow's state first");

@@ -30,7 +30,7 @@ const REPETITIONS: &[Repetition] = &[
     },
     Repetition {
         method: Method::SetFlowTag,
-        clauses: &["FLW-014", "FLW-029", "FLW-030"],
+        clauses: &["FLW-029", "FLW-030"],
         before: |fixture| vec![fixture.flow_created(1), pass(5)],
         call: |_| tag_flow(1, "app.key", "value"),
         answers: &[(10, "ok, nothing")],
@@ -75,7 +75,7 @@ const REPETITIONS: &[Repetition] = &[
     },
     Repetition {
         method: Method::CascadeCompletion,
-        clauses: &["DEP-021", "DEP-022", "DEP-024"],
+        clauses: &["DEP-021", "DEP-024"],
         before: |fixture| {
             let mut lines = dependent(fixture, OnSatisfied::LetRun);
             lines.push(call(fixture.claim("w1"), "handle=fresh"));
@@ -155,7 +155,7 @@ const REPETITIONS: &[Repetition] = &[
     },
     Repetition {
         method: Method::ReplayExecution,
-        clauses: &["OPS-008", "DEP-037", "DEP-038"],
+        clauses: &["OPS-008"],
         before: |fixture| {
             let mut lines = dependent(fixture, OnSatisfied::LetRun);
             lines.push(call(fixture.resolve(1, 1, 2, "failed"), "impossible"));
@@ -169,7 +169,7 @@ const REPETITIONS: &[Repetition] = &[
     },
     Repetition {
         method: Method::WaitChildren,
-        clauses: &["ATT-003", "ATT-022", "DEP-034"],
+        clauses: &["ATT-003"],
         before: |fixture| {
             let mut lines = two_members(fixture);
             lines.push(call(fixture.claim("w1"), "handle=fresh"));

@@ -24,8 +24,24 @@ fn quorum_of(k: u32) -> EdgeDependencyPolicy {
     EdgeDependencyPolicy::quorum(k, OnSatisfied::LetRun)
 }
 
+/// Words that are no outcome, and an unknown edge.
+#[case(DEP_010)]
+async fn refused(world: World) -> Verdict {
+    let fan = Graph::fan_in(&world, 1, ALL_OF).await?;
+    for outcome in ["nonsense", "none", "", "SUCCESS", "completed"] {
+        let args = fan.graph.resolution(&fan.edges[0], outcome);
+        let answer = world.resolve_dependency(args).await;
+        expect_refused!(answer, "validation.invalid_input", "outcome {outcome:?}");
+    }
+    let mut args = fan.graph.resolution(&fan.edges[0], "success");
+    args.edge_id = EdgeId::from_uuid(world.uuid());
+    let answer = world.resolve_dependency(args).await;
+    expect_refused!(answer, "validation.invalid_dependency", "no such edge");
+    fan.expect_group([0, 0, 0, 1], PENDING, "nothing counts").await
+}
+
 /// Partition, outcome, edge, repetition.
-#[case(DEP_010, FLW_007)]
+#[case(DEP_051, FLW_007)]
 async fn order_of_checks(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ALL_OF).await?;
     let mut args = fan.graph.resolution(&fan.edges[0], "nonsense");
@@ -47,14 +63,8 @@ async fn order_of_checks(world: World) -> Verdict {
             "another partition"
         );
     }
-    for outcome in ["nonsense", "none", "", "SUCCESS", "completed"] {
-        args.upstream_outcome = outcome.to_owned();
-        let answer = world.resolve_dependency(args.clone()).await;
-        expect_refused!(answer, "validation.invalid_input", "outcome {outcome:?}");
-    }
-    args.upstream_outcome = "success".to_owned();
     let answer = world.resolve_dependency(args).await;
-    expect_refused!(answer, "validation.invalid_dependency", "no such edge");
+    expect_refused!(answer, "validation.invalid_input", "the outcome before the edge");
     fan.resolve(0, "success").await?;
     let mut again = fan.graph.resolution(&fan.edges[0], "nonsense");
     let answer = world.resolve_dependency(again.clone()).await;
@@ -206,7 +216,7 @@ async fn quorum(world: World) -> Verdict {
 }
 
 /// A quorum that the edges cannot reach.
-#[case(DEP_047, DEP_003)]
+#[case(DEP_047)]
 async fn oversized_quorum(world: World) -> Verdict {
     for k in [3, u32::try_from(i32::MAX).unwrap_or(u32::MAX)] {
         let fan = Graph::fan_in(&world, 2, quorum_of(k)).await?;

@@ -133,7 +133,7 @@ async fn none_left(world: World) -> Verdict {
 }
 
 /// An upstream that another pending group waits for.
-#[case(DEP_028, DEP_026)]
+#[case(DEP_028)]
 async fn spared(world: World) -> Verdict {
     let policies = [EdgeDependencyPolicy::AllOf, ANY_OF];
     for policy in policies {

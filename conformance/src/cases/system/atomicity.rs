@@ -189,11 +189,21 @@ async fn order_of_checks(world: World) -> Verdict {
     Ok(())
 }
 
-/// Changes are refused, scanner hooks do nothing.
-#[case(SYS_016, SYS_036)]
+/// Changes are refused.
+#[case(SYS_016)]
 async fn unknown_executions(world: World) -> Verdict {
     let nobody = world.execution_id();
     expect_refused!(world.set_execution_tag(&nobody, "app.k", "v").await, "not_found.execution");
+    let answer = world.cancel_execution(cancellation(&nobody)).await;
+    expect_refused!(answer, "not_found.execution");
+    expect_eq!(world.describe_execution(&nobody).await?, None, "nothing came of it");
+    Ok(())
+}
+
+/// Scanner hooks do nothing.
+#[case(SYS_036)]
+async fn hooks_on_unknown_executions(world: World) -> Verdict {
+    let nobody = world.execution_id();
     world.mark_lapsed(&nobody).await?;
     world.promote(&nobody).await?;
     expect_eq!(world.describe_execution(&nobody).await?, None, "nothing came of it");

@@ -58,7 +58,7 @@ async fn twins(world: World) -> Verdict {
         return Ok(());
     }
     let twin = world.execution().id(&other).lane("other");
-    twin.requires(&["gpu"]).payload(b"other").create().await?;
+    twin.requires(&["gpu"]).payload(b"other").created().await?;
     expect_eq!(world.observe(&one).await?, before, "the first");
     let after = world.observe(&other).await?;
     expect_eq!(after.get("required_capabilities"), Some("gpu"));

@@ -50,7 +50,7 @@ async fn one_clock(world: World) -> Verdict {
 }
 
 /// Work at the first and at the last millisecond, and with a clock set beyond them.
-#[case(SYS_004, needs(clock))]
+#[case(SYS_046, needs(clock))]
 async fn first_and_last(world: World) -> Verdict {
     let last = MAX_INTEGER.cast_signed();
     for (set, shown) in
@@ -97,7 +97,7 @@ async fn callers_now(world: World) -> Verdict {
 }
 
 /// A `now` in the far future promotes nothing early.
-#[case(SYS_005, SCH_016, needs(clock))]
+#[case(SYS_005, needs(clock))]
 async fn callers_now_promotes(world: World) -> Verdict {
     let until = world.in_ms(1_000);
     let id = world.execution().delay_until(until).create().await?;

@@ -4,7 +4,7 @@ use ff_core::call::{Call, Reply};
 use ff_core::state::{AttemptState, TerminalOutcome};
 use ff_core::types::AttemptIndex;
 
-use crate::deviants::declare::{deviant, request};
+use crate::deviants::declare::{around, deviant, request};
 use crate::deviants::executions::{is_over, is_retry, is_set_aside};
 use crate::deviants::fault::{answer, call, write};
 
@@ -14,12 +14,28 @@ deviant!("counts-failures", ATT_001, "Counts an attempt when it fails." => write
     }
 }));
 
-deviant!("zero-for-nobody", ATT_002,
+deviant!("zero-for-nobody", ATT_030,
     "Counts nothing for what is not there." => answer(|call, answer| {
     if let (Call::ReadTotalAttemptCount { .. }, Err(_)) = (call, &answer) {
         *answer = Ok(Reply::ReadTotalAttemptCount(AttemptIndex::new(0)));
     }
 }));
+
+around!(
+    "counts-from-one",
+    ATT_002,
+    "Counts an attempt before the first claim.",
+    |subject, call| {
+        let answer = subject.ask(call.clone()).await;
+        if let Call::ReadTotalAttemptCount { execution_id } = &call
+            && subject.field(execution_id, "started_at").await.is_none()
+            && answer.is_ok()
+        {
+            return Ok(Reply::ReadTotalAttemptCount(AttemptIndex::new(1)));
+        }
+        answer
+    }
+);
 
 deviant!("undated-success", ATT_007,
     "Does not say when an execution succeeded." => write(|_, after| {
@@ -31,16 +47,13 @@ deviant!("undated-success", ATT_007,
 request!("forgets-results", ATT_008, "Completes without the result.",
     Complete { payload, .. } => *payload = None);
 
+request!("cancels-without-a-word", ATT_019, "Forgets why a worker cancelled.",
+    Cancel { reason, .. } => reason.clear());
+
 deviant!("cuts-reasons", ATT_018, "Keeps the beginning of a reason." => call(|call| match call {
     Call::Cancel { reason, .. } => reason.truncate(1_024),
     Call::Fail { reason, .. } => reason.message.truncate(1_024),
     _ => {}
-}));
-
-deviant!("blames-the-operator", ATT_019, "Says that someone else cancelled." => write(|_, after| {
-    if after.cancelled_by.as_deref() == Some("worker") {
-        after.cancelled_by = Some("operator".to_owned());
-    }
 }));
 
 deviant!("everyone-decides", ATT_029,

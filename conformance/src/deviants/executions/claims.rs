@@ -9,7 +9,7 @@ use ff_core::backend::{BackendTag, Handle, HandleKind, HandlePayload};
 use ff_core::call::{Call, Reply};
 use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::state::{AttemptState, EligibilityState, LifecyclePhase};
-use ff_core::types::{ExecutionId, LaneId};
+use ff_core::types::ExecutionId;
 use ff_mock::{Execution, Take};
 
 use crate::deviants::declare::{around, deviant, reply, request};
@@ -52,9 +52,6 @@ reply!("resumed-handle", CLM_006, "Says that a new attempt is a continued one.",
 
 deviant!("hands-out-twice", CLM_008, "Hands out the last work again when there is none." =>
     hands_out_twice());
-
-request!("any-lane", CLM_001, "Looks in another lane for an impossible one.",
-    Claim { lane, .. } if lane.check().is_err() => *lane = LaneId::new("default"));
 
 reply!("loses-the-last-partition", CLM_002,
     "Finds nothing in the last partition.", Claim(claimed) => {

@@ -6,7 +6,7 @@ use ff_core::engine_backend::validate_tag_key;
 use ff_core::state::PublicState;
 use ff_core::types::{LaneId, LeaseEpoch};
 
-use crate::deviants::declare::{around, deviant, reply};
+use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::executions::{creating, refusing};
 use crate::deviants::fault::write;
 
@@ -115,3 +115,6 @@ deviant!("cuts-requirements", EXE_004, "Keeps the first 256 tokens." => creating
             routing.required_capabilities.iter().take(256).cloned().collect();
     }
 }));
+
+request!("any-lane", EXE_003, "Looks in another lane for an impossible one.",
+    Claim { lane, .. } if lane.check().is_err() => *lane = LaneId::new("default"));

@@ -3,7 +3,7 @@
 use ff_core::call::Reply;
 
 use crate::deviants::declare::{deviant, reply};
-use crate::deviants::fault::{Fault, answer};
+use crate::deviants::fault::{Fault, answer, write};
 
 reply!("omits-the-absent", EXE_025, "Has no entry for what is not set.",
     ReadExecCoreFields(fields) => fields.retain(|_, value| value.is_some()));
@@ -34,3 +34,16 @@ fn unknown_field(name: &'static str) -> Fault {
         }
     })
 }
+
+deviant!("cancels-for-no-reason", EXE_051,
+    "Does not say why a member was cancelled." => write(|_, after| {
+    if after.cancelled_by.as_deref() == Some("cancel_flow") {
+        after.cancellation_reason = None;
+    }
+}));
+
+deviant!("blames-the-operator", EXE_051, "Says that someone else cancelled." => write(|_, after| {
+    if after.cancelled_by.as_deref() == Some("worker") {
+        after.cancelled_by = Some("operator".to_owned());
+    }
+}));

@@ -21,7 +21,7 @@ deviant!("short-memory", EXE_009, "Forgets keys a little early." => creating(|ar
     *window = Some(window.unwrap_or(86_400_000).saturating_sub(1));
 }));
 
-around!("id-before-key", EXE_010, "Looks for the id before the key.", |subject, mut call| {
+around!("id-before-key", EXE_047, "Looks for the id before the key.", |subject, mut call| {
     if let Call::CreateExecution { args } = &mut call
         && subject.field(&args.execution_id, "lane_id").await.is_some()
     {

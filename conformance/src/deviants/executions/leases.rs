@@ -36,7 +36,7 @@ around!("believes-the-ttl", LSE_017, "Renews for as long as the handle says.", |
 
 around!(
     "fence-before-expiry",
-    LSE_002,
+    LSE_018,
     "Compares the fence before it looks at the clock.",
     |subject, call| {
         let answer = subject.ask(call.clone()).await;

@@ -28,6 +28,9 @@ reply!("delayed-is-waiting", EXE_019, "Has one read that knows no delays.",
 reply!("zero-for-never", EXE_020, "Dates what has not happened to 1970.",
     ReadExecutionInfo(Some(info)) => info.started_at.get_or_insert_with(|| "0".to_owned()));
 
+reply!("created-in-seconds", EXE_048, "Tells times in seconds.",
+    ReadExecutionInfo(Some(info)) => info.created_at.truncate(info.created_at.len() - 3));
+
 reply!("unknown-waits", EXE_021, "Says of what is not there that it waits.",
     ReadExecutionState(state) => state.get_or_insert(PublicState::Waiting));
 

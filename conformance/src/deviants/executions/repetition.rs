@@ -1,15 +1,18 @@
 //! Deviants that break the clauses under "Repetition".
 
 use ff_core::backend::FailOutcome;
-use ff_core::call::{Call, Reply};
+use ff_core::call::{Call, Method, Reply};
 use ff_core::engine_error::{EngineError, StateKind};
 
 use crate::deviants::declare::deviant;
 use crate::deviants::executions::{is_over, runs_again};
-use crate::deviants::fault::{answer, write};
+use crate::deviants::fault::{answer, marks_repetitions_of, write};
 
 deviant!("no-memory", ATT_003, "Does not recognise repetitions." =>
     write(|_, after| after.closing = None));
+
+deviant!("marks-repeated-completions", ATT_031, "Leaves a mark when a completion is repeated." =>
+    marks_repetitions_of(Method::Complete));
 
 deviant!("any-arguments", ATT_004,
     "Takes every completion after the end for a repetition." => answer(|call, answer| {

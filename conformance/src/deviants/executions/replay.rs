@@ -1,12 +1,12 @@
 //! Deviants that break the clauses under "Replay".
 
-use ff_core::call::{Method, Reply};
+use ff_core::call::{Call, Method, Reply};
 use ff_core::contracts::ReplayExecutionResult;
 use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::state::{AttemptState, PublicState};
 use ff_core::types::LeaseEpoch;
 
-use crate::deviants::declare::deviant;
+use crate::deviants::declare::{around, deviant};
 use crate::deviants::executions::runs_again;
 use crate::deviants::fault::{answer, succeeds_for_all, write};
 
@@ -23,6 +23,24 @@ deviant!("replays-the-living", OPS_008,
         *answer = Ok(waiting());
     }
 }));
+
+around!(
+    "limit-before-the-end",
+    OPS_012,
+    "Looks at the number of replays first.",
+    |subject, call| {
+        let answer = subject.ask(call.clone()).await;
+        if let (
+            Call::ReplayExecution { args },
+            Err(EngineError::State(StateKind::ExecutionNotTerminal)),
+        ) = (&call, &answer)
+            && subject.field(&args.execution_id, "replay_count").await.as_deref() == Some("10")
+        {
+            return Err(EngineError::State(StateKind::MaxReplaysExhausted));
+        }
+        answer
+    }
+);
 
 deviant!("epochs-begin-anew", OPS_009,
     "Counts the leases of a replayed execution from the beginning." => write(|before, after| {

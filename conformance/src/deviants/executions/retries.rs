@@ -44,7 +44,7 @@ deviant!("grows-twice", ATT_012,
     }
 }));
 
-around!("grows-by-a-power", ATT_012, "Takes the power of the factor first.", |subject, call| {
+around!("grows-by-a-power", ATT_032, "Takes the power of the factor first.", |subject, call| {
     let id = target_of(&call);
     let mut answer = subject.ask(call).await;
     if let (Some(id), Ok(Reply::Fail(FailOutcome::RetryScheduled { delay_until }))) =

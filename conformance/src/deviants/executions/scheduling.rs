@@ -19,6 +19,12 @@ deviant!("promotes-to-claim", SCH_001, "Promotes due work when someone claims." 
 deviant!("lowest-first", SCH_002, "Claims by priority, lower first." =>
     creating(|args| args.priority = 9_000 - args.priority));
 
+deviant!("youngest-first", SCH_002, "Claims by age, younger first." => write(|before, after| {
+    if before.is_none() {
+        after.created_at.0 = -after.created_at.0;
+    }
+}));
+
 deviant!("back-of-the-queue", SCH_002,
     "Puts promoted work behind the rest." => write(|before, after| {
     if before.is_some_and(was_delayed) && after.is_claimable() {
@@ -79,7 +85,7 @@ around!("plain-work-first", SCH_002, "Prefers work that requires nothing.", |sub
     subject.ask(call).await
 });
 
-deviant!("largest-id-first", SCH_002,
+deviant!("largest-id-first", SCH_018,
     "Claims by id, larger first, instead of by age." => write(|before, after| {
     if before.is_none() {
         after.created_at.0 -= i64::from(after.id.uuid().as_fields().0);

@@ -17,6 +17,16 @@ deviant!("cascades-once", GRA_015, "Cascades from an execution once." =>
 request!("any-kind", GRA_010, "Does not compare kinds.",
     ApplyDependencyToChild { args } => "success_only".clone_into(&mut args.dependency_kind));
 
+deviant!("applies-in-closed-flows", GRA_010, "Says that it applied an edge of a cancelled flow." =>
+    answer(|call, answer| {
+    if let (Call::ApplyDependencyToChild { .. }, Err(EngineError::State(StateKind::FlowAlreadyTerminal))) =
+        (call, &answer)
+    {
+        let applied = ApplyDependencyToChildResult::Applied { unsatisfied_count: 1 };
+        *answer = Ok(Reply::ApplyDependencyToChild(applied));
+    }
+}));
+
 reply!("counts-the-others", GRA_011, "Counts the edges before this one.",
     ApplyDependencyToChild(ApplyDependencyToChildResult::Applied { unsatisfied_count, }) =>
         *unsatisfied_count -= 1);
@@ -51,7 +61,7 @@ around!("touches-the-held", GRA_012, "Leaves a mark on every child.", |subject, 
     answer
 });
 
-deviant!("state-before-repetition", GRA_010, "Refuses a repetition when the flow is cancelled." =>
+deviant!("state-before-repetition", GRA_028, "Refuses a repetition when the flow is cancelled." =>
     state_before_repetition());
 
 deviant!("satisfied-for-good", GRA_016,

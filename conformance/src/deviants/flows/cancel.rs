@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, LeaseRenewal};
 use ff_core::call::{Call, Method, Reply};
-use ff_core::contracts::CancelFlowResult;
+use ff_core::contracts::{CancelFlowHeader as Header, CancelFlowResult};
 use ff_core::engine_error::EngineError;
-use ff_core::state::LifecyclePhase;
+use ff_core::state::{LifecyclePhase, TerminalOutcome};
 use ff_core::types::FlowId;
 
-use crate::deviants::declare::{deviant, request};
+use crate::deviants::declare::{deviant, reply, request};
 use crate::deviants::fault::{
     Answer, Fault, answer, around, lock, marks_repetitions_of, pause, write,
 };
@@ -31,12 +31,15 @@ request!("pending-is-all", CAN_003, "Cancels held members with the pending ones.
     CancelFlow { policy, .. } if *policy == CancelFlowPolicy::CancelPending =>
         *policy = CancelFlowPolicy::CancelAll);
 
-deviant!("cancels-for-no-reason", CAN_005,
-    "Does not say why a member was cancelled." => write(|_, after| {
+deviant!("members-fail", CAN_005, "Ends members as failed." => write(|_, after| {
     if after.cancelled_by.as_deref() == Some("cancel_flow") {
-        after.cancellation_reason = None;
+        after.outcome = TerminalOutcome::Failed;
     }
 }));
+
+request!("cancels-when-waited-for", CAN_036, "Cancels members only for those who wait.",
+    CancelFlow { policy, wait, .. } if *wait == CancelFlowWait::NoWait =>
+        *policy = CancelFlowPolicy::FlowOnly);
 
 deviant!("workers-go-on", CAN_006, "Renews leases on cancelled members." => answer(|call, answer| {
     if let (Call::Renew { .. }, Err(EngineError::Contention(_))) = (call, &answer) {
@@ -154,3 +157,7 @@ fn says_so_early() -> Fault {
         })
     })
 }
+
+reply!("header-names-in-reverse", CAN_035, "Names members in descending order.",
+    CancelFlowHeader(Header::Cancelled { member_execution_ids, .. }) =>
+        member_execution_ids.reverse());

@@ -85,3 +85,9 @@ async fn have_ended(subject: &Subject, members: HashSet<ExecutionId>) -> bool {
     }
     !members.is_empty()
 }
+
+deviant!("closed-flows", FLW_035, "Has another word for cancelled flows." => described(|flow| {
+    if flow.public_flow_state == "cancelled" {
+        "closed".clone_into(&mut flow.public_flow_state);
+    }
+}));

@@ -54,7 +54,7 @@ around!(
     }
 );
 
-reply!("edges-in-descending-order", GRA_017, "Lists the edges with the largest ids first.",
+reply!("edges-in-descending-order", GRA_029, "Lists the edges with the largest ids first.",
     ListEdges(edges) => edges.reverse());
 
 reply!("applied-edges-vanish", GRA_020, "Does not know an edge any more once it is applied.",
@@ -87,13 +87,11 @@ around!(
     }
 );
 
-deviant!("edges-always-pending", GRA_021,
-    "Shows applied edges as pending." => answer(|_, answer| match answer {
-    Ok(Reply::DescribeEdge(Some(edge))) => edge.edge_state = "pending".to_owned(),
-    Ok(Reply::ListEdges(edges)) => {
-        for edge in edges {
-            edge.edge_state = "pending".to_owned();
-        }
+deviant!("applied-edges-lose-their-kind", GRA_021,
+    "Forgets the kind of an edge once it is applied." => answer(|_, answer| {
+    if let Ok(Reply::DescribeEdge(Some(edge))) = answer
+        && edge.edge_state == "applied"
+    {
+        edge.dependency_kind.clear();
     }
-    _ => {}
 }));

@@ -51,7 +51,15 @@ around!(
     }
 );
 
-around!("delays-count", DEP_033, "Finds a delayed member not eligible.", |subject, call| {
+around!("looking-is-a-change", DEP_033, "Leaves a mark on the member.", |subject, call| {
+    let answer = subject.ask(call.clone()).await;
+    if let Call::EvaluateFlowEligibility { args } = &call {
+        subject.leave_trace(&args.execution_id).await;
+    }
+    answer
+});
+
+around!("delays-count", DEP_032, "Finds a delayed member not eligible.", |subject, call| {
     let answer = subject.ask(call.clone()).await;
     if let Call::EvaluateFlowEligibility { args } = &call
         && subject.field(&args.execution_id, "delay_until").await.is_some()

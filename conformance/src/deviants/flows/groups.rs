@@ -8,13 +8,20 @@ use ff_core::contracts::{EdgeDependencyPolicy, EdgeDirection, SetEdgeGroupPolicy
 use ff_core::engine_error::{ConflictKind, EngineError};
 
 use crate::deviants::declare::{around, deviant, reply, request};
-use crate::deviants::fault::{Fault, around, pause};
+use crate::deviants::fault::{Fault, answer, around, pause};
 use crate::deviants::flows::described_by;
 
-request!("quorum-of-none", DEP_001, "Takes a quorum of 0 for one of 1.",
+deviant!("policies-after-edges", DEP_001,
+    "Says that it set a policy although an edge enters." => answer(|call, answer| {
+    if let (Call::SetEdgeGroupPolicy { .. }, Err(EngineError::Conflict(_))) = (call, &answer) {
+        *answer = Ok(Reply::SetEdgeGroupPolicy(SetEdgeGroupPolicyResult::Set));
+    }
+}));
+
+request!("quorum-of-none", DEP_050, "Takes a quorum of 0 for one of 1.",
 SetEdgeGroupPolicy { policy: EdgeDependencyPolicy::Quorum { k: k @ 0, .. }, .. } => *k = 1);
 
-deviant!("any-edge-will-do", DEP_001,
+deviant!("any-edge-will-do", DEP_050,
     "Shows the edge with the largest id where the smallest is due." =>
     largest_edge());
 

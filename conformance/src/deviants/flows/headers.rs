@@ -26,9 +26,9 @@ request!("header-spares-the-pending", CAN_034, "Ends no member.",
     CancelFlowHeader { args } if args.cancellation_policy == "cancel_pending" =>
         "cancel_all".clone_into(&mut args.cancellation_policy));
 
-reply!("header-names-in-reverse", CAN_017, "Names members in descending order.",
+reply!("header-names-one-less", CAN_017, "Leaves out the last member.",
     CancelFlowHeader(Header::Cancelled { member_execution_ids, .. }) =>
-        member_execution_ids.reverse());
+        drop(member_execution_ids.pop()));
 
 reply!("reason-forgotten", CAN_018, "Does not tell the first cancellation's reason.",
     CancelFlowHeader(Header::AlreadyTerminal { stored_cancel_reason, .. }) =>

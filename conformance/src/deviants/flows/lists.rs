@@ -6,7 +6,7 @@ use ff_core::types::FlowId;
 
 use crate::deviants::declare::{list, reply, request};
 
-list!("flows", ListFlows, flows, |flow| flow.flow_id, [FLW_018, FLW_020, FLW_034]);
+list!("flows", ListFlows, flows, |flow| flow.flow_id, [FLW_018, FLW_020, FLW_036, FLW_034]);
 
 reply!("flow-always-active", FLW_017,
     "Lists cancelled flows as active.", ListFlows(page) => for flow in &mut page.flows {
@@ -16,7 +16,7 @@ reply!("flow-always-active", FLW_017,
 reply!("cancelled-flows-unlisted", FLW_019, "Lists open flows only.",
     ListFlows(page) => page.flows.retain(|flow| flow.status == FlowStatus::Active));
 
-request!("cursor-from-anywhere", FLW_020, "Ignores a cursor that is of another partition.",
+request!("cursor-from-anywhere", FLW_036, "Ignores a cursor that is of another partition.",
     ListFlows { cursor, partition, .. } if !lives_in(cursor.as_ref(), partition.as_str()) =>
         *cursor = None);
 

@@ -2,7 +2,7 @@
 
 use ff_core::call::{Call, Reply};
 use ff_core::contracts::{AddExecutionToFlowResult, CreateFlowResult};
-use ff_core::engine_error::EngineError;
+use ff_core::engine_error::{ConflictKind, EngineError};
 use ff_core::partition::{
     Partition, PartitionConfig, PartitionFamily, PartitionKey, flow_partition,
     flow_partition as flow_partition_of,
@@ -54,7 +54,7 @@ deviant!("always-created", FLW_010, "Says of a known flow that it is new." => an
     }
 }));
 
-around!("execution-first", FLW_021, "Looks for the execution before the flow.", |subject, call| {
+around!("execution-first", FLW_037, "Looks for the execution before the flow.", |subject, call| {
     if let Call::AddExecutionToFlow { args } = &call
         && subject.field(&args.execution_id, "lane_id").await.is_none()
     {
@@ -62,6 +62,13 @@ around!("execution-first", FLW_021, "Looks for the execution before the flow.", 
     }
     subject.ask(call).await
 });
+
+deviant!("one-word-for-two-flows", FLW_021,
+    "Says of an execution of another flow that it is unknown." => answer(|_, answer| {
+    if let Err(EngineError::Conflict(ConflictKind::ExecutionAlreadyInFlow)) = answer {
+        *answer = Err(EngineError::NotFound { entity: "execution" });
+    }
+}));
 
 reply!("no-back-pointer", FLW_022, "Does not say what flow an execution is in.",
     DescribeExecution(Some(seen)) => seen.flow_id = None);

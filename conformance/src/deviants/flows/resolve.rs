@@ -66,6 +66,28 @@ request!("unknown-is-failed", DEP_010, "Takes any outcome that it does not know 
         "failed".clone_into(&mut args.upstream_outcome));
 
 around!(
+    "resolved-before-the-outcome",
+    DEP_051,
+    "Does not look at the outcome of an edge that is resolved.",
+    |subject, call| {
+        let answer = subject.ask(call.clone()).await;
+        if let (Call::ResolveDependency { args }, Err(EngineError::Validation { .. })) =
+            (&call, &answer)
+        {
+            let mut known = args.clone();
+            "failed".clone_into(&mut known.upstream_outcome);
+            let again = Call::ResolveDependency { args: known };
+            if let Ok(Reply::ResolveDependency(ResolveDependencyOutcome::AlreadyResolved)) =
+                subject.ask(again.clone()).await
+            {
+                return subject.ask(again).await;
+            }
+        }
+        answer
+    }
+);
+
+around!(
     "edge-id-is-enough",
     DEP_010,
     "Does not compare the ends of an edge.",

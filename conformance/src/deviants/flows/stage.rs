@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ff_core::call::{Call, Reply};
 use ff_core::contracts::{AddExecutionToFlowResult, StageDependencyEdgeResult};
-use ff_core::engine_error::{ConflictKind, ContentionKind, EngineError};
+use ff_core::engine_error::{ConflictKind, ContentionKind, EngineError, StateKind};
 use ff_core::types::ExecutionId;
 
-use crate::deviants::declare::{around, deviant, request};
+use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::fault::{Fault, answer, around, call};
 use crate::deviants::flows::refuse_ended;
 
@@ -36,12 +36,35 @@ deviant!("any-revision", GRA_002, "Stages whatever the revision." => any_revisio
 
 deviant!("no-compare", GRA_003, "Stages every edge of a race." => any_revision());
 
-request!("flow-first", GRA_005, "Looks for the flow before it looks at the ends.",
+request!("flow-first", GRA_025, "Looks for the flow before it looks at the ends.",
 StageDependencyEdge { args } if args.upstream_execution_id == args.downstream_execution_id => {
     let other =
         ExecutionId::from_parts(args.upstream_execution_id.partition(), args.edge_id.0);
     args.downstream_execution_id = other;
 });
+
+deviant!("strangers-can-be-linked", GRA_005,
+    "Says of executions that are not members that they were linked." => answer(|call, answer| {
+    if let (Call::StageDependencyEdge { args }, Err(EngineError::State(StateKind::ExecutionNotInFlow))) =
+        (call, &answer)
+    {
+        *answer = Ok(staged(args));
+    }
+}));
+
+deviant!("searches-for-ever", GRA_026,
+    "Says that an edge was staged whose search was given up." => answer(|call, answer| {
+    if let (
+        Call::StageDependencyEdge { args },
+        Err(EngineError::Conflict(ConflictKind::CycleDetected)),
+    ) = (call, &answer)
+    {
+        *answer = Ok(staged(args));
+    }
+}));
+
+request!("references-forgotten", GRA_008, "Stores no data reference.",
+    StageDependencyEdge { args } => args.data_passing_ref = None);
 
 deviant!("cycles-are-fine", GRA_006, "Says that a cycle was staged." => answer(|call, answer| {
     if let (
@@ -73,13 +96,8 @@ deviant!("edges-twice", GRA_007, "Says that a known edge is new." => answer(|cal
     }
 }));
 
-deviant!("anonymous-edges", GRA_008, "Does not say who made an edge." => answer(|_, answer| {
-    if let Err(EngineError::Conflict(ConflictKind::DependencyAlreadyExists { existing })) =
-        answer
-    {
-        existing.created_by.clear();
-    }
-}));
+reply!("anonymous-edges", GRA_027, "Does not say who made an edge.",
+    DescribeEdge(Some(edge)) => edge.created_by.clear());
 
 around!("links-the-living", GRA_009, "Does not link what has ended.", |subject, call| {
     if let Call::StageDependencyEdge { args } = &call {
@@ -159,3 +177,14 @@ fn staged_once(
         }
     })
 }
+
+deviant!("edges-always-pending", GRA_027,
+    "Shows applied edges as pending." => answer(|_, answer| match answer {
+    Ok(Reply::DescribeEdge(Some(edge))) => edge.edge_state = "pending".to_owned(),
+    Ok(Reply::ListEdges(edges)) => {
+        for edge in edges {
+            edge.edge_state = "pending".to_owned();
+        }
+    }
+    _ => {}
+}));

@@ -37,7 +37,10 @@ around!("flow-tag-again", FLW_029, "Refuses a tag that is set already.", |subjec
     subject.ask(call).await
 });
 
-deviant!("flows-described-without-tags", FLW_030, "Leaves tags out where a flow is described." =>
+request!("flow-tags-trimmed", FLW_029, "Keeps no empty tag.",
+    SetFlowTag { value, .. } if value.is_empty() => "-".clone_into(value));
+
+deviant!("flows-described-without-tags", FLW_038, "Leaves tags out where a flow is described." =>
     described(|flow| flow.tags.clear()));
 
 deviant!("flow-tags-emptied", FLW_030, "Empties the tags that are set while it sets another." =>

@@ -91,7 +91,7 @@ deviant!("almost-64-kib", SYS_031, "Refuses the longest payload." => answer(|cal
 request!("drops-nul-in-flows", SYS_018, "Leaves U+0000 out of the kinds of flows.",
     CreateFlow { args } => args.flow_kind.retain(|c| c != '\0'));
 
-deviant!("ascii-only", SYS_018, "Keeps only ASCII." =>
+deviant!("ascii-only", SYS_047, "Keeps only ASCII." =>
     call(|call| each_text(call, &|text| text.retain(|c| c.is_ascii()))));
 
 around!(

@@ -10,6 +10,9 @@ use ff_core::types::{LaneId, TimestampMs};
 use crate::deviants::declare::{around, deviant, reply};
 use crate::deviants::fault::{Fault, answer, around, call, write};
 
+reply!("begins-at-one", SYS_046, "Shows a clock that begins at one.",
+    ServerTimeMs(now) => *now = (*now).max(1));
+
 deviant!("host-clock", SYS_004, "Dates creations by the host." => write(|before, after| {
     if before.is_none() {
         after.created_at = TimestampMs::now();
@@ -17,6 +20,20 @@ deviant!("host-clock", SYS_004, "Dates creations by the host." => write(|before,
 }));
 
 deviant!("trusts-now", SYS_005, "Dates creations by the caller." => trusts_now());
+
+around!(
+    "promotes-by-the-caller",
+    SYS_005,
+    "Leaves a mark on what is due to the caller.",
+    |subject, call| {
+        if let Call::PromoteDelayed { execution_id, now_ms, .. } = &call
+            && *now_ms > subject.clock.now()
+        {
+            subject.leave_trace(execution_id).await;
+        }
+        subject.ask(call).await
+    }
+);
 
 reply!("tells-seconds", SYS_006, "Tells the time in seconds.", ServerTimeMs(now) => *now /= 1_000);
 

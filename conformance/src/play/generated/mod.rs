@@ -156,11 +156,10 @@ pub(crate) async fn play_recording(
     let played = played.map_err(|failure| failure.message)?;
     Ok(PlayedAgain {
         story: played.story,
-        difference: played.outcome.err().map(|found| Failure {
-            message: found.message,
-            differences: found.differences,
-            story: Vec::new(),
-        }),
+        difference: played
+            .outcome
+            .err()
+            .map(|found| Failure { differences: found.differences, ..Failure::new(found.message) }),
     })
 }
 
@@ -202,9 +201,9 @@ fn told(harness: &dyn Harness, found: Found) -> Failure {
 fn failure(divergence: Divergence, story: Vec<String>) -> Failure {
     let last = divergence.message.clone();
     Failure {
-        message: divergence.message,
         differences: divergence.differences,
         story: story.into_iter().chain([last]).collect(),
+        ..Failure::new(divergence.message)
     }
 }
 

@@ -25,8 +25,7 @@ pub(crate) fn around_calls(topic: &Topic, all: &'static [Repetition]) -> Vec<Cas
         let repeated = topic.case(
             method,
             "The same call ten times, in turn and at once.",
-            // Made once for the life of the process.
-            [one.clauses, &["SYS-012"]].concat().leak(),
+            one.and_in_turn(),
             &[Need::Clock, Need::Concurrency, Need::Elsewhere],
             repetition::Repeated(one),
         );

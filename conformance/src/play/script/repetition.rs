@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use ff_core::call::{Call, Method};
+use ff_core::contract::{Level, clause};
 use ff_core::dispatch::Dispatch;
 use ff_core::types::FlowId;
 use tokio::sync::Barrier;
@@ -31,6 +32,16 @@ pub(crate) struct Repetition {
 }
 
 impl Repetition {
+    /// Its clauses, and that calls at once leave what calls in turn do. That is a MUST, and a case is of one level.
+    pub(super) fn and_in_turn(&self) -> &'static [&'static str] {
+        let is_must = |id: &&str| clause(id).is_some_and(|clause| clause.level == Level::Must);
+        if !self.clauses.iter().all(is_must) {
+            return self.clauses;
+        }
+        // Made once for the life of the process.
+        [self.clauses, &["SYS-012"]].concat().leak()
+    }
+
     pub(super) fn expected(&self) -> Vec<&'static str> {
         let answers = self.answers.iter();
         let each = answers.flat_map(|(times, answer)| std::iter::repeat_n(*answer, *times));

@@ -108,10 +108,7 @@ impl<'a> Session<'a> {
     }
 
     fn failure(&self, call: &Call, why: &str, differences: Vec<Difference>) -> Failure {
-        Failure {
-            message: format!("{} {why}", call_text(call)),
-            differences,
-            story: self.story.clone(),
-        }
+        let message = format!("{} {why}", call_text(call));
+        Failure { differences, story: self.story.clone(), ..Failure::new(message) }
     }
 }

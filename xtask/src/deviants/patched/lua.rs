@@ -304,7 +304,7 @@ pub(super) const PATCHES: &[Patched] = &[
     patched(
         Language::Lua,
         "rounded-up",
-        "ATT-012",
+        "ATT-032",
         "Waits are rounded up.",
         "executions/retries.lua",
         "math.floor(",
@@ -331,7 +331,7 @@ pub(super) const PATCHES: &[Patched] = &[
     patched(
         Language::Lua,
         "cancelled-by-nobody",
-        "ATT-019",
+        "EXE-051",
         "Who cancelled is not said.",
         "executions/attempts.lua",
         "  fields.cancelled_by = 'worker'\n",
@@ -430,7 +430,7 @@ pub(super) const PATCHES: &[Patched] = &[
     patched(
         Language::Lua,
         "short-pages",
-        "EXE-034",
+        "EXE-049",
         "A page has at most 999 entries.",
         "page.lua",
         "MAX_PAGE = 1000",

@@ -52,7 +52,7 @@ pub(super) const PATCHES: &[Patched] = &[
     patched(
         Language::Lua,
         "search-too-far",
-        "GRA-006",
+        "GRA-026",
         "The search visits up to 2 000 members.",
         "flows/stage.lua",
         "MAX_VISITED = 1000",
@@ -88,7 +88,7 @@ pub(super) const PATCHES: &[Patched] = &[
     patched(
         Language::Lua,
         "empty-reference",
-        "GRA-008",
+        "GRA-027",
         "An empty reference is one.",
         "flows/stage.lua",
         "given ~= ''",
