@@ -136,6 +136,7 @@ async fn run_suite(
     };
     let mut backends = Vec::new();
     for backend in chosen {
+        let url = backend.url_variable().filter(|name| std::env::var_os(name).is_some());
         backends.push(match backend.harness(servers).await {
             Ok(harness) => {
                 let bar = Bar::new(backend.name(), cases.len() * options.repeat.max(1));
@@ -143,7 +144,11 @@ async fn run_suite(
                 harness.finish().await?;
                 report
             }
-            Err(reason) => skip_backend(backend.name(), &reason, cases),
+            // Whoever asks for a backend, or names its server, means it: without it nothing was found out.
+            Err(missing) if !arguments.backends.is_empty() || url.is_some() => {
+                return Err(format!("{} was asked for: {missing}", backend.name()).into());
+            }
+            Err(missing) => skip_backend(backend.name(), &missing.reason, cases),
         });
     }
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -5,6 +5,7 @@ use ff_provision::{Images, Keeper, Servers};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::SignalKind;
 
+use crate::backends::Missing;
 use crate::{CONFORMS, COULD_NOT_RUN, Outcome};
 
 /// Which images containers are made from.
@@ -79,8 +80,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             for answer in runtime.block_on(keeper.up(images.clone().into()))? {
                 match answer {
                     Ok(kept) => println!("{}  {}", kept.url, kept.description),
-                    Err(reason) => {
-                        println!("{reason}");
+                    Err(absent) => {
+                        println!("{}", Missing::from(absent));
                         code = COULD_NOT_RUN;
                     }
                 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Images, Kind, Rung, Running, Servers, binary, image, probe};
+use crate::{Absent, Images, Kind, Rung, Running, Servers, binary, image, probe};
 
 /// A server that is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl Keeper {
     }
 
     /// Starts what is not kept yet. Of each kind, what is kept or why it cannot be.
-    pub async fn up(&self, images: Images) -> std::io::Result<Vec<Result<Kept, String>>> {
+    pub async fn up(&self, images: Images) -> std::io::Result<Vec<Result<Kept, Absent>>> {
         let servers = Servers::new(images);
         let mut answers = Vec::new();
         let mut kept = self.kept();

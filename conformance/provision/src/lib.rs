@@ -4,6 +4,7 @@
 //! `cargo xtask servers up`, a container, a binary found on this machine. Whatever was started here
 //! is stopped and removed with the [`Servers`] it belongs to, also after a failure or a signal.
 
+mod absent;
 mod binary;
 mod container;
 mod image;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+pub use absent::Absent;
 pub use keep::{Keeper, Kept};
 pub use probe::connect;
 pub use proxy::Proxy;
@@ -164,7 +166,7 @@ enum Running {
 #[derive(Default)]
 pub struct Servers {
     images: Images,
-    known: Mutex<BTreeMap<Kind, Result<Arc<Server>, String>>>,
+    known: Mutex<BTreeMap<Kind, Result<Arc<Server>, Absent>>>,
     running: Mutex<Vec<Running>>,
 }
 
@@ -174,7 +176,7 @@ impl Servers {
     }
 
     /// The server, or why there is none and what would help.
-    pub async fn get(&self, kind: Kind) -> Result<Arc<Server>, String> {
+    pub async fn get(&self, kind: Kind) -> Result<Arc<Server>, Absent> {
         let mut known = self.known.lock().await;
         if let Some(answer) = known.get(&kind) {
             return answer.clone();
@@ -200,15 +202,15 @@ impl Servers {
         self.running.lock().await.push(running);
     }
 
-    async fn climb(&self, kind: Kind) -> Result<Server, String> {
+    async fn climb(&self, kind: Kind) -> Result<Server, Absent> {
         let begun = Instant::now();
         let server = |url, rung, version| Server::since(begun, kind, url, rung, version);
         if let Ok(url) = std::env::var(kind.url_variable()) {
             // Whoever names a server means that one and no other.
-            let version = probe::version(kind, &url).await.map_err(|error| {
-                // The URL may have a password.
-                format!("the server that {} names: {error}", kind.url_variable())
-            })?;
+            let version = probe::version(kind, &url).await;
+            // The URL may have a password.
+            let version =
+                version.map_err(|error| Absent::named(kind, kind.url_variable(), error))?;
             return Ok(server(url, Rung::Environment, version));
         }
         if let Some(url) = Keeper::kept_url(kind)
@@ -224,7 +226,7 @@ impl Servers {
     /// # Errors
     ///
     /// There is neither a container engine nor a binary.
-    pub async fn start(&self, kind: Kind) -> Result<Server, String> {
+    pub async fn start(&self, kind: Kind) -> Result<Server, Absent> {
         let begun = Instant::now();
         let server = |url, rung, version| Server::since(begun, kind, url, rung, version);
         let in_container = match container::start(kind, &self.images).await {
@@ -239,7 +241,7 @@ impl Servers {
         };
         if self.images.of(kind).is_some() {
             // As with a URL.
-            return Err(in_container);
+            return Err(Absent::named(kind, "the image that was named", in_container));
         }
         let as_binary = match binary::start(kind).await {
             Ok((running, url, path)) => {
@@ -251,10 +253,6 @@ impl Servers {
             }
             Err(error) => error,
         };
-        Err(format!(
-            "there is no {} server ({in_container}; {as_binary}): {}",
-            kind.name(),
-            kind.install()
-        ))
+        Err(Absent::on_this_machine(kind, vec![in_container, as_binary]))
     }
 }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 use crate::probe::connect;
-use crate::{Kind, Server, Servers};
+use crate::{Absent, Kind, Server, Servers};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -25,7 +25,7 @@ impl Scratch {
     /// # Errors
     ///
     /// There is no such server, and what would help.
-    pub async fn on(kind: Kind) -> std::result::Result<Self, String> {
+    pub async fn on(kind: Kind) -> std::result::Result<Self, Absent> {
         let servers = Servers::default();
         let server = servers.get(kind).await?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -19,11 +19,12 @@ mod sqlite;
 mod valkey;
 mod vandals;
 
-use std::io;
+use std::error::Error;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use ff_conformance::{CaseInfo, Harness, ModelHarness, Need, Nemesis};
-use ff_provision::{Kind, Proxy, Server, Servers};
+use ff_provision::{Absent, Kind, Proxy, Server, Servers};
 
 pub(crate) use postgres::PostgresHarness;
 use sqlite::SqliteHarness;
@@ -73,6 +74,35 @@ pub(crate) enum Backend {
     Valkey,
 }
 
+/// Why there is no harness: in one line, and what was tried in a line each.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    pub(crate) reason: String,
+    pub(crate) tried: Vec<String>,
+}
+
+impl Missing {
+    fn because(reason: &str, error: impl fmt::Display) -> Self {
+        Self { reason: reason.to_owned(), tried: vec![error.to_string()] }
+    }
+}
+
+impl From<Absent> for Missing {
+    fn from(absent: Absent) -> Self {
+        let tried = absent.tried().into_iter().map(str::to_owned).collect();
+        Self { reason: absent.to_string(), tried }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.reason)?;
+        self.tried.iter().try_for_each(|tried| write!(f, "\n  tried: {tried}"))
+    }
+}
+
+impl Error for Missing {}
+
 impl Backend {
     pub(crate) const ALL: [Self; 4] = [Self::Mock, Self::Sqlite, Self::Postgres, Self::Valkey];
 
@@ -93,26 +123,33 @@ impl Backend {
         }
     }
 
+    /// The environment variable that names its server.
+    pub(crate) fn url_variable(self) -> Option<&'static str> {
+        Kind::ALL.into_iter().find(|kind| Self::on(*kind) == self).map(Kind::url_variable)
+    }
+
     /// A harness for it, or why there is none on this machine.
-    pub(crate) async fn harness(self, servers: &Servers) -> Result<Arc<dyn Harness>, String> {
+    pub(crate) async fn harness(self, servers: &Servers) -> Result<Arc<dyn Harness>, Missing> {
         match self {
             Self::Mock => Ok(Arc::new(ModelHarness)),
             Self::Sqlite => match SqliteHarness::new() {
                 Ok(harness) => Ok(Arc::new(harness)),
-                Err(error) => Err(format!("there is no room for database files: {error}")),
+                Err(error) => Err(Missing::because("there is no room for database files", error)),
             },
             Self::Valkey => {
                 let server = servers.get(Kind::Valkey).await?;
                 match ValkeyHarness::new(server).await {
                     Ok(harness) => Ok(Arc::new(harness)),
-                    Err(error) => Err(format!("the Valkey server cannot be used: {error}")),
+                    Err(error) => Err(Missing::because("the Valkey server cannot be used", error)),
                 }
             }
             Self::Postgres => {
                 let server = servers.get(Kind::Postgres).await?;
                 match PostgresHarness::new(server).await {
                     Ok(harness) => Ok(Arc::new(harness)),
-                    Err(error) => Err(format!("the Postgres server cannot be used: {error}")),
+                    Err(error) => {
+                        Err(Missing::because("the Postgres server cannot be used", error))
+                    }
                 }
             }
         }

@@ -80,7 +80,7 @@ pub(super) async fn hunt(
                 hunted.hunts.extend(at_once(options.jobs, hunts).await?);
                 harness.finish().await?;
             }
-            Err(reason) => hunted.missing.push(reason),
+            Err(reason) => hunted.missing.push(reason.to_string()),
         }
     }
     if of(Language::Sql).next().is_some() {
@@ -96,7 +96,7 @@ pub(super) async fn hunt(
                 hunted.hunts.extend(at_once(options.jobs, hunts).await?);
                 harness.finish().await?;
             }
-            Err(reason) => hunted.missing.push(reason),
+            Err(reason) => hunted.missing.push(reason.to_string()),
         }
     }
     Ok(hunted)
