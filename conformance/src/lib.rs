@@ -27,8 +27,8 @@ pub use run::{
 pub use stage::{
     Case, CaseInfo, Cause, Coverage, Deployment, Difference, ExecutionBuilder, Failure,
     GeneratedReport, Harness, HarnessError, ModelHarness, Need, Nemesis, Observation, Options,
-    Unreliable, Vandal, Verdict, Worker, World, kept_by_xtask, plain_execution, play_by_xtask,
-    rerun_by_xtask,
+    Settling, Unreliable, Vandal, Verdict, Worker, World, finish, kept_by_xtask, plain_execution,
+    play_by_xtask, rerun_by_xtask,
 };
 
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.

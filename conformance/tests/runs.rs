@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
@@ -202,6 +203,118 @@ impl Harness for Broken {
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
         Err("no route to host".into())
     }
+}
+
+/// Never gets anywhere, or dies on the way.
+struct Hopeless {
+    dies: bool,
+}
+
+#[async_trait]
+impl Harness for Hopeless {
+    fn name(&self) -> &str {
+        "hopeless"
+    }
+
+    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+        assert!(!self.dies, "nothing to deploy");
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_hangs_or_dies_is_a_failure_of_its_case() {
+    for (dies, why) in [(false, "longer than 60s"), (true, "nothing to deploy")] {
+        let report = run(Hopeless { dies }, &registry()[..3], *OPTIONS).await;
+        assert_eq!(report.totals.failed, 3);
+        for case in &report.cases {
+            let failure = case.failure.as_ref().unwrap();
+            assert!(failure.setup && failure.message.contains(why), "{}", failure.message);
+        }
+    }
+}
+
+/// Serves one case at a time, and counts what is there at once and in all.
+#[derive(Clone, Default)]
+struct Exclusive {
+    firsts: Arc<AtomicUsize>,
+    seconds: Arc<AtomicUsize>,
+    all: Arc<AtomicUsize>,
+}
+
+/// One less when it is dropped.
+struct Gone(Arc<AtomicUsize>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Exclusive {
+    fn deployment(&self, counted: &Arc<AtomicUsize>) -> Deployment {
+        self.all.fetch_add(1, Ordering::SeqCst);
+        let before = counted.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(before, 0, "one at a time");
+        let clock = ManualClock::new();
+        let model = Arc::new(MockBackend::conforming_with(clock.clone()));
+        Deployment::new(model).with_clock(clock).with_guard(Gone(Arc::clone(counted)))
+    }
+}
+
+#[async_trait]
+impl Harness for Exclusive {
+    fn name(&self) -> &str {
+        "exclusive"
+    }
+
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
+    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+        Ok(self.deployment(&self.firsts))
+    }
+
+    async fn deploy_second(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+        assert_eq!(self.firsts.load(Ordering::SeqCst), 1, "beside a first");
+        Ok(self.deployment(&self.seconds))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exclusive_harness_serves_one_case_at_a_time() {
+    let harness = Exclusive::default();
+    let report = run(harness.clone(), &registry(), *OPTIONS).await;
+    let broken = report.cases.iter().find(|case| case.failure.is_some());
+    assert!(broken.is_none(), "{broken:?}");
+    let skipped = report.totals.skipped;
+    assert!(skipped > 20, "cases that need what is not there");
+    let played = report.cases.len() - skipped;
+    let all = harness.all.load(Ordering::SeqCst);
+    assert!(all >= played, "{all} deployments of {played} cases");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_newer_than_the_contract_fails_nothing() {
+    let cases = Selection { clauses: vec!["EXE-023".to_owned()], ..Selection::default() };
+    let cases = cases.choose().unwrap();
+    let forgetful = || Changed { clock: true, change: |model| Arc::new(Forgetful(model)) };
+    let older = Options { contract: "0.0".parse().unwrap(), ..*OPTIONS };
+    let report = run(forgetful(), &cases, older).await;
+    assert_eq!(report.totals.failed, 0);
+    assert!(report.totals.newer > 0 && report.totals.conforms(true), "{:?}", report.totals);
+    let report = run(forgetful(), &cases, *OPTIONS).await;
+    assert!(report.totals.failed > 0 && report.totals.newer == 0, "{:?}", report.totals);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_should_that_is_not_kept_is_advised() {
+    let cases = Selection { clauses: vec!["EXE-049".to_owned()], ..Selection::default() };
+    let deviant = ff_conformance::deviants::all();
+    let deviant = deviant.into_iter().find(|deviant| deviant.breaks == "EXE-049").unwrap();
+    let seen = ff_conformance::seen_by(deviant, &cases.choose().unwrap(), *OPTIONS).await;
+    assert!(!seen.is_empty() && seen.iter().all(|case| case.status == Status::Advised));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

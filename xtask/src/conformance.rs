@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, Command, FromArgMatches};
 use ff_conformance::{
-    Case, HarnessError, Options, Report, Selection, Status, closing_line, details_text,
+    Case, HarnessError, Options, Report, Selection, Status, closing_line, details_text, finish,
     run_backend, skip_backend, summary_text,
 };
 use ff_core::contract::Version;
@@ -141,7 +141,7 @@ async fn run_suite(
             Ok(harness) => {
                 let bar = Bar::new(backend.name(), cases.len() * options.repeat.max(1));
                 let report = run_backend(&harness, cases, options, &bar).await;
-                harness.finish().await?;
+                finish(&harness).await?;
                 report
             }
             // Whoever asks for a backend, or names its server, means it: without it nothing was found out.

@@ -9,19 +9,17 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokio::runtime::Runtime;
 
 use super::failures::failure_text;
+use super::lacking::Lacking;
 use super::registry::registry;
 use super::report::{CaseReport, Report, Status};
 use super::runner::{assemble, run_case};
-use crate::stage::{Case, Harness, Options, SEED_VARIABLE};
+use crate::stage::{Case, Harness, Options, SEED_VARIABLE, finish};
 
 /// The environment variable that asks for a report and says where it goes.
 const REPORT_VARIABLE: &str = "FF_CONFORMANCE_REPORT";
 
 /// The environment variable that makes a SHOULD that is not kept a failure.
 const STRICT_VARIABLE: &str = "FF_CONFORMANCE_STRICT";
-
-/// Generated sequences at once.
-const AT_ONCE: usize = 8;
 
 /// What could not be found out ends in this code.
 const COULD_NOT_RUN: u8 = 2;
@@ -30,12 +28,17 @@ type Ran = Arc<Mutex<Vec<CaseReport>>>;
 
 /// Runs every case as a test of its own.
 pub fn run(harness: impl Harness) -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    if harness.is_exclusive() {
+        arguments.test_threads = Some(1);
+    }
     let started = Instant::now();
     let seed = std::env::var(SEED_VARIABLE).ok();
     let seed = seed.and_then(|text| text.parse().ok()).unwrap_or(0);
     let contract = harness.contract();
-    let options = Options { seed, jobs: AT_ONCE, contract, ..Options::default() };
+    let defaults = Options::default();
+    let jobs = arguments.test_threads.unwrap_or(defaults.jobs);
+    let options = Options { seed, jobs, contract, ..defaults };
     let runtime = match Runtime::new() {
         Ok(runtime) => Arc::new(runtime),
         Err(error) => {
@@ -56,7 +59,7 @@ pub fn run(harness: impl Harness) -> ExitCode {
             return ExitCode::from(COULD_NOT_RUN);
         }
     }
-    if let Err(error) = runtime.block_on(harness.finish()) {
+    if let Err(error) = runtime.block_on(finish(&harness)) {
         eprintln!("something is left behind: {error}");
         return ExitCode::from(COULD_NOT_RUN);
     }
@@ -69,11 +72,13 @@ fn trials(
     ran: &Ran,
     options: Options,
 ) -> Vec<Trial> {
+    let lacking = Arc::new(Lacking::default());
     let strict = std::env::var_os(STRICT_VARIABLE).is_some();
     let trial = |case: Case| {
         let (harness, runtime, ran) = (Arc::clone(harness), Arc::clone(runtime), Arc::clone(ran));
+        let lacking = Arc::clone(&lacking);
         Trial::ignorable_test(case.slug, move || {
-            let report = runtime.block_on(run_case(&harness, &case, options));
+            let report = runtime.block_on(run_case(&harness, &case, options, &lacking));
             let outcome = match report.status {
                 Status::Passed => Ok(Completion::Completed),
                 Status::Failed => Err(Failed::from(failure_text(harness.name(), &report, false))),

@@ -2,6 +2,7 @@
 
 mod failures;
 mod hunt;
+mod lacking;
 mod libtest;
 mod recording;
 mod registry;

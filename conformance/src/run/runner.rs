@@ -9,11 +9,12 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
+use super::lacking::Lacking;
 use super::report::{
     BackendReport, CaseReport, ChapterReport, FailureReport, Identity, Status, Totals,
 };
 use crate::stage::{
-    Case, CaseInfo, Deployment, Failure, Harness, Need, Options, Outcome, Played, Stage,
+    Case, CaseInfo, Failure, Harness, Need, Options, Outcome, Played, Scene, Stage, deploy,
 };
 
 /// Is notified of each case as it ends.
@@ -38,9 +39,11 @@ pub async fn run_backend(
         let seed = options.seed.wrapping_add(round);
         rounds.extend(order.iter().map(|case| (Case::clone(case), seed)));
     }
+    let options = if harness.is_exclusive() { Options { jobs: 1, ..options } } else { options };
+    let lacking = &Lacking::of(harness, cases).await;
     let mut reports: Vec<CaseReport> = stream::iter(rounds)
         .map(|(case, seed)| async move {
-            let report = run_case(harness, &case, Options { seed, ..options }).await;
+            let report = run_case(harness, &case, Options { seed, ..options }, lacking).await;
             progress.done(&report);
             report
         })
@@ -90,7 +93,7 @@ pub fn skip_backend(name: &str, reason: &str, cases: &[Case]) -> BackendReport {
 }
 
 async fn identity(harness: &Arc<dyn Harness>, cases: &[Case]) -> Option<Identity> {
-    let deployment = harness.deploy(cases.first()?).await.ok()?;
+    let deployment = deploy(harness, cases.first()?).await.ok()?;
     let identity = deployment.backend.capabilities().identity;
     Some(Identity {
         family: identity.family.to_owned(),
@@ -99,29 +102,38 @@ async fn identity(harness: &Arc<dyn Harness>, cases: &[Case]) -> Option<Identity
     })
 }
 
-/// Runs one case in a deployment of its own.
+/// Runs one case in a deployment of its own. Whatever it does there, it does to itself alone.
 pub(crate) async fn run_case(
     harness: &Arc<dyn Harness>,
     case: &Case,
     options: Options,
+    lacking: &Lacking,
 ) -> CaseReport {
     let started = Instant::now();
-    let deployment = match harness.deploy(case).await {
+    let skipped = |need: Need| {
+        let reason = format!("the deployment has no {need}");
+        report(case, Status::Skipped, Some(reason), millis(started))
+    };
+    if let Some(need) = lacking.known(case) {
+        return skipped(need);
+    }
+    let deployment = match deploy(harness, case).await {
         Ok(deployment) => deployment,
-        Err(error) => {
-            let failure = Failure::new(format!("the backend cannot be deployed: {error}"));
+        Err(failure) => {
             // Nobody knows then which clauses are kept, of whatever level.
             let report = failed(harness, case, options, failure, started);
             return CaseReport { status: Status::Failed, ..report };
         }
     };
-    if let Some(missing) = missing(case, &deployment) {
-        let reason = format!("the deployment has no {missing}");
-        return report(case, Status::Skipped, Some(reason), millis(started));
+    if let Some(need) = lacking.learn(case, &deployment) {
+        return skipped(need);
     }
-    let info = CaseInfo::clone(case);
-    let stage = Stage { harness: Arc::clone(harness), case: info, deployment, options };
-    let Played { outcome, generated } = case.play(stage).await;
+    let scene = Scene { harness: Arc::clone(harness), case: CaseInfo::clone(case), options };
+    let playing = case.clone();
+    let played = tokio::spawn(async move { playing.play(Stage { scene, deployment }).await }).await;
+    let Played { outcome, generated } = played.unwrap_or_else(|panic| {
+        Outcome::Failed(Failure::new(format!("the case panicked: {panic}"))).into()
+    });
     let report = match outcome {
         Outcome::Passed => report(case, Status::Passed, None, millis(started)),
         Outcome::Unsupported(reason) => {
@@ -130,16 +142,6 @@ pub(crate) async fn run_case(
         Outcome::Failed(failure) => failed(harness, case, options, failure, started),
     };
     CaseReport { generated, ..report }
-}
-
-fn missing(case: &Case, deployment: &Deployment) -> Option<Need> {
-    case.needs.iter().copied().find(|need| match need {
-        Need::Clock => deployment.clock.is_none(),
-        Need::Nemesis => deployment.nemesis.is_none(),
-        Need::Vandal => deployment.vandal.is_none(),
-        Need::Housekeeping => deployment.housekeeping.is_none(),
-        Need::Concurrency | Need::Elsewhere => false,
-    })
 }
 
 fn failed(

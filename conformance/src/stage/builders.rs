@@ -11,6 +11,7 @@ use ff_core::engine_error::EngineError;
 use ff_core::policy::{BackoffStrategy, ExecutionPolicy, RetryPolicy, RoutingRequirements};
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 
+use super::callers_now::CALLERS_NOW;
 use super::failure::Failure;
 use super::world::World;
 
@@ -39,7 +40,7 @@ impl World {
     /// Begins an execution with nothing special about it.
     pub fn execution(&self) -> ExecutionBuilder {
         let id = self.execution_id();
-        let args = plain_execution(id, self.lane());
+        let args = CreateExecutionArgs { now: CALLERS_NOW, ..plain_execution(id, self.lane()) };
         ExecutionBuilder { world: self.clone(), args }
     }
 

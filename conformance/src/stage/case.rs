@@ -24,7 +24,7 @@ pub struct CaseInfo {
 }
 
 /// What a case needs beyond a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, strum::Display)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Need {
@@ -40,6 +40,8 @@ pub enum Need {
     Elsewhere,
     /// A list of what is due.
     Housekeeping,
+    /// A backend that does nothing by itself.
+    Passive,
 }
 
 impl CaseInfo {

@@ -9,9 +9,10 @@ use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, flow_partition};
 use ff_core::state::TerminalOutcome;
-use ff_core::types::{AttemptIndex, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_core::types::{AttemptIndex, ExecutionId, FlowId, LaneId};
 
 use super::builders::{ExecutionBuilder, Worker};
+use super::callers_now::CALLERS_NOW;
 use super::failure::Failure;
 use super::world::{World, apply_args};
 
@@ -176,8 +177,7 @@ impl Graph {
 
     /// What a member's end amounts to, as dependents learn of it. Its outcome is not the member's.
     pub(crate) fn completion(&self, member: &ExecutionId) -> CompletionPayload {
-        CompletionPayload::new(member.clone(), "success", None, TimestampMs::now())
-            .with_flow_id(self.flow)
+        CompletionPayload::new(member.clone(), "success", None, CALLERS_NOW).with_flow_id(self.flow)
     }
 
     pub(crate) async fn cascade(
@@ -203,7 +203,7 @@ impl Graph {
             self.world.lane(),
             AttemptIndex::new(0),
             outcome.to_owned(),
-            TimestampMs::now(),
+            CALLERS_NOW,
         )
     }
 

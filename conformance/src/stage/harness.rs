@@ -29,6 +29,17 @@ pub trait Harness: Send + Sync + 'static {
     /// An empty deployment that nobody else uses. Its scanners, if it has any, are off (SYS-027).
     async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError>;
 
+    /// A second deployment, apart from a first that is there: for cases about two.
+    async fn deploy_second(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
+        self.deploy(case).await
+    }
+
+    /// Whether there can be only one case at a time: then nothing is deployed before what was deployed
+    /// for another case is dropped.
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
     /// Called once, when all cases are over: removes what their deployments left with the storage.
     async fn finish(&self) -> Result<(), HarnessError> {
         Ok(())
@@ -78,6 +89,7 @@ pub struct Deployment {
     pub(crate) nemesis: Option<Arc<dyn Nemesis>>,
     pub(crate) housekeeping: Option<Arc<dyn Housekeeping>>,
     pub(crate) vandal: Option<Arc<dyn Vandal>>,
+    pub(crate) settling: Option<Arc<dyn Settling>>,
     pub(crate) peers: Vec<Arc<dyn EngineBackend>>,
     /// Dropped when the case is over.
     pub(crate) guard: Option<Guard>,
@@ -92,6 +104,7 @@ impl Deployment {
             nemesis: None,
             housekeeping: None,
             vandal: None,
+            settling: None,
             peers: Vec::new(),
             guard: None,
         }
@@ -142,6 +155,14 @@ impl Deployment {
         self
     }
 
+    /// Means to wait for what the backend does by itself, such as promoting what is delayed or cascading what has
+    /// ended. Cases then look at a backend that has nothing left to do.
+    #[must_use]
+    pub fn with_settling(mut self, settling: Arc<dyn Settling>) -> Self {
+        self.settling = Some(settling);
+        self
+    }
+
     /// What tells what is due. Without it, cases about that are skipped.
     #[must_use]
     pub fn with_housekeeping(mut self, housekeeping: Arc<dyn Housekeeping>) -> Self {
@@ -184,6 +205,13 @@ pub trait Nemesis: Send + Sync + 'static {
 
     /// Requests so far.
     fn requests(&self) -> usize;
+}
+
+/// Waits for what a backend does by itself.
+#[async_trait]
+pub trait Settling: Send + Sync + 'static {
+    /// Returns once nothing is left to do of what follows from the calls so far and from the clock.
+    async fn settle(&self) -> Result<(), HarnessError>;
 }
 
 /// Damages what is stored, past the backend.

@@ -4,8 +4,10 @@
 #[macro_use]
 mod expect;
 mod builders;
+mod callers_now;
 pub(crate) mod case;
 pub(crate) mod coverage;
+mod deploy;
 pub(crate) mod failure;
 mod graph;
 mod harness;
@@ -18,20 +20,25 @@ mod world;
 
 pub(crate) use ff_conformance_macros::case;
 
+pub(crate) use callers_now::{CALLERS_NOW, callers_now, made_at};
+
 pub use builders::{ExecutionBuilder, Worker, plain_execution};
 pub use case::{CaseInfo, Need, Verdict};
 pub use coverage::{Coverage, GeneratedReport};
+pub(crate) use deploy::deploy;
+pub use deploy::finish;
 pub(crate) use failure::told;
 pub use failure::{Cause, Difference, Failure};
 pub(crate) use graph::{BLOCKED, FanIn, Graph, READY, SKIPPED, lane_of};
 pub(crate) use harness::SEED_VARIABLE;
-pub use harness::{Deployment, Harness, HarnessError, Nemesis, Vandal};
+pub use harness::{Deployment, Harness, HarnessError, Nemesis, Settling, Vandal};
 pub use model::{ModelHarness, kept_by_xtask, play_by_xtask, rerun_by_xtask};
 pub(crate) use observe::CORE_FIELDS;
 pub use observe::Observation;
 pub use play::{Case, Options};
 pub(crate) use play::{
-    Declaration, InWorld, Outcome, Play, Played, Stage, Topic, declare, in_world, play_in_world,
+    Declaration, InWorld, Outcome, Play, Played, Scene, Stage, Topic, declare, in_world,
+    play_in_world,
 };
 pub use unreliable::Unreliable;
 pub use world::World;

@@ -12,6 +12,7 @@ use ff_core::contract::Version;
 
 use super::case::{CaseInfo, Need, Verdict};
 use super::coverage::GeneratedReport;
+use super::deploy::{deploy, deploy_second};
 use super::failure::Failure;
 use super::harness::{Deployment, Harness};
 use super::world::World;
@@ -85,17 +86,21 @@ impl Default for Options {
 
 /// What a case is played with: an empty deployment that has all it needs, and a way to others.
 pub(crate) struct Stage {
+    pub(crate) scene: Scene,
+    pub(crate) deployment: Deployment,
+}
+
+/// A case on a backend.
+pub(crate) struct Scene {
     pub(crate) harness: Arc<dyn Harness>,
     pub(crate) case: CaseInfo,
-    pub(crate) deployment: Deployment,
     pub(crate) options: Options,
 }
 
-impl Stage {
-    /// Another empty deployment.
+impl Scene {
+    /// An empty deployment, once those before it are gone.
     pub(crate) async fn deploy(&self) -> Result<Deployment, Failure> {
-        let deployed = self.harness.deploy(&self.case).await;
-        deployed.map_err(|error| Failure::new(format!("the backend cannot be deployed: {error}")))
+        deploy(&self.harness, &self.case).await
     }
 
     /// Each case draws from a sequence of its own, whatever the order it runs in.
@@ -160,11 +165,13 @@ pub(crate) async fn in_world(
     stage: Stage,
     body: impl FnOnce(World) -> Running,
 ) -> Result<Ended, Failure> {
-    let seed = stage.seed();
-    let needs_another = stage.case.needs.contains(&Need::Elsewhere);
-    let second = if needs_another { Some(stage.deploy().await?) } else { None };
+    let Stage { scene, deployment } = stage;
+    let seed = scene.seed();
+    let needs_another = scene.case.needs.contains(&Need::Elsewhere);
+    let second =
+        if needs_another { Some(deploy_second(&scene.harness, &scene.case).await?) } else { None };
     let elsewhere = second.as_ref().map(|second| World::new(second, None, !seed));
-    let world = World::new(&stage.deployment, elsewhere, seed);
+    let world = World::new(&deployment, elsewhere, seed);
     let mut verdict = in_task(body(world.clone())).await;
     if let Err(failure) = &mut verdict {
         if failure.story.is_empty() {

@@ -2,20 +2,29 @@
 //! does not claim are checked to be unavailable.
 
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::Capabilities;
+use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
+use ff_core::types::TimestampMs;
 
+use super::callers_now::made_at;
 use super::failure::told;
+use super::harness::{Deployment, Settling};
 
 /// The recorder between a case and a backend.
 pub struct Recorder {
     backend: Arc<dyn EngineBackend>,
+    clock: Option<ManualClock>,
+    settling: Option<Arc<dyn Settling>>,
+    /// Whether something has happened that the backend may be busy with.
+    unsettled: AtomicBool,
     capabilities: Capabilities,
     unclaimed: Mutex<Option<Unclaimed>>,
     calls: Mutex<Vec<(Method, String)>>,
@@ -31,8 +40,12 @@ pub(crate) struct Unclaimed {
 }
 
 impl Recorder {
-    pub(crate) fn new(backend: Arc<dyn EngineBackend>) -> Self {
+    pub(crate) fn new(deployment: &Deployment) -> Self {
+        let backend = Arc::clone(&deployment.backend);
         Self {
+            clock: deployment.clock.clone(),
+            settling: deployment.settling.clone(),
+            unsettled: AtomicBool::new(true),
             capabilities: backend.capabilities(),
             backend,
             unclaimed: Mutex::default(),
@@ -47,6 +60,29 @@ impl Recorder {
 
     pub(crate) fn unclaimed(&self) -> Option<Unclaimed> {
         lock(&self.unclaimed).clone()
+    }
+
+    /// The clock's time, or the machine's where the clock is not known.
+    pub fn now(&self) -> TimestampMs {
+        self.clock.as_ref().map_or_else(TimestampMs::now, ManualClock::now)
+    }
+
+    /// Something has happened that the backend may do more about by itself.
+    pub(crate) fn unsettle(&self) {
+        self.unsettled.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until it has.
+    async fn settled(&self) -> Result<(), EngineError> {
+        let Some(settling) = &self.settling else {
+            return Ok(());
+        };
+        if !self.unsettled.swap(false, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let settled = settling.settle().await;
+        let backend = self.backend.backend_label();
+        settled.map_err(|source| EngineError::Transport { backend, source })
     }
 
     /// The method that was called last.
@@ -65,8 +101,13 @@ impl Recorder {
 impl Dispatch for Recorder {
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
         let method = call.method();
+        self.settled().await?;
+        let call = made_at(call, self.now());
         let answer = call.send(self.backend.as_ref()).await;
         *lock(&self.last) = Some(method);
+        if !method.is_read() {
+            self.unsettle();
+        }
         if !self.claims(method) {
             let available =
                 !matches!(&answer, Err(EngineError::Unavailable { op }) if *op == method.as_str());

@@ -26,6 +26,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
+use super::callers_now::CALLERS_NOW;
 use super::case::Verdict;
 use super::failure::Failure;
 use super::harness::{Deployment, Nemesis, Vandal};
@@ -66,7 +67,7 @@ impl Deref for World {
 impl World {
     pub(crate) fn new(deployment: &Deployment, elsewhere: Option<Self>, seed: u64) -> Self {
         Self(Arc::new(Inner {
-            recorder: Recorder::new(Arc::clone(&deployment.backend)),
+            recorder: Recorder::new(deployment),
             clock: deployment.clock.clone(),
             nemesis: deployment.nemesis.clone(),
             housekeeping: deployment.housekeeping.clone(),
@@ -85,11 +86,6 @@ impl World {
         clock.expect("the runner skips cases that need a clock where there is none")
     }
 
-    /// The clock's time, or the machine's where the suite has no clock.
-    pub fn now(&self) -> TimestampMs {
-        self.0.clock.as_ref().map_or_else(TimestampMs::now, ManualClock::now)
-    }
-
     /// A time relative to the clock's.
     pub fn in_ms(&self, millis: i64) -> TimestampMs {
         TimestampMs(self.now().0 + millis)
@@ -98,6 +94,7 @@ impl World {
     /// Lets time pass, for cases that need a clock.
     pub fn advance_ms(&self, millis: u64) {
         self.clock().advance(Duration::from_millis(millis));
+        self.unsettle();
     }
 
     /// What can cut off the server, for cases that need it.
@@ -243,7 +240,7 @@ impl World {
     }
 
     pub async fn promote(&self, id: &ExecutionId) -> Result<(), EngineError> {
-        self.promote_delayed(self.partition_of(id), &self.lane(), id, TimestampMs::now()).await
+        self.promote_delayed(self.partition_of(id), &self.lane(), id, CALLERS_NOW).await
     }
 
     pub async fn mark_lapsed(&self, id: &ExecutionId) -> Result<(), EngineError> {
@@ -293,7 +290,7 @@ impl World {
     /// A new flow.
     pub async fn flow(&self) -> Result<FlowId, Failure> {
         let id = self.flow_id();
-        self.create_flow(self.flow_args(id)).await?;
+        self.create_flow(self.flow_args(id)).await.map_err(Failure::setup_refused)?;
         Ok(id)
     }
 
@@ -315,7 +312,7 @@ impl World {
             flow_id,
             flow_kind: "dag".to_owned(),
             namespace: Namespace::new("tenant"),
-            now: TimestampMs::now(),
+            now: CALLERS_NOW,
         }
     }
 
@@ -327,7 +324,7 @@ impl World {
         self.add_execution_to_flow(AddExecutionToFlowArgs {
             flow_id: *flow,
             execution_id: execution.clone(),
-            now: TimestampMs::now(),
+            now: CALLERS_NOW,
         })
         .await
     }
@@ -348,7 +345,7 @@ impl World {
             dependency_kind: "success_only".to_owned(),
             data_passing_ref: None,
             expected_graph_revision: revision,
-            now: TimestampMs::now(),
+            now: CALLERS_NOW,
         }
     }
 
@@ -413,7 +410,7 @@ pub(crate) fn cancellation(id: &ExecutionId) -> CancelExecutionArgs {
         lease_id: None,
         reason: "why".to_owned(),
         source: CancelSource::OperatorOverride,
-        now: TimestampMs::now(),
+        now: CALLERS_NOW,
     }
 }
 

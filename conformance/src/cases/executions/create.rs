@@ -51,7 +51,7 @@ async fn elapsed_delay(world: World) -> Verdict {
 }
 
 /// With a delay no claim finds it, even after the delay, until it is promoted.
-#[case(EXE_002, SCH_001, needs(clock))]
+#[case(EXE_002, SCH_001, needs(passive, clock))]
 async fn delayed(world: World) -> Verdict {
     let until = world.in_ms(60_000);
     let execution = world.execution().delay_until(until);

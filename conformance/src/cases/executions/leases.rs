@@ -89,7 +89,7 @@ async fn unknown(world: World) -> Verdict {
 }
 
 /// Calls under a lease when the execution waits or has ended.
-#[case(LSE_003, needs(clock))]
+#[case(LSE_003, needs(passive, clock))]
 async fn not_active(world: World) -> Verdict {
     let refused = "contention.execution_not_active";
     let (id, handle) = world.execution().retries(2, 100).claimed().await?;

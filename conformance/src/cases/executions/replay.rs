@@ -5,20 +5,17 @@ use ff_core::contracts::{ReplayExecutionArgs, ReplayExecutionResult as Replay};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 use ff_core::state::PublicState;
-use ff_core::types::{AttemptIndex, ExecutionId, TimestampMs};
+use ff_core::types::{AttemptIndex, ExecutionId};
 use futures_util::future::join_all;
 
-use crate::stage::{Failure, Verdict, World, case};
+use crate::stage::{CALLERS_NOW, Failure, Verdict, World, case};
 
 const WAITING: Replay = Replay::Replayed { public_state: PublicState::Waiting };
 
 impl World {
     pub(crate) async fn replay(&self, id: &ExecutionId) -> Result<Replay, EngineError> {
-        self.replay_execution(ReplayExecutionArgs {
-            execution_id: id.clone(),
-            now: TimestampMs::now(),
-        })
-        .await
+        self.replay_execution(ReplayExecutionArgs { execution_id: id.clone(), now: CALLERS_NOW })
+            .await
     }
 }
 

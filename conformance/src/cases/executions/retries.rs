@@ -117,7 +117,7 @@ async fn defaults(world: World) -> Verdict {
 }
 
 /// The same wait each time; none is a delay too.
-#[case(ATT_012, needs(clock))]
+#[case(ATT_012, needs(passive, clock))]
 async fn fixed(world: World) -> Verdict {
     for delay_ms in [0, 1, 250] {
         let seen = waits(&world, policy(3, BackoffStrategy::Fixed { delay_ms })).await?;

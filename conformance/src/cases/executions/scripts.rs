@@ -201,7 +201,7 @@ async fn repeated(world: World) -> Verdict {
 }
 
 /// Delayed, due, promoted, claimed.
-#[case(EXE_002, SCH_015, SCH_016, needs(clock))]
+#[case(EXE_002, SCH_015, SCH_016, needs(passive, clock))]
 async fn delay(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let delayed = fixture.create(1).delay_until(world.in_ms(1_000));

@@ -73,7 +73,7 @@ async fn mismatch(world: World) -> Verdict {
 }
 
 /// Each edge counts, ended upstreams too.
-#[case(GRA_011)]
+#[case(GRA_011, needs(passive))]
 async fn counts(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (ended, handle) = world.execution_for(&flow).claimed().await?;

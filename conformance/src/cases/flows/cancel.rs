@@ -6,9 +6,9 @@ use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass};
 use ff_core::contracts::{CancelFlowArgs, CancelFlowHeader, CancelFlowResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
-use ff_core::types::{ExecutionId, FlowId, TimestampMs};
+use ff_core::types::{ExecutionId, FlowId};
 
-use crate::stage::{Failure, Verdict, World, case};
+use crate::stage::{CALLERS_NOW, Failure, Verdict, World, case};
 
 /// A flow with a member in each state.
 pub(super) struct Mixed {
@@ -209,7 +209,7 @@ async fn ascending(world: World) -> Verdict {
         flow_id,
         cancellation_policy: "flow_only".to_owned(),
         reason: String::new(),
-        now: TimestampMs::now(),
+        now: CALLERS_NOW,
     };
     let again = world.cancel_flow_header(header(flow)).await?;
     let CancelFlowHeader::AlreadyTerminal { member_execution_ids: named, .. } = again else {

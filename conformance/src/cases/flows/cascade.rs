@@ -22,7 +22,7 @@ fn expect_outcome(outcome: CascadeOutcome, [resolved, skipped]: [usize; 2], why:
 }
 
 /// Executions that have nothing to tell.
-#[case(DEP_020)]
+#[case(DEP_020, needs(passive))]
 async fn nothing(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);
@@ -70,7 +70,7 @@ async fn stored_outcome(world: World) -> Verdict {
 }
 
 /// Every applied edge that leaves the member, and no other.
-#[case(DEP_021, DEP_008)]
+#[case(DEP_021, DEP_008, needs(passive))]
 async fn every_edge(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (before, up) = (graph.member().await?, graph.member().await?);
@@ -96,7 +96,7 @@ async fn every_edge(world: World) -> Verdict {
 }
 
 /// Edges between the same members count one by one.
-#[case(DEP_021, GRA_007)]
+#[case(DEP_021, GRA_007, needs(passive))]
 async fn parallel_edges(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);
@@ -191,7 +191,7 @@ async fn stops(world: World) -> Verdict {
 }
 
 /// A repetition counts nothing.
-#[case(DEP_021, DEP_024)]
+#[case(DEP_021, DEP_024, needs(passive))]
 async fn again(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);
@@ -211,7 +211,7 @@ async fn again(world: World) -> Verdict {
 }
 
 /// An edge applied after its upstream ended is caught up with.
-#[case(GRA_015, DEP_024)]
+#[case(GRA_015, DEP_024, needs(passive))]
 async fn late_edge(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, early) = (graph.member().await?, graph.member().await?);
@@ -248,7 +248,7 @@ async fn cancelled(world: World) -> Verdict {
 }
 
 /// All upstreams of one member tell it at once, several times each.
-#[case(DEP_021, DEP_012, DEP_005, needs(concurrency))]
+#[case(DEP_021, DEP_012, DEP_005, needs(passive, concurrency))]
 async fn concurrent(world: World) -> Verdict {
     const UPSTREAMS: usize = 12;
     let fan = Graph::fan_in(&world, UPSTREAMS, EdgeDependencyPolicy::AllOf).await?;
@@ -338,7 +338,7 @@ impl Doomed {
 }
 
 /// A cascade is given up wherever it can be, and made again.
-#[case(DEP_024)]
+#[case(DEP_024, needs(passive))]
 async fn given_up(world: World) -> Verdict {
     for steps in 1..STEPS {
         let doomed = Doomed::new(&world).await?;

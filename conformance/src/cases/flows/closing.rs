@@ -7,10 +7,10 @@ use ff_core::contracts::{
 use ff_core::engine_backend::{EngineBackend, SiblingCancelReconcileAction as Action};
 use ff_core::engine_error::EngineError;
 use ff_core::state::PublicState;
-use ff_core::types::{ExecutionId, FlowId, TimestampMs};
+use ff_core::types::{ExecutionId, FlowId};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use crate::stage::{Failure, Graph, Verdict, World, case};
+use crate::stage::{CALLERS_NOW, Failure, Graph, Verdict, World, case};
 
 #[derive(Clone, Copy, Debug)]
 enum Way {
@@ -39,7 +39,7 @@ fn header(flow: FlowId) -> CancelFlowArgs {
         flow_id: flow,
         cancellation_policy: "cancel_pending".to_owned(),
         reason: String::new(),
-        now: TimestampMs::now(),
+        now: CALLERS_NOW,
     }
 }
 

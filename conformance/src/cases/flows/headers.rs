@@ -7,11 +7,11 @@ use ff_core::backend::{CancelFlowPolicy, CancelFlowWait};
 use ff_core::contracts::{CancelFlowArgs, CancelFlowHeader, CancelFlowResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
-use ff_core::types::{ExecutionId, FlowId, TimestampMs};
+use ff_core::types::{ExecutionId, FlowId};
 use futures_util::future::join_all;
 
 use super::cancel::Mixed;
-use crate::stage::{Failure, Verdict, World, case};
+use crate::stage::{CALLERS_NOW, Failure, Verdict, World, case};
 
 const POLICIES: [CancelFlowPolicy; 3] =
     [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending, CancelFlowPolicy::CancelAll];
@@ -23,7 +23,7 @@ fn header(flow: FlowId, policy: &str, reason: &str) -> CancelFlowArgs {
         flow_id: flow,
         cancellation_policy: policy.to_owned(),
         reason: reason.to_owned(),
-        now: TimestampMs::now(),
+        now: CALLERS_NOW,
     }
 }
 

@@ -7,9 +7,8 @@ use ff_core::contracts::{
 };
 use ff_core::engine_backend::{EngineBackend, SiblingCancelReconcileAction};
 use ff_core::state::{PublicState, TerminalOutcome};
-use ff_core::types::TimestampMs;
 
-use crate::stage::{BLOCKED, Graph, READY, SKIPPED, Verdict, World, case, lane_of};
+use crate::stage::{BLOCKED, CALLERS_NOW, Graph, READY, SKIPPED, Verdict, World, case, lane_of};
 
 fn replayed(public_state: PublicState) -> Replay {
     Replay::Replayed { public_state }
@@ -136,7 +135,7 @@ async fn cancellation_forgotten(world: World) -> Verdict {
         flow_id: graph.flow,
         cancellation_policy: "cancel_all".to_owned(),
         reason: String::new(),
-        now: TimestampMs::now(),
+        now: CALLERS_NOW,
     };
     world.cancel_flow_header(header).await?;
     world.cancel(&handle, "with the flow").await?;

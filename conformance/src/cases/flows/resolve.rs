@@ -334,7 +334,7 @@ async fn decided(world: World) -> Verdict {
 }
 
 /// The caller's outcome counts, whatever the upstream's state.
-#[case(DEP_011)]
+#[case(DEP_011, needs(passive))]
 async fn trusted(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ALL_OF).await?;
     fan.graph.end(fan.upstream(0), TerminalOutcome::Failed).await?;

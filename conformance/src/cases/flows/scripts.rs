@@ -10,7 +10,7 @@ use crate::stage::{Verdict, World, case};
 /// Four members in a diamond: one side fails, the other is enough.
 ///
 /// 1 is above 2 and 5, which are above 6, which needs one of them.
-#[case(DEP_006, DEP_015, DEP_017, DEP_021, DEP_044, GRA_015, needs(clock))]
+#[case(DEP_006, DEP_015, DEP_017, DEP_021, DEP_044, GRA_015, needs(passive, clock))]
 async fn diamond(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let any_of = EdgeDependencyPolicy::any_of(OnSatisfied::LetRun);

@@ -63,7 +63,7 @@ async fn partition(world: World) -> Verdict {
 }
 
 /// What a decided group leaves over is noted until it has ended.
-#[case(DEP_026, DEP_030)]
+#[case(DEP_026, DEP_030, needs(passive))]
 async fn noted(world: World) -> Verdict {
     let cancel = OnSatisfied::CancelRemaining;
     for (policy, outcomes) in [
@@ -117,7 +117,7 @@ async fn not_noted(world: World) -> Verdict {
 }
 
 /// A note without upstreams.
-#[case(DEP_026, DEP_030)]
+#[case(DEP_026, DEP_030, needs(passive))]
 async fn none_left(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 2, ANY_OF).await?;
     for at in 0..2 {
@@ -165,7 +165,7 @@ async fn spared(world: World) -> Verdict {
 }
 
 /// A note is forgotten, and nothing else.
-#[case(DEP_029, DEP_030)]
+#[case(DEP_029, DEP_030, needs(passive))]
 async fn drained(world: World) -> Verdict {
     let fan = Graph::fan_in(&world, 3, ANY_OF).await?;
     fan.graph.drain(&fan.downstream).await?;
@@ -186,7 +186,7 @@ async fn drained(world: World) -> Verdict {
 }
 
 /// Drains and reconciliations at once.
-#[case(DEP_031, needs(concurrency))]
+#[case(DEP_031, needs(passive, concurrency))]
 async fn concurrent(world: World) -> Verdict {
     for drains in [0, 2] {
         let fan = Graph::fan_in(&world, 1, ANY_OF).await?;

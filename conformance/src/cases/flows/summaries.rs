@@ -4,14 +4,14 @@ use ff_core::contracts::{EdgeDependencyPolicy, EdgeDirection, OnSatisfied};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::partition::{Partition, PartitionFamily, flow_partition};
 use ff_core::state::TerminalOutcome;
-use ff_core::types::{FlowId, TimestampMs};
+use ff_core::types::FlowId;
 
-use crate::stage::{Failure, Graph, Verdict, World, case};
+use crate::stage::{CALLERS_NOW, Failure, Graph, Verdict, World, case};
 
 impl World {
     async fn project(&self, flow: &FlowId) -> Result<bool, Failure> {
         let home = flow_partition(flow, &self.partitions());
-        let now = TimestampMs::now();
+        let now = CALLERS_NOW;
         Ok(self.project_flow_summary(home, flow, now).await?)
     }
 }
@@ -51,13 +51,13 @@ async fn partition(world: World) -> Verdict {
             of(PartitionFamily::Quota, own.index),
             of(own.family, own.index + 1),
         ] {
-            let answer = world.project_flow_summary(wrong, &id, TimestampMs::now()).await;
+            let answer = world.project_flow_summary(wrong, &id, CALLERS_NOW).await;
             expect_refused!(answer, "validation.invalid_input", "{wrong:?}");
         }
     }
     for family in [PartitionFamily::Flow, PartitionFamily::Execution] {
         let alias = of(family, home.index);
-        let now = TimestampMs::now();
+        let now = CALLERS_NOW;
         expect!(
             world.project_flow_summary(alias, &flow, now).await?,
             "both families are the flow's"

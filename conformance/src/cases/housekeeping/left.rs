@@ -4,10 +4,10 @@ use ff_core::call::Call;
 use ff_core::contracts::{CancelFlowArgs, EdgeDependencyPolicy, OnSatisfied};
 use ff_core::engine_backend::{EngineBackend, SiblingCancelReconcileAction};
 use ff_core::state::TerminalOutcome;
-use ff_core::types::{CancelSource, TimestampMs};
+use ff_core::types::CancelSource;
 
 use super::times::named;
-use crate::stage::{Failure, Graph, Verdict, World, case};
+use crate::stage::{CALLERS_NOW, Failure, Graph, Verdict, World, case};
 
 /// Fails unless each listed cancellation is an operator's with this reason.
 fn expect_cancellations(due: &[Call], reason: &str, count: usize) -> Verdict {
@@ -35,7 +35,7 @@ async fn members(world: World) -> Verdict {
             flow_id: graph.flow,
             cancellation_policy: "cancel_all".to_owned(),
             reason: given.to_owned(),
-            now: TimestampMs::now(),
+            now: CALLERS_NOW,
         };
         world.cancel_flow_header(header).await?;
         world.advance_ms(29_999);

@@ -5,7 +5,7 @@ use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::types::{LaneId, TimestampMs};
 
 use crate::play::Spoiling;
-use crate::stage::{Verdict, World, case, declare};
+use crate::stage::{CALLERS_NOW, Verdict, World, case, declare};
 
 declare!(|topic| {
     let case = |name, title, clauses, spoiling| topic.case(name, title, clauses, &[], spoiling);
@@ -98,7 +98,7 @@ async fn refused_everywhere(
     id: &ff_core::types::ExecutionId,
 ) -> Verdict {
     let refused = "validation.invalid_input";
-    let now = TimestampMs::now();
+    let now = CALLERS_NOW;
     expect_refused!(world.mark_lease_expired_if_due(partition, id).await, refused);
     expect_refused!(world.read_exec_core_fields(partition, id, &["lane_id"]).await, refused);
     let promoted = world.promote_delayed(partition, &world.lane(), id, now).await;
@@ -112,7 +112,7 @@ async fn lane_hint(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(10)).create().await?;
     world.advance_ms(10);
     let wrong = LaneId::new("elsewhere");
-    let now = TimestampMs::now();
+    let now = CALLERS_NOW;
     world.promote_delayed(world.partition_of(&id), &wrong, &id, now).await?;
     expect_eq!(world.worker().lane("elsewhere").claims().await?, None, "it does not move");
     expect_eq!(world.worker().claims().await?, Some(id), "it is claimable where it was created");

@@ -7,9 +7,9 @@ use ff_core::contracts::{
 };
 use ff_core::engine_backend::{EngineBackend, SiblingCancelReconcileAction};
 use ff_core::state::TerminalOutcome;
-use ff_core::types::{ExecutionId, TimestampMs};
+use ff_core::types::ExecutionId;
 
-use crate::stage::{Graph, Verdict, World, apply_args, cancellation, case};
+use crate::stage::{CALLERS_NOW, Graph, Verdict, World, apply_args, cancellation, case};
 
 impl World {
     /// The id with this UUID in another partition.
@@ -99,7 +99,7 @@ async fn namesakes(world: World) -> Verdict {
     }
     let flow = graph.flow;
     let described = world.described_flow(&flow).await?;
-    let now = TimestampMs::now();
+    let now = CALLERS_NOW;
 
     for naming in about_one(&world) {
         for member in members {
@@ -160,7 +160,7 @@ async fn namesakes(world: World) -> Verdict {
 
 /// The calls that name one execution and no flow.
 fn about_one(world: &World) -> Vec<Box<dyn Fn(ExecutionId) -> Call + Send + Sync + '_>> {
-    let now = TimestampMs::now();
+    let now = CALLERS_NOW;
     vec![
         Box::new(|id| Call::DescribeExecution { id }),
         Box::new(|id| Call::ReadExecutionInfo { id }),
@@ -234,7 +234,7 @@ async fn namesakes_left(world: World) -> Verdict {
         flow_id: graph.flow,
         cancellation_policy: "cancel_all".to_owned(),
         reason: "enough".to_owned(),
-        now: TimestampMs::now(),
+        now: CALLERS_NOW,
     };
     world.cancel_flow_header(header).await?;
     let acknowledging = |execution_id| Call::AckCancelMember { flow_id: graph.flow, execution_id };

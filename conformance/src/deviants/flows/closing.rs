@@ -23,21 +23,16 @@ deviant!("grows-on", CAN_015, "Lets executions join a cancelled flow." => answer
     }
 }));
 
-around!(
-    "closes-when-told",
-    CAN_004,
-    "Takes the caller's time for the time of the cancellation.",
-    |subject, call| {
-        let Call::CancelFlowHeader { args } = &call else {
-            return subject.ask(call).await;
-        };
-        let now = subject.clock.now();
-        subject.clock.set(args.now);
-        let answer = subject.ask(call).await;
-        subject.clock.set(now);
-        answer
-    }
-);
+around!("closed-an-hour-ago", CAN_004, "Dates a cancellation an hour back.", |subject, call| {
+    let Call::CancelFlowHeader { .. } = &call else {
+        return subject.ask(call).await;
+    };
+    let now = subject.clock.now();
+    subject.clock.set(TimestampMs(now.0 - 3_600_000));
+    let answer = subject.ask(call).await;
+    subject.clock.set(now);
+    answer
+});
 
 around!(
     "tells-of-the-cancelled",

@@ -27,7 +27,7 @@ use ff_core::capability::Supports;
 
 use crate::stage::{
     CaseInfo, Failure, GeneratedReport, Harness, HarnessError, Options, Outcome, Play, Played,
-    Stage,
+    Stage, deploy,
 };
 use calls::offers;
 use histories::{HISTORIES, examine_all};
@@ -60,12 +60,15 @@ impl Play for Generated {
         if let Some(missing) = NEEDED.into_iter().find(|method| !supports.claims(*method)) {
             return Outcome::Unsupported(format!("{missing} is not claimed")).into();
         }
-        let Stage { harness, case, deployment, options } = &stage;
+        let Stage { scene, deployment } = stage;
+        let universe = Universe::of(deployment.partitions);
+        // Each sequence and history has a deployment of its own.
+        drop(deployment);
         let ran = async {
-            let target = Target::new(harness, case, Universe::of(deployment.partitions)).await?;
+            let target = Target::new(&scene.harness, &scene.case, universe).await?;
             match self {
-                Self::Sequences => run_sequences(&target, *options).await,
-                Self::Histories => run_histories(&target, *options).await,
+                Self::Sequences => run_sequences(&target, scene.options).await,
+                Self::Histories => run_histories(&target, scene.options).await,
             }
         };
         ran.await.unwrap_or_else(|failure| Outcome::Failed(failure).into())
@@ -140,7 +143,7 @@ pub(crate) async fn play_recording(
     case: &CaseInfo,
     recording: &Recording,
 ) -> Result<PlayedAgain, HarnessError> {
-    let deployment = harness.deploy(case).await?;
+    let deployment = deploy(harness, case).await.map_err(|failure| failure.message)?;
     if deployment.partitions != recording.partitions {
         return Err(format!(
             "the ids are made for {} partitions of flows, {} has {}",

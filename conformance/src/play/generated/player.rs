@@ -17,7 +17,7 @@ use super::observed::observables;
 use super::reference::{Answer, Reference, claimed_elsewhere};
 use super::step::{ELSEWHERE, Leases, Step, with_handles};
 use super::story::{answer_text, call_text, value_text};
-use crate::stage::{Coverage, Difference, Failure, MOST_ROUNDS};
+use crate::stage::{Coverage, Difference, Failure, MOST_ROUNDS, made_at};
 
 /// How long a call may take.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -140,6 +140,7 @@ impl Player {
 
     /// Makes a call on both sides; returns how both answered.
     async fn compare(&mut self, call: &Call) -> Result<Option<Value>, Divergence> {
+        let call = &made_at(call.clone(), self.reference.now);
         let Some(bound) = with_handles(call, &self.leases) else {
             return Ok(None);
         };

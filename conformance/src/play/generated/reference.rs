@@ -19,7 +19,7 @@ use rand::{Rng, SeedableRng};
 use super::names::{Minted, Thing, leaves, plain};
 use super::observed::Known;
 use super::step::{ELSEWHERE, Leases, read_symbol, with_handles};
-use crate::stage::{MOST_ROUNDS, plain_execution};
+use crate::stage::{MOST_ROUNDS, made_at, plain_execution};
 
 pub(crate) type Answer = Result<Reply, EngineError>;
 
@@ -166,7 +166,7 @@ impl Reference {
         take: Take,
     ) -> Option<(Answer, Self)> {
         let settings = self.settings();
-        let bound = with_handles(call, &self.leases)?;
+        let bound = made_at(with_handles(call, &self.leases)?, now);
         let (answer, snapshot) = self.snapshot.after(settings, &bound, now, take);
         let mut after = Self { snapshot, ..self.clone() };
         if let Call::Claim { policy, .. } = call {

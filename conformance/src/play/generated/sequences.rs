@@ -19,7 +19,7 @@ use super::player::{Divergence, Player, lease_elsewhere};
 use super::recording::Recording;
 use super::reference::{Reference, Universe};
 use super::step::{Step, with_handles};
-use crate::stage::{CaseInfo, Coverage, Deployment, Failure, Harness, HarnessError};
+use crate::stage::{CaseInfo, Coverage, Deployment, Failure, Harness, deploy};
 
 /// Sequences in a run of the default length.
 pub(crate) const SEQUENCES: usize = 300;
@@ -61,7 +61,7 @@ impl Target {
         case: &CaseInfo,
         universe: Universe,
     ) -> Result<Self, Failure> {
-        let deployment = harness.deploy(case).await.map_err(undeployable)?;
+        let deployment = deploy(harness, case).await?;
         let backend = deployment.backend.as_ref();
         let supports = backend.capabilities().supports;
         let elsewhere = if supports.claims(ff_core::call::Method::Claim) {
@@ -74,7 +74,7 @@ impl Target {
 
     /// An empty deployment.
     pub(crate) async fn deploy(&self) -> Result<Deployment, Failure> {
-        self.harness.deploy(&self.case).await.map_err(undeployable)
+        deploy(&self.harness, &self.case).await
     }
 
     /// Plays the steps in a deployment of their own, and compares all that can be seen at the end.
@@ -144,10 +144,6 @@ pub(crate) struct Played {
     pub(crate) outcome: Result<(), Divergence>,
     pub(crate) story: Vec<String>,
     pub(crate) coverage: Coverage,
-}
-
-fn undeployable(error: HarnessError) -> Failure {
-    Failure::new(format!("the backend cannot be deployed: {error}"))
 }
 
 /// Plays the sequences with these numbers, several at once, until one differs.

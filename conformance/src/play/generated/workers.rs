@@ -26,7 +26,7 @@ use super::player::CALL_LIMIT;
 use super::reference::{Answer, Reference};
 use super::sequences::rng;
 use super::step::{Leases, Step, with_handles};
-use crate::stage::Coverage;
+use crate::stage::{Coverage, made_at};
 
 /// One call in this many is given up before its answer is seen.
 const GIVEN_UP: u32 = 60;
@@ -219,6 +219,7 @@ impl Arena {
     }
 
     async fn make(&self, worker: usize, call: Call, random: &mut StdRng) -> Option<Answer> {
+        let call = made_at(call, self.clock.now());
         let bound = with_handles(&call, &lock(&self.leases))?;
         let _calling = self.calling.read().await;
         let backend = self.backends[worker % self.backends.len()].as_ref();

@@ -12,13 +12,13 @@ use ff_core::contracts::{
     StageDependencyEdgeArgs,
 };
 use ff_core::partition::{Partition, flow_partition};
-use ff_core::types::{AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_core::types::{AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId};
 
 use super::session::{Line, call};
 use crate::play::generated::names::Thing;
 use crate::play::generated::step::{Disguise, lease_of};
 use crate::play::generated::{Universe, plain_claim};
-use crate::stage::{ExecutionBuilder, World, apply_args, cancellation};
+use crate::stage::{CALLERS_NOW, ExecutionBuilder, World, apply_args, cancellation};
 
 /// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
 /// share a partition; execution 3 and flow 3 have another, where there are several, and execution 4 is
@@ -293,7 +293,7 @@ pub(crate) fn cancel_header(number: usize, policy: &str, reason: &str) -> Call {
         flow_id: flow(number),
         cancellation_policy: policy.to_owned(),
         reason: reason.to_owned(),
-        now: TimestampMs::now(),
+        now: CALLERS_NOW,
     };
     Call::CancelFlowHeader { args }
 }

@@ -2,19 +2,15 @@
 
 use async_trait::async_trait;
 use ff_core::call::Call;
-use ff_core::types::MAX_INTEGER;
-use serde_json::{Value, json};
+use ff_core::types::{MAX_INTEGER, TimestampMs};
 
 use super::fixture::Fixture;
 use super::repetition::Repetition;
 use super::session::Session;
-use crate::stage::{Failure, Play, Played, Stage, Verdict, World, play_in_world};
+use crate::stage::{Failure, Play, Played, Stage, Verdict, World, callers_now, play_in_world};
 
 /// The clause that says what such a time decides.
 pub(super) const RULE: &str = "SYS-005";
-
-/// What arguments for the caller's own time are called.
-const NAMES: [&str; 3] = ["now", "now_ms", "produced_at_ms"];
 
 /// The case that the caller's own time decides nothing.
 pub(super) struct Hinted(pub(super) &'static Repetition);
@@ -52,24 +48,42 @@ async fn seen_after(
 
 /// The call with this time as its caller's own.
 fn at(call: &Call, now: u64) -> Result<Call, Failure> {
-    let unreadable = |error: serde_json::Error| Failure::new(error.to_string());
-    let mut value = serde_json::to_value(call).map_err(unreadable)?;
-    let places = set(&mut value, now);
-    expect!(places > 0, "{} has a `now` among its arguments", call.method());
-    serde_json::from_value(value).map_err(unreadable)
+    let mut call = call.clone();
+    let method = call.method();
+    let Some(hint) = callers_now(&mut call) else {
+        return Err(Failure::new(format!("{method} has no time of its caller's")));
+    };
+    *hint = TimestampMs(now.cast_signed());
+    Ok(call)
 }
 
-/// Sets every such time in the arguments; returns how many there are.
-fn set(value: &mut Value, now: u64) -> usize {
-    let Value::Object(fields) = value else {
-        return 0;
-    };
-    let each = fields.iter_mut().map(|(name, value)| {
-        if NAMES.contains(&name.as_str()) {
-            *value = json!(now);
-            return 1;
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ff_core::partition::PartitionConfig;
+    use ff_mock::MockBackend;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::play::samples::samples;
+    use crate::stage::Deployment;
+
+    /// What arguments for the caller's own time are called.
+    const NAMES: [&str; 3] = ["now", "now_ms", "produced_at_ms"];
+
+    fn is_hinted(value: &Value) -> bool {
+        let fields = value.as_object().into_iter().flatten();
+        fields.into_iter().any(|(name, value)| NAMES.contains(&name.as_str()) || is_hinted(value))
+    }
+
+    #[test]
+    fn the_callers_time_is_found_wherever_there_is_one() {
+        let deployment = Deployment::new(Arc::new(MockBackend::conforming()));
+        let world = World::new(&deployment, None, 0);
+        for mut call in samples(&Fixture::of(&world), &PartitionConfig::default()) {
+            let hinted = is_hinted(&serde_json::to_value(&call).unwrap());
+            assert_eq!(callers_now(&mut call).is_some(), hinted, "{}", call.method());
         }
-        set(value, now)
-    });
-    each.sum()
+    }
 }

@@ -11,7 +11,9 @@ use super::fixture::Fixture;
 use super::repetition::{Repetition, TIMES};
 use super::session::Session;
 use crate::play::generated::story::call_text;
-use crate::stage::{Deployment, Failure, Nemesis, Outcome, Play, Played, Stage, Verdict, World};
+use crate::stage::{
+    Deployment, Failure, Nemesis, Outcome, Play, Played, Scene, Stage, Verdict, World,
+};
 
 /// More steps and more messages than a call has.
 const MOST: usize = 10_000;
@@ -48,7 +50,9 @@ pub(super) struct Interrupted(pub(super) &'static Repetition);
 #[async_trait]
 impl Play for Interrupted {
     async fn play(&self, stage: Stage) -> Played {
-        let interrupted = Interrupting { stage, repetition: self.0 };
+        // Each trial has a deployment of its own.
+        drop(stage.deployment);
+        let interrupted = Interrupting { scene: stage.scene, repetition: self.0 };
         let outcome = match interrupted.everywhere().await {
             Ok(()) => Outcome::Passed,
             Err(End::Unclaimed(method)) => Outcome::Unsupported(format!("{method} is not claimed")),
@@ -71,7 +75,7 @@ impl From<Failure> for End {
 }
 
 struct Interrupting {
-    stage: Stage,
+    scene: Scene,
     repetition: &'static Repetition,
 }
 
@@ -79,6 +83,7 @@ impl Interrupting {
     async fn everywhere(&self) -> Result<(), End> {
         let calm = self.deploy().await?;
         let after = calm.checked(self.undisturbed(&calm.world).await)?;
+        drop(calm);
         for how in Interruption::ALL {
             let mut number = 0;
             loop {
@@ -98,8 +103,8 @@ impl Interrupting {
     }
 
     async fn deploy(&self) -> Result<Place, Failure> {
-        let deployment = self.stage.deploy().await?;
-        let world = World::new(&deployment, None, self.stage.seed());
+        let deployment = self.scene.deploy().await?;
+        let world = World::new(&deployment, None, self.scene.seed());
         Ok(Place { world, _deployment: deployment })
     }
 

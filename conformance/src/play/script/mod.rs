@@ -12,9 +12,13 @@ pub(crate) use interruption::{interrupt_reads, within};
 pub(crate) use repetition::Repetition;
 pub(crate) use session::{Line, call, pass, play};
 
+use ff_core::call::Method;
 use ff_core::contract::clause;
 
 use crate::stage::{Case, Need, Topic};
+
+/// Calls that a backend which works by itself has made before anybody else does.
+const BY_ITSELF: [Method; 2] = [Method::CascadeCompletion, Method::ReconcileSiblingCancelGroup];
 
 /// The cases of each of these calls: one that repeats it, one that interrupts it wherever it waits, and one
 /// about the caller's own time where it has that among its arguments.
@@ -26,7 +30,11 @@ pub(crate) fn around_calls(topic: &Topic, all: &'static [Repetition]) -> Vec<Cas
             method,
             "The same call ten times, in turn and at once.",
             one.and_in_turn(),
-            &[Need::Clock, Need::Concurrency, Need::Elsewhere],
+            if BY_ITSELF.contains(&one.method) {
+                &[Need::Clock, Need::Concurrency, Need::Elsewhere, Need::Passive]
+            } else {
+                &[Need::Clock, Need::Concurrency, Need::Elsewhere]
+            },
             repetition::Repeated(one),
         );
         let interrupted = interrupted.case(

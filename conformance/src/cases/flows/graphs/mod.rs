@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-use crate::stage::{Failure, Graph, InWorld, Verdict, World, declare};
+use crate::stage::{Failure, Graph, InWorld, Need, Verdict, World, declare};
 use plan::Plan;
 
 // A hundred graphs each, so that a case ends within the time that a case has.
@@ -23,7 +23,7 @@ declare!(|topic| {
             &format!("oracle-{number}"),
             "100 random graphs end as their shape alone says.",
             &["DEP-005", "DEP-024", "DEP-043", "DEP-044", "DEP-045"],
-            &[],
+            &[Need::Passive],
             InWorld(|world| Box::pin(every_graph(world))),
         )
     };

@@ -1,15 +1,11 @@
 //! Arguments that many calls have, and what is done to some of them so that they are refused.
 
-use ff_core::clock::ManualClock;
 use ff_core::types::{ExecutionId, MAX_INTEGER, TimestampMs};
 use ff_mock::Execution;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::play::generated::reference::Reference;
-
-/// The caller's own time, which decides nothing.
-pub(super) const CALLERS_NOW: TimestampMs = ManualClock::START;
 
 /// Text that no method takes.
 pub(super) const NUL: &str = "a\0b";

@@ -9,12 +9,11 @@ use ff_mock::Edge;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::arguments::{
-    CALLERS_NOW, NUL, TOO_LATE, Ways, any_execution, execution, mostly, spoilt, too_long,
-};
+use super::arguments::{NUL, TOO_LATE, Ways, any_execution, execution, mostly, spoilt, too_long};
 use super::flows::any_flow;
 use super::offer::{Offer, offer, unresolved, untold};
 use crate::play::generated::reference::Reference;
+use crate::stage::CALLERS_NOW;
 
 pub(super) const OFFERS: &[Offer] =
     &[

@@ -17,12 +17,13 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::arguments::{
-    CALLERS_NOW, NUL, TOO_LARGE, TOO_LATE, TOO_LONG, Ways, any_execution, execution, mostly,
-    spoilt, tag, too_long,
+    NUL, TOO_LARGE, TOO_LATE, TOO_LONG, Ways, any_execution, execution, mostly, spoilt, tag,
+    too_long,
 };
 use super::offer::{Offer, offer};
 use crate::play::generated::reference::Reference;
 use crate::play::generated::step::{Disguise, ELSEWHERE, lease_of};
+use crate::stage::CALLERS_NOW;
 use crate::stage::plain_execution;
 
 pub(super) const OFFERS: &[Offer] = &[

@@ -15,11 +15,10 @@ use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::arguments::{
-    CALLERS_NOW, NUL, TOO_LARGE, TOO_LATE, Ways, any_execution, mostly, spoilt, too_long,
-};
+use super::arguments::{NUL, TOO_LARGE, TOO_LATE, Ways, any_execution, mostly, spoilt, too_long};
 use super::offer::{Offer, offer};
 use crate::play::generated::reference::Reference;
+use crate::stage::CALLERS_NOW;
 
 pub(super) const OFFERS: &[Offer] = &[
     offer(Method::CreateFlow, 4, create_flow)

@@ -9,10 +9,11 @@ use ff_mock::Execution;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::arguments::{CALLERS_NOW, TOO_LATE, Ways, mostly, spoilt};
+use super::arguments::{TOO_LATE, Ways, mostly, spoilt};
 use super::executions::TOKENS;
 use super::offer::{Offer, offer};
 use crate::play::generated::reference::Reference;
+use crate::stage::CALLERS_NOW;
 
 pub(super) const OFFERS: &[Offer] = &[
     offer(Method::Claim, 20, claim).when(|now| now.is_retry_waiting, 300),
