@@ -26,9 +26,9 @@ pub use run::{
 };
 pub use stage::{
     Case, CaseInfo, Cause, Coverage, Deployment, Difference, ExecutionBuilder, Failure,
-    GeneratedReport, Harness, HarnessError, ModelHarness, Need, Nemesis, Observation, Options,
-    Settling, Unreliable, Vandal, Verdict, Worker, World, finish, kept_by_xtask, plain_execution,
-    play_by_xtask, rerun_by_xtask,
+    GeneratedReport, Harness, HarnessError, KnownDifference, ModelHarness, Need, Nemesis,
+    Observation, Options, Settling, Unreliable, Vandal, Verdict, Worker, World, finish,
+    kept_by_xtask, plain_execution, play_by_xtask, rerun_by_xtask,
 };
 
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.

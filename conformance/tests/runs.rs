@@ -3,16 +3,17 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use ff_conformance::{
-    BackendReport, Case, CaseInfo, CaseReport, Deployment, Harness, HarnessError, ModelHarness,
-    Options, Progress, Report, SCHEMA, Selection, Status, closing_line, details_text, failure_text,
-    registry, run_backend, skip_backend, summary_text,
+    BackendReport, Case, CaseInfo, CaseReport, Deployment, Harness, HarnessError, KnownDifference,
+    ModelHarness, Options, Progress, Report, SCHEMA, Selection, Status, closing_line, details_text,
+    failure_text, registry, run_backend, skip_backend, summary_text,
 };
-use ff_core::call::{Call, Reply};
+use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::{Capabilities, Supports};
 use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
@@ -106,6 +107,40 @@ async fn a_failure_tells_clause_difference_and_rerun() {
     let (first, rest) = text.split_once('\n').expect("a failure has several lines");
     assert!(first.starts_with("FAIL  executions.reads.result  on changed"), "{first}");
     insta::assert_snapshot!(rest);
+}
+
+/// Forgets results, and its author knows.
+struct Known;
+
+#[async_trait]
+impl Harness for Known {
+    fn name(&self) -> &str {
+        "known"
+    }
+
+    async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
+        Changed { clock: true, change: |model| Arc::new(Forgetful(model)) }.deploy(case).await
+    }
+
+    fn known_differences(&self) -> Vec<KnownDifference> {
+        let ok = || "ok".to_owned();
+        vec![KnownDifference { method: Method::GetExecutionResult, expected: ok(), answered: ok() }]
+    }
+
+    fn regressions(&self) -> Option<PathBuf> {
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sequences_end_at_differences_that_are_known() {
+    let slug = "system.interactions.sequences".to_owned();
+    let cases = Selection { cases: vec![slug], ..Selection::default() }.choose().unwrap();
+    let report = run(Known, &cases, *OPTIONS).await;
+    let case = &report.cases[0];
+    assert_eq!(case.status, Status::Passed, "{:?}", case.failure);
+    let generated = case.generated.as_ref().unwrap();
+    assert!(generated.cut > 10 && generated.cut <= generated.runs, "{} cut", generated.cut);
 }
 
 /// Claims nothing and answers everything.

@@ -156,9 +156,10 @@ fn generated(backends: &[BackendReport]) -> String {
             let refusals: BTreeSet<&String> = made.coverage.codes().collect();
             let _ = writeln!(
                 text,
-                "{}: {} {what}, {} calls of {methods} methods with {} different refusals, {:.1} s",
+                "{}: {} {what}{}, {} calls of {methods} methods with {} different refusals, {:.1} s",
                 backend.name,
                 made.runs,
+                if made.cut > 0 { format!(" ({} cut)", made.cut) } else { String::new() },
                 made.calls,
                 refusals.len(),
                 Duration::from_millis(case.millis).as_secs_f64()

@@ -317,6 +317,17 @@ impl Worker {
         Err(Failure::setup("no read tells which execution was claimed"))
     }
 
+    /// Claims until nothing is left; which executions it were, in order.
+    pub async fn drains(&self) -> Result<Vec<ExecutionId>, Failure> {
+        let most = self.world.created().len();
+        let mut order = Vec::new();
+        while let Some(id) = self.claims().await? {
+            order.push(id);
+            expect!(order.len() <= most, "no more is claimed than was created: {order:?}");
+        }
+        Ok(order)
+    }
+
     /// Claims, and tells only which execution it was.
     pub async fn claims(&self) -> Result<Option<ExecutionId>, Failure> {
         Ok(self.claim_next().await?.map(|(id, _)| id))

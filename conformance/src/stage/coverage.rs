@@ -15,6 +15,8 @@ const OK: &str = "ok";
 pub struct GeneratedReport {
     /// Sequences or histories.
     pub runs: usize,
+    /// How many of them ended at a difference that the backend's author knows of.
+    pub cut: usize,
     /// Calls in all of them.
     pub calls: u64,
     /// What they were answered.

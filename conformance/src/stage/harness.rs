@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use ff_core::call::{Method, Reply};
 use ff_core::clock::ManualClock;
 use ff_core::contract::Version;
 use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::PartitionConfig;
 use ff_core::types::ExecutionId;
@@ -50,6 +52,12 @@ pub trait Harness: Send + Sync + 'static {
         Version::latest()
     }
 
+    /// Differences from the model that generated calls pass over: a sequence ends where one is met and counts as
+    /// cut, and the others go on.
+    fn known_differences(&self) -> Vec<KnownDifference> {
+        Vec::new()
+    }
+
     /// Where generated sequences that failed are kept; every later run plays them first.
     fn regressions(&self) -> Option<PathBuf> {
         Some(PathBuf::from("regressions"))
@@ -79,6 +87,35 @@ pub trait Harness: Send + Sync + 'static {
         let test = test.rsplit_once('-').map_or(&*test, |(name, _)| name);
         format!("{SEED_VARIABLE}={seed} cargo test --test {test} -- --exact {slug}")
     }
+}
+
+/// How a backend answers a method otherwise than the model, each by `ok` or by the code of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownDifference {
+    pub method: Method,
+    pub expected: String,
+    pub answered: String,
+}
+
+impl KnownDifference {
+    /// Whether this is it.
+    pub(crate) fn is(&self, method: Method, expected: &Answered, answered: &Answered) -> bool {
+        self.method == method
+            && self.expected == shortly(expected)
+            && self.answered == shortly(answered)
+    }
+
+    /// Whether an answer may be its.
+    pub(crate) fn may_be(&self, method: Method, answered: &Answered) -> bool {
+        self.method == method && self.answered == shortly(answered)
+    }
+}
+
+type Answered = Result<Reply, EngineError>;
+
+/// `ok`, or the code of a refusal.
+fn shortly(answer: &Answered) -> String {
+    answer.as_ref().map_or_else(EngineError::code, |_| "ok".to_owned())
 }
 
 /// A backend, and what else a case may use of it.

@@ -31,7 +31,7 @@ pub(crate) use failure::told;
 pub use failure::{Cause, Difference, Failure};
 pub(crate) use graph::{BLOCKED, FanIn, Graph, READY, SKIPPED, lane_of};
 pub(crate) use harness::SEED_VARIABLE;
-pub use harness::{Deployment, Harness, HarnessError, Nemesis, Settling, Vandal};
+pub use harness::{Deployment, Harness, HarnessError, KnownDifference, Nemesis, Settling, Vandal};
 pub use model::{ModelHarness, kept_by_xtask, play_by_xtask, rerun_by_xtask};
 pub(crate) use observe::CORE_FIELDS;
 pub use observe::Observation;

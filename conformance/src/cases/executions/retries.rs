@@ -9,9 +9,11 @@ use crate::stage::{Failure, Verdict, World, case};
 
 /// The waits before each retry, until the failure is final.
 async fn waits(world: &World, policy: RetryPolicy) -> Result<Vec<i64>, Failure> {
+    let most = policy.max_retries as usize;
     let id = world.execution().retry_policy(policy).create().await?;
     let mut waits = Vec::new();
     loop {
+        expect!(waits.len() <= most, "at most {most} retries: {waits:?}");
         let handle = world.worker().finds_work().await?;
         match world.fail_with(&handle, FailureClass::Transient).await? {
             FailOutcome::RetryScheduled { delay_until } => {

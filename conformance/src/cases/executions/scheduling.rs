@@ -26,12 +26,7 @@ async fn only_waiting(world: World) -> Verdict {
 }
 
 async fn drain(world: &World) -> Result<Vec<ExecutionId>, Failure> {
-    let worker = world.worker().offers(&["cpu", "gpu"]);
-    let mut order = Vec::new();
-    while let Some(id) = worker.claims().await? {
-        order.push(id);
-    }
-    Ok(order)
+    world.worker().offers(&["cpu", "gpu"]).drains().await
 }
 
 /// Higher priority first.

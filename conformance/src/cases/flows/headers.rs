@@ -122,7 +122,7 @@ async fn members(world: World) -> Verdict {
             expect_eq!(world.observe(member).await?, before, "{member} stays");
         }
         // Whatever is still claimable stays out of the next round's way.
-        while world.worker().try_claim().await?.is_some() {}
+        world.worker().drains().await?;
     }
     Ok(())
 }
@@ -151,7 +151,7 @@ async fn pending_members(world: World) -> Verdict {
                 expect_eq!(world.observe(member).await?, before, "{member} stays");
             }
         }
-        while world.worker().try_claim().await?.is_some() {}
+        world.worker().drains().await?;
     }
     Ok(())
 }
@@ -178,7 +178,7 @@ async fn again(world: World) -> Verdict {
         }
         expect_eq!(world.described_flow(&mixed.flow).await?, flow, "the flow");
         expect_eq!(world.observe(&mixed.held).await?, held, "a member");
-        while world.worker().try_claim().await?.is_some() {}
+        world.worker().drains().await?;
     }
     let flow = world.flow().await?;
     world.close(&flow).await?;

@@ -29,11 +29,7 @@ async fn released(world: World) -> Verdict {
     for at in [2, 1, 0] {
         graph.resolve(&edges[at], "success").await?;
     }
-    let worker = world.worker().lane("shared");
-    let mut seen = Vec::new();
-    while let Some(id) = worker.claims().await? {
-        seen.push(id);
-    }
+    let seen = world.worker().lane("shared").drains().await?;
     let [first, second, third] = &members[..] else {
         unreachable!("three were made");
     };

@@ -92,13 +92,15 @@ async fn run_sequences(target: &Target, options: Options) -> Result<Played, Fail
     if compared.found.is_none() && !compared.coverage.uncovered(&drawn).is_empty() {
         let more = compare(target, count..2 * count, at_once, options.seed).await?;
         compared.sequences += more.sequences;
+        compared.cut += more.cut;
         compared.coverage.add(more.coverage);
         compared.found = more.found;
     }
     let outcome = match compared.found {
         Some(found) => Outcome::Failed(told(target.harness.as_ref(), found)),
         None => match compared.coverage.uncovered(&drawn) {
-            missed if missed.is_empty() => Outcome::Passed,
+            // What comes after a difference that is known is not reached.
+            missed if missed.is_empty() || compared.cut > 0 => Outcome::Passed,
             missed => Outcome::Failed(Failure::new(format!(
                 "{} sequences never reached: {}",
                 compared.sequences,
@@ -110,6 +112,7 @@ async fn run_sequences(target: &Target, options: Options) -> Result<Played, Fail
         outcome,
         generated: Some(GeneratedReport {
             runs: compared.sequences,
+            cut: compared.cut,
             calls: compared.coverage.calls(),
             coverage: compared.coverage,
         }),
@@ -123,6 +126,7 @@ async fn run_histories(target: &Target, options: Options) -> Result<Played, Fail
         outcome: judged.found.map_or(Outcome::Passed, Outcome::Failed),
         generated: Some(GeneratedReport {
             runs: judged.histories,
+            cut: judged.cut,
             calls: judged.coverage.calls(),
             coverage: judged.coverage,
         }),

@@ -17,7 +17,7 @@ use super::observed::observables;
 use super::reference::{Answer, Reference, claimed_elsewhere};
 use super::step::{ELSEWHERE, Leases, Step, with_handles};
 use super::story::{answer_text, call_text, value_text};
-use crate::stage::{Coverage, Difference, Failure, MOST_ROUNDS, made_at};
+use crate::stage::{Coverage, Difference, Failure, KnownDifference, MOST_ROUNDS, made_at};
 
 /// How long a call may take.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(10);
@@ -29,6 +29,7 @@ pub(crate) struct Player {
     housekeeping: Option<Arc<dyn Housekeeping>>,
     clock: ManualClock,
     supports: Supports,
+    tolerated: Vec<KnownDifference>,
     leases: Leases,
     minted: Sides,
     /// What was played, a line a step.
@@ -47,6 +48,8 @@ struct Sides {
 pub(crate) struct Divergence {
     pub(crate) message: String,
     pub(crate) differences: Vec<Difference>,
+    /// Whether its author knows of it.
+    pub(crate) is_known: bool,
 }
 
 impl Player {
@@ -57,6 +60,7 @@ impl Player {
         housekeeping: Option<Arc<dyn Housekeeping>>,
         clock: ManualClock,
         elsewhere: Option<ff_core::backend::Handle>,
+        tolerated: Vec<KnownDifference>,
     ) -> Self {
         let numbered = || Minted::Numbered(std::collections::HashMap::new());
         Self {
@@ -65,6 +69,7 @@ impl Player {
             backend,
             housekeeping,
             clock,
+            tolerated,
             leases: elsewhere.into_iter().map(|handle| (ELSEWHERE.to_owned(), handle)).collect(),
             minted: Sides { model: numbered(), backend: numbered() },
             story: Vec::new(),
@@ -109,6 +114,7 @@ impl Player {
                     return Err(Divergence {
                         message: format!("due in {partition}: {expected:?}, but listed: {seen:?}"),
                         differences: Vec::new(),
+                        is_known: false,
                     });
                 }
                 all.extend(expected);
@@ -126,6 +132,7 @@ impl Player {
         Err(Divergence {
             message: format!("something is still due after {MOST_ROUNDS} rounds"),
             differences: Vec::new(),
+            is_known: false,
         })
     }
 
@@ -163,6 +170,8 @@ impl Player {
             let instance = policy.worker_instance_id.as_str().to_owned();
             self.leases.insert(instance, handle.clone());
         }
+        let mut tolerated = self.tolerated.iter();
+        let is_known = tolerated.any(|known| known.is(call.method(), &expected, &answer));
         let expected = canonical(&expected, &mut self.minted.model);
         let seen = canonical(&answer, &mut self.minted.backend);
         if expected == seen {
@@ -174,7 +183,8 @@ impl Player {
         } else {
             format!("the model answers {expected_text}, the backend {seen_text}")
         };
-        Err(diverged(call, message, differing(&expected, &seen)))
+        let differences = differing(&expected, &seen);
+        Err(Divergence { is_known, ..diverged(call, message, differences) })
     }
 
     /// Which execution a claim got: the one that shows its worker instance.
@@ -204,7 +214,8 @@ impl Player {
 }
 
 fn diverged(call: &Call, message: String, differences: Vec<Difference>) -> Divergence {
-    Divergence { message: format!("{}: {message}", call_text(call)), differences }
+    let message = format!("{}: {message}", call_text(call));
+    Divergence { message, differences, is_known: false }
 }
 
 /// The leaves in which two answers differ.

@@ -43,6 +43,8 @@ pub(crate) struct Target {
 /// The result of the sequences.
 pub(crate) struct Compared {
     pub(crate) sequences: usize,
+    /// Those that ended at a difference that is known.
+    pub(crate) cut: usize,
     pub(crate) coverage: Coverage,
     /// The first sequence that differed, in its shortest form.
     pub(crate) found: Option<Found>,
@@ -86,8 +88,8 @@ impl Target {
         let backend = Arc::clone(&deployment.backend);
         let reference = Reference::new(self.universe);
         let housekeeping = deployment.housekeeping.clone();
-        let mut player =
-            Player::new(reference, backend, housekeeping, clock, self.elsewhere.clone());
+        let (elsewhere, tolerated) = (self.elsewhere.clone(), self.harness.known_differences());
+        let mut player = Player::new(reference, backend, housekeeping, clock, elsewhere, tolerated);
         let mut outcome = Ok(());
         for step in steps {
             seen.fetch_add(1, Ordering::SeqCst);
@@ -99,7 +101,9 @@ impl Target {
         if outcome.is_ok() {
             outcome = player.observe().await;
         }
-        Ok(Played { outcome, story: player.story, coverage: player.coverage })
+        let is_cut = outcome.as_ref().is_err_and(|divergence| divergence.is_known);
+        let outcome = if is_cut { Ok(()) } else { outcome };
+        Ok(Played { outcome, is_cut, story: player.story, coverage: player.coverage })
     }
 
     /// The steps without those that the difference does not need.
@@ -142,6 +146,8 @@ impl Target {
 /// The result of playing a sequence.
 pub(crate) struct Played {
     pub(crate) outcome: Result<(), Divergence>,
+    /// Whether it ended at a difference that is known.
+    pub(crate) is_cut: bool,
     pub(crate) story: Vec<String>,
     pub(crate) coverage: Coverage,
 }
@@ -181,6 +187,7 @@ pub(crate) async fn compare(
     };
     Ok(Compared {
         sequences: shared.played.load(Ordering::SeqCst),
+        cut: shared.cut.load(Ordering::SeqCst),
         coverage: std::mem::take(lock(&mut shared.coverage)),
         found,
     })
@@ -190,6 +197,7 @@ pub(crate) async fn compare(
 struct Shared {
     next: AtomicUsize,
     played: AtomicUsize,
+    cut: AtomicUsize,
     stop: AtomicBool,
     coverage: Mutex<Coverage>,
     /// The lowest number of a sequence that differed, its steps, and how it did.
@@ -241,13 +249,14 @@ fn sequence(
     let tree = strategy
         .new_tree(&mut runner)
         .map_err(|reason| Failure::new(format!("no sequence can be generated: {reason}")))?;
-    let broken = Mutex::new(None);
+    let (broken, is_cut) = (Mutex::new(None), AtomicBool::new(false));
     let tested = runner.run_one(tree, |(_, steps, seen)| {
         let seen = seen.unwrap_or_default();
         match runtime.block_on(target.play(&steps, &seen)) {
             Ok(played) => {
                 let mut coverage = shared.coverage.lock().unwrap_or_else(PoisonError::into_inner);
                 coverage.add(played.coverage);
+                is_cut.store(played.is_cut, Ordering::SeqCst);
                 played.outcome.map_err(|divergence| TestCaseError::fail(divergence.message))
             }
             Err(failure) => {
@@ -260,7 +269,10 @@ fn sequence(
         return Err(failure);
     }
     match tested {
-        Ok(_) => Ok(None),
+        Ok(_) => {
+            shared.cut.fetch_add(usize::from(is_cut.into_inner()), Ordering::SeqCst);
+            Ok(None)
+        }
         Err(TestError::Fail(how, (_, steps, _))) => Ok(Some((steps, how.to_string()))),
         Err(TestError::Abort(reason)) => Err(Failure::new(format!("given up: {reason}"))),
     }
