@@ -1,6 +1,6 @@
 -- Lists, a page at a time.
 
--- The longest page (EXE-034, EXE-036, FLW-020).
+-- The longest page (EXE-049, EXE-050, FLW-036).
 local MAX_PAGE = 1000
 
 -- The members of an ordered set strictly after the cursor; one beyond the page tells whether another

@@ -37,7 +37,7 @@ ff.write('complete', function(partition, args, context)
   execution.finish(partition, fields, 'success', partition:now())
 end)
 
--- Ends the execution as cancelled by its holder (ATT-019).
+-- Ends the execution as cancelled by its holder (ATT-019, EXE-051).
 ff.write('cancel', function(partition, args, context)
   local fields, again = attempt.ending(partition, context)
   if again then

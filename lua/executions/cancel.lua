@@ -17,7 +17,7 @@ local function fence_of(args)
   refusal.validation('invalid_input', partly and 'partial_fence_triple' or 'fence_required')
 end
 
--- Ends the execution on the source's authority (OPS-001 to OPS-004).
+-- Ends the execution on the source's authority (OPS-001 to OPS-004, EXE-051).
 ff.write('cancel_execution', function(partition, args)
   args = args.args
   local fields = execution.existing(partition, args.execution_id)

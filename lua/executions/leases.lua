@@ -26,7 +26,7 @@ function lease.not_active(fields)
   })
 end
 
--- The ladder (LSE-002): it exists, it is active, its lease is not due, the lease is the caller's.
+-- The ladder (LSE-002, LSE-018): it exists, it is active, its lease is not due, the lease is the caller's.
 -- For an execution that is not active it asks `otherwise`.
 function lease.held(partition, held, otherwise)
   local fields = execution.existing(partition, held.execution_id)

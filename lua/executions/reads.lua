@@ -63,7 +63,7 @@ ff.read('describe_execution', function(partition, args)
   }
 end)
 
--- The execution, for dashboards (EXE-020).
+-- The execution, for dashboards (EXE-020, EXE-048).
 ff.read('read_execution_info', function(partition, args)
   local fields = partition:execution(args.id)
   if not fields then
@@ -131,7 +131,7 @@ ff.read('get_execution_namespace', function(partition, args)
   return fields and fields.namespace
 end)
 
--- ATT-001, ATT-002.
+-- ATT-001, ATT-002, ATT-030.
 ff.read('read_current_attempt_index', function(partition, args)
   return attempt_index(known(partition, args.execution_id))
 end)

@@ -32,7 +32,7 @@ local function reopen(partition, flow_id, member)
   return group.group_state == 'pending'
 end
 
--- Makes a terminal execution runnable again, in the order of checks of OPS-008. A skipped member waits
+-- Makes a terminal execution runnable again, in the order of checks of OPS-012. A skipped member waits
 -- for its dependencies anew (DEP-037, DEP-038).
 ff.write('replay_execution', function(partition, args)
   local id = args.args.execution_id

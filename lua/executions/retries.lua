@@ -27,7 +27,7 @@ local function applicable_retry(fields, category)
   return retry
 end
 
--- The wait before the next retry, after `retries` others (ATT-012). It is exact also where the policy
+-- The wait before the next retry, after `retries` others (ATT-012, ATT-032). It is exact also where the policy
 -- allows jitter (ATT-014).
 local function backoff_ms(backoff, retries)
   if backoff.type == 'fixed' then

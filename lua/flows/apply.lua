@@ -9,7 +9,7 @@ local function is_staged_as(edge, args)
     and edge.data_passing_ref == flow.reference(args.data_passing_ref)
 end
 
--- Lets a staged dependency take effect (GRA-010 to GRA-016).
+-- Lets a staged dependency take effect (GRA-010 to GRA-016, GRA-028).
 ff.write('apply_dependency_to_child', function(partition, args)
   args = args.args
   local graph = flow.known(partition, args.flow_id)

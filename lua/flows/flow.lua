@@ -35,7 +35,7 @@ function flow.members_of(partition, flow_id)
   return partition:list('execution', 'MEMBERS', flow_id)
 end
 
--- An edge as callers see it (GRA-021).
+-- An edge as callers see it (GRA-027).
 function flow.edge_snapshot(edge)
   return {
     edge_id = edge.edge_id,

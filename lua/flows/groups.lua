@@ -107,7 +107,7 @@ function flow.count(group, outcome)
   return flow.fire(group)
 end
 
--- Says how many of a member's dependencies must succeed (DEP-001, DEP-002).
+-- Says how many of a member's dependencies must succeed (DEP-001, DEP-002, DEP-050).
 ff.write('set_edge_group_policy', function(partition, args)
   flow.open(partition, args.flow_id)
   local downstream = args.downstream_execution_id

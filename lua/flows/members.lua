@@ -25,7 +25,7 @@ ff.write('create_flow', function(partition, args)
   return { created = { flow_id = id } }
 end)
 
--- Makes an execution a member (FLW-021 to FLW-024).
+-- Makes an execution a member (FLW-021 to FLW-024, FLW-037).
 ff.write('add_execution_to_flow', function(partition, args)
   args = args.args
   local joined = flow.open(partition, args.flow_id)

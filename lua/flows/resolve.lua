@@ -69,7 +69,7 @@ local function is_applied_as(edge, args)
     and edge.downstream_execution_id == args.downstream_execution_id
 end
 
--- Counts an upstream's end on one dependency (DEP-010 to DEP-013).
+-- Counts an upstream's end on one dependency (DEP-010 to DEP-013, DEP-051).
 ff.write('resolve_dependency', function(partition, args)
   args = args.args
   local edge = partition:edge(args.flow_id, args.edge_id)

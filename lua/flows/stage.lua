@@ -2,14 +2,14 @@
 
 local execution, flow, refusal = ff.execution, ff.flow, ff.refusal
 
--- Members that a search for cycles visits at most (GRA-006).
+-- Members that a search for cycles visits at most (GRA-026).
 local MAX_VISITED = 1000
 
 -- Edges that a search for cycles looks at (GRA-024), and that leave or enter a member (GRA-023), at most.
 local MAX_EDGES = 10000
 
 -- Whether the upstream can be reached from the downstream already; a search that grows too large
--- counts as a yes (GRA-006).
+-- counts as a yes (GRA-006, GRA-026).
 local function closes_cycle(partition, args)
   local visited = { [args.downstream_execution_id] = true }
   local frontier = { args.downstream_execution_id }
@@ -37,14 +37,14 @@ local function closes_cycle(partition, args)
   return false
 end
 
--- An empty reference counts as none (GRA-008).
+-- An empty reference counts as none (GRA-027).
 function flow.reference(given)
   if given ~= '' then
     return given
   end
 end
 
--- Adds a dependency by compare-and-swap on the revision (GRA-002), in the order of GRA-005.
+-- Adds a dependency by compare-and-swap on the revision (GRA-002), in the order of GRA-025.
 ff.write('stage_dependency_edge', function(partition, args)
   args = args.args
   local graph = flow.open(partition, args.flow_id)

@@ -28,7 +28,7 @@ const MAX_BYTES: usize = 64 * 1024;
 /// The most budgets that a policy names (EXE-043).
 const MAX_BUDGETS: usize = 64;
 
-/// The largest quorum (DEP-001).
+/// The largest quorum (DEP-050).
 const MAX_QUORUM: u32 = i32::MAX.unsigned_abs();
 
 type Check = Result<(), EngineError>;
@@ -338,7 +338,7 @@ pub(crate) fn upstream_outcome(
     }
 }
 
-/// DEP-001.
+/// DEP-050.
 fn group_policy(policy: EdgeDependencyPolicy) -> Check {
     match policy {
         EdgeDependencyPolicy::Quorum { k, .. } if k == 0 || k > MAX_QUORUM => {

@@ -3,7 +3,7 @@
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 
-/// The longest page (EXE-034, EXE-036, FLW-020).
+/// The longest page (EXE-049, EXE-050, FLW-036).
 pub const MAX_PAGE: usize = 1_000;
 
 /// A page that is asked for.

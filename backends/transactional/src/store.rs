@@ -143,7 +143,7 @@ pub trait Tx: Send {
     }
 }
 
-/// What decides between claimable executions of a lane (SCH-002): less goes first.
+/// What decides between claimable executions of a lane (SCH-002, SCH-018): less goes first.
 pub fn place_in_queue(record: &Record) -> Option<Vec<Part>> {
     let mut entry = record.entry(Execution::QUEUE.place())?;
     // The lane is the same for all, and the sets say nothing about the order.

@@ -35,7 +35,7 @@ type Result<T> = std::result::Result<T, EngineError>;
 pub trait EngineBackend: Send + Sync + 'static {
     /// Takes the first execution of the lane, in order of priority and age, whose requirements the
     /// worker meets; `None` when there is none. With `max_wait` it keeps looking for that long.
-    /// (CLM-001 to CLM-008, SCH-002, SCH-003, SCH-004)
+    /// (CLM-001 to CLM-008, SCH-002, SCH-003, SCH-004, SYS-046, SCH-018)
     async fn claim(
         &self,
         lane: &LaneId,
@@ -44,11 +44,11 @@ pub trait EngineBackend: Send + Sync + 'static {
     ) -> Result<Option<Handle>>;
 
     /// Extends the lease to the backend's time plus the handle's TTL. (LSE-002 to LSE-005, LSE-009,
-    /// LSE-011)
+    /// LSE-011, LSE-018)
     async fn renew(&self, handle: &Handle) -> Result<LeaseRenewal>;
 
-    /// Records how far the attempt is, 0 to 100 percent, and a message of at most 64 KiB; `None`
-    /// keeps what was there. (ATT-005, ATT-006, LSE-002)
+    /// Records how far the attempt is, 0 to 100 percent, and a message of at most 64 KiB; `None` keeps
+    /// what was there. (ATT-005, ATT-006, LSE-002, SYS-047, LSE-018)
     async fn progress(
         &self,
         handle: &Handle,
@@ -60,11 +60,11 @@ pub trait EngineBackend: Send + Sync + 'static {
     async fn append_frame(&self, handle: &Handle, frame: Frame) -> Result<AppendFrameOutcome>;
 
     /// Ends the execution in success, with a result of at most 64 KiB. (ATT-007, ATT-008, ATT-003,
-    /// LSE-002)
+    /// LSE-002, LSE-018, ATT-031)
     async fn complete(&self, handle: &Handle, payload: Option<Vec<u8>>) -> Result<()>;
 
     /// Ends the attempt in failure; the execution is retried if its policy and the class permit.
-    /// (ATT-009 to ATT-018, ATT-003, LSE-002)
+    /// (ATT-009 to ATT-018, ATT-003, LSE-002, SYS-047, LSE-018, ATT-031, ATT-032)
     async fn fail(
         &self,
         handle: &Handle,
@@ -72,7 +72,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         classification: FailureClass,
     ) -> Result<FailOutcome>;
 
-    /// Ends the execution as cancelled, by the worker that holds it. (ATT-019, ATT-003, LSE-002)
+    /// Ends the execution as cancelled, by the worker that holds it. (ATT-019, ATT-003, LSE-002,
+    /// SYS-047, EXE-051, LSE-018, ATT-031)
     async fn cancel(&self, handle: &Handle, reason: &str) -> Result<()>;
 
     /// Gives up the lease until the resume condition holds.
@@ -131,7 +132,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     async fn delay(&self, handle: &Handle, delay_until: TimestampMs) -> Result<()>;
 
     /// Gives up the lease until the dependencies are resolved; the same attempt continues then.
-    /// (ATT-022, DEP-034, DEP-035, LSE-002 to LSE-005, ATT-003, ATT-004)
+    /// (ATT-022, DEP-034, DEP-035, LSE-002 to LSE-005, ATT-003, ATT-004, LSE-018, ATT-031)
     async fn wait_children(&self, handle: &Handle) -> Result<()>;
 
     /// The execution at one instant; `None` when there is none. (EXE-016 to EXE-019, EXE-028)
@@ -140,21 +141,21 @@ pub trait EngineBackend: Send + Sync + 'static {
     /// What a worker needs to run it. (EXE-015, EXE-022)
     async fn read_execution_context(&self, execution_id: &ExecutionId) -> Result<ExecutionContext>;
 
-    /// The index of the attempt most recently started. (ATT-001, ATT-002)
+    /// The index of the attempt most recently started. (ATT-001, ATT-002, ATT-030)
     async fn read_current_attempt_index(&self, execution_id: &ExecutionId) -> Result<AttemptIndex> {
         unavailable("read_current_attempt_index")
     }
 
-    /// How many attempts were started; the index the next one gets. (ATT-001, ATT-002)
+    /// How many attempts were started; the index the next one gets. (ATT-001, ATT-002, ATT-030)
     async fn read_total_attempt_count(&self, execution_id: &ExecutionId) -> Result<AttemptIndex> {
         unavailable("read_total_attempt_count")
     }
 
-    /// The flow at one instant; `None` when there is none. (FLW-011 to FLW-016, DEP-003,
-    /// CAN-004, CAN-031)
+    /// The flow at one instant; `None` when there is none. (FLW-011 to FLW-016, DEP-003, CAN-004,
+    /// CAN-031, FLW-035, FLW-038)
     async fn describe_flow(&self, id: &FlowId) -> Result<Option<FlowSnapshot>>;
 
-    /// Sets one tag, in any state. (EXE-029, EXE-031, EXE-032)
+    /// Sets one tag, in any state. (EXE-029, EXE-031, EXE-032, SYS-047)
     async fn set_execution_tag(
         &self,
         execution_id: &ExecutionId,
@@ -164,7 +165,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("set_execution_tag")
     }
 
-    /// Sets one tag of a flow, in any state; at most 64 KiB. (FLW-028 to FLW-030)
+    /// Sets one tag of a flow, in any state; at most 64 KiB. (FLW-028 to FLW-030, SYS-047, FLW-038)
     async fn set_flow_tag(&self, flow_id: &FlowId, key: &str, value: &str) -> Result<()> {
         unavailable("set_flow_tag")
     }
@@ -188,8 +189,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("get_flow_tag")
     }
 
-    /// Every dependency that leaves or enters a member, ascending by id. (GRA-017, GRA-018,
-    /// GRA-021)
+    /// Every dependency that leaves or enters a member, ascending by id. (GRA-017, GRA-018, GRA-021,
+    /// GRA-029)
     async fn list_edges(
         &self,
         flow_id: &FlowId,
@@ -198,7 +199,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_edges")
     }
 
-    /// One dependency; `None` when there is none. (GRA-020, GRA-021)
+    /// One dependency; `None` when there is none. (GRA-020, GRA-021, GRA-027)
     async fn describe_edge(
         &self,
         flow_id: &FlowId,
@@ -215,8 +216,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("resolve_execution_flow_id")
     }
 
-    /// Flows of a partition, ascending by id, at most 1 000 a page. (FLW-006, FLW-016 to
-    /// FLW-020, FLW-034)
+    /// Flows of a partition, ascending by id, at most 1 000 a page. (FLW-006, FLW-016 to FLW-020,
+    /// FLW-034, FLW-036)
     async fn list_flows(
         &self,
         partition: PartitionKey,
@@ -226,7 +227,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_flows")
     }
 
-    /// Lanes, ascending, at most 1 000 a page. (EXE-036, EXE-014)
+    /// Lanes, ascending, at most 1 000 a page. (EXE-036, EXE-014, EXE-050)
     async fn list_lanes(&self, cursor: Option<LaneId>, limit: usize) -> Result<ListLanesPage> {
         unavailable("list_lanes")
     }
@@ -241,7 +242,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_suspended")
     }
 
-    /// Executions of a partition, ascending by id, at most 1 000 a page. (EXE-033 to EXE-035)
+    /// Executions of a partition, ascending by id, at most 1 000 a page. (EXE-033 to EXE-035, EXE-049)
     async fn list_executions(
         &self,
         partition: PartitionKey,
@@ -284,8 +285,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("claim_execution")
     }
 
-    /// Closes a flow and cancels the members that the policy selects. (CAN-002 to CAN-006, CAN-010
-    /// to CAN-014, CAN-031 to CAN-033)
+    /// Closes a flow and cancels the members that the policy selects. (CAN-002 to CAN-006, CAN-010 to
+    /// CAN-014, CAN-031 to CAN-033, EXE-051, FLW-035, CAN-036, CAN-035)
     async fn cancel_flow(
         &self,
         id: &FlowId,
@@ -294,7 +295,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     ) -> Result<CancelFlowResult>;
 
     /// Sets how many upstreams a member needs, before its first edge is staged; a quorum is from 1 to
-    /// 2^31 − 1. (DEP-001 to DEP-004)
+    /// 2^31 − 1. (DEP-001 to DEP-004, DEP-050)
     async fn set_edge_group_policy(
         &self,
         flow_id: &FlowId,
@@ -362,7 +363,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_summary")
     }
 
-    /// Stores new work. (EXE-001 to EXE-015, EXE-037)
+    /// Stores new work. (EXE-001 to EXE-015, EXE-037, SYS-046, SYS-047, EXE-047)
     async fn create_execution(&self, args: CreateExecutionArgs) -> Result<CreateExecutionResult> {
         unavailable("create_execution")
     }
@@ -372,7 +373,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("create_flow")
     }
 
-    /// Makes an execution a member. (FLW-006, FLW-016, FLW-021 to FLW-025)
+    /// Makes an execution a member. (FLW-006, FLW-016, FLW-021 to FLW-025, FLW-037)
     async fn add_execution_to_flow(
         &self,
         args: AddExecutionToFlowArgs,
@@ -380,7 +381,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("add_execution_to_flow")
     }
 
-    /// Adds a dependency, if the graph is still at the expected revision. (GRA-001 to GRA-009)
+    /// Adds a dependency, if the graph is still at the expected revision. (GRA-001 to GRA-009, GRA-025,
+    /// GRA-026, GRA-027)
     async fn stage_dependency_edge(
         &self,
         args: StageDependencyEdgeArgs,
@@ -388,8 +390,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("stage_dependency_edge")
     }
 
-    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-016,
-    /// GRA-022)
+    /// Lets a staged dependency take effect on its downstream member. (GRA-010 to GRA-016, GRA-022,
+    /// GRA-027, GRA-028)
     async fn apply_dependency_to_child(
         &self,
         args: ApplyDependencyToChildArgs,
@@ -398,7 +400,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     }
 
     /// Counts an upstream's end on one dependency; the caller says how it ended. (DEP-005 to DEP-019,
-    /// DEP-026, DEP-028, DEP-043 to DEP-047, FLW-007)
+    /// DEP-026, DEP-028, DEP-043 to DEP-047, FLW-007, DEP-051)
     async fn resolve_dependency(
         &self,
         args: ResolveDependencyArgs,
@@ -423,7 +425,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("change_priority")
     }
 
-    /// Makes a terminal execution claimable again. (OPS-008 to OPS-011, DEP-037 to DEP-041)
+    /// Makes a terminal execution claimable again. (OPS-008 to OPS-011, DEP-037 to DEP-041, OPS-012)
     async fn replay_execution(&self, args: ReplayExecutionArgs) -> Result<ReplayExecutionResult> {
         unavailable("replay_execution")
     }
@@ -626,7 +628,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     }
 
     /// Closes a flow, leaving the members to be cancelled one by one. (CAN-001, CAN-002, CAN-004,
-    /// CAN-011, CAN-016 to CAN-019, CAN-031, CAN-032, CAN-034)
+    /// CAN-011, CAN-016 to CAN-019, CAN-031, CAN-032, CAN-034, CAN-035)
     async fn cancel_flow_header(&self, args: CancelFlowArgs) -> Result<CancelFlowHeader> {
         unavailable("cancel_flow_header")
     }
@@ -636,7 +638,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("ack_cancel_member")
     }
 
-    /// The execution, for dashboards; `None` when there is none. (EXE-018 to EXE-020)
+    /// The execution, for dashboards; `None` when there is none. (EXE-018 to EXE-020, EXE-048)
     async fn read_execution_info(&self, id: &ExecutionId) -> Result<Option<ExecutionInfo>> {
         unavailable("read_execution_info")
     }
@@ -830,7 +832,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_exec_core_fields")
     }
 
-    /// The backend's clock, in Unix milliseconds. (SYS-006)
+    /// The backend's clock, in Unix milliseconds. (SYS-006, SYS-046)
     async fn server_time_ms(&self) -> Result<u64> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let since = since.map_err(|error| EngineError::transport("clock", error))?;

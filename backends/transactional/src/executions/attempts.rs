@@ -43,7 +43,7 @@ pub(crate) async fn complete<T: Tx>(
     Ok(())
 }
 
-/// Ends the execution as cancelled by its holder (ATT-019).
+/// Ends the execution as cancelled by its holder (ATT-019, EXE-051).
 pub(crate) async fn cancel<T: Tx>(
     tx: &mut Session<T>,
     tag: BackendTag,
@@ -81,7 +81,7 @@ pub(crate) async fn wait_children<T: Tx>(
     Ok(())
 }
 
-/// Whether the call ends the lease, ended it before, or may not (ATT-003, ATT-004).
+/// Whether the call ends the lease, ended it before, or may not (ATT-003, ATT-004, ATT-031).
 pub(super) async fn ending<T: Tx>(
     tx: &mut Session<T>,
     tag: BackendTag,

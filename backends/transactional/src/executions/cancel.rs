@@ -12,7 +12,7 @@ use crate::flows::{interrupt, tell_revoked};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// Ends the execution on the source's authority (OPS-001 to OPS-004).
+/// Ends the execution on the source's authority (OPS-001 to OPS-004, EXE-051).
 pub(crate) async fn cancel_execution<T: Tx>(
     tx: &mut Session<T>,
     args: &CancelExecutionArgs,

@@ -27,7 +27,7 @@ pub(super) enum Standing {
     NotActive(Box<Execution>),
 }
 
-/// The ladder (LSE-002): it exists, it is active, its lease is not due, the lease is the caller's.
+/// The ladder (LSE-002, LSE-018): it exists, it is active, its lease is not due, the lease is the caller's.
 pub(super) async fn standing<T: Tx>(
     tx: &mut Session<T>,
     tag: BackendTag,

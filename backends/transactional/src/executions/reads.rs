@@ -39,7 +39,7 @@ pub(crate) async fn describe<T: Tx>(
     )))
 }
 
-/// The execution, for dashboards (EXE-020).
+/// The execution, for dashboards (EXE-020, EXE-048).
 pub(crate) async fn read_info<T: Tx>(
     tx: &mut Session<T>,
     id: &ExecutionId,
@@ -111,7 +111,7 @@ pub(crate) async fn get_namespace<T: Tx>(
     Ok(found.map(|execution| execution.namespace.0))
 }
 
-/// ATT-001, ATT-002.
+/// ATT-001, ATT-002, ATT-030.
 pub(crate) async fn current_attempt<T: Tx>(
     tx: &mut Session<T>,
     id: &ExecutionId,
@@ -120,7 +120,7 @@ pub(crate) async fn current_attempt<T: Tx>(
     Ok(attempt.map_or(AttemptIndex::new(0), |attempt| attempt.index))
 }
 
-/// ATT-001, ATT-002.
+/// ATT-001, ATT-002, ATT-030.
 pub(crate) async fn total_attempts<T: Tx>(
     tx: &mut Session<T>,
     id: &ExecutionId,

@@ -13,7 +13,7 @@ use crate::records::ExecutionResult;
 use crate::session::Session;
 use crate::store::Tx;
 
-/// Makes a terminal execution runnable again, in the order of checks of OPS-008. A skipped member waits
+/// Makes a terminal execution runnable again, in the order of checks of OPS-012. A skipped member waits
 /// for its dependencies anew (DEP-037, DEP-038).
 pub(crate) async fn replay<T: Tx>(
     tx: &mut Session<T>,

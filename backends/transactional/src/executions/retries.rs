@@ -68,7 +68,7 @@ fn applicable_retry(
     (permitted && left && named).then(|| policy.clone())
 }
 
-/// The wait before the retry that follows `retries` others, in milliseconds (ATT-012). It is exact
+/// The wait before the retry that follows `retries` others, in milliseconds (ATT-012, ATT-032). It is exact
 /// also where the policy allows jitter (ATT-014).
 #[allow(
     clippy::cast_precision_loss,

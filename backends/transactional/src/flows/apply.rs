@@ -15,7 +15,7 @@ use crate::records::{Edge, EdgeState, Execution};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// Lets a staged dependency take effect (GRA-010 to GRA-016).
+/// Lets a staged dependency take effect (GRA-010 to GRA-016, GRA-028).
 pub(crate) async fn apply_dependency<T: Tx>(
     tx: &mut Session<T>,
     args: &ApplyDependencyToChildArgs,

@@ -9,7 +9,7 @@ use crate::records::Edge;
 use crate::session::Session;
 use crate::store::Tx;
 
-/// GRA-020, GRA-021.
+/// GRA-020, GRA-021, GRA-027.
 pub(crate) async fn describe_edge<T: Tx>(
     tx: &mut Session<T>,
     flow: &FlowId,
@@ -18,7 +18,7 @@ pub(crate) async fn describe_edge<T: Tx>(
     Ok(tx.get(Edge::at(flow, id)).await?.as_ref().map(snapshot))
 }
 
-/// GRA-017.
+/// GRA-017, GRA-029.
 pub(crate) async fn list_edges<T: Tx>(
     tx: &mut Session<T>,
     flow: &FlowId,

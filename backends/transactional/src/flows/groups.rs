@@ -11,7 +11,7 @@ use crate::records::{Edge, EdgeGroup, EdgeState, Execution};
 use crate::session::Session;
 use crate::store::{StoreError, Tx};
 
-/// Says how many of a member's dependencies must succeed (DEP-001, DEP-002).
+/// Says how many of a member's dependencies must succeed (DEP-001, DEP-002, DEP-050).
 pub(crate) async fn set_policy<T: Tx>(
     tx: &mut Session<T>,
     flow: &FlowId,

@@ -45,7 +45,7 @@ pub(crate) async fn create<T: Tx>(
     Ok(CreateFlowResult::Created { flow_id })
 }
 
-/// Makes an execution a member (FLW-021 to FLW-024).
+/// Makes an execution a member (FLW-021 to FLW-024, FLW-037).
 pub(crate) async fn add_execution<T: Tx>(
     tx: &mut Session<T>,
     args: &AddExecutionToFlowArgs,

@@ -17,7 +17,7 @@ use crate::records::{Edge, EdgeState, Execution, ExecutionResult, Flow, Payload}
 use crate::session::Session;
 use crate::store::Tx;
 
-/// Counts an upstream's end on one dependency (DEP-010 to DEP-013).
+/// Counts an upstream's end on one dependency (DEP-010 to DEP-013, DEP-051).
 pub(crate) async fn resolve<T: Tx>(
     tx: &mut Session<T>,
     args: &ResolveDependencyArgs,

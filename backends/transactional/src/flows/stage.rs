@@ -12,7 +12,7 @@ use crate::records::{Edge, EdgeGroup, EdgeState, Execution};
 use crate::session::Session;
 use crate::store::{StoreError, Tx};
 
-/// Members that a search for cycles visits at most (GRA-006).
+/// Members that a search for cycles visits at most (GRA-026).
 const MAX_VISITED: usize = 1_000;
 
 /// Edges that a search for cycles looks at (GRA-024), and that leave or enter a member (GRA-023), at most.
@@ -21,7 +21,7 @@ const MAX_EDGES: usize = 10_000;
 /// Members whose edges a search asks for in one message.
 const ASKED: usize = 16;
 
-/// Adds a dependency by compare-and-swap on the revision (GRA-002), in the order of GRA-005.
+/// Adds a dependency by compare-and-swap on the revision (GRA-002), in the order of GRA-025.
 pub(crate) async fn stage_edge<T: Tx>(
     tx: &mut Session<T>,
     args: &StageDependencyEdgeArgs,
@@ -78,7 +78,7 @@ pub(crate) async fn stage_edge<T: Tx>(
 }
 
 /// Whether the upstream can be reached from the downstream already; a search that grows too large
-/// counts as a yes (GRA-006). In a flow that has many edges, no two members' are asked for together, as
+/// counts as a yes (GRA-006, GRA-026). In a flow that has many edges, no two members' are asked for together, as
 /// that could be twice what a search may look at.
 async fn closes_cycle<T: Tx>(
     tx: &mut Session<T>,
@@ -127,7 +127,7 @@ async fn is_full<T: Tx>(
     Ok(entering >= MAX_EDGES)
 }
 
-/// An empty reference counts as none (GRA-008).
+/// An empty reference counts as none (GRA-027).
 pub(super) fn reference(given: Option<&String>) -> Option<String> {
     given.filter(|text| !text.is_empty()).cloned()
 }
