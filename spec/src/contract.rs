@@ -62,7 +62,7 @@ pub enum Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(into = "String")]
 pub enum Origin {
-    /// A line of a document that the project was created from demands it.
+    /// A line of a document that the project was created from says so.
     Seed { document: u16, line: u32 },
     /// Nothing else would be sound.
     Sense,

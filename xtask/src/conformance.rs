@@ -8,7 +8,7 @@ use ff_conformance::{
     Case, HarnessError, Options, Report, Selection, Status, closing_line, details_text, finish,
     run_backend, skip_backend, summary_text,
 };
-use ff_core::contract::Version;
+use ff_core::contract::{Malformed, Version, versions};
 use ff_provision::Servers;
 
 use crate::backends::Backend;
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     long: usize,
     /// The version of the contract that backends are held to; what they break of newer clauses is told apart
-    #[arg(long, value_name = "VERSION", default_value_t = Version::latest())]
+    #[arg(long, value_name = "VERSION", default_value_t = Version::latest(), value_parser = published)]
     contract: Version,
     /// Also fails if a SHOULD is not kept
     #[arg(long)]
@@ -153,6 +153,17 @@ async fn run_suite(
     }
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Report::new(options, millis, backends))
+}
+
+/// A version of the contract that there is.
+fn published(text: &str) -> Result<Version, String> {
+    let version: Version = text.parse().map_err(|error: Malformed| error.to_string())?;
+    let known = versions();
+    if known.contains(&version) {
+        return Ok(version);
+    }
+    let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+    Err(format!("the versions of the contract are {}", known.join(", ")))
 }
 
 /// A seed short enough to type.

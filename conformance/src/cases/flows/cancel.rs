@@ -81,7 +81,7 @@ impl Mixed {
 }
 
 /// The result, whatever the order of its members.
-pub(super) fn sorted(mut result: CancelFlowResult) -> CancelFlowResult {
+fn sorted(mut result: CancelFlowResult) -> CancelFlowResult {
     if let CancelFlowResult::Cancelled { member_execution_ids, .. } = &mut result {
         member_execution_ids.sort();
     }
