@@ -96,7 +96,7 @@ async fn what_differs_is_told_briefly_kept_and_played_first() {
     assert_eq!(recording.found_on, "wrong");
     let again = play_recording(&harness, &recording).await.unwrap();
     assert!(again.difference.is_some());
-    let model: Arc<dyn Harness> = Arc::new(ModelHarness);
+    let model: Arc<dyn Harness> = Arc::new(ModelHarness::default());
     let right = play_recording(&model, &recording).await.unwrap();
     assert!(right.difference.is_none());
     assert_eq!(right.story.len(), recording.steps.len());

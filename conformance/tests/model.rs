@@ -1,3 +1,3 @@
 //! The suite as a test binary, on the model.
 
-ff_conformance::main!(ff_conformance::ModelHarness);
+ff_conformance::main!(ff_conformance::ModelHarness::default());

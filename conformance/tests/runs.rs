@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_conformance::{
@@ -15,7 +16,7 @@ use ff_conformance::{
 };
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::{Capabilities, Supports};
-use ff_core::clock::ManualClock;
+use ff_core::clock::{Clock, ManualClock};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::EngineError;
 use ff_mock::MockBackend;
@@ -52,25 +53,25 @@ impl Harness for Changed {
     }
 
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
-        let clock = ManualClock::new();
-        let deployment =
-            Deployment::new((self.change)(MockBackend::conforming_with(clock.clone())));
-        Ok(if self.clock { deployment.with_clock(clock) } else { deployment })
+        let clock = if self.clock { ManualClock::new().into() } else { Clock::Server };
+        let backend = (self.change)(MockBackend::conforming_with(clock.clone()));
+        Ok(Deployment::new(backend).with_clock(clock))
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_model_passes_in_any_order_and_width() {
     let cases = registry();
-    let first = run(ModelHarness, &cases, *OPTIONS).await;
+    let first = run(ModelHarness::default(), &cases, *OPTIONS).await;
     assert_eq!(first.totals.failed, 0);
     assert!(first.totals.passed > 200);
     for options in [Options { jobs: 1, ..*OPTIONS }, Options { shuffle: true, seed: 8, ..*OPTIONS }]
     {
-        let again = run(ModelHarness, &cases, options).await;
+        let again = run(ModelHarness::default(), &cases, options).await;
         assert_eq!(statuses(&again), statuses(&first), "{options:?}");
     }
-    let repeated = run(ModelHarness, &cases[..10], Options { repeat: 3, ..*OPTIONS }).await;
+    let repeated =
+        run(ModelHarness::default(), &cases[..10], Options { repeat: 3, ..*OPTIONS }).await;
     assert_eq!(repeated.cases.len(), 30);
 }
 
@@ -219,11 +220,49 @@ async fn what_a_case_needs_and_is_not_there_is_a_reasoned_skip() {
     for case in skipped {
         *reasons.entry(case.reason.as_deref().unwrap()).or_default() += 1;
     }
-    assert!(reasons.remove("the deployment has no clock").unwrap() > 30);
+    assert!(reasons.remove("the deployment has no clock").unwrap() > 10);
     assert!(reasons.remove("the deployment has no nemesis").unwrap() > 1);
     assert!(reasons.remove("the deployment has no housekeeping").unwrap() > 1);
     assert_eq!(reasons.remove("the deployment has no vandal"), Some(1));
     assert_eq!(reasons, BTreeMap::new());
+}
+
+/// Has no clock that can be turned.
+struct OnTheWall {
+    patience: Duration,
+    skew: Duration,
+}
+
+#[async_trait]
+impl Harness for OnTheWall {
+    fn name(&self) -> &str {
+        "on the wall"
+    }
+
+    async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
+        let deployment = Deployment::new(Arc::new(MockBackend::conforming()));
+        Ok(deployment.with_patience(self.patience).with_skew(self.skew))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_wait_longer_than_its_author_is_skipped() {
+    let impatient = OnTheWall { patience: Duration::ZERO, skew: Duration::ZERO };
+    let report = run(impatient, &registry(), *OPTIONS).await;
+    assert_eq!(report.totals.failed, 0);
+    let why = Some("it would wait for longer than 0ns");
+    let skipped = report.cases.iter().filter(|case| case.reason.as_deref() == why);
+    assert!(skipped.clone().all(|case| case.status == Status::Skipped));
+    assert!(skipped.count() > 50);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_differs_is_met_with_longer_waits() {
+    let reads = Selection { cases: vec!["executions.reads".to_owned()], ..Selection::default() };
+    let skewed = OnTheWall { patience: Duration::from_secs(2), skew: Duration::from_millis(10) };
+    let report = run(skewed, &reads.choose().unwrap(), *OPTIONS).await;
+    assert_eq!(report.totals.failed, 0);
+    assert!(report.totals.passed > 10);
 }
 
 /// Cannot be deployed.
@@ -357,7 +396,7 @@ async fn every_kind_of_report_obeys_the_schema() {
     let cases = registry();
     let forgetful = Changed { clock: false, change: |model| Arc::new(Forgetful(model)) };
     let backends = vec![
-        run(ModelHarness, &cases, *OPTIONS).await,
+        run(ModelHarness::default(), &cases, *OPTIONS).await,
         run(forgetful, &cases, *OPTIONS).await,
         run(Broken, &cases[..3], *OPTIONS).await,
         skip_backend("elsewhere", "install it", &cases[..3]),

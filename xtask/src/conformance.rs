@@ -11,7 +11,7 @@ use ff_conformance::{
 use ff_core::contract::{Malformed, Version, versions};
 use ff_provision::Servers;
 
-use crate::backends::Backend;
+use crate::backends::{Backend, Time};
 use crate::progress::{Bar, colour};
 use crate::servers::{ImageArguments, with_servers};
 use crate::{BREAKS, CONFORMS, Outcome};
@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// The version of the contract that backends are held to; what they break of newer clauses is told apart
     #[arg(long, value_name = "VERSION", default_value_t = Version::latest(), value_parser = published)]
     contract: Version,
+    /// Lets time pass by waiting, as on backends without a clock that the suite can turn
+    #[arg(long)]
+    wall_clock: bool,
     /// Also fails if a SHOULD is not kept
     #[arg(long)]
     strict: bool,
@@ -69,12 +72,13 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// The whole suite on every backend, these of which must be there, with its SHOULDs.
-    pub(crate) fn requiring(names: &[String]) -> Self {
+    pub(crate) fn requiring(names: &[String], time: Time) -> Self {
         let defaults = Command::new("conformance");
         let matches = Self::augment_args(defaults).get_matches_from(["conformance"]);
         let mut arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         arguments.require = names.to_vec();
         arguments.strict = true;
+        arguments.wall_clock = time == Time::Passing;
         arguments
     }
 }
@@ -134,10 +138,11 @@ async fn run_suite(
         [] => &Backend::ALL,
         named => named,
     };
+    let time = if arguments.wall_clock { Time::Passing } else { Time::Turned };
     let mut backends = Vec::new();
     for backend in chosen {
         let url = backend.url_variable().filter(|name| std::env::var_os(name).is_some());
-        backends.push(match backend.harness(servers).await {
+        backends.push(match backend.harness(servers, time).await {
             Ok(harness) => {
                 let bar = Bar::new(backend.name(), cases.len() * options.repeat.max(1));
                 let report = run_backend(&harness, cases, options, &bar).await;

@@ -11,10 +11,12 @@ struct Matrix {
     include: Vec<Job>,
 }
 
-/// The suite on one backend and one version of its server.
+/// The suite on one backend, one version of its server, and one kind of clock.
 #[derive(Serialize)]
 struct Job {
     backend: &'static str,
+    /// How time passes; empty where the suite turns the clock.
+    clock: &'static str,
     /// The image of the server; empty where the backend has none.
     image: &'static str,
     /// What is passed to `cargo xtask conformance`.
@@ -39,17 +41,14 @@ fn matrix() -> Matrix {
     let jobs = |backend: Backend| {
         let name = backend.name();
         let plain = format!("{name} --require {name}");
-        match images(backend) {
-            [] => vec![Job { backend: name, image: "", arguments: plain }],
-            images => images
-                .iter()
-                .map(|image| Job {
-                    backend: name,
-                    image,
-                    arguments: format!("{plain} --{name}-image {image}"),
-                })
-                .collect(),
-        }
+        let job = |image, clock, arguments| Job { backend: name, clock, image, arguments };
+        let on = |image: &&'static str| job(image, "", format!("{plain} --{name}-image {image}"));
+        let mut jobs = match images(backend) {
+            [] => vec![job("", "", plain.clone())],
+            images => images.iter().map(on).collect(),
+        };
+        jobs.push(job("", "wall clock", format!("{plain} --wall-clock")));
+        jobs
     };
     Matrix { include: Backend::ALL.into_iter().flat_map(jobs).collect() }
 }

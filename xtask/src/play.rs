@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ff_conformance::{Recording, play_recording};
 
-use crate::backends::Backend;
+use crate::backends::{Backend, Time};
 use crate::servers::{ImageArguments, with_servers};
 use crate::{BREAKS, CONFORMS, Outcome};
 
@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     with_servers(&arguments.images, async |servers| {
         let mut outcome = CONFORMS;
         for backend in &backends {
-            let harness = backend.harness(servers).await?;
+            let harness = backend.harness(servers, Time::Turned).await?;
             let played = play_recording(&harness, &recording).await?;
             harness.finish().await?;
             println!("{}:", backend.name());

@@ -319,11 +319,11 @@ mod tests {
     use ff_mock::MockBackend;
 
     use super::*;
-    use crate::stage::{Deployment, World};
+    use crate::stage::{Deployment, Waited, World};
 
     fn all_samples() -> Vec<Call> {
         let deployment = Deployment::new(std::sync::Arc::new(MockBackend::conforming()));
-        let world = World::new(&deployment, None, 0);
+        let world = World::new(&deployment, None, 0, Waited::default());
         samples(&Fixture::of(&world), &PartitionConfig::default())
     }
 

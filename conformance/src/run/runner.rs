@@ -14,7 +14,7 @@ use super::report::{
     BackendReport, CaseReport, ChapterReport, FailureReport, Identity, Status, Totals,
 };
 use crate::stage::{
-    Case, CaseInfo, Failure, Harness, Need, Options, Outcome, Played, Scene, Stage, deploy,
+    Case, CaseInfo, Failure, Harness, Need, Options, Outcome, Played, Scene, Stage, Waited, deploy,
 };
 
 /// Is notified of each case as it ends.
@@ -128,7 +128,8 @@ pub(crate) async fn run_case(
     if let Some(need) = lacking.learn(case, &deployment) {
         return skipped(need);
     }
-    let scene = Scene { harness: Arc::clone(harness), case: CaseInfo::clone(case), options };
+    let (harness_of, info) = (Arc::clone(harness), CaseInfo::clone(case));
+    let scene = Scene { harness: harness_of, case: info, options, waited: Waited::default() };
     let playing = case.clone();
     let played = tokio::spawn(async move { playing.play(Stage { scene, deployment }).await }).await;
     let Played { outcome, generated } = played.unwrap_or_else(|panic| {
@@ -139,6 +140,7 @@ pub(crate) async fn run_case(
         Outcome::Unsupported(reason) => {
             report(case, Status::Unsupported, Some(reason), millis(started))
         }
+        Outcome::Skipped(reason) => report(case, Status::Skipped, Some(reason), millis(started)),
         Outcome::Failed(failure) => failed(harness, case, options, failure, started),
     };
     CaseReport { generated, ..report }

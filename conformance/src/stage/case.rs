@@ -28,7 +28,7 @@ pub struct CaseInfo {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Need {
-    /// A clock under the suite's control.
+    /// A clock that can be turned, to the millisecond and for hours.
     Clock,
     /// Several calls at once.
     Concurrency,

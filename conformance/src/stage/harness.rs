@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ff_core::call::{Method, Reply};
-use ff_core::clock::ManualClock;
+use ff_core::clock::{Clock, ManualClock};
 use ff_core::contract::Version;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -15,9 +16,13 @@ use ff_core::partition::PartitionConfig;
 use ff_core::types::ExecutionId;
 
 use super::case::CaseInfo;
+use super::time::Wall;
 
 /// The environment variable that sets the seed of a test binary.
 pub(crate) const SEED_VARIABLE: &str = "FF_CONFORMANCE_SEED";
+
+/// How long a case waits in all where there is no clock to turn, unless the author says otherwise.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why there is no deployment.
 pub type HarnessError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -122,6 +127,7 @@ fn shortly(answer: &Answered) -> String {
 pub struct Deployment {
     pub(crate) backend: Arc<dyn EngineBackend>,
     pub(crate) clock: Option<ManualClock>,
+    pub(super) wall: Wall,
     pub(crate) partitions: PartitionConfig,
     pub(crate) nemesis: Option<Arc<dyn Nemesis>>,
     pub(crate) housekeeping: Option<Arc<dyn Housekeeping>>,
@@ -137,6 +143,7 @@ impl Deployment {
         Self {
             backend,
             clock: None,
+            wall: Wall { patience: PATIENCE, skew: Duration::ZERO },
             partitions: PartitionConfig::default(),
             nemesis: None,
             housekeeping: None,
@@ -164,10 +171,30 @@ impl Deployment {
         self.nemesis.as_deref()
     }
 
-    /// The clock that the backend was built with. Without it, cases about time are skipped.
+    /// The clock that the backend was built with. If it can be turned nothing ever waits; otherwise cases wait
+    /// for time to pass, and those that need a clock to the millisecond or for hours are skipped.
     #[must_use]
-    pub fn with_clock(mut self, clock: ManualClock) -> Self {
-        self.clock = Some(clock);
+    pub fn with_clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = match clock.into() {
+            Clock::Manual(clock) => Some(clock),
+            Clock::Server => None,
+        };
+        self
+    }
+
+    /// How long a case may wait in all where no clock can be turned, two seconds by default. What would take
+    /// longer is skipped.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.wall.patience = patience;
+        self
+    }
+
+    /// How far the backend's clock may be from this machine's where it cannot be turned; not at all by default.
+    /// Times are compared less exactly by it, and waits become longer.
+    #[must_use]
+    pub fn with_skew(mut self, skew: Duration) -> Self {
+        self.wall.skew = skew;
         self
     }
 

@@ -8,6 +8,7 @@ mod callers_now;
 pub(crate) mod case;
 pub(crate) mod coverage;
 mod deploy;
+mod expected_times;
 pub(crate) mod failure;
 mod graph;
 mod harness;
@@ -15,6 +16,7 @@ mod model;
 mod observe;
 pub(crate) mod play;
 mod recorder;
+mod time;
 mod unreliable;
 mod world;
 
@@ -40,6 +42,7 @@ pub(crate) use play::{
     Declaration, InWorld, Outcome, Play, Played, Scene, Stage, Topic, declare, in_world,
     play_in_world,
 };
+pub(crate) use time::Waited;
 pub use unreliable::Unreliable;
 pub use world::World;
 pub(crate) use world::{MOST_ROUNDS, apply_args, cancellation};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ff_core::clock::ManualClock;
+use ff_core::clock::{Clock, ManualClock};
 use ff_core::types::ExecutionId;
 use ff_mock::{MemoryStore, MockBackend};
 
@@ -14,7 +14,16 @@ use super::unreliable::Unreliable;
 
 /// Deploys the in-memory model.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ModelHarness;
+pub struct ModelHarness {
+    is_on_wall_clock: bool,
+}
+
+impl ModelHarness {
+    /// With the machine's clock instead of one that can be turned.
+    pub fn on_wall_clock() -> Self {
+        Self { is_on_wall_clock: true }
+    }
+}
 
 #[async_trait]
 impl Harness for ModelHarness {
@@ -23,7 +32,7 @@ impl Harness for ModelHarness {
     }
 
     async fn deploy(&self, _: &CaseInfo) -> Result<Deployment, HarnessError> {
-        let clock = ManualClock::new();
+        let clock = if self.is_on_wall_clock { Clock::Server } else { ManualClock::new().into() };
         let model = Arc::new(MockBackend::conforming_with(clock.clone()));
         let backend = Unreliable::new(model.clone());
         Ok(Deployment::new(backend.clone())
@@ -42,7 +51,7 @@ impl Harness for ModelHarness {
     }
 
     fn rerun(&self, slug: &str, seed: u64) -> String {
-        rerun_by_xtask(self.name(), slug, seed)
+        rerun_by_xtask(self.name(), slug, seed, self.is_on_wall_clock)
     }
 }
 
@@ -55,8 +64,9 @@ impl Vandal for MemoryStore {
 }
 
 /// The command that runs a case again on a backend of this project.
-pub fn rerun_by_xtask(backend: &str, slug: &str, seed: u64) -> String {
-    format!("cargo xtask conformance {backend} --case {slug} --seed {seed}")
+pub fn rerun_by_xtask(backend: &str, slug: &str, seed: u64, is_on_wall_clock: bool) -> String {
+    let clock = if is_on_wall_clock { " --wall-clock" } else { "" };
+    format!("cargo xtask conformance {backend}{clock} --case {slug} --seed {seed}")
 }
 
 /// The command that plays a kept sequence again on a backend of this project.

@@ -15,6 +15,7 @@ use super::coverage::GeneratedReport;
 use super::deploy::{deploy, deploy_second};
 use super::failure::Failure;
 use super::harness::{Deployment, Harness};
+use super::time::Waited;
 use super::world::World;
 
 /// How long a case may take before it counts as failed: it never ends. Cases share a machine.
@@ -95,6 +96,7 @@ pub(crate) struct Scene {
     pub(crate) harness: Arc<dyn Harness>,
     pub(crate) case: CaseInfo,
     pub(crate) options: Options,
+    pub(crate) waited: Waited,
 }
 
 impl Scene {
@@ -121,6 +123,8 @@ pub(crate) enum Outcome {
     Passed,
     /// A method is not claimed without which there is nothing to check.
     Unsupported(String),
+    /// It would take longer than its author has patience.
+    Skipped(String),
     Failed(Failure),
 }
 
@@ -170,8 +174,9 @@ pub(crate) async fn in_world(
     let needs_another = scene.case.needs.contains(&Need::Elsewhere);
     let second =
         if needs_another { Some(deploy_second(&scene.harness, &scene.case).await?) } else { None };
-    let elsewhere = second.as_ref().map(|second| World::new(second, None, !seed));
-    let world = World::new(&deployment, elsewhere, seed);
+    let elsewhere =
+        second.as_ref().map(|second| World::new(second, None, !seed, scene.waited.clone()));
+    let world = World::new(&deployment, elsewhere, seed, scene.waited.clone());
     let mut verdict = in_task(body(world.clone())).await;
     if let Err(failure) = &mut verdict {
         if failure.story.is_empty() {
@@ -187,7 +192,10 @@ impl Ended {
     /// A method that is not claimed has to say so; whatever else the case found says nothing then.
     pub(crate) fn outcome(self) -> Outcome {
         let Some(unclaimed) = self.world.unclaimed() else {
-            return Outcome::of(self.verdict);
+            return match self.verdict {
+                Err(failure) if self.world.is_impatient() => Outcome::Skipped(failure.message),
+                verdict => Outcome::of(verdict),
+            };
         };
         let method = unclaimed.method;
         match unclaimed.but_answered {

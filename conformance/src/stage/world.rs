@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, FailOutcome, FailureClass, FailureReason, Handle, Namespace,
 };
 use ff_core::call::{Call, Reply};
-use ff_core::clock::ManualClock;
 use ff_core::contracts::{
     AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelExecutionArgs, CreateFlowArgs,
     FlowSnapshot, StageDependencyEdgeArgs, StageDependencyEdgeResult,
@@ -21,7 +19,7 @@ use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{
     Partition, PartitionConfig, PartitionFamily, PartitionKey, flow_partition,
 };
-use ff_core::types::{CancelSource, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_core::types::{CancelSource, EdgeId, ExecutionId, FlowId, LaneId};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
@@ -31,6 +29,7 @@ use super::case::Verdict;
 use super::failure::Failure;
 use super::harness::{Deployment, Nemesis, Vandal};
 use super::recorder::{Recorder, Unclaimed};
+use super::time::{Time, Waited};
 
 /// How often all that is due is seen to before it counts as endless.
 pub(crate) const MOST_ROUNDS: usize = 64;
@@ -44,7 +43,7 @@ pub struct World(Arc<Inner>);
 
 struct Inner {
     recorder: Recorder,
-    clock: Option<ManualClock>,
+    time: Time,
     nemesis: Option<Arc<dyn Nemesis>>,
     housekeeping: Option<Arc<dyn Housekeeping>>,
     vandal: Option<Arc<dyn Vandal>>,
@@ -65,10 +64,15 @@ impl Deref for World {
 }
 
 impl World {
-    pub(crate) fn new(deployment: &Deployment, elsewhere: Option<Self>, seed: u64) -> Self {
+    pub(crate) fn new(
+        deployment: &Deployment,
+        elsewhere: Option<Self>,
+        seed: u64,
+        waited: Waited,
+    ) -> Self {
         Self(Arc::new(Inner {
             recorder: Recorder::new(deployment),
-            clock: deployment.clock.clone(),
+            time: Time::new(deployment.clock.clone(), deployment.wall, waited),
             nemesis: deployment.nemesis.clone(),
             housekeeping: deployment.housekeeping.clone(),
             vandal: deployment.vandal.clone(),
@@ -80,21 +84,8 @@ impl World {
         }))
     }
 
-    /// The clock, for cases that need one.
-    pub fn clock(&self) -> &ManualClock {
-        let clock = self.0.clock.as_ref();
-        clock.expect("the runner skips cases that need a clock where there is none")
-    }
-
-    /// A time relative to the clock's.
-    pub fn in_ms(&self, millis: i64) -> TimestampMs {
-        TimestampMs(self.now().0 + millis)
-    }
-
-    /// Lets time pass, for cases that need a clock.
-    pub fn advance_ms(&self, millis: u64) {
-        self.clock().advance(Duration::from_millis(millis));
-        self.unsettle();
+    pub(super) fn time(&self) -> &Time {
+        &self.0.time
     }
 
     /// What can cut off the server, for cases that need it.
@@ -264,7 +255,8 @@ impl World {
         let told = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
         let seen: BTreeMap<_, _> = seen.into_iter().map(|(name, v)| (name, told(v))).collect();
         let expected = expected.map(|(name, value)| (name.to_owned(), told(value.shown())));
-        expect_eq!(seen, BTreeMap::from(expected), "the fields of {id}");
+        let expected = BTreeMap::from(expected);
+        expect_eq!(self.snap_fields(seen, &expected), expected, "the fields of {id}");
         Ok(())
     }
 

@@ -8,8 +8,8 @@ use ff_core::call::{Call, Method, Reply};
 use ff_provision::{Kind, Servers};
 use ff_transactional::IMPLEMENTED;
 
-use super::Backend;
 use super::round::{Each, Round, made};
+use super::{Backend, Time};
 use crate::bench::counted;
 
 /// The messages of the last call of each method.
@@ -29,7 +29,7 @@ impl Each for Counting {
 /// The messages of each method, once a first round has warmed everything.
 async fn messages(kind: Kind) -> String {
     let servers = Servers::default();
-    let harness = Backend::on(kind).harness(&servers).await.unwrap();
+    let harness = Backend::on(kind).harness(&servers, Time::Turned).await.unwrap();
     let deployment = counted(&*harness).await.unwrap();
     let mut round = Round::of(deployment, Counting::default());
     round.play().await;

@@ -23,7 +23,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::{fmt, io};
 
-use ff_conformance::{CaseInfo, Harness, ModelHarness, Need, Nemesis};
+use ff_conformance::{CaseInfo, Harness, ModelHarness, Need, Nemesis, rerun_by_xtask};
+use ff_core::clock::{Clock, ManualClock};
 use ff_provision::{Absent, Kind, Proxy, Server, Servers};
 
 pub(crate) use postgres::PostgresHarness;
@@ -58,6 +59,31 @@ impl Nemesis for CutOff {
 
     fn requests(&self) -> usize {
         self.0.requests()
+    }
+}
+
+/// How time passes for deployments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// By clocks that the suite turns.
+    #[default]
+    Turned,
+    /// By itself.
+    Passing,
+}
+
+impl Time {
+    /// A clock for one deployment.
+    fn clock(self) -> Clock {
+        match self {
+            Self::Turned => ManualClock::new().into(),
+            Self::Passing => Clock::Server,
+        }
+    }
+
+    /// The command that runs a case again.
+    fn rerun(self, backend: Backend, slug: &str, seed: u64) -> String {
+        rerun_by_xtask(backend.name(), slug, seed, self == Self::Passing)
     }
 }
 
@@ -129,23 +155,30 @@ impl Backend {
     }
 
     /// A harness for it, or why there is none on this machine.
-    pub(crate) async fn harness(self, servers: &Servers) -> Result<Arc<dyn Harness>, Missing> {
+    pub(crate) async fn harness(
+        self,
+        servers: &Servers,
+        time: Time,
+    ) -> Result<Arc<dyn Harness>, Missing> {
         match self {
-            Self::Mock => Ok(Arc::new(ModelHarness)),
-            Self::Sqlite => match SqliteHarness::new() {
+            Self::Mock => Ok(Arc::new(match time {
+                Time::Turned => ModelHarness::default(),
+                Time::Passing => ModelHarness::on_wall_clock(),
+            })),
+            Self::Sqlite => match SqliteHarness::new(time) {
                 Ok(harness) => Ok(Arc::new(harness)),
                 Err(error) => Err(Missing::because("there is no room for database files", error)),
             },
             Self::Valkey => {
                 let server = servers.get(Kind::Valkey).await?;
-                match ValkeyHarness::new(server).await {
+                match ValkeyHarness::new(server, time).await {
                     Ok(harness) => Ok(Arc::new(harness)),
                     Err(error) => Err(Missing::because("the Valkey server cannot be used", error)),
                 }
             }
             Self::Postgres => {
                 let server = servers.get(Kind::Postgres).await?;
-                match PostgresHarness::new(server).await {
+                match PostgresHarness::new(server, time).await {
                     Ok(harness) => Ok(Arc::new(harness)),
                     Err(error) => {
                         Err(Missing::because("the Postgres server cannot be used", error))

@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ff_backend_postgres::{APPLIED, PostgresOptions};
-use ff_conformance::{
-    CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, play_by_xtask, rerun_by_xtask,
-};
-use ff_core::clock::ManualClock;
+use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, play_by_xtask};
 use ff_core::engine_backend::EngineBackend;
 use ff_provision::Server;
 use ff_transactional::Patch;
@@ -18,7 +15,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
 use super::vandals::InPostgres;
-use super::{Backend, CutOff};
+use super::{Backend, CutOff, Time};
 
 /// Connections of one case at most; a server usually allows a hundred in all.
 const CONNECTIONS: u32 = 4;
@@ -28,6 +25,7 @@ const CONNECTIONS: u32 = 4;
 pub(crate) struct PostgresHarness {
     server: Arc<Server>,
     patch: Option<Patch>,
+    time: Time,
     prefix: String,
     /// Holds a lock under the prefix's name for as long as the run lives.
     alive: Arc<AsyncMutex<PgConnection>>,
@@ -47,7 +45,7 @@ struct Slot {
 }
 
 impl PostgresHarness {
-    pub(crate) async fn new(server: Arc<Server>) -> Result<Self, HarnessError> {
+    pub(crate) async fn new(server: Arc<Server>, time: Time) -> Result<Self, HarnessError> {
         let prefix = format!("ff_case_{}", Uuid::new_v4().simple());
         let mut alive = server.url.parse::<PgConnectOptions>()?.connect().await?;
         sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 0))")
@@ -58,6 +56,7 @@ impl PostgresHarness {
         Ok(Self {
             server,
             patch: None,
+            time,
             prefix,
             alive: Arc::new(AsyncMutex::new(alive)),
             warm: Arc::default(),
@@ -103,7 +102,7 @@ impl Harness for PostgresHarness {
 
     async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
         let slot = self.slot().await?;
-        let clock = ManualClock::new();
+        let clock = self.time.clock();
         let cut_off = CutOff::of(&self.server, case).await?;
         let url = cut_off.as_ref().map_or(&*self.server.url, |it| it.0.url());
         let mut options = PostgresOptions::new(url).schema(&slot.schema).clock(clock.clone());
@@ -150,7 +149,7 @@ impl Harness for PostgresHarness {
     }
 
     fn rerun(&self, slug: &str, seed: u64) -> String {
-        rerun_by_xtask(self.name(), slug, seed)
+        self.time.rerun(Backend::Postgres, slug, seed)
     }
 
     fn regressions(&self) -> Option<PathBuf> {
@@ -247,7 +246,7 @@ mod tests {
     async fn needs_postgres_and_leaves_nothing_behind() {
         let servers = Servers::default();
         let server = servers.get(Kind::Postgres).await.unwrap();
-        let harness = PostgresHarness::new(server).await.unwrap();
+        let harness = PostgresHarness::new(server, Time::Turned).await.unwrap();
         run_some(Arc::new(harness.clone())).await;
         assert!(schemas(&harness).await > 0);
         harness.finish().await.unwrap();

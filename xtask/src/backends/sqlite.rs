@@ -8,24 +8,23 @@ use async_trait::async_trait;
 use ff_backend_sqlite::SqliteOptions;
 use ff_conformance::{
     CaseInfo, Deployment, Harness, HarnessError, Need, Unreliable, kept_by_xtask, play_by_xtask,
-    rerun_by_xtask,
 };
-use ff_core::clock::ManualClock;
 use ff_core::partition::PartitionConfig;
 use tempfile::TempDir;
 
-use super::Backend;
 use super::vandals::InSqlite;
+use super::{Backend, Time};
 
 /// Deploys SQLite on files in a directory that goes when the run is over.
 pub(super) struct SqliteHarness {
     directory: TempDir,
     files: AtomicU64,
+    time: Time,
 }
 
 impl SqliteHarness {
-    pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self { directory: tempfile::tempdir()?, files: AtomicU64::new(0) })
+    pub(super) fn new(time: Time) -> std::io::Result<Self> {
+        Ok(Self { directory: tempfile::tempdir()?, files: AtomicU64::new(0), time })
     }
 }
 
@@ -38,7 +37,7 @@ impl Harness for SqliteHarness {
     async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let path = self.directory.path().join(format!("{number}.db"));
-        let clock = ManualClock::new();
+        let clock = self.time.clock();
         let partitions = PartitionConfig::default();
         let options = SqliteOptions::new(format!("file:{}", path.display()))
             .clock(clock.clone())
@@ -61,7 +60,7 @@ impl Harness for SqliteHarness {
     }
 
     fn rerun(&self, slug: &str, seed: u64) -> String {
-        rerun_by_xtask(self.name(), slug, seed)
+        self.time.rerun(Backend::Sqlite, slug, seed)
     }
 
     fn regressions(&self) -> Option<PathBuf> {

@@ -7,18 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use ferriskey::Client;
 use ff_backend_valkey::{ValkeyBackend, ValkeyOptions};
-use ff_conformance::{
-    CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, play_by_xtask, rerun_by_xtask,
-};
+use ff_conformance::{CaseInfo, Deployment, Harness, HarnessError, kept_by_xtask, play_by_xtask};
 use ff_core::backend::PrepareOutcome;
-use ff_core::clock::ManualClock;
 use ff_core::engine_backend::EngineBackend;
 use ff_provision::{Server, keys, remove_keys};
 use ff_transactional::Patch;
 use uuid::Uuid;
 
 use super::vandals::InValkey;
-use super::{Backend, CutOff};
+use super::{Backend, CutOff, Time};
 
 /// What the keys of every run begin with.
 const FAMILY: &str = "ff-case:";
@@ -34,6 +31,7 @@ const LIFETIME: u32 = 6 * 3_600;
 pub(crate) struct ValkeyHarness {
     server: Arc<Server>,
     patch: Option<Patch>,
+    time: Time,
     run: String,
     deployments: Arc<AtomicU64>,
     /// A backend whose connection all others share.
@@ -43,7 +41,7 @@ pub(crate) struct ValkeyHarness {
 }
 
 impl ValkeyHarness {
-    pub(crate) async fn new(server: Arc<Server>) -> Result<Self, HarnessError> {
+    pub(crate) async fn new(server: Arc<Server>, time: Time) -> Result<Self, HarnessError> {
         let run = Uuid::new_v4().simple().to_string();
         let options = ValkeyOptions::new(&server.url).prefix(FAMILY);
         let first = options.clone().open().await?;
@@ -61,7 +59,7 @@ impl ValkeyHarness {
         if let PrepareOutcome::Applied { .. } = first.prepare().await? {
             first.client_for_test().set(LIBRARY, "").await?;
         }
-        Ok(Self { server, patch: None, run, deployments: Arc::default(), first, second })
+        Ok(Self { server, patch: None, time, run, deployments: Arc::default(), first, second })
     }
 
     /// The same, for backends whose library is wrong in one line; it is to be unloaded.
@@ -85,7 +83,7 @@ impl Harness for ValkeyHarness {
 
     async fn deploy(&self, case: &CaseInfo) -> Result<Deployment, HarnessError> {
         let number = self.deployments.fetch_add(1, Ordering::Relaxed);
-        let clock = ManualClock::new();
+        let clock = self.time.clock();
         let cut_off = CutOff::of(&self.server, case).await?;
         let url = cut_off.as_ref().map_or(&*self.server.url, |it| it.0.url());
         let prefix = format!("{FAMILY}{}:{number}:", self.run);
@@ -129,7 +127,7 @@ impl Harness for ValkeyHarness {
     }
 
     fn rerun(&self, slug: &str, seed: u64) -> String {
-        rerun_by_xtask(self.name(), slug, seed)
+        self.time.rerun(Backend::Valkey, slug, seed)
     }
 
     fn regressions(&self) -> Option<PathBuf> {
@@ -169,7 +167,7 @@ mod tests {
     async fn needs_valkey_and_leaves_nothing_behind() {
         let servers = Servers::default();
         let server = servers.get(Kind::Valkey).await.unwrap();
-        let harness = ValkeyHarness::new(server).await.unwrap();
+        let harness = ValkeyHarness::new(server, Time::Turned).await.unwrap();
         run_some(Arc::new(harness.clone())).await;
         let client = harness.first.client_for_test();
         let own = format!("{FAMILY}*{}*", harness.run);

@@ -84,12 +84,12 @@ mod tests {
     use ff_provision::{Kind, Servers};
 
     use super::*;
-    use crate::backends::Backend;
+    use crate::backends::{Backend, Time};
 
     /// Round trips may grow with the members, but no faster.
     async fn grows_linearly(kind: Kind) {
         let servers = Servers::default();
-        let harness = Backend::on(kind).harness(&servers).await.unwrap();
+        let harness = Backend::on(kind).harness(&servers, Time::Turned).await.unwrap();
         let mut trips = Vec::new();
         for members in [100, 300] {
             let measured = measure(&*harness, members).await.unwrap();

@@ -19,7 +19,7 @@ use clap::{Args, ValueEnum};
 use ff_conformance::{Case, Deployment, Harness, HarnessError, Need, registry};
 use ff_provision::Servers;
 
-use crate::backends::Backend;
+use crate::backends::{Backend, Time};
 use crate::servers::{ImageArguments, with_servers};
 use crate::{BREAKS, CONFORMS, Outcome, cargo};
 
@@ -119,7 +119,7 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
     let (mut rows, mut idle) = (Vec::new(), Vec::new());
     let mut all_end = true;
     for backend in chosen {
-        let harness = match backend.harness(servers).await {
+        let harness = match backend.harness(servers, Time::Turned).await {
             Ok(harness) => harness,
             Err(reason) => {
                 println!("{:<8}  is not there: {reason}", backend.name());

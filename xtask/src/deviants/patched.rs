@@ -14,7 +14,7 @@ use ff_provision::{Kind, Servers};
 use ff_transactional::Patch;
 
 use super::at_once;
-use crate::backends::{PostgresHarness, ValkeyHarness};
+use crate::backends::{PostgresHarness, Time, ValkeyHarness};
 use crate::progress::Bar;
 
 /// Which backend a patch is for.
@@ -69,7 +69,7 @@ pub(super) async fn hunt(
     if of(Language::Lua).next().is_some() {
         match servers.get(Kind::Valkey).await {
             Ok(server) => {
-                let harness = ValkeyHarness::new(server).await?;
+                let harness = ValkeyHarness::new(server, Time::Turned).await?;
                 let hunts = of(Language::Lua).map(async |deviant| {
                     let patched = harness.patched(deviant.patch)?;
                     let hunt = kill(deviant, Arc::new(patched.clone()), options).await;
@@ -86,7 +86,7 @@ pub(super) async fn hunt(
     if of(Language::Sql).next().is_some() {
         match servers.get(Kind::Postgres).await {
             Ok(server) => {
-                let harness = PostgresHarness::new(server).await?;
+                let harness = PostgresHarness::new(server, Time::Turned).await?;
                 let hunts = of(Language::Sql).map(async |deviant| {
                     let patched = harness.patched(deviant.patch);
                     let hunt = kill(deviant, Arc::new(patched), options).await;

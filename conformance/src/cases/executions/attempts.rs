@@ -6,7 +6,7 @@ use ff_core::engine_backend::EngineBackend;
 use crate::stage::{Verdict, World, case};
 
 /// Index and total through claims and retries.
-#[case(ATT_001, ATT_002, needs(clock))]
+#[case(ATT_001, ATT_002)]
 async fn numbers(world: World) -> Verdict {
     let id = world.execution().retries(9, 0).create().await?;
     let read = async || {
@@ -60,10 +60,10 @@ async fn expect_ended(world: &World, id: &ff_core::types::ExecutionId, outcome: 
 }
 
 /// Success.
-#[case(ATT_007, needs(clock))]
+#[case(ATT_007)]
 async fn complete(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
-    world.advance_ms(9);
+    world.pass_ms(9).await?;
     world.complete(&handle, Some(b"done".to_vec())).await?;
     expect_ended(&world, &id, "success").await?;
     expect_eq!(world.field(&id, "failure_reason").await?, None);
@@ -71,10 +71,10 @@ async fn complete(world: World) -> Verdict {
 }
 
 /// Cancelled by its holder.
-#[case(ATT_019, needs(clock))]
+#[case(ATT_019)]
 async fn cancel(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(9, 0).claimed().await?;
-    world.advance_ms(9);
+    world.pass_ms(9).await?;
     world.cancel(&handle, "no longer needed").await?;
     expect_ended(&world, &id, "cancelled").await?;
     let reason = world.field(&id, "cancellation_reason").await?;
@@ -83,10 +83,10 @@ async fn cancel(world: World) -> Verdict {
 }
 
 /// Failed for good.
-#[case(ATT_017, needs(clock))]
+#[case(ATT_017)]
 async fn final_failure(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
-    world.advance_ms(9);
+    world.pass_ms(9).await?;
     let outcome = world.fail_with(&handle, FailureClass::InfraCrash).await?;
     expect_eq!(outcome, ff_core::backend::FailOutcome::TerminalFailed);
     expect_ended(&world, &id, "failed").await?;
@@ -96,7 +96,7 @@ async fn final_failure(world: World) -> Verdict {
 }
 
 /// The last failure can be read after a retry has succeeded.
-#[case(ATT_017, needs(clock))]
+#[case(ATT_017)]
 async fn failure_before_success(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 0).claimed().await?;
     world.fail_with(&handle, FailureClass::Timeout).await?;

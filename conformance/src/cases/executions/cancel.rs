@@ -18,21 +18,21 @@ fn cancelled(id: &ExecutionId) -> CancelExecutionResult {
 /// Executions in every state but a terminal one, each with the handle of its last lease.
 async fn every_living(world: &World) -> Result<Vec<(ExecutionId, Option<Handle>)>, Failure> {
     let waiting = world.execution().create().await?;
-    let delayed = world.execution().delay_until(world.in_ms(60_000)).create().await?;
-    let on = |lane: &str| world.execution().lane(lane).retries(3, 60_000);
-    let claimed = async |lane: &str| {
+    let delayed = world.execution().delay_until(world.in_ms(500)).create().await?;
+    let on = |lane: &str| world.execution().lane(lane).retries(3, 500);
+    let claimed = async |lane: &str, ttl: u32| {
         let id = on(lane).create().await?;
-        let handle = world.worker().lane(lane).ttl(1_000).claim().await?;
+        let handle = world.worker().lane(lane).ttl(ttl).claim().await?;
         Ok::<_, Failure>((id, handle))
     };
-    let (lapsed, lapsed_handle) = claimed("lapsed").await?;
-    let (due, due_handle) = claimed("due").await?;
-    world.advance_ms(1_000);
+    let (lapsed, lapsed_handle) = claimed("lapsed", 50).await?;
+    let (due, due_handle) = claimed("due", 50).await?;
+    world.pass_ms(50).await?;
     world.mark_lapsed(&lapsed).await?;
-    let (active, active_handle) = claimed("active").await?;
-    let (retrying, retrying_handle) = claimed("retrying").await?;
+    let (active, active_handle) = claimed("active", 30_000).await?;
+    let (retrying, retrying_handle) = claimed("retrying", 30_000).await?;
     world.fail_with(&retrying_handle, FailureClass::Transient).await?;
-    let (blocked, blocked_handle) = claimed("blocked").await?;
+    let (blocked, blocked_handle) = claimed("blocked", 30_000).await?;
     world.wait_children(&blocked_handle).await?;
     Ok(vec![
         (waiting, None),
@@ -46,12 +46,12 @@ async fn every_living(world: &World) -> Result<Vec<(ExecutionId, Option<Handle>)
 }
 
 /// From every state but a terminal one.
-#[case(OPS_001, SYS_016, needs(clock))]
+#[case(OPS_001, SYS_016)]
 async fn every_state(world: World) -> Verdict {
     let unknown = cancellation(&world.execution_id());
     expect_refused!(world.cancel_execution(unknown).await, "not_found.execution");
     for (id, handle) in every_living(&world).await? {
-        world.advance_ms(5);
+        world.pass_ms(5).await?;
         expect_eq!(world.cancel_execution(cancellation(&id)).await?, cancelled(&id));
         let attempt_state = if handle.is_some() { "attempt_terminal" } else { "none" };
         let now = world.now().to_string();
@@ -97,7 +97,7 @@ async fn authors(world: World) -> Verdict {
 }
 
 /// No lease, no delay, no place in a queue.
-#[case(OPS_002, needs(clock))]
+#[case(OPS_002)]
 async fn nothing_remains(world: World) -> Verdict {
     for (id, handle) in every_living(&world).await? {
         world.cancel_execution(cancellation(&id)).await?;
@@ -122,7 +122,7 @@ async fn nothing_remains(world: World) -> Verdict {
             expect_refused!(world.fail_with(&handle, FailureClass::Transient).await, refused);
         }
     }
-    world.advance_ms(120_000);
+    world.pass_ms(500).await?;
     for lane in ["default", "lapsed", "due", "active", "retrying", "blocked"] {
         let claimed = world.worker().lane(lane).try_claim().await?;
         expect!(claimed.is_none(), "nothing waits on {lane}");
@@ -131,7 +131,7 @@ async fn nothing_remains(world: World) -> Verdict {
 }
 
 /// Who needs a lease, and which.
-#[case(OPS_003, needs(clock))]
+#[case(OPS_003)]
 async fn authority(world: World) -> Verdict {
     let workers = [CancelSource::LeaseHolder, CancelSource::Custom("tool".to_owned())];
     let authorities =
@@ -144,7 +144,7 @@ async fn authority(world: World) -> Verdict {
         world.expect_fields(&waiting, [("cancelled_by", source.as_str())]).await?;
 
         let id = world.execution().create().await?;
-        let handle = world.worker().ttl(1_000).claim().await?;
+        let handle = world.worker().claim().await?;
         let stale = CancelExecutionArgs {
             lease_id: Some(LeaseId::from_uuid(world.uuid())),
             lease_epoch: Some(LeaseEpoch(1)),
@@ -187,9 +187,9 @@ async fn authority(world: World) -> Verdict {
         expect_refused!(world.renew(&handle).await, "contention.execution_not_active");
 
         let id = world.execution().create().await?;
-        let _handle = world.worker().ttl(1_000).claim().await?;
+        let _handle = world.worker().ttl(300).claim().await?;
         let own = world.own_lease(&id, from(&id)).await?;
-        world.advance_ms(1_000);
+        world.pass_ms(300).await?;
         for found in ["due", "lapsed"] {
             let late = world.cancel_execution(own.clone()).await;
             expect_refused!(late, "state.lease_expired", "{found}");

@@ -138,13 +138,13 @@ async fn dropped(world: World) -> Verdict {
 }
 
 /// Attempt, lease, epoch and times after a claim.
-#[case(CLM_005, needs(clock))]
+#[case(CLM_005)]
 async fn effect(world: World) -> Verdict {
     let id = world.execution().retries(5, 10).create().await?;
-    world.advance_ms(3);
+    world.pass_ms(3).await?;
     let started = world.now();
     for round in 0..3_u32 {
-        let handle = world.worker().ttl(1_000).named("w", "w-1").claim().await?;
+        let handle = world.worker().ttl(31_000).named("w", "w-1").claim().await?;
         let now = world.now().0;
         world
             .expect_fields(
@@ -160,14 +160,14 @@ async fn effect(world: World) -> Verdict {
                     ("current_worker_id", "w".to_owned()),
                     ("current_worker_instance_id", "w-1".to_owned()),
                     ("lease_acquired_at", now.to_string()),
-                    ("lease_expires_at", (now + 1_000).to_string()),
+                    ("lease_expires_at", (now + 31_000).to_string()),
                     ("started_at", started.to_string()),
                 ],
             )
             .await?;
         expect_eq!(world.field(&id, "blocking_reason").await?, None, "nothing blocks it");
         world.fail_with(&handle, FailureClass::Transient).await?;
-        world.advance_ms(10);
+        world.pass_ms(10).await?;
         world.promote(&id).await?;
     }
     Ok(())
@@ -213,14 +213,14 @@ async fn race(world: World) -> Verdict {
 }
 
 /// 8 workers on 12 executions get the first 8.
-#[case(CLM_009, needs(clock, concurrency))]
+#[case(CLM_009, needs(concurrency))]
 async fn firsts(world: World) -> Verdict {
     for _ in 0..4 {
         let mut ids = Vec::new();
         for _ in 0..12 {
             let id = world.execution_id_in(0);
             ids.push(world.execution().id(&id).create().await?);
-            world.advance_ms(1);
+            world.pass_ms(1).await?;
         }
         let claims = (0..8).map(|_| {
             let worker = world.worker();
@@ -238,14 +238,14 @@ async fn firsts(world: World) -> Verdict {
 }
 
 /// The first is taken while refused calls and reads are about it.
-#[case(CLM_010, needs(clock, concurrency))]
+#[case(CLM_010, needs(concurrency))]
 async fn hidden(world: World) -> Verdict {
     for _ in 0..8 {
         let ids = [world.execution_id_in(0), world.execution_id_in(0)];
         let first = world.execution().id(&ids[0]).retries(1, 0).create().await?;
         let stale = world.worker().claim().await?;
         world.fail_with(&stale, FailureClass::Transient).await?;
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
         world.promote(&first).await?;
         let second = world.execution().id(&ids[1]).create().await?;
         let others = (0..4).map(|_| {
@@ -277,7 +277,7 @@ async fn hidden(world: World) -> Verdict {
 const SERVED_FIRST: usize = 1_024;
 
 /// Work in one partition is taken although there is ever more in another.
-#[case(CLM_011, needs(clock))]
+#[case(CLM_011)]
 async fn fair(world: World) -> Verdict {
     let partitions = world.partitions().num_flow_partitions;
     let busy = partitions - 1;
@@ -291,7 +291,7 @@ async fn fair(world: World) -> Verdict {
     create(busy).await?;
     let waiting = create(0).await?;
     for _ in 0..=SERVED_FIRST + 1 {
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
         create(busy).await?;
         let Some((claimed, lease)) = worker.claim_next().await? else {
             return Err(Failure::new("there is work"));
@@ -305,7 +305,7 @@ async fn fair(world: World) -> Verdict {
 }
 
 /// Epochs count on and lease ids differ across retries.
-#[case(LSE_001, needs(clock))]
+#[case(LSE_001)]
 async fn epochs(world: World) -> Verdict {
     let id = world.execution().retries(9, 0).create().await?;
     let mut leases = BTreeSet::new();

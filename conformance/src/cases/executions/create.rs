@@ -36,7 +36,7 @@ async fn waiting(world: World) -> Verdict {
 }
 
 /// A delay that is due is no delay.
-#[case(EXE_001, needs(clock))]
+#[case(EXE_001)]
 async fn elapsed_delay(world: World) -> Verdict {
     for until in [world.now(), world.in_ms(-1), TimestampMs(1)] {
         let created = world.execution().delay_until(until).try_create().await?;
@@ -51,10 +51,10 @@ async fn elapsed_delay(world: World) -> Verdict {
 }
 
 /// With a delay no claim finds it, even after the delay, until it is promoted.
-#[case(EXE_002, SCH_001, needs(passive, clock))]
+#[case(EXE_002, SCH_001, needs(passive))]
 async fn delayed(world: World) -> Verdict {
     let until = world.in_ms(60_000);
-    let execution = world.execution().delay_until(until);
+    let execution = world.execution().lane("later").delay_until(until);
     let id = execution.args().execution_id;
     let created = CreateExecutionResult::Created {
         execution_id: id.clone(),
@@ -72,7 +72,8 @@ async fn delayed(world: World) -> Verdict {
             ],
         )
         .await?;
-    world.advance_ms(60_000);
+    let id = world.execution().delay_until(world.in_ms(100)).create().await?;
+    world.pass_ms(100).await?;
     expect_eq!(world.worker().claims().await?, None, "nobody has promoted it");
     world.promote(&id).await?;
     expect_eq!(world.worker().claims().await?, Some(id), "promoted, it can be claimed");
@@ -156,7 +157,7 @@ async fn race(world: World) -> Verdict {
 }
 
 /// Counters, times and summaries of a new execution.
-#[case(EXE_011, needs(clock))]
+#[case(EXE_011)]
 async fn initial(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let now = world.now();
@@ -169,9 +170,8 @@ async fn initial(world: World) -> Verdict {
     ] {
         expect_eq!(world.field(&id, field).await?.as_deref(), Some("0"), "{field}");
     }
-    for field in ["created_at", "last_mutation_at"] {
-        expect_eq!(world.field(&id, field).await?, Some(now.to_string()), "{field}");
-    }
+    let times = ["created_at", "last_mutation_at"].map(|field| (field, now.to_string()));
+    world.expect_fields(&id, times).await?;
     for field in ["started_at", "completed_at", "current_lease_id", "current_attempt_id"] {
         expect_eq!(world.field(&id, field).await?, None, "{field}");
     }
@@ -182,8 +182,8 @@ async fn initial(world: World) -> Verdict {
                 && s.current_lease.is_none()
                 && s.current_waitpoint.is_none()
                 && s.total_attempt_count == 0
-                && s.created_at == now
-                && s.last_mutation_at == now
+                && world.snap(s.created_at, now) == now
+                && world.snap(s.last_mutation_at, now) == now
         }),
         "the description says the same"
     );
@@ -192,7 +192,7 @@ async fn initial(world: World) -> Verdict {
 }
 
 /// The policy's priority and delay are for readers only.
-#[case(EXE_012, needs(clock))]
+#[case(EXE_012)]
 async fn arguments_decide(world: World) -> Verdict {
     let id = world
         .execution()
@@ -210,7 +210,7 @@ async fn arguments_decide(world: World) -> Verdict {
 }
 
 /// The deadline is the argument's, or counted from the creation.
-#[case(EXE_013, needs(clock))]
+#[case(EXE_013)]
 async fn deadline(world: World) -> Verdict {
     let at = world.in_ms(10_000);
     let counted = |policy: &mut ff_core::policy::ExecutionPolicy| {
@@ -225,15 +225,15 @@ async fn deadline(world: World) -> Verdict {
         .await?;
     expect_eq!(world.field(&both, field).await?, Some(at.to_string()), "the argument's");
     let counted = world.execution().policy(counted).create().await?;
-    let expected = world.in_ms(500).to_string();
-    expect_eq!(world.field(&counted, field).await?, Some(expected), "counted from creation");
+    let expected = world.due_in_ms(500).to_string();
+    world.expect_fields(&counted, [(field, expected)]).await?;
     let neither = world.execution().create().await?;
     expect_eq!(world.field(&neither, field).await?, None, "none");
     Ok(())
 }
 
 /// A deadline that has passed does not prevent a creation.
-#[case(EXE_013, needs(clock))]
+#[case(EXE_013)]
 async fn elapsed_deadline(world: World) -> Verdict {
     let past = world.in_ms(-5_000);
     let id =

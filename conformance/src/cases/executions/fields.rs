@@ -34,13 +34,13 @@ async fn entries(world: World) -> Verdict {
 }
 
 /// Aliases read as what they stand for.
-#[case(EXE_026, needs(clock))]
+#[case(EXE_026)]
 async fn aliases(world: World) -> Verdict {
     let at = world.in_ms(10_000);
     let execution = world.execution().with(|args| args.execution_deadline_at = Some(at));
     let (id, handle) = execution.claimed().await?;
     world.progress(&handle, Some(42), None).await?;
-    world.advance_ms(3);
+    world.pass_ms(3).await?;
     world.cancel(&handle, "enough").await?;
     for (alias, name) in [
         ("attempt_index", "current_attempt_index"),
@@ -100,6 +100,7 @@ async fn expect_all(world: &World, id: &ExecutionId, expected: &[&[Field<'_>]]) 
         expected.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     expected.insert("execution_id".to_owned(), id.to_string());
     expected.insert("partition_id".to_owned(), id.partition().to_string());
+    let seen = world.snap_fields(seen, &expected);
     expect_eq!(seen, expected, "the fields that are set");
     for (name, beside) in minted.into_iter().zip(["lease_acquired_at", "current_attempt_index"]) {
         expect_eq!(
@@ -112,14 +113,15 @@ async fn expect_all(world: &World, id: &ExecutionId, expected: &[&[Field<'_>]]) 
 }
 
 /// Every field of a second attempt that is held, and before the first.
-#[case(EXE_038, EXE_039, EXE_040, needs(clock))]
+#[case(EXE_038, EXE_039, EXE_040)]
 async fn held(world: World) -> Verdict {
     let flow = world.flow().await?;
-    let at = |millis: i64| world.in_ms(millis).0.to_string();
-    let (created, deadline) = (at(0), at(90_000));
+    let at = |millis: i64| world.due_in_ms(millis).to_string();
+    let created = at(0);
     let (first, second, renewed, due) = (at(10), at(530), at(540), at(30_540));
     let execution = world.execution_for(&flow).requires(&["b", "a"]);
     let deadline_at = world.in_ms(90_000);
+    let deadline = deadline_at.to_string();
     let execution = execution.retries(3, 500).priority(7).with(|args| {
         args.payload_encoding = Some("json".to_owned());
         args.execution_deadline_at = Some(deadline_at);
@@ -158,15 +160,15 @@ async fn held(world: World) -> Verdict {
     expect_all(&world, &id, &[&given, &new]).await?;
 
     let worker = world.worker().offers(&["a", "b"]).named("w", "i");
-    world.advance_ms(10);
+    world.pass_ms(10).await?;
     let handle = worker.claim().await?;
     world.progress(&handle, Some(50), Some("half".to_owned())).await?;
-    world.advance_ms(20);
+    world.pass_ms(20).await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
-    world.advance_ms(500);
+    world.pass_ms(500).await?;
     world.promote(&id).await?;
     let handle = worker.claim().await?;
-    world.advance_ms(10);
+    world.pass_ms(10).await?;
     world.renew(&handle).await?;
     let held = [
         ("lifecycle_phase", "active"),
@@ -195,11 +197,12 @@ async fn held(world: World) -> Verdict {
 }
 
 /// Every field that an end sets, and a wait before it.
-#[case(EXE_038, EXE_039, EXE_040, needs(clock))]
+#[case(EXE_038, EXE_039, EXE_040)]
 async fn ended(world: World) -> Verdict {
-    let at = |millis: i64| world.in_ms(millis).0.to_string();
-    let (created, due, claimed, ended) = (at(0), at(100), at(110), at(115));
-    let due_at = world.in_ms(100);
+    let at = |millis: i64| world.due_in_ms(millis).to_string();
+    let (created, claimed, ended) = (at(0), at(1_010), at(1_015));
+    let due_at = world.in_ms(1_000);
+    let due = due_at.to_string();
     let budgets = [world.uuid(), world.uuid()].map(BudgetId::from_uuid);
     let mut budget_ids = budgets.map(|id| id.to_string());
     budget_ids.sort();
@@ -234,12 +237,12 @@ async fn ended(world: World) -> Verdict {
     ];
     expect_all(&world, &id, &[&given, &delayed]).await?;
 
-    world.advance_ms(110);
+    world.pass_ms(1_010).await?;
     world.promote(&id).await?;
     let handle = world.worker().claim().await?;
-    world.advance_ms(5);
+    world.pass_ms(5).await?;
     world.cancel(&handle, "enough").await?;
-    world.advance_ms(5);
+    world.pass_ms(5).await?;
     let cancelled = [
         ("lifecycle_phase", "terminal"),
         ("eligibility_state", "not_applicable"),

@@ -62,9 +62,9 @@ async fn window(world: World) -> Verdict {
         world.execution().key("k").policy(window)
     };
     let first = keyed().create().await?;
-    world.advance_ms(999);
+    world.pass_ms(999).await?;
     expect_known(keyed(), &first).await?;
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     let second = keyed().create().await?;
     expect_known(keyed(), &second).await
 }
@@ -73,9 +73,9 @@ async fn window(world: World) -> Verdict {
 #[case(EXE_009, needs(clock))]
 async fn default_window(world: World) -> Verdict {
     let first = world.execution().key("k").create().await?;
-    world.advance_ms(86_399_999);
+    world.pass_ms(86_399_999).await?;
     expect_known(world.execution().key("k"), &first).await?;
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     world.execution().key("k").create().await?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Holding a lease, losing it, and being too late.
 
-use ff_core::backend::{FailureClass, Handle, HandleOpaque};
+use ff_core::backend::{FailureClass, Handle, HandleOpaque, LeaseRenewal};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::{ContentionKind, EngineError};
-use ff_core::types::ExecutionId;
+use ff_core::types::{ExecutionId, TimestampMs};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -18,6 +18,14 @@ async fn superseded(world: &World, ttl: u32) -> Result<(ExecutionId, Handle, Han
     Ok((id, old, new))
 }
 
+impl World {
+    /// Asserts that a renewal is for so long from now.
+    fn expect_expiry(&self, renewal: &LeaseRenewal, millis: i64) -> Verdict {
+        let shown = TimestampMs(renewal.expires_at_ms.cast_signed());
+        self.expect_time(shown, self.due_in_ms(millis), "the expiry")
+    }
+}
+
 /// Every call under a lease, refused with this code.
 async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdict {
     expect_refused!(world.renew(handle).await, code, "renew");
@@ -30,10 +38,10 @@ async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdi
 }
 
 /// A handle with each of its bits the other way.
-#[case(LSE_017, needs(clock))]
+#[case(LSE_017)]
 async fn edited(world: World) -> Verdict {
     let id = world.execution().create().await?;
-    let handle = world.worker().ttl(1_000).claim().await?;
+    let handle = world.worker().claim().await?;
     let bytes = handle.opaque.as_bytes();
     for bit in 0..bytes.len() * 8 {
         let mut edited = bytes.to_vec();
@@ -43,9 +51,7 @@ async fn edited(world: World) -> Verdict {
         let at = format!("bit {bit} of {}", bytes.len() * 8);
         match world.renew(&edited).await {
             Ok(renewal) => {
-                let granted = renewal.expires_at_ms;
-                let expected = world.in_ms(1_000).0.unsigned_abs();
-                expect_eq!(granted, expected, "the expiry, {at}");
+                world.expect_expiry(&renewal, 30_000)?;
                 expect_eq!(renewal.lease_epoch, 1, "the epoch, {at}");
             }
             Err(EngineError::Transport { source, .. }) => {
@@ -53,7 +59,9 @@ async fn edited(world: World) -> Verdict {
             }
             Err(_) => {}
         }
-        world.advance_ms(1);
+        if bit % 8 == 0 {
+            world.pass_ms(1).await?;
+        }
         world.renew(&handle).await?;
     }
     world.complete(&handle, None).await?;
@@ -61,7 +69,7 @@ async fn edited(world: World) -> Verdict {
 }
 
 /// An old handle while another worker holds the execution.
-#[case(LSE_001, LSE_002, LSE_008, needs(clock))]
+#[case(LSE_001, LSE_002, LSE_008)]
 async fn stale(world: World) -> Verdict {
     let (id, old, new) = superseded(&world, 30_000).await?;
     world.progress(&new, Some(10), Some("mine".to_owned())).await?;
@@ -74,10 +82,10 @@ async fn stale(world: World) -> Verdict {
 }
 
 /// A lease that is both stale and due is due.
-#[case(LSE_018, needs(clock))]
+#[case(LSE_018)]
 async fn ladder(world: World) -> Verdict {
     let (_, old, _) = superseded(&world, 100).await?;
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     refused_everywhere(&world, &old, "state.lease_expired").await
 }
 
@@ -89,14 +97,14 @@ async fn unknown(world: World) -> Verdict {
 }
 
 /// Calls under a lease when the execution waits or has ended.
-#[case(LSE_003, needs(passive, clock))]
+#[case(LSE_003, needs(passive))]
 async fn not_active(world: World) -> Verdict {
     let refused = "contention.execution_not_active";
     let (id, handle) = world.execution().retries(2, 100).claimed().await?;
     world.fail_with(&handle, FailureClass::Timeout).await?;
     let before = world.observe(&id).await?;
     refused_everywhere(&world, &handle, refused).await?;
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     expect_eq!(world.observe(&id).await?, before, "while it is delayed");
     world.promote(&id).await?;
     let before = world.observe(&id).await?;
@@ -112,7 +120,7 @@ async fn not_active(world: World) -> Verdict {
 }
 
 /// What the refusal says there is instead.
-#[case(LSE_004, needs(clock))]
+#[case(LSE_004)]
 async fn not_active_detail(world: World) -> Verdict {
     let detail = |outcome: &str, epoch: &str, phase: &str, attempt: Option<String>| {
         EngineError::Contention(ContentionKind::ExecutionNotActive {
@@ -136,12 +144,12 @@ async fn not_active_detail(world: World) -> Verdict {
 }
 
 /// Whoever calls first on a due lease marks it.
-#[case(LSE_005, needs(clock))]
+#[case(LSE_005)]
 async fn lapse_on_contact(world: World) -> Verdict {
     for call in ["renew", "progress", "complete", "fail", "cancel", "wait_children"] {
         let id = world.execution().create().await?;
         let handle = world.worker().ttl(100).claim().await?;
-        world.advance_ms(150);
+        world.pass_ms(120).await?;
         let answer = match call {
             "renew" => world.renew(&handle).await.map(|_| ()),
             "progress" => world.progress(&handle, Some(1), None).await,
@@ -161,7 +169,7 @@ async fn lapse_on_contact(world: World) -> Verdict {
             )
             .await?;
         let before = world.observe(&id).await?;
-        world.advance_ms(5);
+        world.pass_ms(5).await?;
         expect_refused!(world.renew(&handle).await, "state.lease_expired", "again");
         expect_eq!(world.observe(&id).await?, before, "once marked it stays so");
     }
@@ -169,21 +177,19 @@ async fn lapse_on_contact(world: World) -> Verdict {
 }
 
 /// From now, not from the last expiry, and as often as one likes.
-#[case(LSE_009, needs(clock))]
+#[case(LSE_009)]
 async fn renew(world: World) -> Verdict {
     let id = world.execution().create().await?;
-    let handle = world.worker().ttl(1_700).claim().await?;
-    for pause in [0, 400, 999, 1] {
-        world.advance_ms(pause);
+    let handle = world.worker().ttl(31_700).claim().await?;
+    for pause in [0, 40, 99, 1] {
+        world.pass_ms(pause).await?;
         let before = world.observe(&id).await?;
         let renewal = world.renew(&handle).await?;
-        expect_eq!(renewal.expires_at_ms, world.in_ms(1_700).0.unsigned_abs(), "the expiry");
+        world.expect_expiry(&renewal, 31_700)?;
         expect_eq!(renewal.lease_epoch, 1, "the epoch");
-        for (field, at) in
-            [("lease_expires_at", world.in_ms(1_700)), ("lease_last_renewed_at", world.now())]
-        {
-            expect_eq!(world.field(&id, field).await?, Some(at.to_string()), "{field}");
-        }
+        let (until, now) = (world.due_in_ms(31_700).to_string(), world.now().to_string());
+        let expected = [("lease_expires_at", until), ("lease_last_renewed_at", now)];
+        world.expect_fields(&id, expected).await?;
         let touched =
             ["expires_at", "lease_last_renewed_at", "last_heartbeat_at", "last_mutation_at"];
         expect_eq!(
@@ -195,15 +201,30 @@ async fn renew(world: World) -> Verdict {
     Ok(())
 }
 
-/// A lapsed lease stays lapsed.
-#[case(LSE_011, needs(clock))]
-async fn renew_lapsed(world: World) -> Verdict {
+/// A lease that has lapsed.
+async fn lapsed(world: &World) -> Result<(ExecutionId, Handle), Failure> {
     let id = world.execution().create().await?;
     let handle = world.worker().ttl(100).claim().await?;
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     world.mark_lapsed(&id).await?;
+    Ok((id, handle))
+}
+
+/// A lapsed lease stays lapsed.
+#[case(LSE_011)]
+async fn renew_lapsed(world: World) -> Verdict {
+    let (id, handle) = lapsed(&world).await?;
     let before = world.observe(&id).await?;
-    // Even if the clock went back, the lapse would stand.
+    expect_refused!(world.renew(&handle).await, "state.lease_expired");
+    expect_eq!(world.observe(&id).await?, before, "it stays lapsed");
+    Ok(())
+}
+
+/// Even if the clock went back, a lapse would stand.
+#[case(LSE_011, needs(clock))]
+async fn renew_when_the_clock_goes_back(world: World) -> Verdict {
+    let (id, handle) = lapsed(&world).await?;
+    let before = world.observe(&id).await?;
     world.clock().set(world.in_ms(-50));
     expect_refused!(world.renew(&handle).await, "state.lease_expired");
     expect_eq!(world.observe(&id).await?, before, "it stays lapsed");
@@ -216,7 +237,7 @@ async fn renew_race(world: World) -> Verdict {
     for (pause, renewed) in [(99, true), (100, false)] {
         let id = world.execution().create().await?;
         let handle = world.worker().ttl(100).claim().await?;
-        world.advance_ms(pause);
+        world.pass_ms(pause).await?;
         let (renewal, mark) = futures_util::join!(world.renew(&handle), world.mark_lapsed(&id));
         mark?;
         let ownership = world.field(&id, "ownership_state").await?;
@@ -232,11 +253,11 @@ async fn renew_race(world: World) -> Verdict {
 }
 
 /// A due lease, marked or not, frees nothing.
-#[case(LSE_012, needs(clock))]
+#[case(LSE_012)]
 async fn no_takeover(world: World) -> Verdict {
     let id = world.execution().create().await?;
     world.worker().ttl(100).claim().await?;
-    world.advance_ms(1_000);
+    world.pass_ms(150).await?;
     expect_eq!(world.worker().try_claim().await, Ok(None), "due");
     world.mark_lapsed(&id).await?;
     expect_eq!(world.worker().try_claim().await, Ok(None), "marked");
@@ -246,7 +267,7 @@ async fn no_takeover(world: World) -> Verdict {
 }
 
 /// What remains of a lease that its holder ended.
-#[case(LSE_013, needs(clock))]
+#[case(LSE_013)]
 async fn released(world: World) -> Verdict {
     for end in ["complete", "fail", "cancel", "retry", "wait_children"] {
         let retries = u32::from(end == "retry");
@@ -274,7 +295,7 @@ async fn released(world: World) -> Verdict {
 }
 
 /// Whatever happens, one handle at most can be renewed.
-#[case(LSE_014, needs(clock))]
+#[case(LSE_014)]
 async fn one_live(world: World) -> Verdict {
     let id = world.execution().retries(1_000, 5).create().await?;
     let mut rng = StdRng::seed_from_u64(world.random());
@@ -283,7 +304,7 @@ async fn one_live(world: World) -> Verdict {
         match rng.random_range(0..6) {
             0 | 1 => handles.extend(world.worker().ttl(40).try_claim().await?),
             2 => world.promote(&id).await?,
-            3 => world.advance_ms(rng.random_range(1..8)),
+            3 => world.pass_ms(rng.random_range(1..8)).await?,
             _ if handles.is_empty() => {}
             n => {
                 let handle = &handles[rng.random_range(0..handles.len())];
@@ -305,12 +326,12 @@ async fn one_live(world: World) -> Verdict {
 }
 
 /// What a lapse leaves.
-#[case(LSE_015, needs(clock))]
+#[case(LSE_015)]
 async fn mark(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let handle = world.worker().named("w", "w-1").ttl(100).claim().await?;
     let lease = world.field(&id, "current_lease_id").await?;
-    world.advance_ms(130);
+    world.pass_ms(130).await?;
     world.mark_lapsed(&id).await?;
     world
         .expect_fields(
@@ -333,18 +354,18 @@ async fn mark(world: World) -> Verdict {
 }
 
 /// Marking what is not due, not held or marked already.
-#[case(LSE_016, needs(clock))]
+#[case(LSE_016)]
 async fn mark_no_ops(world: World) -> Verdict {
     let live = world.execution().create().await?;
-    world.worker().ttl(10_000).claim().await?;
+    world.worker().claim().await?;
     let (ended, handle) = world.claimed().await?;
     world.complete(&handle, None).await?;
     let marked = world.execution().create().await?;
     world.worker().ttl(10).claim().await?;
     let waiting = world.execution().create().await?;
-    world.advance_ms(500);
+    world.pass_ms(50).await?;
     world.mark_lapsed(&marked).await?;
-    world.advance_ms(500);
+    world.pass_ms(50).await?;
     for id in [&live, &ended, &marked, &waiting] {
         let before = world.observe(id).await?;
         world.mark_lapsed(id).await?;

@@ -30,12 +30,12 @@ async fn partial(world: World) -> Verdict {
 }
 
 /// Progress extends no lease and moves no state.
-#[case(ATT_005, needs(clock))]
+#[case(ATT_005)]
 async fn nothing_else(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let touched = ["last_mutation_at", "progress_percent", "progress_message"];
     let before = world.observe(&id).await?.without(&touched);
-    world.advance_ms(7);
+    world.pass_ms(7).await?;
     world.progress(&handle, Some(50), Some("half".to_owned())).await?;
     expect_eq!(world.observe(&id).await?.without(&touched), before, "only progress changes");
     Ok(())
@@ -60,7 +60,7 @@ async fn range(world: World) -> Verdict {
 }
 
 /// A retry finds the progress of the attempt before.
-#[case(ATT_006, needs(clock))]
+#[case(ATT_006)]
 async fn across_retries(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 0).claimed().await?;
     world.progress(&handle, Some(60), Some("nearly".to_owned())).await?;

@@ -6,9 +6,19 @@ use ff_core::backend::FailureClass;
 use ff_core::contracts::{ExecutionInfo, ExecutionSnapshot};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
-use ff_core::types::ExecutionId;
+use ff_core::types::{ExecutionId, TimestampMs};
 
 use crate::stage::{Failure, Verdict, World, case};
+
+impl World {
+    /// Asserts that a time is shown in decimals.
+    fn expect_decimal(&self, shown: Option<String>, at: TimestampMs, name: &str) -> Verdict {
+        let shown = BTreeMap::from([(name.to_owned(), shown.unwrap_or_default())]);
+        let expected = BTreeMap::from([(name.to_owned(), at.to_string())]);
+        expect_eq!(self.snap_fields(shown, &expected), expected);
+        Ok(())
+    }
+}
 
 async fn snapshot(world: &World, id: &ExecutionId) -> Result<ExecutionSnapshot, Failure> {
     let snapshot = world.describe_execution(id).await?;
@@ -29,17 +39,17 @@ async fn unknown(world: World) -> Verdict {
 }
 
 /// An execution is described in every state, and all reads agree.
-#[case(EXE_016, EXE_019, needs(clock))]
+#[case(EXE_016, EXE_019)]
 async fn describe_every_state(world: World) -> Verdict {
-    let (first, handle) = world.execution().retries(1, 100).claimed().await?;
+    let (first, handle) = world.execution().retries(1, 500).claimed().await?;
     expect_state(&world, &first, PublicState::Active).await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
     expect_state(&world, &first, PublicState::Delayed).await?;
-    world.advance_ms(100);
+    world.pass_ms(500).await?;
     world.promote(&first).await?;
     expect_state(&world, &first, PublicState::Waiting).await?;
     let handle = world.worker().ttl(10).claim().await?;
-    world.advance_ms(10);
+    world.pass_ms(10).await?;
     world.mark_lapsed(&first).await?;
     expect_state(&world, &first, PublicState::Active).await?;
     drop(handle);
@@ -77,7 +87,7 @@ async fn expect_state(world: &World, id: &ExecutionId, expected: PublicState) ->
 }
 
 /// The description has what was given at creation.
-#[case(EXE_016, needs(clock))]
+#[case(EXE_016)]
 async fn describe(world: World) -> Verdict {
     let created = world.now();
     let id = world
@@ -88,7 +98,7 @@ async fn describe(world: World) -> Verdict {
         .tag("app.b.c", "")
         .create()
         .await?;
-    world.advance_ms(7);
+    world.pass_ms(7).await?;
     world.worker().lane("gpu").claim().await?;
     let seen = snapshot(&world, &id).await?;
     expect_eq!(seen.execution_id, id);
@@ -96,8 +106,8 @@ async fn describe(world: World) -> Verdict {
     expect_eq!(seen.namespace.as_str(), "acme");
     expect_eq!(seen.flow_id, None);
     expect_eq!(seen.total_attempt_count, 1);
-    expect_eq!(seen.created_at, created);
-    expect_eq!(seen.last_mutation_at, world.now());
+    world.expect_time(seen.created_at, created, "created_at")?;
+    world.expect_time(seen.last_mutation_at, world.now(), "last_mutation_at")?;
     let tags = [("app.a", "1"), ("app.b.c", "")];
     let tags: BTreeMap<_, _> =
         tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -106,28 +116,32 @@ async fn describe(world: World) -> Verdict {
 }
 
 /// The lease is shown while it holds, and with whom.
-#[case(EXE_017, needs(clock))]
+#[case(EXE_017)]
 async fn current_lease(world: World) -> Verdict {
     let id = world.execution().create().await?;
     let claimed = world.now();
-    let handle = world.worker().named("w", "w-7").ttl(1_000).claim().await?;
-    world.advance_ms(400);
+    let handle = world.worker().named("w", "w-7").ttl(31_000).claim().await?;
+    world.pass_ms(40).await?;
     let lease = snapshot(&world, &id).await?.current_lease;
     let lease = lease.ok_or_else(|| Failure::new("the lease is shown"))?;
     expect_eq!(lease.worker_instance_id.as_str(), "w-7");
     expect_eq!(lease.lease_epoch.0, 1);
     expect_eq!(lease.attempt_index.0, 0);
-    expect_eq!(lease.expires_at.0, claimed.0 + 1_000);
-    expect_eq!(lease.last_heartbeat_at, Some(claimed), "claimed, not renewed");
+    world.expect_time(lease.expires_at, TimestampMs(claimed.0 + 31_000), "the expiry")?;
+    let heartbeat = lease.last_heartbeat_at.map(|at| world.snap(at, claimed));
+    expect_eq!(heartbeat, Some(claimed), "claimed, not renewed");
 
     world.renew(&handle).await?;
     let renewed = snapshot(&world, &id).await?.current_lease;
     let renewed = renewed.ok_or_else(|| Failure::new("the lease is shown"))?;
     expect_eq!(renewed.lease_id, lease.lease_id, "the same lease");
-    expect_eq!(renewed.last_heartbeat_at, Some(world.now()), "the renewal");
-    expect_eq!(renewed.expires_at, world.in_ms(1_000), "the new expiry");
+    let heartbeat = renewed.last_heartbeat_at.map(|at| world.snap(at, world.now()));
+    expect_eq!(heartbeat, Some(world.now()), "the renewal");
+    world.expect_time(renewed.expires_at, world.due_in_ms(31_000), "the new expiry")?;
 
-    world.advance_ms(5_000);
+    let id = world.execution().create().await?;
+    world.worker().ttl(50).claim().await?;
+    world.pass_ms(70).await?;
     expect!(
         snapshot(&world, &id).await?.current_lease.is_some(),
         "a due lease that nobody has marked is shown"
@@ -138,14 +152,14 @@ async fn current_lease(world: World) -> Verdict {
 }
 
 /// The attempt is shown from the claim on, but not while a retry is pending.
-#[case(EXE_017, needs(clock))]
+#[case(EXE_017)]
 async fn current_attempt(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 10).claimed().await?;
     let first = snapshot(&world, &id).await?.current_attempt;
     expect_eq!(first.as_ref().map(|attempt| attempt.attempt_index.0), Some(0), "claimed");
     world.fail_with(&handle, FailureClass::Transient).await?;
     expect_eq!(snapshot(&world, &id).await?.current_attempt, None, "a retry is pending");
-    world.advance_ms(10);
+    world.pass_ms(10).await?;
     world.promote(&id).await?;
     expect_eq!(snapshot(&world, &id).await?.current_attempt, None, "and still is");
     let handle = world.worker().claim().await?;
@@ -161,13 +175,13 @@ async fn current_attempt(world: World) -> Verdict {
 }
 
 /// What blocks it, in snake case, or nothing.
-#[case(EXE_018, needs(clock))]
+#[case(EXE_018)]
 async fn blocking(world: World) -> Verdict {
-    let id = world.execution().delay_until(world.in_ms(10)).create().await?;
+    let id = world.execution().delay_until(world.in_ms(500)).create().await?;
     let blocked = |seen: ExecutionSnapshot| (seen.blocking_reason, seen.blocking_detail);
     let reason = |text: &str| (Some(text.to_owned()), None);
     expect_eq!(blocked(snapshot(&world, &id).await?), reason("waiting_for_delay"));
-    world.advance_ms(10);
+    world.pass_ms(500).await?;
     world.promote(&id).await?;
     expect_eq!(blocked(snapshot(&world, &id).await?), reason("waiting_for_worker"));
     let handle = world.worker().claim().await?;
@@ -203,21 +217,21 @@ async fn info(world: World) -> Verdict {
 }
 
 /// Times in decimal milliseconds, and an index of 0 before the first claim.
-#[case(EXE_048, needs(clock))]
+#[case(EXE_048)]
 async fn info_in_decimals(world: World) -> Verdict {
-    let created = world.now().to_string();
+    let created = world.now();
     let id = world.execution().create().await?;
     let new = info_of(&world, &id).await?;
-    expect_eq!(new.created_at, created);
+    world.expect_decimal(Some(new.created_at), created, "created_at")?;
     expect_eq!(new.current_attempt_index, 0);
-    world.advance_ms(5);
-    let started = world.now().to_string();
+    world.pass_ms(5).await?;
+    let started = world.now();
     let handle = world.worker().claim().await?;
-    world.advance_ms(5);
+    world.pass_ms(5).await?;
     world.complete(&handle, None).await?;
     let ended = info_of(&world, &id).await?;
-    expect_eq!(ended.started_at, Some(started));
-    expect_eq!(ended.completed_at, Some(world.now().to_string()));
+    world.expect_decimal(ended.started_at, started, "started_at")?;
+    world.expect_decimal(ended.completed_at, world.now(), "completed_at")?;
     Ok(())
 }
 

@@ -32,11 +32,11 @@ const REPETITIONS: &[Repetition] = &[
         clauses: &["LSE-009"],
         before: |fixture| {
             let mut lines = claimed(fixture);
-            lines.push(pass(1_000));
+            lines.push(pass(10));
             lines
         },
         call: |_| renew("w1"),
-        answers: &[(10, "expires_at_ms=t+31000 lease_epoch=1")],
+        answers: &[(10, "expires_at_ms=t+30010 lease_epoch=1")],
     },
     Repetition {
         method: Method::Progress,
@@ -57,7 +57,7 @@ const REPETITIONS: &[Repetition] = &[
         clauses: &["ATT-003"],
         before: claimed,
         call: |_| fail("w1", FailureClass::Transient),
-        answers: &[(10, "retry_scheduled.delay_until=t+500")],
+        answers: &[(10, "retry_scheduled.delay_until=t+20")],
     },
     Repetition {
         method: Method::Cancel,
@@ -86,8 +86,8 @@ const REPETITIONS: &[Repetition] = &[
         before: |fixture| {
             let mut lines = claimed(fixture);
             let failed = fail("w1", FailureClass::Transient);
-            lines.push(call(failed, "retry_scheduled.delay_until=t+500"));
-            lines.push(pass(500));
+            lines.push(call(failed, "retry_scheduled.delay_until=t+20"));
+            lines.push(pass(20));
             lines
         },
         call: |fixture| fixture.promote(1),
@@ -97,20 +97,18 @@ const REPETITIONS: &[Repetition] = &[
         method: Method::MarkLeaseExpiredIfDue,
         clauses: &["LSE-015", "LSE-016"],
         before: |fixture| {
-            let mut lines = claimed(fixture);
-            lines.push(pass(30_000));
-            lines
+            vec![fixture.created(1), call(fixture.claim_for("w1", 20), "handle=fresh"), pass(20)]
         },
         call: |fixture| fixture.mark_lapsed(1),
         answers: &[(10, "ok, nothing")],
     },
 ];
 
-/// An execution with retries after half a second, held by `w1`.
+/// An execution with retries after 20 ms, held by `w1`.
 fn claimed(fixture: &Fixture) -> Vec<Line> {
     vec![
         call(
-            fixture.create(1).retries(3, 500),
+            fixture.create(1).retries(3, 20),
             "created.execution_id=e1 created.public_state=waiting",
         ),
         call(fixture.claim("w1"), "handle=fresh"),

@@ -9,12 +9,12 @@ use crate::stage::{Failure, Verdict, World, case};
 const OVER: &str = "contention.execution_not_active";
 
 /// A completion whose answer was lost.
-#[case(ATT_003, needs(clock))]
+#[case(ATT_003)]
 async fn complete(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, Some(b"done".to_vec())).await?;
     let before = world.observe(&id).await?;
-    world.advance_ms(100_000);
+    world.pass_ms(100).await?;
     for _ in 0..3 {
         world.complete(&handle, Some(b"done".to_vec())).await?;
     }
@@ -23,24 +23,24 @@ async fn complete(world: World) -> Verdict {
 }
 
 /// A cancellation whose answer was lost.
-#[case(ATT_003, needs(clock))]
+#[case(ATT_003)]
 async fn cancel(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.cancel(&handle, "why").await?;
     let before = world.observe(&id).await?;
-    world.advance_ms(100_000);
+    world.pass_ms(100).await?;
     world.cancel(&handle, "why").await?;
     expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");
     Ok(())
 }
 
 /// A failure that led to a retry is told the same time again, even after the promotion.
-#[case(ATT_003, needs(clock))]
+#[case(ATT_003)]
 async fn retry(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(3, 500).claimed().await?;
     let outcome = world.fail_with(&handle, FailureClass::Transient).await?;
     let before = world.observe(&id).await?;
-    world.advance_ms(500);
+    world.pass_ms(500).await?;
     let again = world.fail_with(&handle, FailureClass::Transient).await?;
     expect_eq!(again, outcome, "the same outcome");
     expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");
@@ -51,12 +51,12 @@ async fn retry(world: World) -> Verdict {
 }
 
 /// A failure that was final.
-#[case(ATT_003, needs(clock))]
+#[case(ATT_003)]
 async fn final_failure(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let outcome = world.fail_with(&handle, FailureClass::Permanent).await?;
     let before = world.observe(&id).await?;
-    world.advance_ms(100_000);
+    world.pass_ms(100).await?;
     let again = world.fail_with(&handle, FailureClass::Permanent).await?;
     expect_eq!(again, outcome, "the same outcome");
     expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");
@@ -64,7 +64,7 @@ async fn final_failure(world: World) -> Verdict {
 }
 
 /// Once another worker holds it, a repetition is stale.
-#[case(ATT_003, needs(clock))]
+#[case(ATT_003)]
 async fn until_claimed(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(3, 0).claimed().await?;
     world.fail_with(&handle, FailureClass::Transient).await?;

@@ -81,15 +81,15 @@ async fn end_by(world: &World, handle: &Handle, how: &str) -> Verdict {
 }
 
 /// Every outcome that a worker can bring about.
-#[case(OPS_008, OPS_009, OPS_010, needs(clock))]
+#[case(OPS_008, OPS_009, OPS_010)]
 async fn outcomes(world: World) -> Verdict {
     for how in ["complete", "fail", "cancel"] {
         let (id, handle) = world.execution().tag("app.k", "v").claimed().await?;
-        world.advance_ms(3);
+        world.pass_ms(3).await?;
         world.progress(&handle, Some(40), Some("half".to_owned())).await?;
         let before = world.observe(&id).await?;
         end_by(&world, &handle, how).await?;
-        world.advance_ms(5);
+        world.pass_ms(5).await?;
         expect_eq!(world.replay(&id).await?, WAITING, "{how}");
         let expected = [
             ("lifecycle_phase", Some("runnable".to_owned())),
@@ -155,14 +155,14 @@ async fn attempt(world: World) -> Verdict {
 }
 
 /// A replayed execution stands at its old place.
-#[case(OPS_009, SCH_002, needs(clock))]
+#[case(OPS_009, SCH_002)]
 async fn place(world: World) -> Verdict {
     let (first, handle) = world.claimed().await?;
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     let second = world.execution().create().await?;
     let urgent = world.execution().priority(1).create().await?;
     world.complete(&handle, None).await?;
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     world.replay(&first).await?;
     for expected in [urgent, first, second] {
         expect_eq!(world.worker().claims().await?, Some(expected));
@@ -171,7 +171,7 @@ async fn place(world: World) -> Verdict {
 }
 
 /// All retries are granted again.
-#[case(OPS_010, needs(clock))]
+#[case(OPS_010)]
 async fn retries(world: World) -> Verdict {
     let (id, mut handle) = world.execution().retries(1, 0).claimed().await?;
     for round in 0..2 {
@@ -198,14 +198,14 @@ async fn deadline(world: World) -> Verdict {
     let builder = world.execution();
     let builder = builder.with(|args| args.execution_deadline_at = Some(due));
     let (id, handle) = builder.claimed().await?;
-    world.advance_ms(99);
+    world.pass_ms(99).await?;
     world.complete(&handle, None).await?;
     world.replay(&id).await?;
     let kept = world.field(&id, "execution_deadline_at").await?;
     expect_eq!(kept, Some(due.0.to_string()), "it is still to come");
     let handle = world.worker().claim().await?;
     world.complete(&handle, None).await?;
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     world.replay(&id).await?;
     let kept = world.field(&id, "execution_deadline_at").await?;
     expect_eq!(kept, None, "it has passed");

@@ -9,16 +9,16 @@ use ff_core::types::ExecutionId;
 use crate::stage::{Failure, Verdict, World, case};
 
 /// What is held, lapsed, delayed or ended is not claimed.
-#[case(SCH_001, needs(clock))]
+#[case(SCH_001)]
 async fn only_waiting(world: World) -> Verdict {
     let (_, ended) = world.claimed().await?;
     world.complete(&ended, None).await?;
-    let (_, retrying) = world.execution().retries(1, 1_000).claimed().await?;
+    let (_, retrying) = world.execution().retries(1, 60_000).claimed().await?;
     world.fail_with(&retrying, FailureClass::Transient).await?;
-    world.execution().delay_until(world.in_ms(1_000)).create().await?;
+    world.execution().delay_until(world.in_ms(60_000)).create().await?;
     let lapsed = world.execution().create().await?;
     world.worker().ttl(10).claim().await?;
-    world.advance_ms(10);
+    world.pass_ms(10).await?;
     world.mark_lapsed(&lapsed).await?;
     world.claimed().await?;
     expect_eq!(world.worker().claims().await?, None, "nothing waits");
@@ -30,11 +30,11 @@ async fn drain(world: &World) -> Result<Vec<ExecutionId>, Failure> {
 }
 
 /// Higher priority first.
-#[case(SCH_002, needs(clock))]
+#[case(SCH_002)]
 async fn priority(world: World) -> Verdict {
     let mut expected = Vec::new();
     for priority in [0, 5, 9_000, 5_000, 1] {
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
         expected.push((priority, world.execution().priority(priority).create().await?));
     }
     expected.sort_by_key(|(priority, _)| -priority);
@@ -44,12 +44,12 @@ async fn priority(world: World) -> Verdict {
 }
 
 /// Then the older.
-#[case(SCH_002, needs(clock))]
+#[case(SCH_002)]
 async fn age(world: World) -> Verdict {
     let mut expected = Vec::new();
     for _ in 0..6 {
         expected.push(world.execution().create().await?);
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
     }
     expect_eq!(drain(&world).await?, expected, "by age");
     Ok(())
@@ -90,14 +90,14 @@ async fn each_partition(world: World) -> Verdict {
 }
 
 /// Promoted work takes the place of its age.
-#[case(SCH_002, SCH_015, needs(clock))]
+#[case(SCH_002, SCH_015)]
 async fn promoted_place(world: World) -> Verdict {
     let oldest = world.execution().delay_until(world.in_ms(50)).create().await?;
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     let younger = world.execution().create().await?;
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     let urgent = world.execution().priority(1).delay_until(world.in_ms(50)).create().await?;
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     world.promote(&urgent).await?;
     world.promote(&oldest).await?;
     expect_eq!(drain(&world).await?, vec![urgent, oldest, younger], "each at its place");
@@ -105,19 +105,19 @@ async fn promoted_place(world: World) -> Verdict {
 }
 
 /// The order holds across different requirements.
-#[case(SCH_002, CLM_002, needs(clock))]
+#[case(SCH_002, CLM_002)]
 async fn across_requirements(world: World) -> Verdict {
     let mut expected = Vec::new();
     for tokens in [&["gpu"][..], &[], &["cpu", "gpu"], &["cpu"], &[], &["gpu"]] {
         expected.push(world.execution().requires(tokens).create().await?);
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
     }
     expect_eq!(drain(&world).await?, expected, "by age, whatever they require");
     let mut by_priority = Vec::new();
     for (tokens, priority) in [(&["gpu"][..], 1), (&[], 2), (&["cpu"], 3)] {
         let execution = world.execution().requires(tokens).priority(priority);
         by_priority.insert(0, execution.create().await?);
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
     }
     expect_eq!(drain(&world).await?, by_priority, "by priority first, whatever they require");
     Ok(())
@@ -163,16 +163,16 @@ async fn bad_capabilities(world: World) -> Verdict {
 }
 
 /// Promoting what is not delayed does nothing.
-#[case(SCH_016, needs(clock))]
+#[case(SCH_016)]
 async fn promote_no_ops(world: World) -> Verdict {
     let waiting = world.execution().create().await?;
-    let delayed = world.execution().delay_until(world.in_ms(100)).create().await?;
+    let delayed = world.execution().delay_until(world.in_ms(60_000)).create().await?;
     let active = world.execution().lane("busy").create().await?;
     world.worker().lane("busy").claim().await?;
     let ended = world.execution().lane("done").create().await?;
     let handle = world.worker().lane("done").claim().await?;
     world.complete(&handle, None).await?;
-    world.advance_ms(99);
+    world.pass_ms(99).await?;
     for id in [&waiting, &delayed, &active, &ended] {
         let before = world.observe(id).await?;
         world.promote(id).await?;
@@ -182,11 +182,11 @@ async fn promote_no_ops(world: World) -> Verdict {
 }
 
 /// Promoted, a retry is still a retry, and no delay is left.
-#[case(SCH_015, needs(clock))]
+#[case(SCH_015)]
 async fn promote(world: World) -> Verdict {
     let (id, handle) = world.execution().retries(1, 100).claimed().await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     world.promote(&id).await?;
     world
         .expect_fields(
@@ -204,16 +204,16 @@ async fn promote(world: World) -> Verdict {
 }
 
 /// Retry and promotion leave the deadline alone.
-#[case(SCH_017, needs(clock))]
+#[case(SCH_017)]
 async fn deadline_stays(world: World) -> Verdict {
-    let at = world.in_ms(10_000).to_string();
     let deadline = world.in_ms(10_000);
+    let at = deadline.to_string();
     let execution = world.execution().retries(1, 100);
     let (id, handle) =
         execution.with(|args| args.execution_deadline_at = Some(deadline)).claimed().await?;
     world.fail_with(&handle, FailureClass::Transient).await?;
     expect_eq!(world.field(&id, "execution_deadline_at").await?, Some(at.clone()), "delayed");
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     world.promote(&id).await?;
     expect_eq!(world.field(&id, "execution_deadline_at").await?, Some(at), "promoted");
     Ok(())

@@ -8,7 +8,7 @@ use crate::play::{Fixture, call, pass, play};
 use crate::stage::{Verdict, World, case};
 
 /// Created, claimed, completed.
-#[case(EXE_001, EXE_023, CLM_005, ATT_007, ATT_008, needs(clock))]
+#[case(EXE_001, EXE_023, CLM_005, ATT_007, ATT_008)]
 async fn once(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let lines = vec![
@@ -139,7 +139,7 @@ async fn lapse(world: World) -> Verdict {
 }
 
 /// A worker that goes on after another has taken over.
-#[case(LSE_002, LSE_003, LSE_008, ATT_001, needs(clock))]
+#[case(LSE_002, LSE_003, LSE_008, ATT_001)]
 async fn superseded(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let lines = vec![
@@ -177,7 +177,7 @@ async fn superseded(world: World) -> Verdict {
 }
 
 /// A completion repeated, then with another result, then a cancellation.
-#[case(ATT_003, needs(clock))]
+#[case(ATT_003)]
 async fn repeated(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let over = "refused: contention.execution_not_active attempt_id=minted-1 lease_epoch=1 \
@@ -186,7 +186,7 @@ async fn repeated(world: World) -> Verdict {
         fixture.created(1),
         call(fixture.claim("w1"), "handle=fresh"),
         call(complete("w1", "done"), "ok, nothing"),
-        pass(60_000),
+        pass(60),
         call(complete("w1", "done"), "ok, nothing"),
         call(complete("w1", "else"), over),
         call(cancel("w1", "why"), over),
@@ -230,7 +230,7 @@ async fn delay(world: World) -> Verdict {
 }
 
 /// Three executions in the order of their priorities.
-#[case(SCH_002, CLM_001, needs(clock))]
+#[case(SCH_002, CLM_001)]
 async fn order(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let holder = |number| fixture.fields(number, ["current_worker_instance_id", "priority"]);
@@ -278,7 +278,7 @@ async fn key(world: World) -> Verdict {
 }
 
 /// Progress and tags outlive an attempt.
-#[case(ATT_005, EXE_028, EXE_029, EXE_030, needs(clock))]
+#[case(ATT_005, EXE_028, EXE_029, EXE_030)]
 async fn progress_and_tags(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let shown = || fixture.fields(1, ["last_mutation_at", "progress_percent"]);

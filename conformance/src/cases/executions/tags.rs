@@ -157,26 +157,27 @@ async fn seen_alike(world: World) -> Verdict {
 }
 
 /// Tag, progress and renewal are modifications.
-#[case(EXE_028, needs(clock))]
+#[case(EXE_028)]
 async fn modification(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let modified = async || {
         let seen = world.describe_execution(&id).await?;
-        Ok::<_, Failure>(seen.map(|seen| seen.last_mutation_at))
+        let seen = seen.ok_or_else(|| Failure::new("the execution is described"))?;
+        Ok::<_, Failure>(seen.last_mutation_at)
     };
-    world.advance_ms(5);
+    world.pass_ms(5).await?;
     world.set_execution_tag(&id, "app.k", "v").await?;
-    expect_eq!(modified().await?, Some(world.now()), "a tag");
-    world.advance_ms(5);
+    world.expect_time(modified().await?, world.now(), "a tag")?;
+    world.pass_ms(5).await?;
     world.progress(&handle, Some(1), None).await?;
-    expect_eq!(modified().await?, Some(world.now()), "progress");
-    world.advance_ms(5);
+    world.expect_time(modified().await?, world.now(), "progress")?;
+    world.pass_ms(5).await?;
     world.renew(&handle).await?;
-    expect_eq!(modified().await?, Some(world.now()), "a renewal");
-    let last = world.now();
-    world.advance_ms(5);
+    let last = modified().await?;
+    world.expect_time(last, world.now(), "a renewal")?;
+    world.pass_ms(5).await?;
     world.read_execution_context(&id).await?;
-    expect_eq!(modified().await?, Some(last), "a read is none");
+    expect_eq!(modified().await?, last, "a read is none");
     Ok(())
 }
 

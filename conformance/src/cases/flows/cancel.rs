@@ -29,9 +29,9 @@ impl Mixed {
         let (held, _) = world.execution_for(&flow).claimed().await?;
         let lapsed = world.execution_for(&flow).create().await?;
         world.worker().ttl(5).claim().await?;
-        world.advance_ms(5);
+        world.pass_ms(5).await?;
         world.mark_lapsed(&lapsed).await?;
-        let delayed = world.execution_for(&flow).delay_until(world.in_ms(1_000)).create().await?;
+        let delayed = world.execution_for(&flow).delay_until(world.in_ms(60_000)).create().await?;
         let waiting = world.execution_for(&flow).create().await?;
         let blocked = world.execution_for(&flow).create().await?;
         let mixed = Self { flow, waiting, delayed, blocked, held, lapsed, ended };
@@ -99,7 +99,7 @@ async fn unknown(world: World) -> Verdict {
 }
 
 /// All members that have not ended.
-#[case(CAN_003, CAN_005, needs(clock))]
+#[case(CAN_003, CAN_005)]
 async fn all(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     let cancelled = [&mixed.waiting, &mixed.delayed, &mixed.blocked, &mixed.held, &mixed.lapsed];
@@ -122,15 +122,14 @@ async fn all(world: World) -> Verdict {
                 ],
             )
             .await?;
-        let ended = world.field(member, "completed_at").await?;
-        expect_eq!(ended, Some(world.now().to_string()), "completed_at");
+        world.expect_fields(member, [("completed_at", world.now().to_string())]).await?;
     }
     expect_eq!(world.worker().try_claim().await?, None, "none can be claimed");
     Ok(())
 }
 
 /// Only members that no worker holds.
-#[case(CAN_003, needs(clock))]
+#[case(CAN_003)]
 async fn pending(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     let cancelled = [&mixed.waiting, &mixed.delayed, &mixed.blocked];
@@ -138,7 +137,7 @@ async fn pending(world: World) -> Verdict {
 }
 
 /// No member, and they run on.
-#[case(CAN_003, needs(clock))]
+#[case(CAN_003)]
 async fn flow_only(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     mixed.expect_cancelled(&world, CancelFlowPolicy::FlowOnly, &[]).await?;
@@ -150,7 +149,7 @@ async fn flow_only(world: World) -> Verdict {
 }
 
 /// The worker of a cancelled member is told, and changes nothing.
-#[case(CAN_006, needs(clock))]
+#[case(CAN_006)]
 async fn holder(world: World) -> Verdict {
     let flow = world.flow().await?;
     let (id, handle) = world.execution_for(&flow).retries(9, 0).claimed().await?;
@@ -178,7 +177,7 @@ async fn holder(world: World) -> Verdict {
 }
 
 /// Members have ended when the call returns, though nobody waits for them.
-#[case(CAN_036, needs(clock))]
+#[case(CAN_036)]
 async fn at_once(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     let (policy, wait) = (CancelFlowPolicy::CancelAll, CancelFlowWait::NoWait);
@@ -231,7 +230,7 @@ async fn ascending(world: World) -> Verdict {
 }
 
 /// The policy's name and all members.
-#[case(CAN_010, needs(clock))]
+#[case(CAN_010)]
 async fn result(world: World) -> Verdict {
     for (policy, name) in [
         (CancelFlowPolicy::FlowOnly, "flow_only"),
@@ -260,13 +259,13 @@ async fn result(world: World) -> Verdict {
 }
 
 /// A second cancellation, with a wider policy.
-#[case(CAN_012, needs(clock))]
+#[case(CAN_012)]
 async fn again(world: World) -> Verdict {
     let mixed = Mixed::new(&world).await?;
     let first = mixed.cancel(&world, CancelFlowPolicy::CancelPending).await?;
     let before = world.observe(&mixed.held).await?;
     let cancelled = world.observe(&mixed.waiting).await?;
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     for policy in
         [CancelFlowPolicy::CancelAll, CancelFlowPolicy::CancelPending, CancelFlowPolicy::FlowOnly]
     {
@@ -278,7 +277,7 @@ async fn again(world: World) -> Verdict {
 }
 
 /// With a wait, the members have ended.
-#[case(CAN_013, needs(clock))]
+#[case(CAN_013)]
 async fn waits(world: World) -> Verdict {
     for wait in
         [CancelFlowWait::WaitTimeout(Duration::from_secs(20)), CancelFlowWait::WaitIndefinite]

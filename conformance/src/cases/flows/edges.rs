@@ -24,11 +24,11 @@ async fn seen(world: &World, flow: &FlowId, edge: &EdgeId) -> Result<EdgeSnapsho
 }
 
 /// An edge as it was staged, before and after it is applied.
-#[case(GRA_020, GRA_021, GRA_008, needs(clock))]
+#[case(GRA_020, GRA_021, GRA_008)]
 async fn described(world: World) -> Verdict {
     let id = world.flow().await?;
     let (one, two) = (world.member(&id).await?, world.member(&id).await?);
-    world.advance_ms(9);
+    world.pass_ms(9).await?;
     let mut staged = world.edge_args(&id, &one, &two, 2);
     staged.dependency_kind = "some kind \u{e9}".to_owned();
     staged.data_passing_ref = Some("ref".to_owned());
@@ -38,8 +38,8 @@ async fn described(world: World) -> Verdict {
     expect_eq!((&new.upstream_execution_id, &new.downstream_execution_id), (&one, &two));
     expect_eq!(new.dependency_kind, staged.dependency_kind);
     expect_eq!(new.data_passing_ref, staged.data_passing_ref);
-    expect_eq!(new.created_at, world.now());
-    world.advance_ms(9);
+    world.expect_time(new.created_at, world.now(), "created_at")?;
+    world.pass_ms(9).await?;
     world.apply_dependency_to_child(apply_args(&staged)).await?;
     let applied = seen(&world, &id, &staged.edge_id).await?;
     let mut expected = new;

@@ -143,12 +143,12 @@ async fn every_kind(world: World) -> Verdict {
 }
 
 /// Setting a policy changes neither member nor revision.
-#[case(DEP_002, GRA_001, needs(clock))]
+#[case(DEP_002, GRA_001)]
 async fn without_effect(world: World) -> Verdict {
     let id = world.flow().await?;
     let member = world.member(&id).await?;
     let before = (world.observe(&member).await?, world.described_flow(&id).await?);
-    world.advance_ms(5);
+    world.pass_ms(5).await?;
     let policy = EdgeDependencyPolicy::quorum(1, OnSatisfied::LetRun);
     world.set_edge_group_policy(&id, &member, policy).await?;
     expect_eq!(world.observe(&member).await?, before.0, "the member");

@@ -79,20 +79,21 @@ async fn refused(world: World) -> Verdict {
 }
 
 /// The flow is closed, with its reason.
-#[case(CAN_016, CAN_004, CAN_015, FLW_012, needs(clock))]
+#[case(CAN_016, CAN_004, CAN_015, FLW_012)]
 async fn closes(world: World) -> Verdict {
     for policy in POLICIES {
         for reason in ["too late", ""] {
             let flow = world.flow().await?;
             let member = world.execution_for(&flow).create().await?;
             let mut expected = world.described_flow(&flow).await?;
-            world.advance_ms(7);
+            world.pass_ms(7).await?;
             let args = header(flow, policy.into(), reason);
             world.cancel_flow_header(args).await?;
             let seen = world.described_flow(&flow).await?;
             expected.public_flow_state.clone_from(&seen.public_flow_state);
-            expected.cancelled_at = Some(world.now());
-            expected.last_mutation_at = world.now();
+            let closed = world.snapped_to(seen.last_mutation_at, world.now());
+            expected.cancelled_at = Some(closed);
+            expected.last_mutation_at = closed;
             expected.cancellation_policy = Some(<&str>::from(policy).to_owned());
             expected.cancel_reason = Some(reason.to_owned()).filter(|text| !text.is_empty());
             expect_eq!(seen, expected, "{policy:?}");
@@ -104,7 +105,7 @@ async fn closes(world: World) -> Verdict {
 }
 
 /// A header that leaves its members as they are.
-#[case(CAN_016, CAN_017, needs(clock))]
+#[case(CAN_016, CAN_017)]
 async fn members(world: World) -> Verdict {
     for policy in [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelAll] {
         let mixed = Mixed::new(&world).await?;
@@ -128,7 +129,7 @@ async fn members(world: World) -> Verdict {
 }
 
 /// A header that ends the members that nobody holds.
-#[case(CAN_034, needs(clock))]
+#[case(CAN_034)]
 async fn pending_members(world: World) -> Verdict {
     for (reason, told) in [("too late", "too late"), ("", "flow_cancelled")] {
         let mixed = Mixed::new(&world).await?;
@@ -157,7 +158,7 @@ async fn pending_members(world: World) -> Verdict {
 }
 
 /// A cancelled flow, cancelled again.
-#[case(CAN_018, needs(clock))]
+#[case(CAN_018)]
 async fn again(world: World) -> Verdict {
     for first in POLICIES {
         let mixed = Mixed::new(&world).await?;
@@ -165,7 +166,7 @@ async fn again(world: World) -> Verdict {
         world.cancel_flow_header(args).await?;
         let flow = world.described_flow(&mixed.flow).await?;
         let held = world.observe(&mixed.held).await?;
-        world.advance_ms(50);
+        world.pass_ms(50).await?;
         let expected = CancelFlowHeader::AlreadyTerminal {
             member_execution_ids: ascending(&mixed.members()),
             stored_cancel_reason: Some("the first".to_owned()),
@@ -209,7 +210,7 @@ async fn closed(
 }
 
 /// Members that a header left are waited for until they have ended.
-#[case(CAN_019, CAN_013, CAN_033, needs(clock))]
+#[case(CAN_019, CAN_013, CAN_033)]
 async fn left(world: World) -> Verdict {
     let (flow, handles) = closed(&world, 3).await?;
     for handle in &handles {
@@ -257,7 +258,7 @@ async fn waits_forever(world: World) -> Verdict {
 }
 
 /// Policies, and flows, that leave nothing to others.
-#[case(CAN_019, CAN_013, needs(clock))]
+#[case(CAN_019, CAN_013)]
 async fn none_left(world: World) -> Verdict {
     for policy in [CancelFlowPolicy::FlowOnly, CancelFlowPolicy::CancelPending] {
         let flow = world.flow().await?;
@@ -276,7 +277,7 @@ async fn none_left(world: World) -> Verdict {
 }
 
 /// Members that are acknowledged are not waited for.
-#[case(CAN_020, CAN_013, needs(clock))]
+#[case(CAN_020, CAN_013)]
 async fn acknowledged(world: World) -> Verdict {
     let flow = world.flow().await?;
     let mut members = Vec::new();

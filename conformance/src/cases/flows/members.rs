@@ -139,7 +139,7 @@ async fn another_flow_beside(world: &World, execution: &ExecutionId) -> Result<F
 }
 
 /// A member shows its flow and is otherwise as it was.
-#[case(FLW_022, needs(clock))]
+#[case(FLW_022)]
 async fn added(world: World) -> Verdict {
     let flow = world.flow().await?;
     let id = world.execution_for(&flow).create().await?;

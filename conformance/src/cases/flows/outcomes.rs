@@ -12,7 +12,7 @@ const ANY_OF: EdgeDependencyPolicy =
     EdgeDependencyPolicy::AnyOf { on_satisfied: OnSatisfied::LetRun };
 
 /// A released member stands where its priority and age put it.
-#[case(DEP_015, SCH_002, needs(clock))]
+#[case(DEP_015, SCH_002)]
 async fn released(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let upstream = graph.member().await?;
@@ -22,7 +22,7 @@ async fn released(world: World) -> Verdict {
         let member = graph.add(builder).await?;
         edges.push(graph.depend(&upstream, &member).await?);
         members.push(member);
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
     }
     let other = graph.execution().lane("shared").create().await?;
     // In an order that is neither.
@@ -55,7 +55,7 @@ async fn released_later(world: World) -> Verdict {
         edges.push(graph.depend(&upstream, &member).await?);
         members.push(member);
     }
-    world.advance_ms(99);
+    world.pass_ms(99).await?;
     graph.resolve(&edges[0], "success").await?;
     let expected = [
         ("eligibility_state", "not_eligible_until_time".to_owned()),
@@ -66,7 +66,7 @@ async fn released_later(world: World) -> Verdict {
     world.expect_fields(&members[0], expected).await?;
     world.promote(&members[0]).await?;
     expect_eq!(graph.worker(&members[0]).try_claim().await?, None, "early");
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     world.promote(&members[0]).await?;
     graph.expect_state(&members[0], READY).await?;
     world.promote(&members[1]).await?;
@@ -96,14 +96,14 @@ async fn retry_later(world: World) -> Verdict {
         ("attempt_state", "pending_retry_attempt"),
     ];
     world.expect_fields(&member, expected).await?;
-    world.advance_ms(50);
+    world.pass_ms(50).await?;
     world.promote(&member).await?;
     graph.claim(&member).await?;
     Ok(())
 }
 
 /// Members that are held, delayed or ended when their group is satisfied.
-#[case(DEP_015, DEP_014, needs(clock))]
+#[case(DEP_015, DEP_014)]
 async fn left_alone(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let upstream = graph.member().await?;
@@ -124,7 +124,7 @@ async fn left_alone(world: World) -> Verdict {
     world.fail_with(&retrying, retryable).await?;
     for (edge, member) in edges.iter().zip([&held, &ended, &retried]) {
         let before = world.observe(member).await?;
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
         graph.resolve(edge, "success").await?;
         expect_eq!(world.observe(member).await?, before, "it is left alone");
         let group = graph.group(member).await?;
@@ -135,13 +135,13 @@ async fn left_alone(world: World) -> Verdict {
 }
 
 /// Whatever a member waited for, it is skipped.
-#[case(DEP_017, EXE_019, DEP_014, needs(clock))]
+#[case(DEP_017, EXE_019, DEP_014)]
 async fn skipped(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let upstream = graph.member().await?;
     let blocked = graph.member().await?;
     let delayed = {
-        let builder = graph.execution().delay_until(world.in_ms(1_000));
+        let builder = graph.execution().delay_until(world.in_ms(60_000));
         graph.add(builder).await?
     };
     let retried = {
@@ -158,7 +158,7 @@ async fn skipped(world: World) -> Verdict {
     // It can be claimed, and its group is pending.
     world.fail_with(&retrying, FailureClass::Transient).await?;
     world.promote(&retried).await?;
-    world.advance_ms(7);
+    world.pass_ms(7).await?;
     let before = world.observe(&ended).await?;
     for edge in &edges {
         graph.resolve(edge, "failed").await?;
@@ -187,15 +187,15 @@ async fn skipped(world: World) -> Verdict {
 }
 
 /// A held member is taken from its worker.
-#[case(DEP_018, DEP_017, LSE_003, needs(clock))]
+#[case(DEP_018, DEP_017, LSE_003)]
 async fn skipped_under_lease(world: World) -> Verdict {
     for lapse in [false, true] {
         let mut graph = Graph::new(&world).await?;
         let (upstream, member) = (graph.member().await?, graph.member().await?);
-        let handle = graph.worker(&member).ttl(100).claim().await?;
+        let handle = graph.worker(&member).ttl(if lapse { 100 } else { 30_000 }).claim().await?;
         let edge = graph.depend(&upstream, &member).await?;
         if lapse {
-            world.advance_ms(100);
+            world.pass_ms(100).await?;
             world.mark_lapsed(&member).await?;
         }
         graph.resolve(&edge, "failed").await?;

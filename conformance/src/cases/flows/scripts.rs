@@ -10,7 +10,7 @@ use crate::stage::{Verdict, World, case};
 /// Four members in a diamond: one side fails, the other is enough.
 ///
 /// 1 is above 2 and 5, which are above 6, which needs one of them.
-#[case(DEP_006, DEP_015, DEP_017, DEP_021, DEP_044, GRA_015, needs(passive, clock))]
+#[case(DEP_006, DEP_015, DEP_017, DEP_021, DEP_044, GRA_015, needs(passive))]
 async fn diamond(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let any_of = EdgeDependencyPolicy::any_of(OnSatisfied::LetRun);
@@ -62,7 +62,7 @@ async fn diamond(world: World) -> Verdict {
 }
 
 /// Members join, and dependencies are staged revision by revision.
-#[case(FLW_009, FLW_021, FLW_022, GRA_001, GRA_002, GRA_006, GRA_008, needs(clock))]
+#[case(FLW_009, FLW_021, FLW_022, GRA_001, GRA_002, GRA_006, GRA_008)]
 async fn graph(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let lines = vec![
@@ -109,7 +109,7 @@ async fn graph(world: World) -> Verdict {
 }
 
 /// Dependencies applied to a child that waits, and to one that runs.
-#[case(GRA_010, GRA_011, GRA_012, GRA_013, needs(clock))]
+#[case(GRA_010, GRA_011, GRA_012, GRA_013)]
 async fn dependencies(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let lines = vec![
@@ -143,7 +143,7 @@ async fn dependencies(world: World) -> Verdict {
 }
 
 /// A flow is cancelled under a worker, then again with another policy.
-#[case(CAN_003, CAN_005, CAN_006, CAN_010, CAN_012, CAN_015, needs(clock))]
+#[case(CAN_003, CAN_005, CAN_006, CAN_010, CAN_012, CAN_015)]
 async fn cancellation(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
     let members = "cancelled.member_execution_ids=[\"e1\",\"e2\"]";

@@ -67,7 +67,7 @@ async fn partition(world: World) -> Verdict {
 }
 
 /// Everything that shows a flow shows it as before.
-#[case(FLW_033, needs(clock))]
+#[case(FLW_033)]
 async fn unseen(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
     let (up, down) = (graph.member().await?, graph.member().await?);
@@ -89,7 +89,7 @@ async fn unseen(world: World) -> Verdict {
             Ok::<_, Failure>((members, described, edges, listed))
         };
         let before = look().await?;
-        world.advance_ms(50);
+        world.pass_ms(50).await?;
         world.project(&flow).await?;
         expect_eq!(look().await?, before, "open: {is_open}");
         world.close(&flow).await?;

@@ -38,9 +38,9 @@ async fn members(world: World) -> Verdict {
             now: CALLERS_NOW,
         };
         world.cancel_flow_header(header).await?;
-        world.advance_ms(29_999);
+        world.pass_ms(29_999).await?;
         expect_eq!(world.due_names().await?, [], "whoever sent the header has time");
-        world.advance_ms(1);
+        world.pass_ms(1).await?;
         let due = world.due().await?;
         expect_cancellations(&due, reason, 2)?;
         for call in due {
@@ -65,7 +65,7 @@ async fn members(world: World) -> Verdict {
 }
 
 /// Upstreams that a decided group does not need.
-#[case(HSK_005, needs(clock, housekeeping))]
+#[case(HSK_005, needs(housekeeping))]
 async fn siblings(world: World) -> Verdict {
     let cancel = OnSatisfied::CancelRemaining;
     let (success, failed) = (TerminalOutcome::Success, TerminalOutcome::Failed);

@@ -107,10 +107,10 @@ async fn refused_everywhere(
 }
 
 /// A wrong lane does not keep a scanner hook from its work.
-#[case(SYS_021, needs(clock))]
+#[case(SYS_021)]
 async fn lane_hint(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(10)).create().await?;
-    world.advance_ms(10);
+    world.pass_ms(10).await?;
     let wrong = LaneId::new("elsewhere");
     let now = CALLERS_NOW;
     world.promote_delayed(world.partition_of(&id), &wrong, &id, now).await?;

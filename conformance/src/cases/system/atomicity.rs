@@ -211,7 +211,7 @@ async fn hooks_on_unknown_executions(world: World) -> Verdict {
 }
 
 /// Every read, given up or losing its connection at each of its steps.
-#[case(SYS_039, needs(clock, nemesis))]
+#[case(SYS_039, needs(nemesis))]
 async fn interrupted_reads(world: World) -> Verdict {
     interrupt_reads(world).await
 }

@@ -75,10 +75,10 @@ async fn twins(world: World) -> Verdict {
 }
 
 /// Calls that name a member by its UUID and another partition.
-#[case(SYS_037, needs(clock))]
+#[case(SYS_037)]
 async fn namesakes(world: World) -> Verdict {
     let mut graph = Graph::new(&world).await?;
-    let late = graph.execution().delay_until(world.in_ms(1_000));
+    let late = graph.execution().delay_until(world.in_ms(200));
     let (late, held, up, alone) = (
         graph.add(late).await?,
         graph.member().await?,
@@ -90,8 +90,8 @@ async fn namesakes(world: World) -> Verdict {
     let edge = graph.feed(&up, &down).await?;
     let staged = graph.stage(&held, &down).await?;
     graph.end(&up, TerminalOutcome::Success).await?;
-    graph.worker(&held).ttl(1_000).claim().await?;
-    world.advance_ms(1_000);
+    graph.worker(&held).ttl(200).claim().await?;
+    world.pass_ms(200).await?;
     let members = [&late, &held, &up, &alone, &down];
     let mut before = Vec::new();
     for member in members {
@@ -240,7 +240,7 @@ async fn namesakes_left(world: World) -> Verdict {
     let acknowledging = |execution_id| Call::AckCancelMember { flow_id: graph.flow, execution_id };
     world.expect_stranger(&member, &acknowledging).await?;
     world.cancel_execution(cancellation(&member)).await?;
-    world.advance_ms(30_000);
+    world.pass_ms(30_000).await?;
     let due = world.due().await?;
     let left = Call::AckCancelMember { flow_id: graph.flow, execution_id: member };
     expect!(due.contains(&left), "it is still to be acknowledged");

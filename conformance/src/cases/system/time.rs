@@ -7,18 +7,17 @@ use ff_core::types::{MAX_INTEGER, TimestampMs};
 use crate::stage::{Verdict, World, case};
 
 /// Every time that can be read is the clock's at the call that wrote it.
-#[case(SYS_004, needs(clock))]
+#[case(SYS_004)]
 async fn one_clock(world: World) -> Verdict {
     let created = world.now();
     let id = world.execution().retries(3, 500).create().await?;
-    world.advance_ms(10);
+    world.pass_ms(10).await?;
     let claimed = world.now();
-    let handle = world.worker().ttl(1_000).claim().await?;
-    world.advance_ms(10);
+    let handle = world.worker().claim().await?;
+    world.pass_ms(10).await?;
     world.renew(&handle).await?;
-    let renewed = world.field(&id, "lease_last_renewed_at").await?;
-    expect_eq!(renewed, Some(world.now().to_string()), "lease_last_renewed_at");
-    world.advance_ms(10);
+    world.expect_fields(&id, [("lease_last_renewed_at", world.now().to_string())]).await?;
+    world.pass_ms(10).await?;
     let failed = world.now();
     world.fail_with(&handle, FailureClass::Transient).await?;
 
@@ -28,25 +27,15 @@ async fn one_clock(world: World) -> Verdict {
         ("last_mutation_at", failed.0),
         ("delay_until", failed.0 + 500),
     ];
-    for (name, at) in times {
-        expect_eq!(world.field(&id, name).await?, Some(at.to_string()), "{name}");
-    }
-    world.advance_ms(500);
+    world.expect_fields(&id, times.map(|(name, at)| (name, at.to_string()))).await?;
+    world.pass_ms(500).await?;
     world.promote(&id).await?;
     let handle = world.worker().claim().await?;
-    expect_eq!(
-        world.field(&id, "started_at").await?,
-        Some(claimed.0.to_string()),
-        "a retry does not start the execution anew"
-    );
-    world.advance_ms(10);
+    // A retry does not start the execution anew.
+    world.expect_fields(&id, [("started_at", claimed.to_string())]).await?;
+    world.pass_ms(10).await?;
     world.complete(&handle, None).await?;
-    expect_eq!(
-        world.field(&id, "completed_at").await?,
-        Some(world.now().to_string()),
-        "completed_at"
-    );
-    Ok(())
+    world.expect_fields(&id, [("completed_at", world.now().to_string())]).await
 }
 
 /// Work at the first and at the last millisecond, and with a clock set beyond them.
@@ -75,7 +64,7 @@ async fn first_and_last(world: World) -> Verdict {
 }
 
 /// Executions created with wild `now`s are dated and ordered by the clock.
-#[case(SYS_005, needs(clock))]
+#[case(SYS_005)]
 async fn callers_now(world: World) -> Verdict {
     let first = world
         .execution()
@@ -83,29 +72,28 @@ async fn callers_now(world: World) -> Verdict {
         .create()
         .await?;
     let created = world.now();
-    world.advance_ms(5);
+    world.pass_ms(5).await?;
     let second = world.execution().with(|args| args.now = TimestampMs(1)).create().await?;
     for (id, at) in [(&first, created), (&second, world.now())] {
-        expect_eq!(
-            world.field(id, "created_at").await?,
-            Some(at.to_string()),
-            "created_at is the clock's"
-        );
+        // The clock's.
+        world.expect_fields(id, [("created_at", at.to_string())]).await?;
     }
     expect_eq!(world.worker().claims().await?, Some(first), "the older one first");
     Ok(())
 }
 
 /// A `now` in the far future promotes nothing early.
-#[case(SYS_005, needs(clock))]
+#[case(SYS_005)]
 async fn callers_now_promotes(world: World) -> Verdict {
-    let until = world.in_ms(1_000);
-    let id = world.execution().delay_until(until).create().await?;
+    let until = world.in_ms(60_000);
+    let id = world.execution().lane("later").delay_until(until).create().await?;
     let before = world.observe(&id).await?;
     let future = TimestampMs(until.0 + 1_000_000);
-    world.promote_delayed(world.partition_of(&id), &world.lane(), &id, future).await?;
+    let later = ff_core::types::LaneId::new("later");
+    world.promote_delayed(world.partition_of(&id), &later, &id, future).await?;
     expect_eq!(world.observe(&id).await?, before, "the caller's time promotes nothing");
-    world.advance_ms(1_000);
+    let id = world.execution().delay_until(world.in_ms(20)).create().await?;
+    world.pass_ms(20).await?;
     world.promote_delayed(world.partition_of(&id), &world.lane(), &id, TimestampMs(1)).await?;
     expect_eq!(world.worker().claims().await?, Some(id), "the clock does, whatever the caller's");
     Ok(())
@@ -134,14 +122,14 @@ async fn server_time(world: World) -> Verdict {
 async fn due_renew(world: World) -> Verdict {
     world.execution().create().await?;
     let handle = world.worker().ttl(100).claim().await?;
-    world.advance_ms(99);
+    world.pass_ms(99).await?;
     world.renew(&handle).await?;
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     expect_refused!(world.renew(&handle).await, "state.lease_expired");
 
     world.execution().create().await?;
     let never_renewed = world.worker().ttl(100).claim().await?;
-    world.advance_ms(100);
+    world.pass_ms(100).await?;
     expect_refused!(world.renew(&never_renewed).await, "state.lease_expired");
     Ok(())
 }
@@ -151,10 +139,10 @@ async fn due_renew(world: World) -> Verdict {
 async fn due_mark(world: World) -> Verdict {
     let id = world.execution().create().await?;
     world.worker().ttl(100).claim().await?;
-    world.advance_ms(99);
+    world.pass_ms(99).await?;
     world.mark_lapsed(&id).await?;
     expect_eq!(world.field(&id, "ownership_state").await?.as_deref(), Some("leased"));
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     world.mark_lapsed(&id).await?;
     expect_eq!(
         world.field(&id, "ownership_state").await?.as_deref(),
@@ -167,33 +155,33 @@ async fn due_mark(world: World) -> Verdict {
 #[case(SYS_007, needs(clock))]
 async fn due_promote(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(100)).create().await?;
-    world.advance_ms(99);
+    world.pass_ms(99).await?;
     world.promote(&id).await?;
     expect_eq!(world.worker().claims().await?, None, "one millisecond early");
-    world.advance_ms(1);
+    world.pass_ms(1).await?;
     world.promote(&id).await?;
     expect_eq!(world.worker().claims().await?, Some(id), "on time");
     Ok(())
 }
 
 /// A lease that ran out long ago is still shown as held.
-#[case(SYS_027, needs(clock))]
+#[case(SYS_027)]
 async fn no_spontaneous_lapse(world: World) -> Verdict {
     let id = world.execution().create().await?;
     world.worker().ttl(100).claim().await?;
     let before = world.observe(&id).await?;
-    world.advance_ms(1_000_000);
+    world.pass_ms(200).await?;
     world.list_executions(world.partition_key_of(&id), None, 10).await?;
     expect_eq!(world.observe(&id).await?, before, "reads change nothing");
     Ok(())
 }
 
 /// A delay that ended long ago is still a delay.
-#[case(SYS_027, needs(clock))]
+#[case(SYS_027)]
 async fn no_spontaneous_promotion(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(100)).create().await?;
     let before = world.observe(&id).await?;
-    world.advance_ms(1_000_000);
+    world.pass_ms(200).await?;
     expect_eq!(world.worker().claims().await?, None, "nothing has promoted it");
     expect_eq!(world.observe(&id).await?, before, "neither reads nor claims change it");
     Ok(())

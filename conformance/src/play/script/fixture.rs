@@ -58,13 +58,22 @@ impl Fixture {
         plain_claim(&self.lane(), instance)
     }
 
+    /// A claim by this instance, for so many milliseconds.
+    pub(crate) fn claim_for(&self, instance: &str, millis: u32) -> Call {
+        let mut claim = self.claim(instance);
+        if let Call::Claim { policy, .. } = &mut claim {
+            policy.lease_ttl_ms = millis;
+        }
+        claim
+    }
+
     pub(crate) fn promote(&self, number: usize) -> Call {
         let execution_id = self.execution(number);
         Call::PromoteDelayed {
             partition: self.world.partition_of(&execution_id),
             lane: self.lane(),
             execution_id,
-            now_ms: self.world.now(),
+            now_ms: CALLERS_NOW,
         }
     }
 
@@ -126,7 +135,7 @@ impl Fixture {
         let args = AddExecutionToFlowArgs {
             flow_id: flow(flow_number),
             execution_id: self.execution(execution),
-            now: self.world.now(),
+            now: CALLERS_NOW,
         };
         Call::AddExecutionToFlow { args }
     }
@@ -173,14 +182,14 @@ impl Fixture {
             self.lane(),
             AttemptIndex::new(0),
             outcome.to_owned(),
-            self.world.now(),
+            CALLERS_NOW,
         );
         Call::ResolveDependency { args }
     }
 
     pub(crate) fn cascade(&self, member: usize) -> Call {
         let id = self.execution(member);
-        let payload = CompletionPayload::new(id, "success", None, self.world.now());
+        let payload = CompletionPayload::new(id, "success", None, CALLERS_NOW);
         Call::CascadeCompletion { payload: payload.with_flow_id(flow(1)) }
     }
 
@@ -214,13 +223,12 @@ impl Fixture {
         Call::ProjectFlowSummary {
             partition: flow_partition(&flow_id, &self.world.partitions()),
             flow_id,
-            now_ms: self.world.now(),
+            now_ms: CALLERS_NOW,
         }
     }
 
     pub(crate) fn replay(&self, number: usize) -> Call {
-        let args =
-            ReplayExecutionArgs { execution_id: self.execution(number), now: self.world.now() };
+        let args = ReplayExecutionArgs { execution_id: self.execution(number), now: CALLERS_NOW };
         Call::ReplayExecution { args }
     }
 

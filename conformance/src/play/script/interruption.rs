@@ -9,7 +9,7 @@ use ff_core::call::Method;
 
 use super::fixture::Fixture;
 use super::repetition::{Repetition, TIMES};
-use super::session::Session;
+use super::session::{Session, snap, snapped};
 use crate::play::generated::story::call_text;
 use crate::stage::{
     Deployment, Failure, Nemesis, Outcome, Play, Played, Scene, Stage, Verdict, World,
@@ -56,6 +56,7 @@ impl Play for Interrupted {
         let outcome = match interrupted.everywhere().await {
             Ok(()) => Outcome::Passed,
             Err(End::Unclaimed(method)) => Outcome::Unsupported(format!("{method} is not claimed")),
+            Err(End::Impatient(failure)) => Outcome::Skipped(failure.message),
             Err(End::Failed(failure)) => Outcome::Failed(failure),
         };
         outcome.into()
@@ -65,6 +66,7 @@ impl Play for Interrupted {
 /// Why a case ends early.
 enum End {
     Unclaimed(Method),
+    Impatient(Failure),
     Failed(Failure),
 }
 
@@ -72,6 +74,12 @@ impl From<Failure> for End {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
+}
+
+/// All that can be seen, and how much later than expected its times may be.
+struct Seen {
+    lines: Vec<String>,
+    lag: i64,
 }
 
 struct Interrupting {
@@ -104,12 +112,12 @@ impl Interrupting {
 
     async fn deploy(&self) -> Result<Place, Failure> {
         let deployment = self.scene.deploy().await?;
-        let world = World::new(&deployment, None, self.scene.seed());
+        let world = World::new(&deployment, None, self.scene.seed(), self.scene.waited.clone());
         Ok(Place { world, _deployment: deployment })
     }
 
     /// What is to be seen after all repetitions, if none is interrupted.
-    async fn undisturbed(&self, world: &World) -> Result<Vec<String>, Failure> {
+    async fn undisturbed(&self, world: &World) -> Result<Seen, Failure> {
         let fixture = Fixture::of(world);
         let mut session = Session::new(world);
         session.play((self.repetition.before)(&fixture)).await?;
@@ -118,7 +126,7 @@ impl Interrupting {
             let seen = session.make(&call).await?;
             session.compare(&call, expected, seen)?;
         }
-        Ok(session.observed().await)
+        Ok(Seen { lines: session.observed().await, lag: world.lag() })
     }
 
     /// Interrupts one call. Whether it ended before it could be interrupted there.
@@ -127,7 +135,7 @@ impl Interrupting {
         world: &World,
         how: Interruption,
         number: usize,
-        after: &[String],
+        after: &Seen,
     ) -> Result<bool, Failure> {
         let fixture = Fixture::of(world);
         let mut session = Session::new(world);
@@ -147,6 +155,7 @@ impl Interrupting {
                 (Some(session.make(&call).await?), nemesis.spare())
             }
         };
+        let first = first.map(|first| snap(first, expected[0], &(0..=world.lag())));
         let acknowledged = first.as_deref() == Some(expected[0]);
         let is_plausible = first
             .as_deref()
@@ -159,13 +168,17 @@ impl Interrupting {
         for _ in 1..TIMES {
             seen.push(session.make(&call).await?);
         }
-        let has_happened = seen == expected[1..];
-        let has_not = !acknowledged && seen == expected[..TIMES - 1];
+        let is_like =
+            |expected: &[&str]| snapped(seen.clone(), expected, 0..=world.lag()) == expected;
+        let has_happened = is_like(&expected[1..]);
+        let has_not = !acknowledged && is_like(&expected[..TIMES - 1]);
         expect!(
             has_happened || has_not,
             "{when} is answered {first:?}, and the next calls {seen:?}"
         );
-        expect_eq!(session.observed().await, after, "{when}");
+        let observed = session.observed().await;
+        let observed = snapped(observed, &after.lines, -after.lag..=world.lag());
+        expect_eq!(observed, after.lines, "{when}");
         Ok(over)
     }
 }
@@ -222,9 +235,10 @@ struct Place {
 impl Place {
     /// What was found, unless a method was called that is not claimed.
     fn checked<T>(&self, found: Result<T, Failure>) -> Result<T, End> {
-        match self.world.unclaimed() {
-            Some(unclaimed) => Err(End::Unclaimed(unclaimed.method)),
-            None => Ok(found?),
+        match (self.world.unclaimed(), found) {
+            (Some(unclaimed), _) => Err(End::Unclaimed(unclaimed.method)),
+            (None, Err(failure)) if self.world.is_impatient() => Err(End::Impatient(failure)),
+            (None, found) => Ok(found?),
         }
     }
 }

@@ -31,9 +31,9 @@ pub(crate) fn around_calls(topic: &Topic, all: &'static [Repetition]) -> Vec<Cas
             "The same call ten times, in turn and at once.",
             one.and_in_turn(),
             if BY_ITSELF.contains(&one.method) {
-                &[Need::Clock, Need::Concurrency, Need::Elsewhere, Need::Passive]
+                &[Need::Concurrency, Need::Elsewhere, Need::Passive]
             } else {
-                &[Need::Clock, Need::Concurrency, Need::Elsewhere]
+                &[Need::Concurrency, Need::Elsewhere]
             },
             repetition::Repeated(one),
         );
@@ -41,14 +41,14 @@ pub(crate) fn around_calls(topic: &Topic, all: &'static [Repetition]) -> Vec<Cas
             method,
             "A call that is given up, or whose connection is lost, at each of its steps.",
             &["SYS-039"],
-            &[Need::Clock, Need::Nemesis],
+            &[Need::Nemesis],
             interruption::Interrupted(one),
         );
         let hinted = hinted.case(
             method,
             "The call with a `now` in the far past, and with one in the far future.",
             &[hints::RULE],
-            &[Need::Clock, Need::Elsewhere],
+            &[Need::Elsewhere],
             hints::Hinted(one),
         );
         let has_now = clause(hints::RULE).is_some_and(|rule| rule.binds.includes(one.method));

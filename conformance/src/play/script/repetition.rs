@@ -10,10 +10,10 @@ use ff_core::types::FlowId;
 use tokio::sync::Barrier;
 
 use super::fixture::Fixture;
-use super::session::{Line, Session};
+use super::session::{Line, Session, snapped};
 use crate::play::generated::names::{Minted, canonical};
 use crate::play::generated::observed::{Known, observables};
-use crate::play::generated::story::{answer_text, call_text};
+use crate::play::generated::story::call_text;
 use crate::stage::{Failure, Play, Played, Stage, Verdict, World, play_in_world};
 
 pub(super) const TIMES: usize = 10;
@@ -85,6 +85,7 @@ async fn repeat(world: World, repetition: &Repetition) -> Verdict {
         }
     }
     let after = session.observed().await;
+    let after = snapped(after, &changed, 0..=world.lag());
     expect_eq!(after, changed, "the last repetitions change nothing");
 
     let mut session = Session::new(world.elsewhere());
@@ -95,8 +96,10 @@ async fn repeat(world: World, repetition: &Repetition) -> Verdict {
     let mut expected = expected;
     seen.sort_unstable();
     expected.sort_unstable();
+    let seen = snapped(seen, &expected, 0..=world.elsewhere().lag());
     expect_eq!(seen, expected, "ten at once of {}", call_text(&call));
     let overlapped = session.observed().await;
+    let overlapped = snapped(overlapped, &after, -world.lag()..=world.elsewhere().lag());
     expect_eq!(overlapped, after, "calls at once leave what calls in turn leave");
     Ok(())
 }
@@ -118,7 +121,7 @@ impl Session<'_> {
         for task in tasks.collect::<Vec<_>>() {
             let answer = task.await;
             let answer = answer.map_err(|panic| Failure::new(format!("a task died: {panic}")))?;
-            seen.push(answer_text(&canonical(&answer, &mut Minted::Alike)));
+            seen.push(self.told(canonical(&answer, &mut Minted::Alike)));
         }
         Ok(seen)
     }
@@ -146,7 +149,7 @@ impl Session<'_> {
         for read in self.reads() {
             let text = call_text(&read);
             let answer = self.world.look(read).await;
-            let answer = answer_text(&canonical(&answer, &mut Minted::Alike));
+            let answer = self.told(canonical(&answer, &mut Minted::Alike));
             lines.push(format!("{text} → {answer}"));
         }
         lines

@@ -1,10 +1,12 @@
 //! Plays the lines of a script.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::ops::RangeInclusive;
 
 use ff_core::call::{Call, Reply};
+use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
+use serde_json::Value;
 
 use crate::play::generated::Universe;
 use crate::play::generated::names::{Minted, canonical};
@@ -61,7 +63,7 @@ impl<'a> Session<'a> {
         for line in lines {
             match line {
                 Line::Pass(millis) => {
-                    self.world.clock().advance(Duration::from_millis(millis));
+                    self.world.pass_ms(millis).await?;
                     self.story.push(format!("{millis} ms pass"));
                 }
                 Line::Call(call, expected) => {
@@ -81,7 +83,13 @@ impl<'a> Session<'a> {
             let instance = policy.worker_instance_id.as_str().to_owned();
             self.leases.insert(instance, handle.clone());
         }
-        Ok(answer_text(&canonical(&answer, &mut self.minted)))
+        let answer = canonical(&answer, &mut self.minted);
+        Ok(self.told(answer))
+    }
+
+    /// An answer with its times from the world's beginning.
+    pub(super) fn told(&self, answer: Value) -> String {
+        answer_text(&from(self.world.start().0, answer))
     }
 
     /// The call with real handles.
@@ -99,6 +107,7 @@ impl<'a> Session<'a> {
         expected: &str,
         seen: String,
     ) -> Verdict {
+        let seen = snap(seen, expected, &(0..=self.world.lag()));
         if seen == expected {
             self.story.push(format!("{} → {seen}", call_text(call)));
             return Ok(());
@@ -111,4 +120,58 @@ impl<'a> Session<'a> {
         let message = format!("{} {why}", call_text(call));
         Failure { differences, story: self.story.clone(), ..Failure::new(message) }
     }
+}
+
+/// The value with its times, known by their size, as they would be had the world begun when clocks do.
+fn from(start: i64, value: Value) -> Value {
+    let moved = |time: i64| time - start + ManualClock::START.0;
+    let is_time = |time: &i64| *time > start / 2;
+    match value {
+        _ if start == ManualClock::START.0 => value,
+        Value::Number(number) => match number.as_i64().filter(is_time) {
+            Some(time) => moved(time).into(),
+            None => Value::Number(number),
+        },
+        Value::String(text) => match text.parse().ok().filter(is_time) {
+            Some(time) => moved(time).to_string().into(),
+            None => Value::String(text),
+        },
+        Value::Array(items) => items.into_iter().map(|item| from(start, item)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| (name, from(start, value)));
+            Value::Object(fields.collect())
+        }
+        other => other,
+    }
+}
+
+/// The expected text if the seen one differs from it by times that are so much later, otherwise the seen one.
+pub(super) fn snap(seen: String, expected: &str, late: &RangeInclusive<i64>) -> String {
+    let (mut seen_parts, mut expected_parts) = (seen.split("t+"), expected.split("t+"));
+    let begins_alike = seen_parts.next() == expected_parts.next();
+    let is_same = expected_parts.all(|expected| {
+        let Some(seen) = seen_parts.next() else {
+            return false;
+        };
+        let ((due, expected), (at, seen)) = (leading(expected), leading(seen));
+        expected == seen
+            && (due == at || at.zip(due).is_some_and(|(at, due)| late.contains(&(at - due))))
+    });
+    if begins_alike && is_same && seen_parts.next().is_none() { expected.to_owned() } else { seen }
+}
+
+/// The same of lines.
+pub(super) fn snapped(
+    seen: Vec<String>,
+    expected: &[impl AsRef<str>],
+    late: RangeInclusive<i64>,
+) -> Vec<String> {
+    let mut expected = expected.iter().map(AsRef::as_ref);
+    seen.into_iter().map(|line| snap(line, expected.next().unwrap_or(""), &late)).collect()
+}
+
+/// The number that a text begins with, and the rest.
+fn leading(text: &str) -> (Option<i64>, &str) {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    (text[..digits].parse().ok(), &text[digits..])
 }
