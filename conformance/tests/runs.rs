@@ -14,6 +14,7 @@ use ff_conformance::{
     ModelHarness, Options, Progress, Report, SCHEMA, Selection, Status, closing_line, details_text,
     failure_text, registry, run_backend, skip_backend, summary_text,
 };
+use ff_core::backend::CancelFlowWait;
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::{Capabilities, Supports};
 use ff_core::clock::{Clock, ManualClock};
@@ -225,6 +226,43 @@ async fn what_a_case_needs_and_is_not_there_is_a_reasoned_skip() {
     assert!(reasons.remove("the deployment has no housekeeping").unwrap() > 1);
     assert_eq!(reasons.remove("the deployment has no vandal"), Some(1));
     assert_eq!(reasons, BTreeMap::new());
+}
+
+/// Cancels flows, and does not wait for that.
+struct Hurried(MockBackend);
+
+#[async_trait]
+impl Dispatch for Hurried {
+    async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
+        match call {
+            Call::CancelFlow { wait, .. } if wait != CancelFlowWait::NoWait => {
+                Err(EngineError::Unavailable { op: "cancel_flow" })
+            }
+            call => self.0.dispatch(call).await,
+        }
+    }
+
+    fn backend_label(&self) -> &'static str {
+        "mock"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Dispatch::capabilities(&self.0);
+        capabilities.supports.cancel_flow_wait_timeout = false;
+        capabilities.supports.cancel_flow_wait_indefinite = false;
+        capabilities
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_is_not_claimed_is_unsupported() {
+    let harness = Changed { clock: true, change: |model| Arc::new(Hurried(model)) };
+    let report = run(harness, &registry(), *OPTIONS).await;
+    let failed: Vec<_> = report.cases.iter().filter(|case| case.failure.is_some()).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let why = Some("cancel_flow is not claimed in this form");
+    let unsupported = report.cases.iter().filter(|case| case.reason.as_deref() == why);
+    assert!((2..20).contains(&unsupported.count()));
 }
 
 /// Has no clock that can be turned.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::call::Method;
+use crate::backend::{CancelFlowWait, StreamMode};
+use crate::call::{Call, Method};
 use crate::methods::with_methods;
 
 /// A semantic version.
@@ -138,6 +139,25 @@ impl Supports {
             stream_best_effort_live: true,
             ..Self::of(Method::ALL.iter().copied())
         }
+    }
+
+    /// Whether the method is claimed, and in the form in which it is called.
+    pub fn claims_call(&self, call: &Call) -> bool {
+        let claims_form = match call {
+            Call::CancelFlow { wait: CancelFlowWait::WaitTimeout(_), .. } => {
+                self.cancel_flow_wait_timeout
+            }
+            Call::CancelFlow { wait: CancelFlowWait::WaitIndefinite, .. } => {
+                self.cancel_flow_wait_indefinite
+            }
+            Call::AppendFrame { frame, .. } => match &frame.mode {
+                StreamMode::DurableSummary { .. } => self.stream_durable_summary,
+                StreamMode::BestEffortLive { .. } => self.stream_best_effort_live,
+                _ => true,
+            },
+            _ => true,
+        };
+        self.claims(call.method()) && claims_form
     }
 
     /// Whether the flags for groups agree with the methods they stand for (SYS-002).

@@ -203,9 +203,9 @@ impl ExecutionBuilder {
     }
 
     pub async fn try_create(self) -> Result<CreateExecutionResult, EngineError> {
-        let id = self.args.execution_id.clone();
+        let (id, lane) = (self.args.execution_id.clone(), self.args.lane_id.clone());
         let result = self.world.create_execution(self.args).await?;
-        self.world.remember(id);
+        self.world.remember(id, lane);
         Ok(result)
     }
 

@@ -200,7 +200,7 @@ impl Graph {
             edge.downstream_execution_id.clone(),
             edge.upstream_execution_id.clone(),
             edge.edge_id,
-            self.world.lane(),
+            self.world.lane_of(&edge.downstream_execution_id),
             AttemptIndex::new(0),
             outcome.to_owned(),
             CALLERS_NOW,

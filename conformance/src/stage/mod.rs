@@ -39,7 +39,7 @@ pub(crate) use observe::CORE_FIELDS;
 pub use observe::Observation;
 pub use play::{Case, Options};
 pub(crate) use play::{
-    Declaration, InWorld, Outcome, Play, Played, Scene, Stage, Topic, declare, in_world,
+    Declaration, InWorld, Outcome, Play, Played, Running, Scene, Stage, Topic, declare, in_world,
     play_in_world,
 };
 pub(crate) use time::Waited;

@@ -197,12 +197,12 @@ impl Ended {
                 verdict => Outcome::of(verdict),
             };
         };
-        let method = unclaimed.method;
+        let form = if self.world.claims(unclaimed.method) { " in this form" } else { "" };
+        let told = format!("{} is not claimed{form}", unclaimed.method);
         match unclaimed.but_answered {
-            None => Outcome::Unsupported(format!("{method} is not claimed")),
+            None => Outcome::Unsupported(told),
             Some(answer) => {
-                let why =
-                    format!("{method} is not claimed, so it answers Unavailable, not {answer}");
+                let why = format!("{told}, so it answers Unavailable, not {answer}");
                 Outcome::Failed(Failure { story: self.world.story(), ..Failure::new(why) })
             }
         }

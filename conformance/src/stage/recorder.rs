@@ -103,12 +103,13 @@ impl Dispatch for Recorder {
         let method = call.method();
         self.settled().await?;
         let call = made_at(call, self.now());
+        let is_claimed = self.capabilities.supports.claims_call(&call);
         let answer = call.send(self.backend.as_ref()).await;
         *lock(&self.last) = Some(method);
         if !method.is_read() {
             self.unsettle();
         }
-        if !self.claims(method) {
+        if !is_claimed {
             let available =
                 !matches!(&answer, Err(EngineError::Unavailable { op }) if *op == method.as_str());
             lock(&self.unclaimed).get_or_insert_with(|| Unclaimed {

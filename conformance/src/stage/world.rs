@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, FailOutcome, FailureClass, FailureReason, Handle, Namespace,
@@ -34,6 +35,9 @@ use super::time::{Time, Waited};
 /// How often all that is due is seen to before it counts as endless.
 pub(crate) const MOST_ROUNDS: usize = 64;
 
+/// Longer than anything takes that is waited for.
+const LONG: Duration = Duration::from_secs(20);
+
 /// More connections than a backend opens for one case.
 const CONNECTIONS: usize = 16;
 
@@ -51,7 +55,7 @@ struct Inner {
     partitions: PartitionConfig,
     elsewhere: Option<World>,
     rng: Mutex<StdRng>,
-    created: Mutex<Vec<ExecutionId>>,
+    created: Mutex<Vec<(ExecutionId, LaneId)>>,
 }
 
 /// A world is used like the backend in it.
@@ -214,11 +218,18 @@ impl World {
 
     /// The executions created so far.
     pub(crate) fn created(&self) -> Vec<ExecutionId> {
-        lock(&self.0.created).clone()
+        lock(&self.0.created).iter().map(|(id, _)| id.clone()).collect()
     }
 
-    pub(crate) fn remember(&self, id: ExecutionId) {
-        lock(&self.0.created).push(id);
+    pub(crate) fn remember(&self, id: ExecutionId, lane: LaneId) {
+        lock(&self.0.created).push((id, lane));
+    }
+
+    /// The lane on which an execution was created.
+    pub(crate) fn lane_of(&self, id: &ExecutionId) -> LaneId {
+        let created = lock(&self.0.created);
+        let found = created.iter().find(|(known, _)| known == id);
+        found.map_or_else(|| self.lane(), |(_, lane)| lane.clone())
     }
 
     /// Fails an attempt with nothing special about it.
@@ -231,7 +242,7 @@ impl World {
     }
 
     pub async fn promote(&self, id: &ExecutionId) -> Result<(), EngineError> {
-        self.promote_delayed(self.partition_of(id), &self.lane(), id, CALLERS_NOW).await
+        self.promote_delayed(self.partition_of(id), &self.lane_of(id), id, CALLERS_NOW).await
     }
 
     pub async fn mark_lapsed(&self, id: &ExecutionId) -> Result<(), EngineError> {
@@ -290,6 +301,18 @@ impl World {
     pub async fn described_flow(&self, id: &FlowId) -> Result<FlowSnapshot, Failure> {
         let described = self.describe_flow(id).await?;
         described.ok_or_else(|| Failure::new(format!("flow {id} is described")))
+    }
+
+    /// The longest wait for a cancellation that the backend claims.
+    pub(crate) fn longest_wait(&self) -> CancelFlowWait {
+        let supports = Dispatch::capabilities(&**self).supports;
+        if supports.cancel_flow_wait_indefinite {
+            CancelFlowWait::WaitIndefinite
+        } else if supports.cancel_flow_wait_timeout {
+            CancelFlowWait::WaitTimeout(LONG)
+        } else {
+            CancelFlowWait::NoWait
+        }
     }
 
     /// Closes a flow, and leaves its members alone.

@@ -1,6 +1,6 @@
 //! Ending executions over their holders' heads.
 
-use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass, Handle};
+use ff_core::backend::{CancelFlowPolicy, FailureClass, Handle};
 use ff_core::contracts::{CancelExecutionArgs, CancelExecutionResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::state::PublicState;
@@ -88,7 +88,7 @@ async fn authors(world: World) -> Verdict {
     }
     let flow = world.flow().await?;
     let member = world.member(&flow).await?;
-    let (policy, wait) = (CancelFlowPolicy::CancelAll, CancelFlowWait::WaitIndefinite);
+    let (policy, wait) = (CancelFlowPolicy::CancelAll, world.longest_wait());
     world.cancel_flow(&flow, policy, wait).await?;
     expect_eq!(author(&member).await?.as_deref(), Some("cancel_flow"));
     let reason = world.field(&member, "cancellation_reason").await?;

@@ -52,8 +52,7 @@ impl Mixed {
         world: &World,
         policy: CancelFlowPolicy,
     ) -> Result<CancelFlowResult, Failure> {
-        let wait = CancelFlowWait::WaitIndefinite;
-        Ok(sorted(world.cancel_flow(&self.flow, policy, wait).await?))
+        Ok(sorted(world.cancel_flow(&self.flow, policy, world.longest_wait()).await?))
     }
 
     /// Cancels, and asserts that exactly these members have ended by it.

@@ -15,7 +15,8 @@ use rand::rngs::StdRng;
 use serde_json::Value;
 
 use crate::stage::{
-    Failure, Nemesis, Outcome, Play, Played, Stage, Verdict, World, case, declare, in_world,
+    Failure, Nemesis, Outcome, Play, Played, Running, Stage, Verdict, World, case, declare,
+    in_world,
 };
 
 declare!(|topic| {
@@ -32,21 +33,40 @@ declare!(|topic| {
     calls.map(gate).collect()
 });
 
+declare!(|topic| {
+    let title = "The forms of a cancellation that have flags of their own.";
+    vec![topic.case("forms", title, &["SYS-042"], &[], Forms)]
+});
+
+struct Forms;
+
+#[async_trait]
+impl Play for Forms {
+    async fn play(&self, stage: Stage) -> Played {
+        after_all(stage, |world| Box::pin(forms(world))).await
+    }
+}
+
 struct Gate(Method);
 
 #[async_trait]
 impl Play for Gate {
     async fn play(&self, stage: Stage) -> Played {
         let method = self.0;
-        let played = in_world(stage, |world| Box::pin(gate(world, method))).await;
-        // It goes on after the unavailable call, to see what that changed.
-        let outcome = match played {
-            Ok(ended) if ended.verdict.is_ok() => ended.outcome(),
-            Ok(ended) => Outcome::of(ended.verdict),
-            Err(failure) => Outcome::Failed(failure),
-        };
-        outcome.into()
+        after_all(stage, |world| Box::pin(gate(world, method))).await
     }
+}
+
+/// Plays a case that goes on after a call that is unavailable, to see what that changed.
+async fn after_all(stage: Stage, body: impl FnOnce(World) -> Running) -> Played {
+    let outcome = match in_world(stage, body).await {
+        Ok(ended) => match &ended.verdict {
+            Err(failure) if !failure.is_setup => Outcome::Failed(failure.clone()),
+            _ => ended.outcome(),
+        },
+        Err(failure) => Outcome::Failed(failure),
+    };
+    outcome.into()
 }
 
 /// A method that is claimed does not answer `Unavailable`; one that is not claimed does, which the
@@ -255,8 +275,6 @@ async fn waits_at_a_shutdown(world: World) -> Verdict {
     Ok(ended?)
 }
 
-/// The forms of a cancellation that have flags of their own.
-#[case(SYS_042)]
 async fn forms(world: World) -> Verdict {
     let supports = EngineBackend::capabilities(&*world).supports;
     for (wait, claimed) in [

@@ -61,11 +61,16 @@ pub(crate) fn next_step(reference: &Reference, supports: &Supports) -> BoxedStra
     let others =
         [(900, Just(Kind::Advance)), (100, Just(Kind::Observe)), (100, Just(Kind::Settle))];
     let kinds = Union::new_weighted(calls.chain(others).collect());
-    let reference = reference.clone();
+    let (reference, supports) = (reference.clone(), supports.clone());
     // Only the arguments become simpler: another kind of step would be another sequence.
     let step = kinds.no_shrink().prop_flat_map(move |kind| match kind {
         Kind::Call(place) => match offers().nth(place) {
-            Some(offer) => (offer.draw)(&reference).prop_map(Step::Call).boxed(),
+            Some(offer) => {
+                let supports = supports.clone();
+                let is_claimed = move |call: &_| supports.claims_call(call);
+                let drawn = (offer.draw)(&reference).prop_filter("its form is claimed", is_claimed);
+                drawn.prop_map(Step::Call).boxed()
+            }
             None => Just(Step::Observe).boxed(),
         },
         Kind::Advance => advance(&reference),
