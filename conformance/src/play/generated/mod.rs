@@ -1,6 +1,7 @@
 //! Generated calls: sequences compared with the model, and histories of calls that overlap.
 
 pub(crate) mod calls;
+mod drawn;
 mod event;
 mod histories;
 mod history;

@@ -6,19 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ff_core::backend::Handle;
 use ff_core::capability::Supports;
-use ff_mock::Take;
-use proptest::strategy::{BoxedStrategy, Just, Strategy};
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use proptest_state_machine::strategy::Sequential;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use tokio::runtime::Handle as Runtime;
 
-use super::calls::next_step;
+use super::drawn::Drawing;
 use super::player::{Divergence, Player, lease_elsewhere};
 use super::recording::Recording;
 use super::reference::{Reference, Universe};
-use super::step::{Step, with_handles};
+use super::step::Step;
 use crate::stage::{CaseInfo, Coverage, Deployment, Failure, Harness, deploy};
 
 /// Sequences in a run of the default length.
@@ -245,14 +243,13 @@ fn sequence(
         Config { failure_persistence: None, max_shrink_iters: SHORTENINGS, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng(seed, number as u64));
     let universe = target.universe.varied(&[1, 2, 4, 8], mixed(seed, number as u64));
-    let strategy = strategy(target, universe);
-    let tree = strategy
+    let drawing = Drawing { universe, supports: target.supports.clone(), length: CALLS };
+    let tree = drawing
         .new_tree(&mut runner)
         .map_err(|reason| Failure::new(format!("no sequence can be generated: {reason}")))?;
     let (broken, is_cut) = (Mutex::new(None), AtomicBool::new(false));
-    let tested = runner.run_one(tree, |(_, steps, seen)| {
-        let seen = seen.unwrap_or_default();
-        match runtime.block_on(target.play(&steps, &seen)) {
+    let tested = runner.run_one(tree, |(steps, played)| {
+        match runtime.block_on(target.play(&steps, &played)) {
             Ok(played) => {
                 let mut coverage = shared.coverage.lock().unwrap_or_else(PoisonError::into_inner);
                 coverage.add(played.coverage);
@@ -273,37 +270,9 @@ fn sequence(
             shared.cut.fetch_add(usize::from(is_cut.into_inner()), Ordering::SeqCst);
             Ok(None)
         }
-        Err(TestError::Fail(how, (_, steps, _))) => Ok(Some((steps, how.to_string()))),
+        Err(TestError::Fail(how, (steps, _))) => Ok(Some((steps, how.to_string()))),
         Err(TestError::Abort(reason)) => Err(Failure::new(format!("given up: {reason}"))),
     }
-}
-
-type Steps = Sequential<Reference, Step, BoxedStrategy<Reference>, BoxedStrategy<Step>>;
-
-fn strategy(target: &Target, universe: Universe) -> Steps {
-    let supports = target.supports.clone();
-    Sequential::new(
-        CALLS.into(),
-        move || Just(Reference::new(universe)).boxed(),
-        // Leases are named, so a step may lose the claim that its name comes from.
-        |reference: &Reference, step| match step {
-            Step::Call(call) => with_handles(call, &reference.leases).is_some(),
-            Step::Advance(_) | Step::Observe | Step::Settle => true,
-        },
-        move |reference: &Reference| next_step(reference, &supports),
-        |mut reference: Reference, step| match step {
-            Step::Call(call) => match reference.answer(call, reference.now, Take::First) {
-                Some((_, after)) => after,
-                None => reference,
-            },
-            Step::Advance(millis) => {
-                reference.now.0 += millis.cast_signed();
-                reference
-            }
-            Step::Observe => reference,
-            Step::Settle => reference.settled(),
-        },
-    )
 }
 
 /// The random numbers of one sequence of a run.
