@@ -3,7 +3,8 @@
 //! A backend author implements [`Harness`] and puts one line into a `harness = false` test:
 //!
 //! ```
-//! # use ff_conformance::ModelHarness as MyHarness;
+//! # #![allow(non_upper_case_globals)]
+//! # const MyHarness: ff_conformance::ModelHarness = ff_conformance::ModelHarness::on_wall_clock();
 //! ff_conformance::main!(MyHarness);
 //! ```
 //!

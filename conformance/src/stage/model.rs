@@ -20,7 +20,7 @@ pub struct ModelHarness {
 
 impl ModelHarness {
     /// With the machine's clock instead of one that can be turned.
-    pub fn on_wall_clock() -> Self {
+    pub const fn on_wall_clock() -> Self {
         Self { is_on_wall_clock: true }
     }
 }
