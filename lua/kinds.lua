@@ -108,6 +108,11 @@ ff.kinds = {
       },
     },
   },
+  secrets = {
+    key = { 'partition_key' },
+    fields = { 'current_kid', 'retained' },
+    indexes = {},
+  },
   backlog = {
     key = { 'flow_id', 'execution_id' },
     fields = { 'due_at' },

@@ -63,6 +63,7 @@ end
 -- `partition:flow(id)` and the like. While a library is loaded, Lua has no `pairs`.
 local READ = {
   'idempotency', 'flow', 'flow_tags', 'execution', 'payload', 'result', 'tags', 'edge', 'group',
+  'secrets',
 }
 
 for place = 1, #READ do

@@ -114,11 +114,12 @@ pub enum ContractError {
     Twice(String),
 }
 
-const SOURCES: [(&str, &str); 4] = [
+const SOURCES: [(&str, &str); 5] = [
     ("system", include_str!("../contract/00-system.md")),
     ("executions", include_str!("../contract/01-executions.md")),
     ("flows", include_str!("../contract/02-flows.md")),
     ("housekeeping", include_str!("../contract/03-housekeeping.md")),
+    ("suspension", include_str!("../contract/04-suspension.md")),
 ];
 
 /// All chapters, in order.

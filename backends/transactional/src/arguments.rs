@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::engine::Settings;
 use crate::page::partition_of;
-use crate::tags;
+use crate::{suspension, tags};
 
 /// The longest payload and the longest text, in bytes (SYS-031, SYS-032).
 const MAX_BYTES: usize = 64 * 1024;
@@ -116,6 +116,8 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             list_flows(settings, partition, cursor.as_ref())?;
             integer("limit", *limit as u64)
         }
+        Call::RotateWaitpointHmacSecretAll { args } => suspension::check_rotation(args),
+        Call::SeedWaitpointHmacSecret { args } => suspension::check_seed(args),
         Call::SetEdgeGroupPolicy { policy, .. } => group_policy(*policy),
         Call::StageDependencyEdge { args } => stage_edge(args),
         Call::ApplyDependencyToChild { args } => {

@@ -20,7 +20,7 @@ use crate::session::Session;
 use crate::shutdown::Waits;
 use crate::store::{Access, Store, StoreError, Tx};
 use crate::waiting::WaitingClaims;
-use crate::{arguments, executions, flows, housekeeping, layout};
+use crate::{arguments, executions, flows, housekeeping, layout, suspension};
 
 /// The methods that have rules here.
 pub const IMPLEMENTED: &[Method] = &[
@@ -67,6 +67,8 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ReplayExecution,
     Method::ResolveDependency,
     Method::ResolveExecutionFlowId,
+    Method::RotateWaitpointHmacSecretAll,
+    Method::SeedWaitpointHmacSecret,
     Method::ServerTimeMs,
     Method::SetEdgeGroupPolicy,
     Method::SetExecutionTag,
@@ -521,6 +523,14 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
             Reply::SetEdgeGroupPolicy(
                 flows::set_policy(tx, flow_id, downstream_execution_id, *policy).await?,
             )
+        }
+        Call::RotateWaitpointHmacSecretAll { args } => {
+            let partitions = settings.partitions.num_flow_partitions;
+            Reply::RotateWaitpointHmacSecretAll(suspension::rotate(tx, partitions, args).await?)
+        }
+        Call::SeedWaitpointHmacSecret { args } => {
+            let partitions = settings.partitions.num_flow_partitions;
+            Reply::SeedWaitpointHmacSecret(suspension::seed(tx, partitions, args).await?)
         }
         Call::ServerTimeMs {} => Reply::ServerTimeMs(tx.now().await?.0.unsigned_abs()),
         Call::Ping {} => Reply::Ping(tx.ping().await?),

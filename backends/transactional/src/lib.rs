@@ -20,6 +20,7 @@ pub mod sql;
 mod store;
 #[cfg(feature = "suite")]
 pub mod suite;
+mod suspension;
 mod tags;
 mod waiting;
 

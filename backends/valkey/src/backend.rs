@@ -23,10 +23,10 @@ use ff_transactional::{
 
 use crate::claims::Claims;
 use crate::hints::Hints;
-use crate::lanes;
 use crate::route::Route;
 use crate::server::{Server, transport};
 use crate::wire::Wire;
+use crate::{keys, lanes};
 
 /// A durable-execution engine on a Valkey server.
 pub struct ValkeyBackend {
@@ -182,6 +182,16 @@ impl Dispatch for ValkeyBackend {
                 lanes::list(&self.server, partitions, &arguments, *limit)
                     .await
                     .map(Reply::ListLanes)
+            }
+            Call::RotateWaitpointHmacSecretAll { .. } => {
+                keys::rotate(&self.server, partitions, &arguments(&call)?)
+                    .await
+                    .map(Reply::RotateWaitpointHmacSecretAll)
+            }
+            Call::SeedWaitpointHmacSecret { .. } => {
+                keys::seed(&self.server, partitions, &arguments(&call)?)
+                    .await
+                    .map(Reply::SeedWaitpointHmacSecret)
             }
             Call::Prepare {} => {
                 let outcome = self.server.prepare().await?;

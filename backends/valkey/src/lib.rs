@@ -7,7 +7,9 @@
 
 mod backend;
 mod claims;
+mod everywhere;
 mod hints;
+mod keys;
 mod lanes;
 mod library;
 mod open;

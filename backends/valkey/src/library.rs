@@ -52,6 +52,7 @@ files! {
     "flows/describe.lua",
     "flows/lists.lua",
     "flows/tags.lua",
+    "suspension/keys.lua",
     "housekeeping.lua",
 }
 
@@ -116,11 +117,13 @@ mod tests {
     #[test]
     fn every_file_is_part_of_the_library() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lua");
-        let mut found = Vec::new();
-        for directory in [root.clone(), root.join("executions"), root.join("flows")] {
+        let (mut found, mut directories) = (Vec::new(), vec![root.clone()]);
+        while let Some(directory) = directories.pop() {
             for entry in std::fs::read_dir(&directory).unwrap() {
                 let path = entry.unwrap().path();
-                if path.extension().is_some_and(|extension| extension == "lua") {
+                if path.is_dir() {
+                    directories.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "lua") {
                     let name = path.strip_prefix(&root).unwrap();
                     found.push(name.to_str().unwrap().to_owned());
                 }

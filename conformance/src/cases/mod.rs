@@ -4,6 +4,7 @@ mod executions;
 mod flows;
 mod housekeeping;
 mod layout;
+mod suspension;
 mod system;
 
 pub use layout::check_layout;

@@ -6,6 +6,7 @@ mod executions;
 mod fault;
 mod flows;
 mod housekeeping;
+mod suspension;
 mod system;
 
 use std::path::PathBuf;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::generated::names::Thing;
 use super::generated::observed::{Known, page_of};
 use super::script::fixture::{
-    Fixture, cancel, cancel_flow, cancel_header, complete, flow, progress, renew, tag_flow,
-    wait_children,
+    Fixture, cancel, cancel_flow, cancel_header, complete, flow, progress, renew, rotate, seed,
+    tag_flow, wait_children,
 };
 use super::script::{Line, call};
 
@@ -81,6 +81,8 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         cancel_flow(1, CancelFlowPolicy::FlowOnly),
         cancel_header(1, "flow_only", "why"),
         tag_flow(1, "app.key", "value"),
+        rotate("one"),
+        seed("one"),
         Call::GetFlowTag { flow_id: flow(1), key: "app.key".to_owned() },
         Call::DescribeEdge { flow_id: flow(1), edge_id: EdgeId::from_uuid(Thing::Edge.uuid(1)) },
         Call::ListEdges {

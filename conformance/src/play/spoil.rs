@@ -61,9 +61,10 @@ const NO_FLOW: Leads = To("refused: not_found.flow");
 const NO_MEMBER: Leads = To("refused: state.execution_not_in_flow");
 const NOTHING: Leads = To("ok, nothing");
 
-/// Where texts lead to something else than their rule says, with the clause that says so. A place is a JSON
+/// Where texts lead to something else than their rule says, with the clause that says so; what leads nowhere does so
+/// as a number too. A place is a JSON
 /// pointer into the call, or the beginning of one.
-const TEXTS: [(&str, Leads, &str); 7] = [
+const TEXTS: [(&str, Leads, &str); 9] = [
     ("/create_execution/args/policy/routing_requirements/required", CAPABILITIES, "EXE-004"),
     ("/claim/capabilities", CAPABILITIES, "SCH-004"),
     ("/promote_delayed/lane", Nowhere, "SYS-021"),
@@ -71,6 +72,8 @@ const TEXTS: [(&str, Leads, &str); 7] = [
     ("/apply_dependency_to_child/args/dependency_kind", DEPENDENCY, "GRA-010"),
     ("/resolve_dependency/args/lane_id", Nowhere, "DEP-013"),
     ("/read_exec_core_fields/fields", Nowhere, "EXE-025"),
+    ("/rotate_waitpoint_hmac_secret_all", Nowhere, "WPT-018"),
+    ("/seed_waitpoint_hmac_secret", Nowhere, "WPT-022"),
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
@@ -162,7 +165,10 @@ impl Spoiling {
         match self {
             Self::Nul | Self::LongText => exception(&TEXTS).unwrap_or(INPUT),
             Self::LongBytes => To("refused: validation.payload_too_large"),
-            Self::LargeInteger => INPUT,
+            Self::LargeInteger => match exception(&TEXTS) {
+                Some(Nowhere) => Nowhere,
+                _ => INPUT,
+            },
             Self::EmptyName if NAMES.iter().any(|(name, _)| at.ends_with(name)) => INPUT,
             Self::EmptyName => Nowhere,
             Self::UnknownId if exception(&DECIDED).is_some() => Nowhere,

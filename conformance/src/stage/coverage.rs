@@ -33,6 +33,13 @@ impl Coverage {
         let code = answer.as_ref().err().map(EngineError::code);
         let codes = self.0.entry(method).or_default();
         *codes.entry(code.unwrap_or_else(|| OK.to_owned())).or_default() += 1;
+        // What is done partition by partition can be refused in each of them.
+        if let Ok(Reply::RotateWaitpointHmacSecretAll(rotated)) = answer {
+            let refused = rotated.entries.iter().filter_map(|entry| entry.result.as_ref().err());
+            for code in refused.map(EngineError::code).collect::<BTreeSet<_>>() {
+                *codes.entry(code).or_default() += 1;
+            }
+        }
     }
 
     pub(crate) fn add(&mut self, other: Self) {
@@ -44,7 +51,7 @@ impl Coverage {
         }
     }
 
-    /// Calls in all.
+    /// Calls in all; those that were refused in parts count again.
     pub fn calls(&self) -> u64 {
         self.0.values().flat_map(BTreeMap::values).sum()
     }

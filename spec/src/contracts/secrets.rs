@@ -14,7 +14,7 @@ pub struct SeedWaitpointHmacSecretArgs {
     /// The secret's name: 1 to 64 of letters, digits, `_` and `-`.
     #[new(into)]
     pub kid: String,
-    /// The secret, in hexadecimal.
+    /// The secret, in 64 hexadecimal digits.
     #[new(into)]
     #[debug("<secret, {} bytes>", secret_hex.len())]
     pub secret_hex: String,
@@ -46,11 +46,11 @@ pub struct RotateWaitpointHmacSecretAllArgs {
     /// The new secret's name.
     #[new(into)]
     pub new_kid: String,
-    /// The new secret, in hexadecimal.
+    /// The new secret, in 2 to 65 536 hexadecimal digits.
     #[new(into)]
     #[debug("<secret, {} bytes>", new_secret_hex.len())]
     pub new_secret_hex: String,
-    /// How long the old secret goes on verifying, in milliseconds.
+    /// How long the old secret goes on verifying, in milliseconds, up to 2^53 − 1.
     pub grace_ms: u64,
 }
 

@@ -305,7 +305,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("set_edge_group_policy")
     }
 
-    /// Makes a new secret current on every partition; the old one verifies for `grace_ms` more.
+    /// Makes a new secret current on every partition; the old one verifies for `grace_ms` more, from 0 to
+    /// 2^53 − 1. (WPT-009, WPT-018 to WPT-020, WPT-025, WPT-026)
     async fn rotate_waitpoint_hmac_secret_all(
         &self,
         args: RotateWaitpointHmacSecretAllArgs,
@@ -313,7 +314,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("rotate_waitpoint_hmac_secret_all")
     }
 
-    /// Installs the first signing secret.
+    /// Installs the first signing secret. (WPT-009, WPT-022 to WPT-024, WPT-026 to WPT-028)
     async fn seed_waitpoint_hmac_secret(
         &self,
         args: SeedWaitpointHmacSecretArgs,

@@ -150,6 +150,12 @@ impl<E: Each> Round<E> {
             .await;
         self.call(json!({ "list_flows": { "partition": key, "cursor": null, "limit": 10 } })).await;
         self.call(json!({ "list_lanes": { "cursor": null, "limit": 10 } })).await;
+        let secret = "0f".repeat(32);
+        let first = json!({ "kid": "first", "secret_hex": secret });
+        self.call(json!({ "seed_waitpoint_hmac_secret": { "args": first } })).await;
+        let next = Uuid::new_v4().to_string();
+        let next = json!({ "new_kid": next, "new_secret_hex": secret, "grace_ms": 60_000 });
+        self.call(json!({ "rotate_waitpoint_hmac_secret_all": { "args": next } })).await;
         self.call(json!({ "describe_flow": { "id": flow } })).await;
         self.call(json!({ "describe_edge": { "flow_id": flow, "edge_id": edge } })).await;
         self.call(json!({ "list_edges": {

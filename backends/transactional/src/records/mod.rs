@@ -337,6 +337,19 @@ records! {
             shown {}
         }
 
+        /// The secrets that sign the tokens of a partition's waitpoints.
+        secrets: Secrets in "ff_waitpoint_secret" {
+            key { partition as "partition_key": u16 }
+            fixed {}
+            changing {
+                current as "current_kid": String,
+                /// Those that are retained, by key id.
+                retained: BTreeMap<String, Secret>,
+            }
+            indexes {}
+            shown {}
+        }
+
         /// A member of a cancelled flow that others are to cancel.
         backlog: Backlog in "ff_cancel_backlog" {
             key { flow as "flow_id": FlowId, member as "execution_id": ExecutionId }
@@ -417,6 +430,16 @@ pub struct Closing {
     pub digest: String,
     /// When a retry became due, if the call scheduled one.
     pub retry_at: Option<TimestampMs>,
+}
+
+/// A secret that signs tokens, or did.
+#[derive(Clone, derive_more::Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// In lower case.
+    #[debug("<secret, {} digits>", hex.len())]
+    pub hex: String,
+    /// Set once it is superseded.
+    pub verifies_until: Option<TimestampMs>,
 }
 
 /// The summary of a flow, as of the last call that asked for it. No call shows it.

@@ -117,7 +117,11 @@ async fn one(
     backends.extend(deployment.peers.iter().cloned());
     let mut initial = Reference::new(universe);
     initial.leases.clear();
-    let arena = Arena::new(initial.clone(), backends, clock, supports.clone());
+    let mut supports = supports.clone();
+    // What is done partition by partition is not done at one instant.
+    supports.rotate_waitpoint_hmac_secret_all = false;
+    supports.seed_waitpoint_hmac_secret = false;
+    let arena = Arena::new(initial.clone(), backends, clock, supports);
     let load = Load { workers: WORKERS, calls, seed };
     let (history, coverage) = Arc::new(arena).run(load).await;
     drop(deployment);

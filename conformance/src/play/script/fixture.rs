@@ -9,7 +9,7 @@ use ff_core::call::Call;
 use ff_core::contracts::{
     AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, CreateFlowArgs,
     EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, ReplayExecutionArgs, ResolveDependencyArgs,
-    StageDependencyEdgeArgs,
+    RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
 };
 use ff_core::partition::{Partition, flow_partition};
 use ff_core::types::{AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId};
@@ -312,4 +312,16 @@ pub(crate) fn describe_flow(number: usize) -> Call {
 
 pub(crate) fn tag_flow(number: usize, key: &str, value: &str) -> Call {
     Call::SetFlowTag { flow_id: flow(number), key: key.to_owned(), value: value.to_owned() }
+}
+
+/// A new secret under this key id.
+pub(crate) fn rotate(kid: &str) -> Call {
+    let args = RotateWaitpointHmacSecretAllArgs::new(kid, "0f".repeat(32), 60_000);
+    Call::RotateWaitpointHmacSecretAll { args }
+}
+
+/// The first secret, under this key id.
+pub(crate) fn seed(kid: &str) -> Call {
+    let args = SeedWaitpointHmacSecretArgs::new(kid, "0f".repeat(32));
+    Call::SeedWaitpointHmacSecret { args }
 }

@@ -10,6 +10,7 @@ mod lists;
 mod offer;
 mod reads;
 mod scheduling;
+mod suspension;
 mod system;
 
 use ff_core::capability::Supports;
@@ -31,6 +32,7 @@ const CHAPTERS: &[&[Offer]] = &[
     flow_reads::OFFERS,
     lists::OFFERS,
     dependencies::OFFERS,
+    suspension::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {

@@ -1,0 +1,5 @@
+//! Waiting for signals (chapter `suspension`).
+
+mod keys;
+
+pub(crate) use keys::{check_rotation, check_seed, rotate, seed};

@@ -1,0 +1,4 @@
+//! Secrets that sign tokens.
+
+mod keys;
+mod repeated;

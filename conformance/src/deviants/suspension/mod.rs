@@ -1,0 +1,3 @@
+//! Deviants of suspension.
+
+mod keys;
