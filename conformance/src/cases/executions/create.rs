@@ -72,8 +72,8 @@ async fn delayed(world: World) -> Verdict {
             ],
         )
         .await?;
-    let id = world.execution().delay_until(world.in_ms(100)).create().await?;
-    world.pass_ms(100).await?;
+    let id = world.execution().delay_until(world.in_ms(1_500)).create().await?;
+    world.pass_ms(1_500).await?;
     expect_eq!(world.worker().claims().await?, None, "nobody has promoted it");
     world.promote(&id).await?;
     expect_eq!(world.worker().claims().await?, Some(id), "promoted, it can be claimed");

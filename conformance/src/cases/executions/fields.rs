@@ -200,8 +200,8 @@ async fn held(world: World) -> Verdict {
 #[case(EXE_038, EXE_039, EXE_040)]
 async fn ended(world: World) -> Verdict {
     let at = |millis: i64| world.due_in_ms(millis).to_string();
-    let (created, claimed, ended) = (at(0), at(1_010), at(1_015));
-    let due_at = world.in_ms(1_000);
+    let (created, claimed, ended) = (at(0), at(1_510), at(1_515));
+    let due_at = world.in_ms(1_500);
     let due = due_at.to_string();
     let budgets = [world.uuid(), world.uuid()].map(BudgetId::from_uuid);
     let mut budget_ids = budgets.map(|id| id.to_string());
@@ -237,7 +237,7 @@ async fn ended(world: World) -> Verdict {
     ];
     expect_all(&world, &id, &[&given, &delayed]).await?;
 
-    world.pass_ms(1_010).await?;
+    world.pass_ms(1_510).await?;
     world.promote(&id).await?;
     let handle = world.worker().claim().await?;
     world.pass_ms(5).await?;

@@ -177,11 +177,11 @@ async fn current_attempt(world: World) -> Verdict {
 /// What blocks it, in snake case, or nothing.
 #[case(EXE_018)]
 async fn blocking(world: World) -> Verdict {
-    let id = world.execution().delay_until(world.in_ms(500)).create().await?;
+    let id = world.execution().delay_until(world.in_ms(1_500)).create().await?;
     let blocked = |seen: ExecutionSnapshot| (seen.blocking_reason, seen.blocking_detail);
     let reason = |text: &str| (Some(text.to_owned()), None);
     expect_eq!(blocked(snapshot(&world, &id).await?), reason("waiting_for_delay"));
-    world.pass_ms(500).await?;
+    world.pass_ms(1_500).await?;
     world.promote(&id).await?;
     expect_eq!(blocked(snapshot(&world, &id).await?), reason("waiting_for_worker"));
     let handle = world.worker().claim().await?;

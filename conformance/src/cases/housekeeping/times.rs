@@ -87,12 +87,12 @@ async fn leases(world: World) -> Verdict {
 #[case(HSK_006, needs(housekeeping))]
 async fn pages(world: World) -> Verdict {
     let mut ids = Vec::new();
-    let last = world.in_ms(1_000);
+    let last = world.in_ms(1_800);
     for number in 0..5 {
         let delay = TimestampMs(last.0 - number);
         ids.push(world.execution().delay_until(delay).create().await?);
     }
-    world.pass_ms(1_000).await?;
+    world.pass_ms(1_800).await?;
     let home = ids[0].partition();
     for limit in [0, 1, 4, 5, 6, 1_000, 5_000] {
         let due = world.due_in(home, limit).await?;

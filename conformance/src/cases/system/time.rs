@@ -179,9 +179,9 @@ async fn no_spontaneous_lapse(world: World) -> Verdict {
 /// A delay that ended long ago is still a delay.
 #[case(SYS_027)]
 async fn no_spontaneous_promotion(world: World) -> Verdict {
-    let id = world.execution().delay_until(world.in_ms(100)).create().await?;
+    let id = world.execution().delay_until(world.in_ms(1_500)).create().await?;
     let before = world.observe(&id).await?;
-    world.pass_ms(200).await?;
+    world.pass_ms(1_600).await?;
     expect_eq!(world.worker().claims().await?, None, "nothing has promoted it");
     expect_eq!(world.observe(&id).await?, before, "neither reads nor claims change it");
     Ok(())
