@@ -25,25 +25,23 @@ pub(crate) async fn rotate(
     Ok(RotateWaitpointHmacSecretAllResult::new((0..partitions).zip(answers).map(entry).collect()))
 }
 
-/// The first partition decides between seeds at once (WPT-024); the others follow.
+/// The first partition decides between seeds at once, and is whose answer counts (WPT-024); the others follow,
+/// also where a seed before this one did not come so far.
 pub(crate) async fn seed(
     server: &Server,
     partitions: u16,
     arguments: &Wire,
 ) -> Result<SeedOutcome, EngineError> {
     let method = Method::SeedWaitpointHmacSecret;
-    let mut answers = everywhere(server, method, 0..1, arguments).await?;
-    if answers.iter().all(Result::is_ok) {
-        answers.extend(everywhere(server, method, 1..partitions, arguments).await?);
+    let mut outcome = None;
+    for part in [0..1, 1..partitions] {
+        for answer in everywhere(server, method, part, arguments).await? {
+            let there: SeedOutcome = answer?.into().map_err(transport)?;
+            let outcome = outcome.get_or_insert_with(|| there.clone());
+            if let SeedOutcome::AlreadySeeded { same_secret: false, .. } = there {
+                *outcome = there;
+            }
+        }
     }
-    let outcomes: Result<Vec<SeedOutcome>, EngineError> =
-        answers.into_iter().map(|answer| answer?.into().map_err(transport)).collect();
-    // A new one, otherwise another secret, otherwise the same.
-    let rank = |outcome: &SeedOutcome| match outcome {
-        SeedOutcome::Seeded { .. } => 0,
-        SeedOutcome::AlreadySeeded { same_secret: false, .. } => 1,
-        _ => 2,
-    };
-    let first = outcomes?.into_iter().min_by_key(rank);
-    first.ok_or_else(|| transport("a deployment has a partition".to_owned()))
+    outcome.ok_or_else(|| transport("a deployment has a partition".to_owned()))
 }
