@@ -48,6 +48,12 @@ impl World {
         Ok(())
     }
 
+    /// Lets much time pass where a clock is turned, and less where it has to be waited for.
+    pub(crate) async fn pass_long(&self, turned_ms: u64, waited_ms: u64) -> Result<(), Failure> {
+        let is_turned = self.time().clock().is_some();
+        self.pass_ms(if is_turned { turned_ms } else { waited_ms }).await
+    }
+
     /// Whether the case would have to wait for longer than the author has patience.
     pub(crate) fn is_impatient(&self) -> bool {
         self.time().is_impatient()

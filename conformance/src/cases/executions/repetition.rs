@@ -14,7 +14,7 @@ async fn complete(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.complete(&handle, Some(b"done".to_vec())).await?;
     let before = world.observe(&id).await?;
-    world.pass_ms(100).await?;
+    world.pass_long(100_000, 100).await?;
     for _ in 0..3 {
         world.complete(&handle, Some(b"done".to_vec())).await?;
     }
@@ -28,7 +28,7 @@ async fn cancel(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     world.cancel(&handle, "why").await?;
     let before = world.observe(&id).await?;
-    world.pass_ms(100).await?;
+    world.pass_long(100_000, 100).await?;
     world.cancel(&handle, "why").await?;
     expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");
     Ok(())
@@ -56,7 +56,7 @@ async fn final_failure(world: World) -> Verdict {
     let (id, handle) = world.claimed().await?;
     let outcome = world.fail_with(&handle, FailureClass::Permanent).await?;
     let before = world.observe(&id).await?;
-    world.pass_ms(100).await?;
+    world.pass_long(100_000, 100).await?;
     let again = world.fail_with(&handle, FailureClass::Permanent).await?;
     expect_eq!(again, outcome, "the same outcome");
     expect_eq!(world.observe(&id).await?, before, "a repetition changes nothing");

@@ -170,7 +170,7 @@ async fn no_spontaneous_lapse(world: World) -> Verdict {
     let id = world.execution().create().await?;
     world.worker().ttl(100).claim().await?;
     let before = world.observe(&id).await?;
-    world.pass_ms(200).await?;
+    world.pass_long(1_000_000, 200).await?;
     world.list_executions(world.partition_key_of(&id), None, 10).await?;
     expect_eq!(world.observe(&id).await?, before, "reads change nothing");
     Ok(())
@@ -181,7 +181,7 @@ async fn no_spontaneous_lapse(world: World) -> Verdict {
 async fn no_spontaneous_promotion(world: World) -> Verdict {
     let id = world.execution().delay_until(world.in_ms(1_500)).create().await?;
     let before = world.observe(&id).await?;
-    world.pass_ms(1_600).await?;
+    world.pass_long(1_000_000, 1_600).await?;
     expect_eq!(world.worker().claims().await?, None, "nothing has promoted it");
     expect_eq!(world.observe(&id).await?, before, "neither reads nor claims change it");
     Ok(())
