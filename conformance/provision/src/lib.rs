@@ -7,6 +7,7 @@
 mod absent;
 mod binary;
 mod container;
+mod frames;
 mod image;
 mod keep;
 mod probe;

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::frames::Frames;
 use crate::{Kind, Server};
 
 /// In front of a server until it is dropped.
@@ -160,10 +161,12 @@ async fn converse(
 ) {
     let (mut said, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
     let (mut asking, mut unanswered) = (false, false);
+    let mut exchange = Exchange::new(line.kind);
     loop {
         tokio::select! {
             length = from_client.read(&mut said) => {
                 let Ok(length @ 1..) = length else { return };
+                exchange.asked(&said[..length]);
                 if !asking && line.kind.is_request(&said[..length]) {
                     asking = true;
                     match line.request() {
@@ -181,12 +184,41 @@ async fn converse(
                 if unanswered {
                     return line.lose_all();
                 }
-                asking = false;
+                asking &= !exchange.is_answered(&answered[..length]);
                 if to_client.write_all(&answered[..length]).await.is_err() {
                     return;
                 }
             }
         }
+    }
+}
+
+/// What is still to be answered. Commands that are sent together are one request, whose answers begin while
+/// it is still being sent.
+struct Exchange {
+    kind: Kind,
+    commands: Frames,
+    replies: Frames,
+    owed: usize,
+}
+
+impl Exchange {
+    fn new(kind: Kind) -> Self {
+        Self { kind, commands: Frames::default(), replies: Frames::default(), owed: 0 }
+    }
+
+    fn asked(&mut self, bytes: &[u8]) {
+        if self.kind == Kind::Valkey {
+            self.owed += self.commands.ended(bytes);
+        }
+    }
+
+    /// Whether nothing is to be answered after this. A client of Postgres does not ask until it is answered.
+    fn is_answered(&mut self, bytes: &[u8]) -> bool {
+        if self.kind == Kind::Valkey {
+            self.owed = self.owed.saturating_sub(self.replies.ended(bytes));
+        }
+        self.owed == 0 && !self.commands.is_within()
     }
 }
 
