@@ -19,12 +19,19 @@ end
 
 -- When there is something to do about it, by a call that needs nobody's lease.
 function execution.due_at(fields)
-  if fields.eligibility_state == 'not_eligible_until_time' then
+  if fields.lifecycle_phase == 'suspended' then
+    return fields.suspension.timeout_at
+  elseif fields.eligibility_state == 'not_eligible_until_time' then
     return fields.delay_until
   elseif fields.ownership_state == 'leased' then
     return fields.lease.expires_at
   end
   return fields.uncascaded_since
+end
+
+-- Its place among those that are suspended: by time, then by id.
+function execution.place_suspended(since, id)
+  return string.format('%016.0f:%s', since, id)
 end
 
 local BY_OUTCOME = {
@@ -160,6 +167,50 @@ function execution.wait_for_children(fields, satisfied, now)
   else
     execution.block_by_dependencies(fields, now)
   end
+end
+
+-- Why a suspended execution does not run, where that is not to wait for a signal (SUS-017).
+local BLOCKED_BY = {
+  waiting_for_approval = 'waiting_for_approval',
+  waiting_for_callback = 'waiting_for_callback',
+  waiting_for_tool_result = 'waiting_for_tool_result',
+  waiting_for_operator_review = 'paused_by_operator',
+  manual_pause = 'paused_by_operator',
+  paused_by_policy = 'paused_by_policy',
+  paused_by_budget = 'waiting_for_budget',
+}
+
+-- SUSPENDED, after the lease was given up (SUS-021).
+function execution.suspend(fields, suspended)
+  fields.lifecycle_phase = 'suspended'
+  fields.blocking_reason = BLOCKED_BY[suspended.reason] or 'waiting_for_signal'
+  fields.attempt_state = 'attempt_interrupted'
+  fields.suspension = suspended
+  transition(fields, suspended.since)
+end
+
+-- RESUMED: the same attempt may go on, now or after a delay (SUS-029).
+function execution.resume(fields, delay, now)
+  fields.lifecycle_phase = 'runnable'
+  if delay == 0 then
+    execution.make_eligible(fields, now)
+  else
+    execution.park_until(fields, ff.after(now, delay), 'waiting_for_resume_delay', now)
+  end
+end
+
+-- The suspension has no end by itself any more, an operator has to see to it (SUS-036).
+function execution.escalate(fields, now)
+  local suspended = fields.suspension
+  fields.suspension = {
+    id = suspended.id,
+    waitpoint = suspended.waitpoint,
+    since = suspended.since,
+    reason = 'waiting_for_operator_review',
+    timeout_behavior = suspended.timeout_behavior,
+  }
+  fields.blocking_reason = BLOCKED_BY.waiting_for_operator_review
+  transition(fields, now)
 end
 
 -- TERMINAL, and the outbox is told.

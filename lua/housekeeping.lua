@@ -1,4 +1,4 @@
--- What time, or an earlier crash, has made due: the calls that see to it (HSK-001 to HSK-007).
+-- What time, or an earlier crash, has made due: the calls that see to it (HSK-001 to HSK-010).
 
 local MAX_PAGE = 1000
 
@@ -18,7 +18,15 @@ end
 -- The call that sees to an execution whose time has come.
 local function of_execution(partition, fields, now)
   local home = { family = 'execution', index = partition:number() }
-  if fields.eligibility_state == 'not_eligible_until_time' then
+  if fields.lifecycle_phase == 'suspended' then
+    return {
+      expire_suspension = {
+        partition = home,
+        execution_id = fields.execution_id,
+        now_ms = now,
+      },
+    }
+  elseif fields.eligibility_state == 'not_eligible_until_time' then
     return {
       promote_delayed = {
         partition = home,
@@ -94,6 +102,16 @@ ff.read('due', function(partition, args)
     for _, call in ipairs(of_siblings(partition, group, now)) do
       add(call)
     end
+  end
+  for _, pending in ipairs(partition:timed('waitpoint', 'DUE', limit)) do
+    add({
+      close_waitpoint = {
+        partition = { family = 'execution', index = partition:number() },
+        execution_id = pending.execution_id,
+        waitpoint_id = pending.waitpoint_id,
+        now_ms = now,
+      },
+    })
   end
   return calls
 end)

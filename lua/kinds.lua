@@ -4,7 +4,9 @@
 -- An index is an ordered set for each combination of the fields in `per`; it has those records that
 -- have all of these, each by the last field of its key. An index by time (`at`) is one set of a
 -- partition; it has those records that have a time, each by its whole key. Beside an index that
--- `leads_to` a field stands the set of all values that the field has had in its records.
+-- `leads_to` a field stands the set of all values that the field has had in its records. An index with
+-- `when` has only those records of which that holds; one `by` a number is in the order of that. An index by
+-- `place` is one set of a partition, of texts in their order.
 
 ff.kinds = {
   layout = {
@@ -41,7 +43,8 @@ ff.kinds = {
       'lease_reclaim_count', 'current_attempt', 'lease', 'lease_epoch', 'lease_expired_at',
       'closing', 'started_at', 'completed_at', 'last_transition_at', 'last_mutation_at',
       'delay_until', 'execution_deadline_at', 'uncascaded_since', 'failure_reason', 'failure_category',
-      'cancellation_reason', 'cancelled_by', 'progress_percent', 'progress_message',
+      'cancellation_reason', 'cancelled_by', 'progress_percent', 'progress_message', 'suspension',
+      'waitpoint_count', 'signal_count',
     },
     indexes = {
       KEY = { per = {} },
@@ -49,6 +52,12 @@ ff.kinds = {
       DUE = {
         at = function(fields)
           return ff.execution.due_at(fields)
+        end,
+      },
+      SUSPENDED = {
+        place = function(fields)
+          return fields.lifecycle_phase == 'suspended'
+            and ff.execution.place_suspended(fields.suspension.since, fields.execution_id)
         end,
       },
       QUEUE = { queue = true },
@@ -111,6 +120,54 @@ ff.kinds = {
   secrets = {
     key = { 'partition_key' },
     fields = { 'current_kid', 'retained' },
+    indexes = {},
+  },
+  waitpoint = {
+    key = { 'partition_key', 'waitpoint_id' },
+    fields = {
+      'execution_id', 'attempt_index', 'waitpoint_key', 'token', 'created_at', 'pending_until',
+      'taken_at_epoch', 'activated_at', 'closed_at',
+    },
+    indexes = {
+      PENDING = {
+        per = { 'execution_id' },
+        when = function(fields)
+          return ff.waitpoint.is_pending(fields)
+        end,
+      },
+      DUE = {
+        at = function(fields)
+          return ff.waitpoint.is_pending(fields) and fields.pending_until or nil
+        end,
+      },
+    },
+  },
+  suspension = {
+    key = { 'execution_id' },
+    fields = {
+      'suspension_id', 'attempt_index', 'condition', 'resume_policy', 'requested_by',
+      'continuation_metadata_pointer', 'waitpoints', 'counted', 'satisfiers', 'resumed_at',
+      'resumed_by',
+    },
+    indexes = {},
+  },
+  suspend_replay = {
+    key = { 'execution_id', 'digest' },
+    fields = { 'suspension_id', 'waitpoints', 'released', 'expires_at' },
+    indexes = {},
+  },
+  signal = {
+    key = { 'execution_id', 'signal_id' },
+    fields = {
+      'waitpoint_id', 'number', 'signal_name', 'signal_category', 'source_type',
+      'source_identity', 'correlation_id', 'idempotency_key', 'target_scope', 'payload',
+      'payload_encoding', 'created_at', 'accepted_at', 'effect',
+    },
+    indexes = { ARRIVED = { per = { 'waitpoint_id' }, by = 'number' } },
+  },
+  signal_key = {
+    key = { 'waitpoint_id', 'digest' },
+    fields = { 'signal_id', 'expires_at' },
     indexes = {},
   },
   backlog = {

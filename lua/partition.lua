@@ -63,7 +63,7 @@ end
 -- `partition:flow(id)` and the like. While a library is loaded, Lua has no `pairs`.
 local READ = {
   'idempotency', 'flow', 'flow_tags', 'execution', 'payload', 'result', 'tags', 'edge', 'group',
-  'secrets',
+  'secrets', 'waitpoint', 'suspension', 'suspend_replay', 'signal', 'signal_key',
 }
 
 for place = 1, #READ do
@@ -208,8 +208,11 @@ end
 local function relist(self, kind, index, before, after)
   local declared = ff.kinds[kind]
   local how, name = declared.indexes[index], declared.key[#declared.key]
-  local per = how.per
-  if alike(before, after, per) then
+  local per, when = how.per, how.when
+  if when then
+    before, after = before and when(before) and before, after and when(after) and after
+  end
+  if not before and not after or alike(before, after, per) then
     return
   end
   local from, to = before and values_of(before, per), after and values_of(after, per)
@@ -217,7 +220,8 @@ local function relist(self, kind, index, before, after)
     redis.call('ZREM', self:key(kind .. '.' .. index, from), before[name])
   end
   if to then
-    redis.call('ZADD', self:key(kind .. '.' .. index, to), 0, after[name])
+    local score = how.by and record.decimal(after[how.by]) or 0
+    redis.call('ZADD', self:key(kind .. '.' .. index, to), score, after[name])
     if how.leads_to then
       redis.call('ZADD', self:key(kind .. '.' .. index .. '.next', to), 0, after[how.leads_to])
     end
@@ -241,6 +245,21 @@ local function retime(self, kind, index, before, after)
   end
 end
 
+-- Keeps an index by place in step with a record.
+local function replace(self, kind, index, before, after)
+  local place = ff.kinds[kind].indexes[index].place
+  local from, to = before and place(before), after and place(after)
+  if from == to then
+    return
+  end
+  if from then
+    redis.call('ZREM', self:index(kind, index), from)
+  end
+  if to then
+    redis.call('ZADD', self:index(kind, index), 0, to)
+  end
+end
+
 -- Keeps the indexes in step with a record.
 local function reindex(self, kind, before, after)
   for index, how in pairs(ff.kinds[kind].indexes) do
@@ -248,6 +267,8 @@ local function reindex(self, kind, before, after)
       queue(self, before, after)
     elseif how.at then
       retime(self, kind, index, before, after)
+    elseif how.place then
+      replace(self, kind, index, before, after)
     else
       relist(self, kind, index, before, after)
     end

@@ -42,6 +42,8 @@ local function new_execution(args, policy, now)
     replay_count = 0,
     lease_reclaim_count = 0,
     lease_epoch = 0,
+    waitpoint_count = 0,
+    signal_count = 0,
     created_at = now,
     last_transition_at = now,
     last_mutation_at = now,

@@ -27,6 +27,15 @@ local DERIVED = {
   end,
 }
 
+-- Fields of a suspension that lasts.
+function DERIVED.current_waitpoint_id(fields)
+  return fields.lifecycle_phase == 'suspended' and fields.suspension.waitpoint or nil
+end
+
+function DERIVED.current_suspension_id(fields)
+  return fields.lifecycle_phase == 'suspended' and fields.suspension.id or nil
+end
+
 -- Fields of what an execution may have.
 local WITHIN = {
   current_attempt_index = { 'current_attempt', 'index' },
@@ -40,7 +49,10 @@ local WITHIN = {
 }
 
 -- Fields of the record that go by other names, or are for the engine alone.
-local HIDDEN = { policy = true, current_attempt = true, lease = true, lease_epoch = true, closing = true }
+local HIDDEN = {
+  policy = true, current_attempt = true, lease = true, lease_epoch = true, closing = true,
+  suspension = true, waitpoint_count = true, signal_count = true,
+}
 
 function DERIVED.budget_ids(fields)
   local policy = fields.policy and cmsgpack.unpack(fields.policy)

@@ -14,8 +14,11 @@ local function lapse(partition, fields, now)
   execution.emit(partition, fields, 'expired', now)
 end
 
--- What there is instead of a live lease (LSE-003, LSE-004).
+-- What there is instead of a live lease (LSE-003, LSE-004, LSE-019).
 function lease.not_active(fields)
+  if fields.lifecycle_phase == 'suspended' then
+    refusal.contention('lease_conflict')
+  end
   refusal.contention({
     execution_not_active = {
       terminal_outcome = fields.terminal_outcome,

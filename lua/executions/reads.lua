@@ -56,6 +56,7 @@ ff.read('describe_execution', function(partition, args)
     blocking_detail = fields.blocking_detail ~= '' and fields.blocking_detail or nil,
     current_attempt = current_attempt(fields),
     current_lease = current_lease(fields),
+    current_waitpoint = fields.lifecycle_phase == 'suspended' and fields.suspension.waitpoint or nil,
     created_at = fields.created_at,
     last_mutation_at = fields.last_mutation_at,
     total_attempt_count = fields.total_attempt_count,

@@ -3,7 +3,7 @@
 local refusal = ff.refusal
 
 -- Up to the end of its grace, if it was superseded (WPT-026).
-local function is_retained(secret, now)
+function ff.is_retained(secret, now)
   return not secret.verifies_until or now <= secret.verifies_until
 end
 
@@ -16,7 +16,7 @@ ff.write('rotate_waitpoint_hmac_secret_all', function(partition, args)
   local known = partition:secrets(number)
   local previous, kept, gone = known and known.current_kid, {}, 0
   for name, secret in pairs(known and known.retained or {}) do
-    if is_retained(secret, now) then
+    if ff.is_retained(secret, now) then
       kept[name] = secret
     else
       gone = gone + 1
@@ -48,7 +48,7 @@ ff.write('seed_waitpoint_hmac_secret', function(partition, args)
     return { seeded = { kid = kid } }
   end
   local secret = known.retained[kid]
-  if not secret or not is_retained(secret, now) then
+  if not secret or not ff.is_retained(secret, now) then
     local why = known.current_kid .. ' signs, so that ' .. kid .. ' cannot be the first'
     refusal.validation('invalid_input', why)
   end

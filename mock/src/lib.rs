@@ -9,7 +9,10 @@ mod script;
 mod snapshot;
 
 pub use ff_transactional::Settings;
-pub use ff_transactional::records::{Edge, EdgeGroup, EdgeState, Execution, Flow, Record, Stored};
+pub use ff_transactional::records::{
+    Edge, EdgeGroup, EdgeState, Execution, Flow, Record, Secrets, Signal, Stored, SuspendReplay,
+    Waitpoint,
+};
 pub use memory::{MemoryStore, OnWrite, Take};
 pub use mock::{MockBackend, Model};
 pub use script::{Expectation, Unmet};

@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use ff_core::backend::{CancelFlowPolicy, Handle, HandleKind};
+use ff_core::backend::{
+    CancelFlowPolicy, Handle, HandleKind, HandlePayload, IdempotencyKey, SuspendArgs,
+};
 use ff_core::call::Call;
 use ff_core::contracts::{
-    CancelFlowArgs, CreateExecutionArgs, EdgeDependencyPolicy, ResolveDependencyArgs,
-    StageDependencyEdgeArgs,
+    CancelFlowArgs, CreateExecutionArgs, DeliverApprovalSignalArgs, DeliverSignalArgs,
+    EdgeDependencyPolicy, ResolveDependencyArgs, StageDependencyEdgeArgs,
 };
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
@@ -43,7 +45,8 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             text("tag value", value)
         }
         Call::GetExecutionTag { key, .. } | Call::GetFlowTag { key, .. } => validate_tag_key(key),
-        Call::ListExecutions { partition, cursor, limit } => {
+        Call::ListExecutions { partition, cursor, limit }
+        | Call::ListSuspended { partition, cursor, limit } => {
             list_executions(settings, partition, cursor.as_ref())?;
             integer("limit", *limit as u64)
         }
@@ -88,7 +91,8 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             text("source", args.source.as_str())?;
             integer("lease epoch", args.lease_epoch.map_or(0, |epoch| epoch.0))
         }
-        Call::PromoteDelayed { partition, execution_id, now_ms, .. } => {
+        Call::PromoteDelayed { partition, execution_id, now_ms, .. }
+        | Call::ExpireSuspension { partition, execution_id, now_ms } => {
             same_partition(*partition, execution_id)?;
             instant("now_ms", *now_ms)
         }
@@ -118,6 +122,31 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
         }
         Call::RotateWaitpointHmacSecretAll { args } => suspension::check_rotation(args),
         Call::SeedWaitpointHmacSecret { args } => suspension::check_seed(args),
+        Call::CreateWaitpoint { handle, waitpoint_key, expires_in } => {
+            open(settings, handle)?;
+            suspension::check_waitpoint(waitpoint_key, *expires_in)
+        }
+        Call::ReadWaitpointToken { partition, .. } => partition_here(settings, partition).map(drop),
+        Call::CloseWaitpoint { partition, execution_id, waitpoint_id, now_ms } => {
+            same_partition(*partition, execution_id)?;
+            suspension::parsed_waitpoint(waitpoint_id)?;
+            instant("now_ms", *now_ms)
+        }
+        Call::Suspend { handle, args } => {
+            open(settings, handle)?;
+            suspend(args)
+        }
+        Call::SuspendByTriple { triple, args, .. } => {
+            integer("lease epoch", triple.lease_epoch.0)?;
+            suspend(args)
+        }
+        Call::DeliverSignal { args } => deliver_signal(args),
+        Call::DeliverApprovalSignal { args } => deliver_approval(args),
+        Call::ObserveSignals { handle } => HandlePayload::open(settings.tag, handle).map(drop),
+        Call::ResumeExecution { args } => {
+            suspension::check_trigger(&args.trigger_type)?;
+            integer("resume_delay_ms", args.resume_delay_ms)
+        }
         Call::SetEdgeGroupPolicy { policy, .. } => group_policy(*policy),
         Call::StageDependencyEdge { args } => stage_edge(args),
         Call::ApplyDependencyToChild { args } => {
@@ -236,6 +265,55 @@ fn every_leaf(value: &Value) -> Check {
     }
 }
 
+fn suspend(args: &SuspendArgs) -> Check {
+    suspension::check_suspension(args)?;
+    optional_text("continuation pointer", args.continuation_metadata_pointer.as_deref())?;
+    optional_text("idempotency key", args.idempotency_key.as_ref().map(IdempotencyKey::as_str))?;
+    let condition = serde_json::to_value(&args.resume_condition)
+        .map_err(|error| EngineError::invalid_input(error.to_string()))?;
+    let bytes = condition.to_string().len();
+    if bytes > MAX_BYTES {
+        let why = format!("the condition has {bytes} bytes in JSON, at most {MAX_BYTES}");
+        return Err(EngineError::invalid_input(why));
+    }
+    integer("resume_delay_ms", args.resume_policy.resume_delay_ms.unwrap_or(0))?;
+    args.timeout_at.map_or(Ok(()), |at| instant("timeout_at", at))?;
+    instant("now", args.now)
+}
+
+/// SIG-001 to SIG-003.
+fn deliver_signal(args: &DeliverSignalArgs) -> Check {
+    suspension::check_signal_name(&args.signal_name)?;
+    payload("signal's payload", args.payload.as_deref())?;
+    text("signal category", &args.signal_category)?;
+    text("source type", &args.source_type)?;
+    text("source identity", &args.source_identity)?;
+    text("target scope", &args.target_scope)?;
+    optional_text("correlation id", args.correlation_id.as_deref())?;
+    optional_text("idempotency key", args.idempotency_key.as_deref())?;
+    optional_text("payload encoding", args.payload_encoding.as_deref())?;
+    integers([
+        ("dedup_ttl_ms", args.dedup_ttl_ms),
+        ("max_signals_per_execution", args.max_signals_per_execution),
+        ("resume_delay_ms", args.resume_delay_ms),
+        ("signal_maxlen", args.signal_maxlen),
+    ])?;
+    args.created_at.map_or(Ok(()), |at| instant("created_at", at))?;
+    instant("now", args.now)
+}
+
+/// SIG-017.
+fn deliver_approval(args: &DeliverApprovalSignalArgs) -> Check {
+    suspension::check_signal_name(&args.signal_name)?;
+    text("idempotency suffix", &args.idempotency_suffix)?;
+    lane(&args.lane_id)?;
+    integers([
+        ("signal_dedup_ttl_ms", Some(args.signal_dedup_ttl_ms)),
+        ("max_signals_per_execution", args.max_signals_per_execution),
+        ("maxlen", args.maxlen),
+    ])
+}
+
 fn one_of(what: &str, given: &str, known: &[&str]) -> Check {
     if known.contains(&given) {
         return Ok(());
@@ -276,7 +354,7 @@ fn stage_edge(args: &StageDependencyEdgeArgs) -> Check {
 
 /// A handle of this backend that stands for a lease (SYS-025, SYS-026, SYS-030).
 fn open(settings: &Settings, handle: &Handle) -> Check {
-    ff_core::backend::HandlePayload::open(settings.tag, handle)?;
+    HandlePayload::open(settings.tag, handle)?;
     match handle.kind {
         HandleKind::Suspended => Err(EngineError::State(StateKind::AlreadySuspended)),
         _ => Ok(()),
@@ -407,6 +485,10 @@ fn payload(what: &str, given: Option<&[u8]>) -> Check {
         )),
         _ => Ok(()),
     }
+}
+
+fn integers<const N: usize>(given: [(&str, Option<u64>); N]) -> Check {
+    given.into_iter().try_for_each(|(what, given)| integer(what, given.unwrap_or(0)))
 }
 
 fn instant(what: &str, at: TimestampMs) -> Check {

@@ -33,14 +33,19 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::CancelFlowHeader,
     Method::CascadeCompletion,
     Method::Claim,
+    Method::CloseWaitpoint,
     Method::Complete,
     Method::CreateExecution,
     Method::CreateFlow,
+    Method::CreateWaitpoint,
+    Method::DeliverApprovalSignal,
+    Method::DeliverSignal,
     Method::DescribeEdge,
     Method::DescribeExecution,
     Method::DescribeFlow,
     Method::DrainSiblingCancelGroup,
     Method::EvaluateFlowEligibility,
+    Method::ExpireSuspension,
     Method::Fail,
     Method::GetExecutionNamespace,
     Method::GetExecutionResult,
@@ -50,7 +55,10 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ListExecutions,
     Method::ListFlows,
     Method::ListLanes,
+    Method::ListPendingWaitpoints,
+    Method::ListSuspended,
     Method::MarkLeaseExpiredIfDue,
+    Method::ObserveSignals,
     Method::Ping,
     Method::Prepare,
     Method::Progress,
@@ -62,11 +70,13 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ReadExecutionInfo,
     Method::ReadExecutionState,
     Method::ReadTotalAttemptCount,
+    Method::ReadWaitpointToken,
     Method::ReconcileSiblingCancelGroup,
     Method::Renew,
     Method::ReplayExecution,
     Method::ResolveDependency,
     Method::ResolveExecutionFlowId,
+    Method::ResumeExecution,
     Method::RotateWaitpointHmacSecretAll,
     Method::SeedWaitpointHmacSecret,
     Method::ServerTimeMs,
@@ -75,6 +85,8 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::SetFlowTag,
     Method::ShutdownPrepare,
     Method::StageDependencyEdge,
+    Method::Suspend,
+    Method::SuspendByTriple,
     Method::WaitChildren,
 ];
 
@@ -378,6 +390,10 @@ fn access(method: Method) -> Access {
     match method {
         // The execution tells which group to look at.
         Method::EvaluateFlowEligibility => Access::Read,
+        // The suspension tells which waitpoints and signals, the cursor from which time on.
+        Method::ListPendingWaitpoints | Method::ObserveSignals | Method::ListSuspended => {
+            Access::Read
+        }
         method if method.is_read() => Access::Look,
         _ => Access::Write,
     }
@@ -532,6 +548,46 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
             let partitions = settings.partitions.num_flow_partitions;
             Reply::SeedWaitpointHmacSecret(suspension::seed(tx, partitions, args).await?)
         }
+        Call::CreateWaitpoint { handle, waitpoint_key, expires_in } => {
+            let tag = settings.tag;
+            Reply::CreateWaitpoint(
+                suspension::create_waitpoint(tx, tag, handle, waitpoint_key, *expires_in).await?,
+            )
+        }
+        Call::ReadWaitpointToken { partition, waitpoint_id } => {
+            Reply::ReadWaitpointToken(suspension::read_token(tx, partition, waitpoint_id).await?)
+        }
+        Call::ListPendingWaitpoints { args } => {
+            Reply::ListPendingWaitpoints(suspension::list_waitpoints(tx, args).await?)
+        }
+        Call::CloseWaitpoint { execution_id, waitpoint_id, .. } => {
+            Reply::CloseWaitpoint(suspension::close(tx, execution_id, waitpoint_id).await?)
+        }
+        Call::Suspend { handle, args } => {
+            Reply::Suspend(suspension::suspend(tx, settings.tag, call, handle, args).await?)
+        }
+        Call::SuspendByTriple { exec_id, triple, args } => {
+            let holder = (exec_id, triple);
+            Reply::SuspendByTriple(
+                suspension::suspend_by_triple(tx, settings.tag, call, holder, args).await?,
+            )
+        }
+        Call::DeliverSignal { args } => Reply::DeliverSignal(suspension::deliver(tx, args).await?),
+        Call::DeliverApprovalSignal { args } => {
+            Reply::DeliverApprovalSignal(suspension::deliver_approval(tx, args).await?)
+        }
+        Call::ObserveSignals { handle } => {
+            Reply::ObserveSignals(suspension::observe(tx, settings.tag, handle).await?)
+        }
+        Call::ResumeExecution { args } => {
+            Reply::ResumeExecution(suspension::resume(tx, args).await?)
+        }
+        Call::ExpireSuspension { execution_id, .. } => {
+            Reply::ExpireSuspension(suspension::expire(tx, execution_id).await?)
+        }
+        Call::ListSuspended { partition, cursor, limit } => Reply::ListSuspended(
+            suspension::list_suspended(tx, partition, cursor.as_ref(), *limit).await?,
+        ),
         Call::ServerTimeMs {} => Reply::ServerTimeMs(tx.now().await?.0.unsigned_abs()),
         Call::Ping {} => Reply::Ping(tx.ping().await?),
         other => {

@@ -9,11 +9,11 @@ use ff_core::types::{CancelSource, ExecutionId, TimestampMs};
 
 use crate::engine::Rule;
 use crate::page::{MAX_PAGE, partition_of};
-use crate::records::{Backlog, EdgeGroup, Execution, Flow};
+use crate::records::{Backlog, EdgeGroup, Execution, Flow, Waitpoint};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// The calls, at most `limit` (HSK-001 to HSK-007).
+/// The calls, at most `limit` (HSK-001 to HSK-010).
 pub(crate) async fn due<T: Tx>(
     tx: &mut Session<T>,
     key: &PartitionKey,
@@ -25,7 +25,8 @@ pub(crate) async fn due<T: Tx>(
     let executions = Execution::DUE.of(&partition).up_to(&now).limit(limit);
     let left = Backlog::DUE.of(&partition).up_to(&now).limit(limit);
     let noted = EdgeGroup::NOTED.of(&partition).up_to(&now).limit(limit);
-    let (executions, left, noted) = tx.get((executions, left, noted)).await?;
+    let pending = Waitpoint::DUE.of(&partition).up_to(&now).limit(limit);
+    let (executions, left, noted, pending) = tx.get((executions, left, noted, pending)).await?;
     let mut calls: Vec<Call> = executions.into_iter().filter_map(|due| sees_to(due, now)).collect();
     for left in left {
         calls.push(sees_to_member(tx, left, now).await?);
@@ -33,14 +34,22 @@ pub(crate) async fn due<T: Tx>(
     for group in noted {
         calls.extend(see_to_siblings(tx, group, now).await?);
     }
+    calls.extend(pending.into_iter().map(|waitpoint| Call::CloseWaitpoint {
+        partition: home_of(&waitpoint.execution),
+        waitpoint_id: waitpoint.id.to_string(),
+        execution_id: waitpoint.execution,
+        now_ms: now,
+    }));
     calls.truncate(limit);
     Ok(calls)
 }
 
 /// The call that sees to an execution whose time has come.
 fn sees_to(execution: Execution, now: TimestampMs) -> Option<Call> {
-    let partition =
-        Partition { family: PartitionFamily::Execution, index: execution.id.partition() };
+    let partition = home_of(&execution.id);
+    if execution.suspended().is_some() {
+        return Some(Call::ExpireSuspension { partition, execution_id: execution.id, now_ms: now });
+    }
     if execution.eligibility == EligibilityState::NotEligibleUntilTime {
         return Some(Call::PromoteDelayed {
             partition,
@@ -57,6 +66,10 @@ fn sees_to(execution: Execution, now: TimestampMs) -> Option<Call> {
     let payload = CompletionPayload::new(execution.id, outcome, None, ended_at);
     let payload = payload.with_flow_id(execution.flow?);
     Some(Call::CascadeCompletion { payload })
+}
+
+fn home_of(execution: &ExecutionId) -> Partition {
+    Partition { family: PartitionFamily::Execution, index: execution.partition() }
 }
 
 /// A member that a header left to others is cancelled, and acknowledged once it has ended.

@@ -293,6 +293,9 @@ macro_rules! together {
 
 together!(A 0, B 1);
 together!(A 0, B 1, C 2);
+together!(A 0, B 1, C 2, D 3);
+together!(A 0, B 1, C 2, D 3, E 4);
+together!(A 0, B 1, C 2, D 3, E 4, F 5);
 
 /// The record as its own type.
 fn typed<R: Stored>(record: Record) -> Result<R> {

@@ -32,6 +32,8 @@ pub enum Access {
 pub enum Minted {
     Lease,
     Attempt,
+    Waitpoint,
+    Signal,
 }
 
 /// Why a storage did not do what it was asked.
@@ -101,7 +103,7 @@ pub trait Tx: Send {
     /// Asks the storage for something, whatever clock is in use.
     fn ping(&mut self) -> impl Future<Output = Result<()>> + Send;
 
-    /// The id of the execution's lease or attempt with this number. Numbers are not used again, so
+    /// The id of what the execution has of this kind under this number. Numbers are not used again, so
     /// ids need not be random where no two deployments can meet.
     fn mint(&mut self, _of: &ExecutionId, _what: Minted, _number: u64) -> Uuid {
         Uuid::new_v4()

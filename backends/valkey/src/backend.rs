@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use ferriskey::Client;
-use ff_core::backend::{BackendTag, CancelFlowWait};
+use ff_core::backend::{
+    BackendTag, CancelFlowWait, HandleKind, HandlePayload, SuspendOutcome, SuspendOutcomeDetails,
+};
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::dispatch::Dispatch;
@@ -16,10 +18,12 @@ use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
-use ff_core::types::FlowId;
+use ff_core::types::{FlowId, TimestampMs, WaitpointId};
 use ff_transactional::{
     Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, families,
 };
+
+use serde::Deserialize;
 
 use crate::claims::Claims;
 use crate::hints::Hints;
@@ -109,6 +113,24 @@ impl ValkeyBackend {
 
     /// Calls the function of the call's method in the partition that the call is about.
     async fn run(&self, call: &Call) -> Result<Reply, EngineError> {
+        let content = self.content(call).await?;
+        Wire::map([(call.method().as_str(), content)]).into().map_err(transport)
+    }
+
+    /// A suspension: the handle that stands for it is made here.
+    async fn suspend(&self, call: &Call) -> Result<SuspendOutcome, EngineError> {
+        let outcome: Suspension = self.content(call).await?.into().map_err(transport)?;
+        let details = outcome.details;
+        Ok(match outcome.released {
+            Some(payload) => {
+                let handle = payload.seal(BackendTag::Valkey, HandleKind::Suspended);
+                SuspendOutcome::Suspended { details, handle }
+            }
+            None => SuspendOutcome::AlreadySatisfied { details },
+        })
+    }
+
+    async fn content(&self, call: &Call) -> Result<Wire, EngineError> {
         let method = call.method();
         let Some(route) = Route::of(call, &self.settings.partitions)? else {
             return Err(EngineError::Unavailable { op: method.as_str() });
@@ -126,8 +148,7 @@ impl ValkeyBackend {
             self.claims.remember(lane, route.partition);
             self.waiting.wake(lane);
         }
-        let reply = Wire::map([(method.as_str(), answer.content)]);
-        reply.into().map_err(transport)
+        Ok(answer.content)
     }
 }
 
@@ -193,6 +214,8 @@ impl Dispatch for ValkeyBackend {
                     .await
                     .map(Reply::SeedWaitpointHmacSecret)
             }
+            Call::Suspend { .. } => self.suspend(&call).await.map(Reply::Suspend),
+            Call::SuspendByTriple { .. } => self.suspend(&call).await.map(Reply::SuspendByTriple),
             Call::Prepare {} => {
                 let outcome = self.server.prepare().await?;
                 self.lay_out().await?;
@@ -223,7 +246,16 @@ impl Dispatch for ValkeyBackend {
     }
 }
 
-/// The arguments by name. For how long a call may wait is nothing to the library, and no number for it.
+/// What the library says of a suspension.
+#[derive(Deserialize)]
+struct Suspension {
+    details: SuspendOutcomeDetails,
+    /// The lease that was given up; none if the condition was met.
+    released: Option<HandlePayload>,
+}
+
+/// The arguments by name. For how long a call may wait is nothing to the library, and no number for it; a
+/// suspension is the same at any time of its caller; an id is written in one way.
 fn arguments(call: &Call) -> Result<Wire, EngineError> {
     let mut call = Cow::Borrowed(call);
     match &*call {
@@ -235,6 +267,18 @@ fn arguments(call: &Call) -> Result<Wire, EngineError> {
         Call::CancelFlow { .. } => {
             if let Call::CancelFlow { wait, .. } = call.to_mut() {
                 *wait = CancelFlowWait::NoWait;
+            }
+        }
+        Call::Suspend { .. } | Call::SuspendByTriple { .. } => {
+            if let Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } = call.to_mut() {
+                args.now = TimestampMs(0);
+            }
+        }
+        Call::CloseWaitpoint { .. } => {
+            if let Call::CloseWaitpoint { waitpoint_id: id, .. } = call.to_mut()
+                && let Ok(parsed) = id.parse::<WaitpointId>()
+            {
+                *id = parsed.to_string();
             }
         }
         _ => {}

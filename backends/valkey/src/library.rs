@@ -53,6 +53,12 @@ files! {
     "flows/lists.lua",
     "flows/tags.lua",
     "suspension/keys.lua",
+    "suspension/tokens.lua",
+    "suspension/conditions.lua",
+    "suspension/waitpoints.lua",
+    "suspension/suspend.lua",
+    "suspension/signals.lua",
+    "suspension/resume.lua",
     "housekeeping.lua",
 }
 

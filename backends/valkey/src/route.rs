@@ -23,7 +23,10 @@ impl Route {
             | Call::Complete { handle, .. }
             | Call::Fail { handle, .. }
             | Call::Cancel { handle, .. }
-            | Call::WaitChildren { handle } => Self::under_lease(handle)?,
+            | Call::WaitChildren { handle }
+            | Call::CreateWaitpoint { handle, .. }
+            | Call::Suspend { handle, .. }
+            | Call::ObserveSignals { handle } => Self::under_lease(handle)?,
             Call::CreateExecution { args } => to(args.execution_id.partition()),
             Call::DescribeExecution { id }
             | Call::ReadExecutionInfo { id }
@@ -38,8 +41,18 @@ impl Route {
             | Call::SetExecutionTag { execution_id, .. }
             | Call::GetExecutionTag { execution_id, .. }
             | Call::PromoteDelayed { execution_id, .. }
-            | Call::MarkLeaseExpiredIfDue { execution_id, .. } => to(execution_id.partition()),
-            Call::ListExecutions { partition, .. } | Call::ListFlows { partition, .. } => {
+            | Call::MarkLeaseExpiredIfDue { execution_id, .. }
+            | Call::CloseWaitpoint { execution_id, .. }
+            | Call::ExpireSuspension { execution_id, .. } => to(execution_id.partition()),
+            Call::SuspendByTriple { exec_id, .. } => to(exec_id.partition()),
+            Call::DeliverSignal { args } => to(args.execution_id.partition()),
+            Call::DeliverApprovalSignal { args } => to(args.execution_id.partition()),
+            Call::ResumeExecution { args } => to(args.execution_id.partition()),
+            Call::ListPendingWaitpoints { args } => to(args.execution_id.partition()),
+            Call::ListExecutions { partition, .. }
+            | Call::ListFlows { partition, .. }
+            | Call::ListSuspended { partition, .. }
+            | Call::ReadWaitpointToken { partition, .. } => {
                 let parsed = partition.parse();
                 to(parsed.map_err(|error| EngineError::invalid_input(error.to_string()))?.index)
             }

@@ -9,6 +9,7 @@ use ff_core::clock::Clock;
 use ff_core::engine_error::EngineError;
 use ff_core::types::{AttemptId, LaneId, LeaseId, TimestampMs};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::library::Library;
 use crate::wire::Wire;
@@ -23,6 +24,10 @@ pub(crate) struct Server {
     clock: Clock,
 }
 
+/// Methods that make a waitpoint or a signal.
+const MAKE: [Method; 3] =
+    [Method::CreateWaitpoint, Method::DeliverApprovalSignal, Method::ExpireSuspension];
+
 /// What a function needs to know beside its arguments.
 #[derive(Serialize)]
 struct Context<'a> {
@@ -33,6 +38,8 @@ struct Context<'a> {
     /// For the lease and the attempt that a claim begins.
     lease_id: Option<LeaseId>,
     attempt_id: Option<AttemptId>,
+    /// For the waitpoint or the signal that a call makes.
+    fresh_id: Option<String>,
 }
 
 /// A function with its arguments, ready to be sent.
@@ -79,11 +86,13 @@ impl Server {
         held: Option<&HandlePayload>,
     ) -> Result<Fcall> {
         let claims = method == Method::Claim.as_str();
+        let makes = MAKE.iter().any(|makes| makes.as_str() == method);
         let context = Context {
             now: self.clock.manual(),
             held,
             lease_id: claims.then(LeaseId::new),
             attempt_id: claims.then(AttemptId::new),
+            fresh_id: makes.then(|| Uuid::new_v4().to_string()),
         };
         Ok(Fcall {
             function: self.library.function(method),

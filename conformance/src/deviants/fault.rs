@@ -13,7 +13,7 @@ use ff_core::capability::Capabilities;
 use ff_core::clock::ManualClock;
 use ff_core::contracts::CancelFlowResult;
 use ff_core::dispatch::Dispatch;
-use ff_core::engine_error::EngineError;
+use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
 use ff_core::types::{ExecutionId, LaneId};
@@ -252,6 +252,8 @@ pub(crate) fn target_of(call: &Call) -> Option<ExecutionId> {
     match call {
         Call::SetExecutionTag { execution_id, .. }
         | Call::PromoteDelayed { execution_id, .. }
+        | Call::ExpireSuspension { execution_id, .. }
+        | Call::CloseWaitpoint { execution_id, .. }
         | Call::MarkLeaseExpiredIfDue { execution_id, .. } => Some(execution_id.clone()),
         Call::CancelExecution { args } => Some(args.execution_id.clone()),
         call => payload_of(call).map(|payload| payload.execution_id),
@@ -371,5 +373,43 @@ pub(crate) fn pages_by_number(method: Method) -> Fault {
             }
             Ok(serde_json::from_value(page).unwrap_or(answer))
         })
+    })
+}
+
+/// Turns away calls of a method while another is under way.
+pub(crate) fn busy(method: Method) -> Fault {
+    let under_way = Arc::new(AtomicUsize::new(0));
+    around(move |subject, call| {
+        let under_way = Arc::clone(&under_way);
+        Box::pin(async move {
+            if call.method() != method {
+                return subject.ask(call).await;
+            }
+            let others = under_way.fetch_add(1, Ordering::SeqCst);
+            pause().await;
+            let answer = subject.ask(call).await;
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            if others > 0 {
+                return Err(EngineError::Contention(ContentionKind::RetryExhausted));
+            }
+            answer
+        })
+    })
+}
+
+/// Answers calls of a method that are refused with this code otherwise.
+pub(crate) fn instead(
+    methods: &'static [Method],
+    code: &'static str,
+    given: fn(&Call, EngineError) -> Answer,
+) -> Fault {
+    answer(move |call, answer| {
+        let is_meant = methods.contains(&call.method());
+        if let Err(error) = answer
+            && is_meant
+            && error.code() == code
+        {
+            *answer = given(call, error.clone());
+        }
     })
 }

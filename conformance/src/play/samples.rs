@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::generated::names::Thing;
 use super::generated::observed::{Known, page_of};
 use super::script::fixture::{
-    Fixture, cancel, cancel_flow, cancel_header, complete, flow, progress, renew, rotate, seed,
-    tag_flow, wait_children,
+    Fixture, cancel, cancel_flow, cancel_header, complete, create_waitpoint, flow, observe,
+    progress, renew, rotate, seed, seeded, suspend, suspended, tag_flow, wait_children,
 };
 use super::script::{Line, call};
 
 /// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
-/// member of flow 1 like 2 and 5, and an edge is staged from 2 to 5.
+/// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, and 9 is suspended on waitpoint 1.
 pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     vec![
         fixture.created(1),
@@ -28,6 +28,10 @@ pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
         fixture.joined(1, 2, 2),
         fixture.joined(1, 5, 3),
         fixture.staged(1, 2, 5, 3),
+        seeded(),
+        call(fixture.create(9).priority(1), "created.execution_id=e9 created.public_state=waiting"),
+        call(fixture.claim("w9"), "handle=fresh"),
+        suspended("w9", 1),
     ]
 }
 
@@ -81,8 +85,20 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         cancel_flow(1, CancelFlowPolicy::FlowOnly),
         cancel_header(1, "flow_only", "why"),
         tag_flow(1, "app.key", "value"),
-        rotate("one"),
+        rotate("two"),
         seed("one"),
+        create_waitpoint("w1"),
+        suspend("w1", 2),
+        fixture.suspend_by_triple(1, 2),
+        fixture.deliver(1, 9, 1),
+        fixture.approve(9, 1),
+        observe("w9"),
+        fixture.resume(9, 0),
+        fixture.expire_suspension(9),
+        fixture.close_waitpoint(9, 1),
+        fixture.read_token(9, 1),
+        fixture.waitpoints(9),
+        Call::ListSuspended { partition: page_of(member.partition()), cursor: None, limit: 10 },
         Call::GetFlowTag { flow_id: flow(1), key: "app.key".to_owned() },
         Call::DescribeEdge { flow_id: flow(1), edge_id: EdgeId::from_uuid(Thing::Edge.uuid(1)) },
         Call::ListEdges {
@@ -151,11 +167,19 @@ fn given(name: &str) -> Value {
                 "tiers": [{ "provider": "one", "model": "other", "timeout_ms": 100_000 }],
             },
         }),
-        "delay_until" | "execution_deadline_at" => json!(4_000_000_000_000_u64),
+        "delay_until" | "execution_deadline_at" | "created_at" | "timeout_at" => {
+            json!(4_000_000_000_000_u64)
+        }
         "idempotency_key" | "payload_encoding" | "message" | "data_passing_ref"
         | "payload_bytes" => {
             json!("text")
         }
+        "payload" | "correlation_id" | "continuation_metadata_pointer" => json!("text"),
+        "dedup_ttl_ms"
+        | "max_signals_per_execution"
+        | "maxlen"
+        | "resume_delay_ms"
+        | "signal_maxlen" => json!(100),
         _ => Value::Null,
     }
 }

@@ -56,7 +56,10 @@ use Leads::{Nowhere, To};
 const INPUT: Leads = To("refused: validation.invalid_input");
 const CAPABILITIES: Leads = To("refused: validation.invalid_capabilities");
 const DEPENDENCY: Leads = To("refused: validation.invalid_dependency");
+const NO_TOKEN: Leads = To("refused: validation.invalid_token");
 const NO_EXECUTION: Leads = To("refused: not_found.execution");
+const FOREIGN: Leads = To("refused: validation.invalid_waitpoint_for_execution");
+const NO_WAITPOINT: Leads = To("refused: not_found.waitpoint");
 const NO_FLOW: Leads = To("refused: not_found.flow");
 const NO_MEMBER: Leads = To("refused: state.execution_not_in_flow");
 const NOTHING: Leads = To("ok, nothing");
@@ -64,7 +67,7 @@ const NOTHING: Leads = To("ok, nothing");
 /// Where texts lead to something else than their rule says, with the clause that says so; what leads nowhere does so
 /// as a number too. A place is a JSON
 /// pointer into the call, or the beginning of one.
-const TEXTS: [(&str, Leads, &str); 9] = [
+const TEXTS: [(&str, Leads, &str); 10] = [
     ("/create_execution/args/policy/routing_requirements/required", CAPABILITIES, "EXE-004"),
     ("/claim/capabilities", CAPABILITIES, "SCH-004"),
     ("/promote_delayed/lane", Nowhere, "SYS-021"),
@@ -72,12 +75,13 @@ const TEXTS: [(&str, Leads, &str); 9] = [
     ("/apply_dependency_to_child/args/dependency_kind", DEPENDENCY, "GRA-010"),
     ("/resolve_dependency/args/lane_id", Nowhere, "DEP-013"),
     ("/read_exec_core_fields/fields", Nowhere, "EXE-025"),
+    ("/deliver_signal/args/waitpoint_token", NO_TOKEN, "SIG-004"),
     ("/rotate_waitpoint_hmac_secret_all", Nowhere, "WPT-018"),
     ("/seed_waitpoint_hmac_secret", Nowhere, "WPT-022"),
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 12] = [
+const NAMES: [(&str, &str); 17] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
@@ -90,10 +94,15 @@ const NAMES: [(&str, &str); 12] = [
     ("_flow_tag/key", "FLW-028"),
     ("/stage_dependency_edge/args/dependency_kind", "GRA-005"),
     ("/cancellation_policy", "CAN-001"),
+    ("/signal_name", "SIG-002"),
+    ("/create_waitpoint/waitpoint_key", "WPT-001"),
+    ("/fresh/waitpoint_key", "SUS-007"),
+    ("/trigger_type", "SUS-032"),
+    ("/close_waitpoint/waitpoint_id", "WPT-033"),
 ];
 
 /// Where ids of nothing lead to something else than `NotFound`, or to nothing where they are read.
-const UNKNOWN: [(&str, Leads, &str); 18] = [
+const UNKNOWN: [(&str, Leads, &str); 26] = [
     ("/create_execution", Nowhere, "EXE-001"),
     ("/create_flow", Nowhere, "FLW-009"),
     ("/stage_dependency_edge/args/edge_id", Nowhere, "GRA-007"),
@@ -109,16 +118,26 @@ const UNKNOWN: [(&str, Leads, &str); 18] = [
     ("/reconcile_sibling_cancel_group", To("no_op"), "DEP-030"),
     ("/ack_cancel_member", NOTHING, "CAN-020"),
     ("/project_flow_summary", To("false"), "FLW-031"),
+    ("/suspend/", Nowhere, "SUS-021"),
+    ("/suspend_by_triple/args", Nowhere, "SUS-027"),
+    ("/suspend_by_triple/triple", Nowhere, "SUS-027"),
+    ("/deliver_signal/args/signal_id", Nowhere, "SIG-006"),
+    ("/deliver_signal/args/waitpoint_id", NO_TOKEN, "SIG-004"),
+    ("/deliver_approval_signal/args/waitpoint_id", NO_WAITPOINT, "SIG-017"),
     ("/read_execution_context", INPUT, "EXE-022"),
     ("/read_exec_core_fields", To("lane_id=null"), "EXE-025"),
     ("/list_edges", To("[]"), "GRA-017"),
+    ("/list_pending_waitpoints", NO_EXECUTION, "WPT-013"),
+    ("/expire_suspension", NOTHING, "SUS-033"),
 ];
 
 /// Where a SHOULD says what ids of nothing lead to.
-const DECIDED: [(&str, Leads, &str); 5] = [
+const DECIDED: [(&str, Leads, &str); 7] = [
     ("/evaluate_flow_eligibility", To("status.status=not_found"), "DEP-032"),
     ("/mark_lease_expired_if_due", NOTHING, "SYS-036"),
     ("/promote_delayed", NOTHING, "SYS-036"),
+    ("/close_waitpoint/execution_id", FOREIGN, "WPT-033"),
+    ("/close_waitpoint", NOTHING, "SYS-036"),
     ("/read_current_attempt_index", INPUT, "ATT-030"),
     ("/read_total_attempt_count", INPUT, "ATT-030"),
 ];
@@ -292,6 +311,7 @@ impl<'a> Ground<'a> {
         session.play(ground(&fixture)).await?;
         let mut samples = samples(&fixture, &world.partitions());
         samples.retain(|sample| world.claims(sample.method()));
+        let samples: Vec<Call> = samples.into_iter().map(|sample| session.signed(sample)).collect();
         // Whatever they name is observed from the start.
         for sample in &samples {
             session.bound(sample)?;

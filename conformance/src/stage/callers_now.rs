@@ -10,7 +10,12 @@ pub(crate) const CALLERS_NOW: TimestampMs = TimestampMs(i64::MIN);
 pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
     Some(match call {
         Call::CreateExecution { args } => &mut args.now,
-        Call::PromoteDelayed { now_ms, .. } | Call::ProjectFlowSummary { now_ms, .. } => now_ms,
+        Call::PromoteDelayed { now_ms, .. }
+        | Call::ProjectFlowSummary { now_ms, .. }
+        | Call::CloseWaitpoint { now_ms, .. }
+        | Call::ExpireSuspension { now_ms, .. } => now_ms,
+        Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => &mut args.now,
+        Call::DeliverSignal { args } => &mut args.now,
         Call::CancelExecution { args } => &mut args.now,
         Call::ReplayExecution { args } => &mut args.now,
         Call::CreateFlow { args } => &mut args.now,

@@ -25,7 +25,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
-use super::callers_now::CALLERS_NOW;
+use super::callers_now::{CALLERS_NOW, made_at};
 use super::case::Verdict;
 use super::failure::Failure;
 use super::harness::{Deployment, Nemesis, Vandal};
@@ -100,9 +100,14 @@ impl World {
 
     /// What a read is answered by another instance, where there is one, whose connections nobody cuts off.
     pub(crate) async fn look(&self, read: Call) -> Result<Reply, EngineError> {
+        self.there(read).await
+    }
+
+    /// What another instance of the deployment answers, where there is one.
+    pub(crate) async fn there(&self, call: Call) -> Result<Reply, EngineError> {
         match &self.0.peer {
-            Some(peer) => read.send(peer.as_ref()).await,
-            None => self.dispatch(read).await,
+            Some(peer) => made_at(call, self.now()).send(peer.as_ref()).await,
+            None => self.dispatch(call).await,
         }
     }
 

@@ -36,6 +36,56 @@ pub struct SuspendArgs {
     pub now: TimestampMs,
 }
 
+impl SuspendArgs {
+    /// One waitpoint, no timeout, no idempotency key, asked for by the worker.
+    pub fn new(
+        suspension_id: SuspensionId,
+        waitpoint: WaitpointBinding,
+        resume_condition: ResumeCondition,
+        reason_code: SuspensionReasonCode,
+        now: TimestampMs,
+    ) -> Self {
+        Self {
+            continuation_metadata_pointer: None,
+            idempotency_key: None,
+            reason_code,
+            requested_by: SuspensionRequester::Worker,
+            resume_condition,
+            resume_policy: ResumePolicy::default(),
+            suspension_id,
+            timeout_at: None,
+            timeout_behavior: TimeoutBehavior::Fail,
+            waitpoints: vec![waitpoint],
+            now,
+        }
+    }
+
+    #[must_use]
+    pub fn with_waitpoint(mut self, waitpoint: WaitpointBinding) -> Self {
+        self.waitpoints.push(waitpoint);
+        self
+    }
+
+    #[must_use]
+    pub fn with_timeout(mut self, at: TimestampMs, behavior: TimeoutBehavior) -> Self {
+        self.timeout_at = Some(at);
+        self.timeout_behavior = behavior;
+        self
+    }
+
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: IdempotencyKey) -> Self {
+        self.idempotency_key = Some(key);
+        self
+    }
+
+    #[must_use]
+    pub fn with_resume_policy(mut self, policy: ResumePolicy) -> Self {
+        self.resume_policy = policy;
+        self
+    }
+}
+
 /// What a suspension led to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 #[serde(rename_all = "snake_case")]
@@ -56,7 +106,7 @@ pub enum SuspendOutcome {
 }
 
 /// The suspension and the waitpoint it listens on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Arbitrary, derive_new::new)]
 #[non_exhaustive]
 pub struct SuspendOutcomeDetails {
     /// The other waitpoints it listens on.

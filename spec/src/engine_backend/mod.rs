@@ -76,10 +76,13 @@ pub trait EngineBackend: Send + Sync + 'static {
     /// SYS-047, EXE-051, LSE-018, ATT-031)
     async fn cancel(&self, handle: &Handle, reason: &str) -> Result<()>;
 
-    /// Gives up the lease until the resume condition holds.
+    /// Gives up the lease until the resume condition holds. (LSE-019, SUS-007, SUS-009, SUS-010, SUS-012 to
+    /// SUS-014, SUS-017 to SUS-022, SUS-024 to SUS-026, SUS-044, SUS-046, SUS-047, WPT-004, WPT-005,
+    /// WPT-009, WPT-010, WPT-029)
     async fn suspend(&self, handle: &Handle, args: SuspendArgs) -> Result<SuspendOutcome>;
 
-    /// As `suspend`, for a caller that holds the fence and not the handle.
+    /// As `suspend`, for a caller that holds the fence and not the handle. (LSE-019, SUS-007, SUS-009,
+    /// SUS-010, SUS-017 to SUS-022, SUS-024 to SUS-027, SUS-044, SUS-046, SUS-047, WPT-005, WPT-010)
     async fn suspend_by_triple(
         &self,
         exec_id: ExecutionId,
@@ -89,7 +92,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("suspend_by_triple")
     }
 
-    /// Makes a waitpoint that signals may target before a suspension uses it.
+    /// Makes a waitpoint that signals may target before a suspension uses it. (LSE-019, WPT-001 to WPT-005,
+    /// WPT-009, WPT-010, WPT-029, WPT-034)
     async fn create_waitpoint(
         &self,
         handle: &Handle,
@@ -97,7 +101,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         expires_in: Duration,
     ) -> Result<PendingWaitpoint>;
 
-    /// The token of a waitpoint; `None` when there is no such waitpoint.
+    /// The token of a waitpoint; `None` when there is no such waitpoint. (WPT-011, WPT-030)
     async fn read_waitpoint_token(
         &self,
         partition: PartitionKey,
@@ -106,7 +110,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_waitpoint_token")
     }
 
-    /// The signals that resumed the handle's execution.
+    /// The signals that resumed the handle's execution. (SIG-003, SUS-035, SUS-040, SUS-048)
     async fn observe_signals(&self, handle: &Handle) -> Result<Vec<ResumeSignal>>;
 
     /// Continues a resumed execution; `None` when it is no longer resumable.
@@ -232,7 +236,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_lanes")
     }
 
-    /// Suspended executions of a partition, oldest suspension first, at most 1 000 a page.
+    /// Suspended executions of a partition, oldest suspension first, at most 1 000 a page. (SUS-042,
+    /// SUS-043)
     async fn list_suspended(
         &self,
         partition: PartitionKey,
@@ -252,7 +257,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_executions")
     }
 
-    /// Delivers a signal to a waitpoint.
+    /// Delivers a signal to a waitpoint. (SIG-001 to SIG-009, SIG-012, SIG-013, SIG-015, SIG-021, SIG-022,
+    /// SUS-012 to SUS-014, SUS-029, SUS-030, WPT-004, WPT-006 to WPT-009, WPT-029, WPT-034)
     async fn deliver_signal(&self, args: DeliverSignalArgs) -> Result<DeliverSignalResult> {
         unavailable("deliver_signal")
     }
@@ -454,7 +460,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("renew_lease")
     }
 
-    /// Resumes a suspended execution.
+    /// Resumes a suspended execution. (SUS-029 to SUS-032)
     async fn resume_execution(&self, args: ResumeExecutionArgs) -> Result<ResumeExecutionResult> {
         unavailable("resume_execution")
     }
@@ -519,7 +525,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("release_admission")
     }
 
-    /// Delivers an operator's approval to a waitpoint.
+    /// Delivers an operator's approval to a waitpoint. (SIG-002, SIG-009, SIG-017 to SIG-019, SIG-021,
+    /// SIG-022, WPT-008)
     async fn deliver_approval_signal(
         &self,
         args: DeliverApprovalSignalArgs,
@@ -572,7 +579,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("get_execution_result")
     }
 
-    /// Waitpoints of an execution that still accept signals.
+    /// Waitpoints of an execution that still accept signals. (WPT-002, WPT-009, WPT-013 to WPT-015,
+    /// WPT-031, WPT-032)
     async fn list_pending_waitpoints(
         &self,
         args: ListPendingWaitpointsArgs,
@@ -704,7 +712,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("promote_delayed")
     }
 
-    /// Closes a waitpoint that has expired.
+    /// Closes a waitpoint that has expired. (WPT-016, WPT-017, WPT-033)
     async fn close_waitpoint(
         &self,
         partition: Partition,
@@ -726,7 +734,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("expire_execution")
     }
 
-    /// Applies the timeout behaviour of a suspension that has timed out.
+    /// Applies the timeout behaviour of a suspension that has timed out. (SUS-029, SUS-030, SUS-033 to
+    /// SUS-036, SUS-044, SUS-049)
     async fn expire_suspension(
         &self,
         partition: Partition,

@@ -4,11 +4,16 @@ use std::future::Future;
 use std::time::Duration;
 
 use ff_conformance::{Deployment, plain_execution};
-use ff_core::backend::{ClaimPolicy, Handle};
+use ff_core::backend::{
+    ClaimPolicy, Handle, HandlePayload, ResumeCondition, SignalMatcher, SuspendArgs,
+    SuspensionReasonCode, TimeoutBehavior, WaitpointBinding,
+};
 use ff_core::call::{Call, Reply};
-use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
+use ff_core::contracts::DeliverApprovalSignalArgs;
+use ff_core::partition::{Partition, PartitionConfig, PartitionKey, flow_partition};
 use ff_core::types::{
-    EdgeId, ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId,
+    EdgeId, ExecutionId, FlowId, LaneId, SuspensionId, TimestampMs, WaitpointId, WorkerId,
+    WorkerInstanceId,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -228,7 +233,95 @@ impl<E: Each> Round<E> {
             json!({ "mark_lease_expired_if_due": { "partition": home, "execution_id": alone } }),
         )
         .await;
+        self.suspend(home).await;
         self.call(json!({ "ping": {} })).await;
         self.call(json!({ "server_time_ms": {} })).await;
     }
+
+    /// Calls every method about waitpoints, suspensions and signals.
+    async fn suspend(&mut self, home: Partition) {
+        let key = PartitionKey::from(&home);
+        let [signalled, approved, resumed] =
+            [(); 3].map(|()| ExecutionId::from_parts(home.index, Uuid::new_v4()));
+
+        self.create(&signalled, None).await;
+        let lease = self.claim().await;
+        let made = json!({
+            "handle": lease, "waitpoint_key": "wp", "expires_in": { "secs": 60, "nanos": 0 },
+        });
+        let Reply::CreateWaitpoint(made) = self.call(json!({ "create_waitpoint": made })).await
+        else {
+            panic!("a waitpoint is made");
+        };
+        let pending = made.waitpoint_id;
+        self.call(json!({ "read_waitpoint_token": { "partition": key, "waitpoint_id": pending } }))
+            .await;
+        let list = json!({ "execution_id": signalled, "after": null, "limit": 10 });
+        self.call(json!({ "list_pending_waitpoints": { "args": list } })).await;
+        let args = suspension(WaitpointBinding::UsePending { waitpoint_id: pending });
+        self.call(json!({ "suspend": { "handle": lease, "args": args } })).await;
+        let page = json!({ "partition": key, "cursor": null, "limit": 10 });
+        self.call(json!({ "list_suspended": page })).await;
+        let signal = json!({
+            "execution_id": signalled, "waitpoint_id": pending, "now": 0,
+            "waitpoint_token": made.hmac_token, "signal_id": Uuid::new_v4(), "signal_name": "go",
+            "signal_category": "external", "source_identity": "tester", "source_type": "suite",
+            "target_scope": "waitpoint", "idempotency_key": "key",
+        });
+        self.call(json!({ "deliver_signal": { "args": signal } })).await;
+        self.call(json!({ "observe_signals": { "handle": lease } })).await;
+        let closing = json!({
+            "partition": home, "execution_id": signalled, "waitpoint_id": pending, "now_ms": 0,
+        });
+        self.call(json!({ "close_waitpoint": closing })).await;
+
+        self.create(&approved, None).await;
+        let lease = self.claim().await;
+        let fence = HandlePayload::open(lease.backend, &lease).unwrap().fence;
+        let waitpoint_id = WaitpointId::new();
+        let fresh = WaitpointBinding::Fresh { waitpoint_id, waitpoint_key: "wp".to_owned() };
+        self.call(json!({ "suspend_by_triple": {
+            "exec_id": approved, "triple": fence, "args": suspension(fresh),
+        } }))
+        .await;
+        let lane = self.lane.clone();
+        let approval = DeliverApprovalSignalArgs::new(
+            approved,
+            lane,
+            waitpoint_id,
+            "go",
+            "one",
+            60_000,
+            None,
+            None,
+        );
+        self.call(json!({ "deliver_approval_signal": { "args": approval } })).await;
+
+        self.create(&resumed, None).await;
+        let lease = self.claim().await;
+        let waitpoint_id = WaitpointId::new();
+        let fresh = WaitpointBinding::Fresh { waitpoint_id, waitpoint_key: "wp".to_owned() };
+        let now = self.deployment.clock().unwrap().now();
+        let args = suspension(fresh).with_timeout(now, TimeoutBehavior::Escalate);
+        self.call(json!({ "suspend": { "handle": lease, "args": args } })).await;
+        self.call(json!({ "expire_suspension": {
+            "partition": home, "execution_id": resumed, "now_ms": 0,
+        } }))
+        .await;
+        let args = json!({
+            "execution_id": resumed, "resume_delay_ms": 0, "trigger_type": "operator",
+        });
+        self.call(json!({ "resume_execution": { "args": args } })).await;
+    }
+}
+
+fn suspension(waitpoint: WaitpointBinding) -> SuspendArgs {
+    let matcher = SignalMatcher::Wildcard;
+    SuspendArgs::new(
+        SuspensionId::new(),
+        waitpoint,
+        ResumeCondition::Single { matcher, waitpoint_key: "wp".to_owned() },
+        SuspensionReasonCode::WaitingForSignal,
+        TimestampMs(0),
+    )
 }

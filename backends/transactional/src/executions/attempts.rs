@@ -99,7 +99,7 @@ pub(super) async fn ending<T: Tx>(
 }
 
 /// The call with its handle and all its arguments, so that equal digests mean an exact repetition.
-fn digest(call: &Call) -> Result<String, StoreError> {
+pub(crate) fn digest(call: &Call) -> Result<String, StoreError> {
     let bytes = rmp_serde::to_vec(call).map_err(|error| StoreError::Failed(error.into()))?;
     Ok(format!("{:x}", Sha256::digest(bytes)))
 }

@@ -122,6 +122,9 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
         cancelled_by: None,
         progress_percent: None,
         progress_message: None,
+        suspension: None,
+        waitpoint_count: 0,
+        signal_count: 0,
     };
     if let Some(until) = args.delay_until.filter(|until| *until > now) {
         execution.park_until(until, BlockingReason::WaitingForDelay, now);

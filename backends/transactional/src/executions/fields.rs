@@ -28,6 +28,7 @@ pub(crate) async fn read_core_fields<T: Tx>(
 /// The field's text (EXE-027), under its name or an alias (EXE-026).
 fn field(execution: &Execution, name: &str) -> Option<String> {
     let lease = execution.lease.as_ref();
+    let suspended = execution.suspended();
     let policy = execution.policy.as_ref();
     let text = |value: &dyn ToString| Some(value.to_string());
     match name {
@@ -81,6 +82,8 @@ fn field(execution: &Execution, name: &str) -> Option<String> {
         "cancelled_by" => execution.cancelled_by.clone(),
         "progress_percent" | "progress_pct" => text(&execution.progress_percent?),
         "progress_message" => execution.progress_message.clone(),
+        "current_waitpoint_id" => text(&suspended?.waitpoint),
+        "current_suspension_id" => text(&suspended?.id),
         _ => None,
     }
 }

@@ -13,10 +13,10 @@ use crate::session::Session;
 use crate::store::Tx;
 
 /// An execution whose current lease the caller holds, and the time at which that was found.
-pub(super) struct Held {
-    pub(super) execution: Execution,
-    pub(super) payload: HandlePayload,
-    pub(super) now: TimestampMs,
+pub(crate) struct Held {
+    pub(crate) execution: Execution,
+    pub(crate) payload: HandlePayload,
+    pub(crate) now: TimestampMs,
 }
 
 /// What a handle stands for now.
@@ -47,7 +47,7 @@ pub(super) async fn standing<T: Tx>(
 }
 
 /// Whether a handle says of its lease what the record says (LSE-017).
-fn is_true(handle: &HandlePayload, execution: &Execution) -> bool {
+pub(crate) fn is_true(handle: &HandlePayload, execution: &Execution) -> bool {
     let attempt = execution.attempt.as_ref().map(|attempt| attempt.index);
     execution.lease.as_ref().is_some_and(|lease| {
         let since = lease.renewed_at.unwrap_or(lease.acquired_at);
@@ -59,7 +59,7 @@ fn is_true(handle: &HandlePayload, execution: &Execution) -> bool {
 }
 
 /// The ladder on an active execution: its lease is not due, and it is the caller's.
-pub(super) fn hold<T: Tx>(
+pub(crate) fn hold<T: Tx>(
     tx: &mut Session<T>,
     execution: &mut Execution,
     fence: &LeaseFence,
@@ -79,7 +79,7 @@ pub(super) fn hold<T: Tx>(
 }
 
 /// As [`standing`], for calls that no repetition excuses.
-pub(super) async fn held<T: Tx>(
+pub(crate) async fn held<T: Tx>(
     tx: &mut Session<T>,
     tag: BackendTag,
     handle: &Handle,
@@ -90,8 +90,11 @@ pub(super) async fn held<T: Tx>(
     }
 }
 
-/// What there is instead of a live lease (LSE-003, LSE-004).
-pub(super) fn not_active(execution: &Execution) -> Stop {
+/// What there is instead of a live lease (LSE-003, LSE-004, LSE-019).
+pub(crate) fn not_active(execution: &Execution) -> Stop {
+    if execution.phase == LifecyclePhase::Suspended {
+        return EngineError::Contention(ContentionKind::LeaseConflict).into();
+    }
     let attempt = execution.shown_attempt();
     let kind = ContentionKind::ExecutionNotActive {
         terminal_outcome: execution.outcome.as_str().to_owned(),
@@ -136,7 +139,7 @@ pub(crate) async fn mark_lease_expired_if_due<T: Tx>(
 }
 
 /// Tells the outbox what happened to the lease that the record shows.
-pub(super) fn emit<T: Tx>(
+pub(crate) fn emit<T: Tx>(
     tx: &mut Session<T>,
     execution: &Execution,
     kind: LeaseEventKind,

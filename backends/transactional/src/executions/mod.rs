@@ -15,14 +15,16 @@ mod scheduling;
 mod state;
 mod tags;
 
-pub(crate) use attempts::{cancel, complete, end_attempt, wait_children};
+pub(crate) use attempts::{cancel, complete, digest, end_attempt, wait_children};
 pub(crate) use cancel::cancel_execution;
 pub(crate) use claims::claim;
 #[cfg(feature = "suite")]
 pub(crate) use create::new_execution;
 pub(crate) use create::{create, later, rank};
 pub(crate) use fields::read_core_fields;
-pub(crate) use leases::{mark_lease_expired_if_due, renew};
+pub(crate) use leases::{
+    Held, emit, held, hold, is_true, mark_lease_expired_if_due, not_active, renew,
+};
 pub(crate) use lists::{list, list_lanes};
 pub(crate) use progress::progress;
 pub(crate) use reads::{
@@ -50,7 +52,7 @@ pub(crate) async fn existing<T: Tx>(tx: &mut Session<T>, id: &ExecutionId) -> Ru
 }
 
 /// What was found, or that refusal.
-fn found(execution: Option<Execution>) -> Rule<Execution> {
+pub(crate) fn found(execution: Option<Execution>) -> Rule<Execution> {
     Ok(execution.ok_or(EngineError::NotFound { entity: "execution" })?)
 }
 

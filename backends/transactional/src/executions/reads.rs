@@ -31,7 +31,7 @@ pub(crate) async fn describe<T: Tx>(
         Some(execution.blocking_detail.clone()).filter(|detail| !detail.is_empty()),
         attempt.map(|attempt| AttemptSummary::new(attempt.id, attempt.index)),
         lease_summary(&execution),
-        None,
+        execution.suspended().map(|suspended| suspended.waitpoint),
         execution.created_at,
         execution.last_mutation_at,
         execution.total_attempts,

@@ -1,12 +1,13 @@
 //! The states of an execution, and the transitions between them.
 
+use ff_core::backend::SuspensionReasonCode;
 use ff_core::state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, OwnershipState, PublicState,
     StateVector, TerminalOutcome,
 };
 use ff_core::types::{LeaseFence, TimestampMs};
 
-use crate::records::{Closing, CurrentAttempt, Execution, Lease};
+use crate::records::{Closing, CurrentAttempt, Execution, Lease, Suspended};
 
 impl Execution {
     /// Whether a fresh claim may take it (SCH-001).
@@ -17,9 +18,16 @@ impl Execution {
             && self.attempt_state != AttemptState::AttemptInterrupted
     }
 
+    /// The suspension that lasts.
+    pub fn suspended(&self) -> Option<&Suspended> {
+        self.suspension.as_ref().filter(|_| self.phase == LifecyclePhase::Suspended)
+    }
+
     /// When there is something to do about it, by a call that needs nobody's lease.
     pub(crate) fn due_at(&self) -> Option<TimestampMs> {
-        if self.eligibility == EligibilityState::NotEligibleUntilTime {
+        if let Some(suspended) = self.suspended() {
+            suspended.timeout_at
+        } else if self.eligibility == EligibilityState::NotEligibleUntilTime {
             self.delay_until
         } else if self.ownership == OwnershipState::Leased {
             self.lease.as_ref().map(|lease| lease.expires_at)
@@ -172,6 +180,37 @@ impl Execution {
         }
     }
 
+    /// SUSPENDED, after the lease was given up (SUS-021).
+    pub(crate) fn suspend(&mut self, suspended: Suspended) {
+        let now = suspended.since;
+        self.phase = LifecyclePhase::Suspended;
+        self.blocking_reason = blocked_by(suspended.reason);
+        self.attempt_state = AttemptState::AttemptInterrupted;
+        self.suspension = Some(suspended);
+        self.transition(now);
+    }
+
+    /// RESUMED: the same attempt may go on, now or after a delay (SUS-029).
+    pub(crate) fn resume(&mut self, delay_ms: u64, now: TimestampMs) {
+        self.phase = LifecyclePhase::Runnable;
+        if delay_ms == 0 {
+            self.make_eligible(now);
+        } else {
+            let until = super::later(now, delay_ms);
+            self.park_until(until, BlockingReason::WaitingForResumeDelay, now);
+        }
+    }
+
+    /// The suspension has no end by itself any more, an operator has to see to it (SUS-036).
+    pub(crate) fn escalate(&mut self, now: TimestampMs) {
+        if let Some(suspended) = &mut self.suspension {
+            suspended.reason = SuspensionReasonCode::WaitingForOperatorReview;
+            suspended.timeout_at = None;
+            self.blocking_reason = blocked_by(suspended.reason);
+        }
+        self.transition(now);
+    }
+
     /// TERMINAL.
     pub(crate) fn end(&mut self, outcome: TerminalOutcome, now: TimestampMs) {
         self.phase = LifecyclePhase::Terminal;
@@ -189,5 +228,21 @@ impl Execution {
         self.completed_at = Some(now);
         self.uncascaded_since = self.flow.map(|_| now);
         self.transition(now);
+    }
+}
+
+/// Why a suspended execution does not run (SUS-017).
+fn blocked_by(reason: SuspensionReasonCode) -> BlockingReason {
+    match reason {
+        SuspensionReasonCode::WaitingForApproval => BlockingReason::WaitingForApproval,
+        SuspensionReasonCode::WaitingForCallback => BlockingReason::WaitingForCallback,
+        SuspensionReasonCode::WaitingForToolResult => BlockingReason::WaitingForToolResult,
+        SuspensionReasonCode::WaitingForOperatorReview | SuspensionReasonCode::ManualPause => {
+            BlockingReason::PausedByOperator
+        }
+        SuspensionReasonCode::PausedByPolicy => BlockingReason::PausedByPolicy,
+        SuspensionReasonCode::PausedByBudget => BlockingReason::WaitingForBudget,
+        // `WaitingForSignal`, `StepBoundary`.
+        _ => BlockingReason::WaitingForSignal,
     }
 }

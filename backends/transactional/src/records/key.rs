@@ -47,7 +47,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// Whether an entry, the key's parts included, lies in it.
+    /// Whether an entry lies in it.
     pub fn contains(&self, entry: &[Part]) -> bool {
         let Some(rest) = entry.strip_prefix(&*self.prefix) else {
             return false;

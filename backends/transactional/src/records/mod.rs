@@ -14,7 +14,10 @@ pub use schema::{Column, Field, IndexSchema, Indexed, Part, Schema, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use ff_core::backend::Namespace;
+use ff_core::backend::{
+    HandlePayload, Namespace, ResumeCondition, ResumePolicy, SuspensionReasonCode,
+    SuspensionRequester, TimeoutBehavior,
+};
 use ff_core::contracts::{EdgeDependencyPolicy, EdgeGroupState};
 use ff_core::policy::ExecutionPolicy;
 use ff_core::state::{
@@ -22,14 +25,15 @@ use ff_core::state::{
     OwnershipState, TerminalOutcome,
 };
 use ff_core::types::{
-    AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseId, TimestampMs,
-    WorkerId, WorkerInstanceId,
+    AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseId, SignalId,
+    SuspensionId, TimestampMs, WaitpointId, WaitpointToken, WorkerId, WorkerInstanceId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::store::StoreError;
+use crate::suspension::Counted;
 use crate::{executions, requirements};
 use declare::records;
 use packed::Packer;
@@ -61,11 +65,14 @@ impl Record {
         self.kind().schema().values(&self.entries())
     }
 
-    /// Its place in an index, the key included, if it is there.
+    /// Its place in an index, if it is there; what of the key is not part of the index follows.
     pub fn entry(&self, index: usize) -> Option<Vec<Part>> {
         let mut entry = self.part_of(index)?;
         if index > 0 {
-            entry.extend(self.key().parts);
+            let schema = self.kind().schema();
+            let indexed = &schema.indexes[index].columns;
+            let key = schema.key.iter().zip(self.key().parts);
+            entry.extend(key.filter(|(column, _)| !indexed.contains(column)).map(|(_, part)| part));
         }
         Some(entry)
     }
@@ -202,6 +209,13 @@ records! {
                 cancelled_by: Option<String>,
                 progress_percent: Option<u8>,
                 progress_message: Option<String>,
+
+                /// The latest suspension; it lasts as long as the phase is `suspended`.
+                suspension: Option<Suspended>,
+                /// Waitpoints that were made for it ahead of a suspension.
+                waitpoint_count: u64,
+                /// Signals that were accepted.
+                signal_count: u64,
             }
             indexes {
                 /// What fresh claims may take, per lane and requirement set in their order (SCH-002).
@@ -220,6 +234,8 @@ records! {
                 /// What time or an end has made due, or will.
                 DUE(partition_key: u16, due_at: TimestampMs) =
                     |execution| Some((execution.id.partition(), execution.due_at()?));
+                SUSPENDED(partition_key: u16, suspended_at: TimestampMs) =
+                    |execution| Some((execution.id.partition(), execution.suspended()?.since));
             }
             shown {
                 // One column for both: the phase, or once it is terminal the outcome.
@@ -350,6 +366,113 @@ records! {
             shown {}
         }
 
+        /// A place to which signals for an execution are delivered.
+        waitpoint: Waitpoint in "ff_waitpoint" {
+            key { partition as "partition_key": u16, id as "waitpoint_id": WaitpointId }
+            fixed {
+                execution as "execution_id": ExecutionId,
+                attempt as "attempt_index": AttemptIndex,
+                name as "waitpoint_key": String,
+                token: WaitpointToken,
+                created_at: TimestampMs,
+                /// Until when a suspension may take it; only if it was made ahead of one.
+                pending_until: Option<TimestampMs>,
+            }
+            changing {
+                /// The epoch at which a suspension took it. It is open as long as that suspension lasts.
+                taken_at_epoch: Option<LeaseEpoch>,
+                activated_at: Option<TimestampMs>,
+                closed_at: Option<TimestampMs>,
+            }
+            indexes {
+                PENDING(execution_id: ExecutionId) =
+                    |waitpoint| waitpoint.is_pending().then(|| (waitpoint.execution.clone(),));
+                DUE(partition_key: u16, due_at: TimestampMs) = |waitpoint| {
+                    let until = waitpoint.pending_until.filter(|_| waitpoint.is_pending());
+                    Some((waitpoint.partition, until?))
+                };
+            }
+            shown {}
+        }
+
+        /// The latest suspension of an execution, or what would have been one if its condition had not
+        /// been met.
+        suspension: Suspension in "ff_suspension" {
+            key { execution as "execution_id": ExecutionId }
+            fixed {}
+            changing {
+                id as "suspension_id": SuspensionId,
+                attempt as "attempt_index": AttemptIndex,
+                condition: ResumeCondition,
+                policy as "resume_policy": ResumePolicy,
+                requested_by: SuspensionRequester,
+                continuation_metadata_pointer: Option<String>,
+                /// The waitpoints by their ids, the first of the request first.
+                waitpoints: Vec<WaitpointId>,
+                /// What each part of the condition has counted, in the order of the parts.
+                counted: Vec<Vec<Counted>>,
+                /// The signals that were counted.
+                satisfiers: Vec<SignalId>,
+                /// When it was met or resumed, and by what.
+                resumed_at: Option<TimestampMs>,
+                resumed_by: Option<String>,
+            }
+            indexes {}
+            shown {}
+        }
+
+        /// How a suspension went, for its repetition.
+        suspend_replay: SuspendReplay in "ff_suspend_replay" {
+            key { execution as "execution_id": ExecutionId, digest: String }
+            fixed {}
+            changing {
+                suspension_id: SuspensionId,
+                waitpoints: Vec<WaitpointId>,
+                /// The lease that was given up; none if the condition was met.
+                released: Option<HandlePayload>,
+                expires_at: TimestampMs,
+            }
+            indexes {}
+            shown {}
+        }
+
+        /// A signal that was accepted.
+        signal: Signal in "ff_signal" {
+            key { execution as "execution_id": ExecutionId, id as "signal_id": SignalId }
+            fixed {
+                waitpoint as "waitpoint_id": WaitpointId,
+                /// In the order of acceptance, from 1.
+                number: u64,
+                name as "signal_name": String,
+                category as "signal_category": String,
+                source_type: String,
+                source_identity: String,
+                correlation_id: Option<String>,
+                idempotency_key: Option<String>,
+                target_scope: String,
+                payload: Option<ByteBuf>,
+                payload_encoding: Option<String>,
+                created_at: TimestampMs,
+                accepted_at: TimestampMs,
+                effect: String,
+            }
+            changing {}
+            indexes {
+                ARRIVED(waitpoint_id: WaitpointId, arrival: i64) =
+                    |signal| Some((signal.waitpoint, signal.number.cast_signed()));
+            }
+            shown {}
+        }
+
+        /// The signal that an idempotency key stands for, and until when.
+        signal_key: SignalKey in "ff_signal_key" {
+            key { waitpoint as "waitpoint_id": WaitpointId, digest: String }
+            fixed {}
+            changing { signal as "signal_id": SignalId, expires_at: TimestampMs }
+            indexes {}
+            shown {}
+        }
+
         /// A member of a cancelled flow that others are to cancel.
         backlog: Backlog in "ff_cancel_backlog" {
             key { flow as "flow_id": FlowId, member as "execution_id": ExecutionId }
@@ -430,6 +553,18 @@ pub struct Closing {
     pub digest: String,
     /// When a retry became due, if the call scheduled one.
     pub retry_at: Option<TimestampMs>,
+}
+
+/// What an execution shows of its latest suspension.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspended {
+    pub id: SuspensionId,
+    /// The first of its waitpoints.
+    pub waitpoint: WaitpointId,
+    pub since: TimestampMs,
+    pub reason: SuspensionReasonCode,
+    pub timeout_at: Option<TimestampMs>,
+    pub timeout_behavior: TimeoutBehavior,
 }
 
 /// A secret that signs tokens, or did.

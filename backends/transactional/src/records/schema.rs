@@ -1,7 +1,9 @@
 //! What a store has to know of a kind of records: its table, key, columns, indexes and fields.
 
 use ff_core::backend::Namespace;
-use ff_core::types::{AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
+use ff_core::types::{
+    AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, SignalId, TimestampMs, WaitpointId,
+};
 use uuid::Uuid;
 
 /// One value of a key or of an index. Parts compare as a store has to order them: texts by their
@@ -64,6 +66,8 @@ indexed! {
     TimestampMs: Integer = |time| time.0;
     FlowId: Uuid = |id| id.0;
     EdgeId: Uuid = |id| id.0;
+    WaitpointId: Uuid = |id| id.0;
+    SignalId: Uuid = |id| id.0;
     Uuid: Uuid = |uuid| *uuid;
     String: Text = |text| text.clone();
     &'static str: Text = |text| (*text).to_owned();
@@ -89,7 +93,7 @@ impl Indexed for ExecutionId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexSchema {
     pub name: &'static str,
-    /// Its own columns; the key's follow, so that no two entries are equal.
+    /// Its own columns; those of the key that are not among them follow, so that no two entries are equal.
     pub columns: Vec<Column>,
 }
 

@@ -154,7 +154,7 @@ async fn locked<T: Tx>(tx: &mut Session<T>, partitions: u16) -> Rule<Vec<(u16, O
 
 impl Secret {
     /// Up to the end of its grace, if it was superseded (WPT-026).
-    fn is_retained(&self, now: TimestampMs) -> bool {
+    pub(super) fn is_retained(&self, now: TimestampMs) -> bool {
         self.verifies_until.is_none_or(|until| now <= until)
     }
 }

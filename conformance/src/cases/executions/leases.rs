@@ -1,6 +1,9 @@
 //! Holding a lease, losing it, and being too late.
 
+use std::time::Duration;
+
 use ff_core::backend::{FailureClass, Handle, HandleOpaque, LeaseRenewal};
+use ff_core::call::Method;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::types::{ExecutionId, TimestampMs};
@@ -34,6 +37,13 @@ async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdi
     expect_refused!(world.fail_with(handle, FailureClass::InfraCrash).await, code, "fail");
     expect_refused!(world.cancel(handle, "late").await, code, "cancel");
     expect_refused!(world.wait_children(handle).await, code, "wait_children");
+    if world.claims(Method::Suspend) {
+        expect_refused!(world.suspend(handle, world.plain_suspension()).await, code, "suspend");
+    }
+    if world.claims(Method::CreateWaitpoint) {
+        let answer = world.create_waitpoint(handle, "wp", Duration::from_mins(1)).await;
+        expect_refused!(answer, code, "create_waitpoint");
+    }
     Ok(())
 }
 
@@ -371,5 +381,32 @@ async fn mark_no_ops(world: World) -> Verdict {
         world.mark_lapsed(id).await?;
         expect_eq!(world.observe(id).await?, before, "there is nothing to mark");
     }
+    Ok(())
+}
+
+/// Every call under the lease that was given up.
+#[case(LSE_019)]
+async fn suspended(world: World) -> Verdict {
+    let suspended = world.suspended().await?;
+    let (id, handle) = (&suspended.id, &suspended.handle);
+    let refused = "contention.lease_conflict";
+    let before = world.observe(id).await?;
+    expect_refused!(world.renew(handle).await, refused);
+    expect_refused!(world.progress(handle, Some(1), None).await, refused);
+    expect_refused!(world.complete(handle, None).await, refused);
+    expect_refused!(world.fail_with(handle, FailureClass::Transient).await, refused);
+    expect_refused!(world.cancel(handle, "why").await, refused);
+    expect_refused!(world.wait_children(handle).await, refused);
+    let minute = Duration::from_mins(1);
+    expect_refused!(world.create_waitpoint(handle, "wp", minute).await, refused);
+    expect_refused!(world.suspend(handle, world.plain_suspension()).await, refused);
+    let fence = ff_core::types::LeaseFence {
+        lease_id: ff_core::types::LeaseId::from_uuid(world.uuid()),
+        lease_epoch: ff_core::types::LeaseEpoch::new(1),
+        attempt_id: ff_core::types::AttemptId::from_uuid(world.uuid()),
+    };
+    let by_triple = world.suspend_by_triple(id.clone(), fence, world.plain_suspension()).await;
+    expect_refused!(by_triple, refused);
+    expect_eq!(world.observe(id).await?, before, "nothing has changed");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Delays that end and leases that lapse.
 
+use ff_core::backend::TimeoutBehavior;
 use ff_core::call::Call;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{ExecutionId, TimestampMs};
@@ -19,6 +20,8 @@ pub(super) fn about(call: &Call) -> Option<ExecutionId> {
     match call {
         Call::PromoteDelayed { execution_id, .. }
         | Call::MarkLeaseExpiredIfDue { execution_id, .. }
+        | Call::ExpireSuspension { execution_id, .. }
+        | Call::CloseWaitpoint { execution_id, .. }
         | Call::AckCancelMember { execution_id, .. } => Some(execution_id.clone()),
         Call::CascadeCompletion { payload } => Some(payload.execution_id.clone()),
         Call::CancelExecution { args } => Some(args.execution_id.clone()),
@@ -109,5 +112,54 @@ async fn pages(world: World) -> Verdict {
         let beyond = world.due_in(count, limit).await;
         expect_refused!(beyond, "validation.invalid_input", "no such partition, {limit}");
     }
+    Ok(())
+}
+
+/// One that times out, one that does not, and one that a signal ends before.
+#[case(HSK_009, needs(clock, housekeeping))]
+async fn suspensions(world: World) -> Verdict {
+    world.sign().await?;
+    let mut suspended = Vec::new();
+    for behavior in [TimeoutBehavior::Escalate, TimeoutBehavior::AutoResumeWithTimeoutSignal] {
+        let claimed = world.claimed().await?;
+        let args = world.plain_suspension().with_timeout(world.in_ms(500), behavior);
+        suspended.push(world.suspended_by(claimed, args).await?);
+    }
+    let claimed = world.claimed().await?;
+    world.suspended_by(claimed, world.plain_suspension()).await?;
+    world.pass_ms(499).await?;
+    expect_eq!(world.due_names().await?, [], "a millisecond early");
+    world.pass_ms(1).await?;
+    world.deliver_signal(world.signal(&suspended[1].target())).await?;
+    let due = [named("expire_suspension", &suspended[0].id)];
+    for _ in 0..2 {
+        expect_eq!(world.due_names().await?, due, "the timeout has come");
+    }
+    expect_eq!(world.settle().await?, 1);
+    world.expect_fields(&suspended[0].id, [("blocking_reason", "paused_by_operator")]).await?;
+    expect_eq!(world.due_names().await?, [], "seen to");
+    Ok(())
+}
+
+/// One that nobody takes, and one that a suspension has taken.
+#[case(HSK_010, needs(clock, housekeeping))]
+async fn waitpoints(world: World) -> Verdict {
+    let claimed = world.signing().await?;
+    let mut targets = Vec::new();
+    for key in ["left", "taken"] {
+        targets.push(world.pending(&claimed, key).await?);
+    }
+    let suspended = world.suspended_by(claimed, world.taking(&targets[1], "taken")).await?;
+    world.pass_ms(59_999).await?;
+    expect_eq!(world.due_names().await?, [], "a millisecond early");
+    world.pass_ms(1).await?;
+    let due = [named("close_waitpoint", &suspended.id)];
+    for _ in 0..2 {
+        expect_eq!(world.due_names().await?, due, "its deadline has come");
+    }
+    expect_eq!(world.settle().await?, 1);
+    let listed = world.waitpoints(&suspended.id).await?;
+    let listed: Vec<_> = listed.iter().map(|entry| entry.waitpoint_id).collect();
+    expect_eq!(listed, [targets[1].waitpoint], "what is still open");
     Ok(())
 }

@@ -1,4 +1,10 @@
-//! Secrets that sign tokens.
+//! Waiting for signals: waitpoints, tokens, suspensions, signals, and the secrets that sign.
 
+mod conditions;
 mod keys;
 mod repeated;
+mod resume;
+mod signals;
+mod suspend;
+mod tokens;
+mod waitpoints;

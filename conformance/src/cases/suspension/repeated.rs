@@ -1,25 +1,122 @@
-//! Calls about secrets, made again and again.
+//! Calls about secrets, waitpoints, suspensions and signals, made again and again.
 
-use ff_core::call::Method;
+use ff_core::backend::IdempotencyKey;
+use ff_core::call::{Call, Method};
 use ff_core::contracts::{RotateWaitpointHmacSecretAllArgs, RotateWaitpointHmacSecretOutcome};
 use ff_core::engine_backend::EngineBackend;
 use futures_util::future::join_all;
 
-use crate::play::{Repetition, around_calls, fixture::seed};
+use crate::play::fixture::{create_waitpoint, seed, seeded, suspend};
+use crate::play::{Fixture, Line, Repetition, around_calls, call};
 use crate::stage::{Failure, InWorld, Need, Verdict, World, declare};
 
 declare!(|topic| around_calls(topic, REPETITIONS));
 
-const REPETITIONS: &[Repetition] = &[Repetition {
-    method: Method::SeedWaitpointHmacSecret,
-    clauses: &["WPT-023"],
-    before: |_| Vec::new(),
-    call: |_| seed("one"),
-    answers: &[
-        (1, "seeded.kid=one"),
-        (9, "already_seeded.kid=one already_seeded.same_secret=true"),
-    ],
-}];
+const REPETITIONS: &[Repetition] = &[
+    Repetition {
+        method: Method::SeedWaitpointHmacSecret,
+        clauses: &["WPT-023"],
+        before: |_| Vec::new(),
+        call: |_| seed("one"),
+        answers: &[
+            (1, "seeded.kid=one"),
+            (9, "already_seeded.kid=one already_seeded.same_secret=true"),
+        ],
+    },
+    Repetition {
+        method: Method::CreateWaitpoint,
+        clauses: &["WPT-003"],
+        before: claimed,
+        call: |_| create_waitpoint("w1"),
+        answers: &[(10, "hmac_token=one:signature waitpoint_id=minted")],
+    },
+    Repetition {
+        method: Method::Suspend,
+        clauses: &["SUS-018"],
+        before: claimed,
+        call: |_| suspend("w1", 1),
+        answers: &[(10, SUSPENDED)],
+    },
+    Repetition {
+        method: Method::SuspendByTriple,
+        clauses: &["SUS-019"],
+        before: |fixture| lines(claimed(fixture), vec![call(keyed(suspend("w1", 1)), SUSPENDED)]),
+        call: |fixture| keyed(fixture.suspend_by_triple(1, 2)),
+        answers: &[(10, SUSPENDED)],
+    },
+    Repetition {
+        method: Method::DeliverSignal,
+        clauses: &["SIG-006"],
+        before: waiting,
+        call: |fixture| fixture.deliver(1, 1, 1),
+        answers: &[
+            (1, "accepted.effect=resume_condition_satisfied accepted.signal_id=s1"),
+            (9, "duplicate.existing_signal_id=s1"),
+        ],
+    },
+    Repetition {
+        method: Method::DeliverApprovalSignal,
+        clauses: &["SIG-019"],
+        before: waiting,
+        call: |fixture| fixture.approve(1, 1),
+        answers: &[
+            (1, "accepted.effect=resume_condition_satisfied accepted.signal_id=minted"),
+            (9, "duplicate.existing_signal_id=minted"),
+        ],
+    },
+    Repetition {
+        method: Method::ResumeExecution,
+        clauses: &["SUS-031"],
+        before: waiting,
+        call: |fixture| fixture.resume(1, 0),
+        answers: &[
+            (1, "resumed.public_state=resumable"),
+            (9, "refused: state.execution_not_suspended"),
+        ],
+    },
+    Repetition {
+        method: Method::ExpireSuspension,
+        clauses: &["SUS-033"],
+        before: |fixture| {
+            lines(claimed(fixture), vec![call(fixture.suspend_late("w1", 1), SUSPENDED)])
+        },
+        call: |fixture| fixture.expire_suspension(1),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::CloseWaitpoint,
+        clauses: &["WPT-016"],
+        before: waiting,
+        call: |fixture| fixture.close_waitpoint(1, 1),
+        answers: &[(10, "ok, nothing")],
+    },
+];
+
+const SUSPENDED: &str = "suspended.details.additional_waitpoints=[] suspended.details.suspension_id=u1 \
+    suspended.details.waitpoint_id=w1 suspended.details.waitpoint_key=wp \
+    suspended.details.waitpoint_token=one:signature suspended.handle.handle=suspended";
+
+/// `w1` holds execution 1, and tokens can be signed.
+fn claimed(fixture: &Fixture) -> Vec<Line> {
+    vec![seeded(), fixture.created(1), call(fixture.claim("w1"), "handle=fresh")]
+}
+
+/// Execution 1 is suspended on waitpoint 1.
+fn waiting(fixture: &Fixture) -> Vec<Line> {
+    lines(claimed(fixture), vec![call(suspend("w1", 1), SUSPENDED)])
+}
+
+fn lines(first: Vec<Line>, then: Vec<Line>) -> Vec<Line> {
+    first.into_iter().chain(then).collect()
+}
+
+/// The suspension under a key.
+fn keyed(mut suspend: Call) -> Call {
+    if let Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } = &mut suspend {
+        args.idempotency_key = Some(IdempotencyKey::new("key"));
+    }
+    suspend
+}
 
 declare!(|topic| {
     vec![topic.case(

@@ -1,6 +1,9 @@
 //! Handles that this backend did not make, or that stand for no lease.
 
+use std::time::Duration;
+
 use ff_core::backend::{BackendTag, FailureClass, Handle, HandleKind, HandleOpaque};
+use ff_core::call::Method;
 use ff_core::engine_backend::EngineBackend;
 
 use crate::stage::{Verdict, World, case};
@@ -94,6 +97,17 @@ async fn refused_everywhere(
     expect_refused!(world.complete(&bad, None).await, code, "complete");
     expect_refused!(world.fail_with(&bad, FailureClass::Permanent).await, code, "fail");
     expect_refused!(world.cancel(&bad, "why").await, code, "cancel");
+    if world.claims(Method::Suspend) {
+        expect_refused!(world.suspend(&bad, world.plain_suspension()).await, code, "suspend");
+    }
+    if world.claims(Method::CreateWaitpoint) {
+        let answer = world.create_waitpoint(&bad, "wp", Duration::from_mins(1)).await;
+        expect_refused!(answer, code, "create_waitpoint");
+    }
+    // A suspension can be observed by the handle that stands for it.
+    if world.claims(Method::ObserveSignals) && code != "state.already_suspended" {
+        expect_refused!(world.observe_signals(&bad).await, code, "observe_signals");
+    }
     expect_eq!(world.observe(&id).await?, before, "nothing changes");
     world.renew(&handle).await?;
     Ok(())

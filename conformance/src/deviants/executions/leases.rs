@@ -11,7 +11,9 @@ use ff_core::types::{LeaseEpoch, TimestampMs};
 
 use crate::deviants::declare::{around, deviant};
 use crate::deviants::executions::frees_the_lapsed;
-use crate::deviants::fault::{Fault, answer, call, marks_repetitions_of, payload_of, write};
+use crate::deviants::fault::{
+    Fault, answer, call, instead, marks_repetitions_of, payload_of, write,
+};
 
 deviant!("epoch-per-attempt", LSE_001,
     "Begins to count epochs with each attempt." => write(|before, after| {
@@ -163,3 +165,10 @@ fn refuses_unmarked() -> Fault {
         }
     })
 }
+
+deviant!("suspended-is-inactive", LSE_019, "Says of a suspended execution that it is not active." =>
+instead(&SUSPENDABLE, "contention.lease_conflict", |_, _| {
+    Err(EngineError::Contention(ContentionKind::NoActiveLease))
+}));
+
+const SUSPENDABLE: [Method; 3] = [Method::Renew, Method::Complete, Method::Suspend];

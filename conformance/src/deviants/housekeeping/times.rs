@@ -15,6 +15,10 @@ deviant!("delays-without-retries", HSK_001, "Lists no delay of a retry." => writ
 
 deviant!("forgets-leases", HSK_002, "Lists no lease." => without("mark_lease_expired_if_due"));
 
+deviant!("forgets-timeouts", HSK_009, "Lists no suspension." => without("expire_suspension"));
+
+deviant!("forgets-waitpoints", HSK_010, "Lists no waitpoint." => without("close_waitpoint"));
+
 deviant!("lists-the-last-first", HSK_006, "Lists all but the first." => due(|calls| {
     if calls.len() > 4 {
         calls.remove(0);

@@ -1,15 +1,13 @@
 //! Deviants that break the clauses under "Keys".
 
-use std::sync::atomic::AtomicUsize;
-
-use ff_core::call::{Call, Reply};
+use ff_core::call::{Call, Method, Reply};
 use ff_core::contracts::{
     RotateWaitpointHmacSecretAllArgs, RotateWaitpointHmacSecretOutcome as Rotation, SeedOutcome,
 };
-use ff_core::engine_error::{ConflictKind, ContentionKind, EngineError, ValidationKind};
+use ff_core::engine_error::{ConflictKind, EngineError};
 
 use crate::deviants::declare::{around, deviant, reply, request};
-use crate::deviants::fault::{Fault, answer, around, pause};
+use crate::deviants::fault::{Fault, answer, busy};
 
 request!("kids-mended", WPT_018, "Takes key ids with a colon.",
     RotateWaitpointHmacSecretAll { args } => args.new_kid = args.new_kid.replace(':', "-"));
@@ -95,18 +93,7 @@ answer(|call, answer| {
 }));
 
 deviant!("seeds-in-the-way", WPT_024, "Turns away a seed while another is under way." =>
-    in_the_way());
-
-deviant!("secrets-in-errors", WPT_009, "Shows the secret that it refuses." => answer(|call, answer| {
-    let secret = match call {
-        Call::RotateWaitpointHmacSecretAll { args } => &args.new_secret_hex,
-        Call::SeedWaitpointHmacSecret { args } => &args.secret_hex,
-        _ => return,
-    };
-    if let Err(EngineError::Validation { kind: ValidationKind::InvalidSecretHex, detail }) = answer {
-        detail.push_str(secret);
-    }
-}));
+    busy(Method::SeedWaitpointHmacSecret));
 
 /// Changes how a rotation went in each partition.
 fn rotations(change: fn(&mut Result<Rotation, EngineError>)) -> Fault {
@@ -114,27 +101,5 @@ fn rotations(change: fn(&mut Result<Rotation, EngineError>)) -> Fault {
         if let Ok(Reply::RotateWaitpointHmacSecretAll(rotated)) = answer {
             rotated.entries.iter_mut().for_each(|entry| change(&mut entry.result));
         }
-    })
-}
-
-fn in_the_way() -> Fault {
-    use std::sync::atomic::Ordering::SeqCst;
-
-    let under_way = std::sync::Arc::new(AtomicUsize::new(0));
-    around(move |subject, call| {
-        let under_way = std::sync::Arc::clone(&under_way);
-        Box::pin(async move {
-            if !matches!(call, Call::SeedWaitpointHmacSecret { .. }) {
-                return subject.ask(call).await;
-            }
-            let others = under_way.fetch_add(1, SeqCst);
-            pause().await;
-            let answer = subject.ask(call).await;
-            under_way.fetch_sub(1, SeqCst);
-            if others > 0 {
-                return Err(EngineError::Contention(ContentionKind::RetryExhausted));
-            }
-            answer
-        })
     })
 }

@@ -64,6 +64,19 @@ around!("time-moves-things", SYS_027, "Marks and promotes when someone looks.", 
     subject.ask(call).await
 });
 
+deviant!("minds-the-suspensions-now", SYS_005,
+    "Refuses suspensions and signals from before 1970." => answer(|call, answer| {
+    let now = match call {
+        Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => args.now,
+        Call::DeliverSignal { args } => args.now,
+        Call::CloseWaitpoint { now_ms, .. } | Call::ExpireSuspension { now_ms, .. } => *now_ms,
+        _ => return,
+    };
+    if now.0 <= 0 {
+        *answer = Err(EngineError::invalid_input("before the epoch"));
+    }
+}));
+
 deviant!("minds-the-flows-now", SYS_005,
     "Refuses flows, members and summaries from before 1970." => answer(|call, answer| {
     let now = match call {

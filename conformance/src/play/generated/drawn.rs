@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ff_core::capability::Supports;
 use ff_mock::Take;
-use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::strategy::{Just, NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::calls::next_step;
+use super::calls::{SCENE, next_step};
 use super::reference::{Reference, Universe};
 use super::step::Step;
+
+/// One sequence in so many begins with the scene.
+const SCENES: u32 = 8;
 
 type Tree = Box<dyn ValueTree<Value = Step>>;
 
@@ -29,8 +32,18 @@ impl Strategy for Drawing {
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut reference = Reference::new(self.universe);
-        let mut steps = Vec::new();
-        for _ in 0..self.length {
+        let mut steps: Vec<(Tree, bool)> = Vec::new();
+        let scene = if self.universe.favoured[0].is_multiple_of(SCENES) { SCENE } else { &[] };
+        for next in scene {
+            let step = next(&reference).filter(|step| match step {
+                Step::Call(call) => self.supports.claims_call(call),
+                _ => true,
+            });
+            let Some(step) = step else { continue };
+            reference = after(reference, &step);
+            steps.push((Box::new(Just(step).new_tree(runner)?), true));
+        }
+        for _ in steps.len()..self.length {
             let tree = next_step(&reference, &self.supports).new_tree(runner)?;
             reference = after(reference, &tree.current());
             steps.push((tree, true));

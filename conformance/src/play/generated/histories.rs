@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ff_core::call::Method;
+use ff_core::call::{Call, Method};
 use ff_core::capability::Supports;
+use ff_core::contracts::SeedWaitpointHmacSecretArgs;
+use ff_mock::Take;
 use futures_util::stream::{self, StreamExt};
 
 use super::event::History;
@@ -15,8 +17,9 @@ use super::linearizability::Judgement;
 use super::minimize::{smallest, suspects};
 use super::reference::{Reference, Universe};
 use super::sequences::Target;
+use super::step::Given;
 use super::workers::{Arena, Load};
-use crate::stage::{Coverage, Failure};
+use crate::stage::{Coverage, Failure, SECRET};
 
 /// Histories in a run of the default length.
 pub(crate) const HISTORIES: usize = 40;
@@ -99,6 +102,22 @@ impl Target {
     }
 }
 
+/// What every history begins with: nothing but a secret, so that tokens can be signed.
+fn beginning(target: &Target, universe: Universe) -> Reference {
+    let mut initial = Reference::new(universe);
+    initial.given = Given::default();
+    if !target.supports.seed_waitpoint_hmac_secret {
+        return initial;
+    }
+    let seeded = initial.answer(&sign(), initial.now, Take::First);
+    seeded.map_or(initial, |(_, seeded)| seeded)
+}
+
+fn sign() -> Call {
+    let args = SeedWaitpointHmacSecretArgs::new("first", SECRET);
+    Call::SeedWaitpointHmacSecret { args }
+}
+
 type Verdict = Result<(), (Judgement, History)>;
 
 /// Records and judges one history.
@@ -115,12 +134,18 @@ async fn one(
     };
     let mut backends = vec![Arc::clone(&deployment.backend)];
     backends.extend(deployment.peers.iter().cloned());
-    let mut initial = Reference::new(universe);
-    initial.leases.clear();
+    let initial = beginning(target, universe);
+    if target.supports.seed_waitpoint_hmac_secret {
+        sign().send(backends[0].as_ref()).await?;
+    }
     let mut supports = supports.clone();
     // What is done partition by partition is not done at one instant.
     supports.rotate_waitpoint_hmac_secret_all = false;
     supports.seed_waitpoint_hmac_secret = false;
+    // A call that names what a backend has minted is another call on the model.
+    supports.create_waitpoint = false;
+    // Most calls change this list, so that no two would be judged apart.
+    supports.list_suspended = false;
     let arena = Arena::new(initial.clone(), backends, clock, supports);
     let load = Load { workers: WORKERS, calls, seed };
     let (history, coverage) = Arc::new(arena).run(load).await;
@@ -161,8 +186,7 @@ async fn about<T: Send + 'static>(
     history: &History,
     find: fn(&Reference, &History) -> T,
 ) -> Result<T, Failure> {
-    let mut initial = Reference::new(target.universe);
-    initial.leases.clear();
+    let initial = beginning(target, target.universe);
     let history = history.clone();
     let found = tokio::task::spawn_blocking(move || find(&initial, &history)).await;
     found.map_err(|panic| Failure::new(format!("the judge panicked: {panic}")))

@@ -36,7 +36,7 @@ impl Object for Reference {
     fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.snapshot.fingerprint().hash(&mut hasher);
-        for (instance, handle) in &self.leases {
+        for (instance, handle) in &self.given.leases {
             (instance, handle.opaque.as_bytes()).hash(&mut hasher);
         }
         hasher.finish()
@@ -196,11 +196,11 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
     objects
 }
 
-/// The names of the executions and flows in a call.
+/// The names of the executions, flows and waitpoints in a call.
 pub(super) fn named_things(call: &Call) -> BTreeSet<String> {
     let is_thing = |value: &String| {
         let mut letters = value.chars();
-        matches!(letters.next(), Some('e' | 'f')) && letters.as_str().parse::<usize>().is_ok()
+        matches!(letters.next(), Some('e' | 'f' | 'w')) && letters.as_str().parse::<usize>().is_ok()
     };
     let values = leaves(&plain(call, &mut Minted::Alike)).into_iter();
     values.map(|(_, value)| value).filter(is_thing).collect()

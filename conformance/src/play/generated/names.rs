@@ -9,12 +9,16 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-/// What generated sequences talk about: `e1` is an execution, `f1` a flow, `d1` a dependency.
+/// What generated sequences talk about: `e1` is an execution, `f1` a flow, `d1` a dependency, `w1` a
+/// waitpoint, `s1` a signal, `u1` a suspension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Thing {
     Execution,
     Flow,
     Edge,
+    Waitpoint,
+    Signal,
+    Suspension,
 }
 
 /// Things of each kind at most.
@@ -24,13 +28,17 @@ const MOST: usize = 64;
 const SAME_CHECKSUM: u128 = 0x1_1021 << 24;
 
 impl Thing {
-    const ALL: [Self; 3] = [Self::Execution, Self::Flow, Self::Edge];
+    const ALL: [Self; 6] =
+        [Self::Execution, Self::Flow, Self::Edge, Self::Waitpoint, Self::Signal, Self::Suspension];
 
     fn name(self, number: usize) -> String {
         let letter = match self {
             Self::Execution => 'e',
             Self::Flow => 'f',
             Self::Edge => 'd',
+            Self::Waitpoint => 'w',
+            Self::Signal => 's',
+            Self::Suspension => 'u',
         };
         format!("{letter}{number}")
     }
@@ -123,12 +131,33 @@ pub(crate) fn plain(value: &impl Serialize, minted: &mut Minted) -> Value {
 fn named(value: Value, minted: &mut Minted) -> Value {
     match value {
         Value::String(text) => Value::String(named_text(text, minted)),
-        Value::Array(items) => items.into_iter().map(|item| named(item, minted)).collect(),
+        Value::Array(mut items) => {
+            // What is listed by ids that backends mint has an order of its own in each.
+            items.sort_by_cached_key(|item| {
+                let told = |names: [&str; 3]| names.map(|name| item[name].to_string());
+                match item {
+                    Value::Object(fields) if fields.contains_key("token_fingerprint") => {
+                        Some(told(["created_at", "waitpoint_key", "state"]))
+                    }
+                    Value::Object(fields) if fields.contains_key("signal_category") => {
+                        Some(told(["accepted_at", "signal_name", "source_identity"]))
+                    }
+                    _ => None,
+                }
+            });
+            items.into_iter().map(|item| named(item, minted)).collect()
+        }
         Value::Object(fields) if fields.contains_key("opaque") => {
             json!({ "handle": fields.get("kind") })
         }
         Value::Object(fields) => {
-            let named = fields.into_iter().map(|(name, value)| (name, named(value, minted)));
+            let named = fields.into_iter().map(|(name, value)| {
+                let value = match name.as_str() {
+                    "token_fingerprint" => json!("fingerprint"),
+                    _ => named(value, minted),
+                };
+                (name, value)
+            });
             Value::Object(named.collect::<Map<_, _>>())
         }
         other => other,
@@ -142,8 +171,15 @@ fn named_text(text: String, minted: &mut Minted) -> String {
     };
     match Uuid::parse_str(bare) {
         Ok(uuid) => name_of(uuid).map_or_else(|| minted.name(uuid), str::to_owned),
-        Err(_) => text,
+        Err(_) => signed_by(&text).map_or(text, |kid| format!("{kid}:signature")),
     }
+}
+
+/// The id of the key that signed this text, if it is a token.
+fn signed_by(text: &str) -> Option<String> {
+    let (kid, digest) = text.split_once(':')?;
+    let is_hex = |byte: u8| byte.is_ascii_hexdigit();
+    (digest.len() == 40 && digest.bytes().all(is_hex)).then(|| kid.to_owned())
 }
 
 /// Each leaf of a value under its path.

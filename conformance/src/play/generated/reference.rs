@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng};
 
 use super::names::{Minted, Thing, leaves, plain};
 use super::observed::Known;
-use super::step::{ELSEWHERE, Leases, read_symbol, with_handles};
+use super::step::{ELSEWHERE, Given, bound, read_symbol};
 use crate::stage::{MOST_ROUNDS, made_at, plain_execution};
 
 pub(crate) type Answer = Result<Reply, EngineError>;
@@ -127,7 +127,7 @@ pub(crate) struct Reference {
     pub(crate) snapshot: Snapshot,
     pub(crate) now: TimestampMs,
     pub(crate) universe: Universe,
-    pub(crate) leases: Leases,
+    pub(crate) given: Given,
     /// How many claims have been made.
     pub(crate) claims: usize,
 }
@@ -145,7 +145,7 @@ impl Reference {
             snapshot: Snapshot::default(),
             now: ManualClock::START,
             universe,
-            leases: Leases::new(),
+            given: Given::default(),
             claims: 0,
         };
         let mut elsewhere = empty.clone();
@@ -154,7 +154,7 @@ impl Reference {
                 elsewhere = after;
             }
         }
-        Self { leases: elsewhere.leases, ..empty }
+        Self { given: elsewhere.given, ..empty }
     }
 
     /// The answer to a call at this time, and the model after it; `None` if the call names a lease
@@ -166,15 +166,11 @@ impl Reference {
         take: Take,
     ) -> Option<(Answer, Self)> {
         let settings = self.settings();
-        let bound = made_at(with_handles(call, &self.leases)?, now);
+        let bound = made_at(bound(call, &self.given)?, now);
         let (answer, snapshot) = self.snapshot.after(settings, &bound, now, take);
         let mut after = Self { snapshot, ..self.clone() };
-        if let Call::Claim { policy, .. } = call {
-            after.claims += 1;
-            if let Ok(Reply::Claim(Some(handle))) = &answer {
-                after.hold(&policy.worker_instance_id, handle.clone());
-            }
-        }
+        after.claims += usize::from(matches!(call, Call::Claim { .. }));
+        after.given.learn(call, &answer);
         Some((answer, after))
     }
 
@@ -211,15 +207,12 @@ impl Reference {
         Settings { tag: BackendTag::Mock, partitions: self.universe.partitions }
     }
 
-    fn hold(&mut self, instance: &WorkerInstanceId, handle: Handle) {
-        self.leases.insert(instance.as_str().to_owned(), handle);
-    }
-
     /// The executions that a call is about, as far as it says, or those that it could be about.
     pub(crate) fn subjects(&self, call: &Call) -> Vec<ExecutionId> {
         let mut call = call.clone();
         if let Some(handle) = call.handle_mut() {
-            let lease = read_symbol(handle).and_then(|(instance, _)| self.leases.get(&instance));
+            let lease =
+                read_symbol(handle).and_then(|(instance, _)| self.given.leases.get(&instance));
             let payload = lease.and_then(|lease| HandlePayload::open(BackendTag::Mock, lease).ok());
             return payload.map(|payload| payload.execution_id).into_iter().collect();
         }
@@ -232,7 +225,7 @@ impl Reference {
 
     /// Every name that a lease was ever got under here.
     pub(crate) fn holders(&self) -> Vec<String> {
-        let here = self.leases.keys().filter(|name| *name != ELSEWHERE);
+        let here = self.given.leases.keys().filter(|name| *name != ELSEWHERE);
         here.cloned().collect()
     }
 
@@ -245,7 +238,28 @@ impl Reference {
             Some(lease.worker_instance.as_str().to_owned())
         };
         let holders = leases.filter_map(holder);
-        holders.filter(|name| self.leases.contains_key(name)).collect()
+        holders.filter(|name| self.given.leases.contains_key(name)).collect()
+    }
+
+    /// The leases that are held, by their names, with the executions that they hold.
+    pub(crate) fn held(&self) -> Vec<(String, ExecutionId)> {
+        let execution = |name: String| {
+            let lease = self.given.leases.get(&name)?;
+            let payload = HandlePayload::open(BackendTag::Mock, lease).ok()?;
+            Some((name, payload.execution_id))
+        };
+        self.live_holders().into_iter().filter_map(execution).collect()
+    }
+
+    /// The names of leases that were given up for a suspension which lasts.
+    pub(crate) fn suspended_holders(&self) -> Vec<String> {
+        let is_suspended = |handle: &Handle| {
+            let payload = HandlePayload::open(BackendTag::Mock, handle).ok()?;
+            self.snapshot.execution(&payload.execution_id)?.suspended().map(|_| ())
+        };
+        let suspended =
+            |(name, handle): (&String, &Handle)| is_suspended(handle).map(|()| name.clone());
+        self.given.leases.iter().filter_map(suspended).collect()
     }
 
     /// The names that leases were got under which are over, on executions that another holds.
@@ -257,7 +271,7 @@ impl Reference {
             let leased = execution.ownership == OwnershipState::Leased;
             (leased && !live.contains(name)).then(|| name.clone())
         };
-        self.leases.iter().filter_map(superseded).collect()
+        self.given.leases.iter().filter_map(superseded).collect()
     }
 
     /// What exists.

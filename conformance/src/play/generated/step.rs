@@ -1,7 +1,11 @@
 //! What a generated sequence is made of.
 
-use ff_core::backend::{BackendTag, Handle, HandleKind, HandleOpaque};
-use ff_core::call::Call;
+use ff_core::backend::{
+    BackendTag, Handle, HandleKind, HandleOpaque, SuspendOutcome, WaitpointBinding,
+};
+use ff_core::call::{Call, Reply};
+use ff_core::engine_error::EngineError;
+use ff_core::types::{WaitpointId, WaitpointToken};
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +23,106 @@ pub enum Step {
     Settle,
 }
 
-/// Handles by the worker instance that claimed under them.
-pub(crate) type Leases = OrdMap<String, Handle>;
+type Answer = Result<Reply, EngineError>;
+
+/// What a backend has given out, and calls need again.
+#[derive(Clone, Default)]
+pub(crate) struct Given {
+    /// Handles by the worker instance that claimed under them.
+    pub(crate) leases: OrdMap<String, Handle>,
+    /// Tokens by the waitpoints that they open.
+    tokens: OrdMap<WaitpointId, WaitpointToken>,
+    /// What a backend calls a waitpoint that it has minted, by what the model calls it, and the other way round.
+    theirs: OrdMap<WaitpointId, WaitpointId>,
+}
+
+impl Given {
+    /// Keeps what an answer gives out.
+    pub(crate) fn learn(&mut self, call: &Call, answer: &Answer) {
+        match (call, answer) {
+            (Call::Claim { policy, .. }, Ok(Reply::Claim(Some(handle)))) => {
+                let instance = policy.worker_instance_id.as_str().to_owned();
+                self.leases.insert(instance, handle.clone());
+            }
+            (_, Ok(Reply::CreateWaitpoint(made))) => {
+                self.tokens.insert(made.waitpoint_id, made.hmac_token.token().clone());
+            }
+            (_, Ok(Reply::Suspend(outcome) | Reply::SuspendByTriple(outcome))) => {
+                self.learn_outcome(outcome);
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps what a backend has given out where the model gave out something else.
+    pub(crate) fn learn_both(&mut self, model: &Answer, backend: &Answer) {
+        if let (Ok(Reply::CreateWaitpoint(model)), Ok(Reply::CreateWaitpoint(backend))) =
+            (model, backend)
+        {
+            self.theirs.insert(model.waitpoint_id, backend.waitpoint_id);
+            self.tokens.insert(model.waitpoint_id, backend.hmac_token.token().clone());
+        }
+    }
+
+    fn learn_outcome(&mut self, outcome: &SuspendOutcome) {
+        let (SuspendOutcome::Suspended { details, .. }
+        | SuspendOutcome::AlreadySatisfied { details }) = outcome
+        else {
+            return;
+        };
+        let first = (details.waitpoint_id, &details.waitpoint_token);
+        let others = details.additional_waitpoints.iter();
+        let others = others.map(|other| (other.waitpoint_id, &other.waitpoint_token));
+        for (waitpoint, token) in std::iter::once(first).chain(others) {
+            self.tokens.insert(waitpoint, token.token().clone());
+        }
+    }
+}
+
+impl Given {
+    /// Puts a real token in its symbol's place; `None` if there is no such token.
+    pub(crate) fn sign(&self, call: &mut Call) -> Option<()> {
+        if let Call::DeliverSignal { args } = call
+            && args.waitpoint_token.as_str() == TOKEN
+        {
+            args.waitpoint_token = self.tokens.get(&args.waitpoint_id)?.clone();
+        }
+        Some(())
+    }
+
+    /// Calls waitpoints what the backend calls them.
+    fn name_waitpoints(&self, call: &mut Call) {
+        let rename = |id: &mut WaitpointId| {
+            if let Some(theirs) = self.theirs.get(id) {
+                *id = *theirs;
+            }
+        };
+        match call {
+            Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => {
+                for binding in &mut args.waitpoints {
+                    if let WaitpointBinding::UsePending { waitpoint_id }
+                    | WaitpointBinding::Fresh { waitpoint_id, .. } = binding
+                    {
+                        rename(waitpoint_id);
+                    }
+                }
+            }
+            Call::DeliverSignal { args } => rename(&mut args.waitpoint_id),
+            Call::DeliverApprovalSignal { args } => rename(&mut args.waitpoint_id),
+            Call::ReadWaitpointToken { waitpoint_id, .. } => rename(waitpoint_id),
+            Call::CloseWaitpoint { waitpoint_id: text, .. } => {
+                if let Ok(mut id) = text.parse() {
+                    rename(&mut id);
+                    *text = id.to_string();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Stands for the token of the waitpoint that the call names.
+pub(crate) const TOKEN: &str = "token";
 
 /// The instance that holds a lease of another deployment, on an execution unknown to this one.
 pub(crate) const ELSEWHERE: &str = "elsewhere";
@@ -53,13 +155,16 @@ pub(crate) fn read_symbol(symbol: &Handle) -> Option<(String, Disguise)> {
     Some((instance, disguise))
 }
 
-/// The call with a real handle for its symbol; `None` if there is no such lease.
-pub(crate) fn with_handles(call: &Call, leases: &Leases) -> Option<Call> {
+/// The call with a real handle and a real token for its symbols; `None` if
+/// there is no such lease or no such token.
+pub(crate) fn bound(call: &Call, given: &Given) -> Option<Call> {
     let mut call = call.clone();
+    given.sign(&mut call)?;
+    given.name_waitpoints(&mut call);
     if let Some(handle) = call.handle_mut() {
         let (instance, disguise) = read_symbol(handle)?;
         let kind = handle.kind;
-        *handle = disguised(leases.get(&instance)?, disguise);
+        *handle = disguised(given.leases.get(&instance)?, disguise);
         if kind != HandleKind::Fresh {
             handle.kind = kind;
         }

@@ -25,7 +25,7 @@ use super::observed::observables;
 use super::player::CALL_LIMIT;
 use super::reference::{Answer, Reference};
 use super::sequences::rng;
-use super::step::{Leases, Step, with_handles};
+use super::step::{Given, Step, bound};
 use crate::stage::{Coverage, made_at};
 
 /// One call in this many is given up before its answer is seen.
@@ -48,7 +48,7 @@ pub(crate) struct Arena {
     supports: Supports,
     /// Roughly what there is: each call as it would have been answered when it returned.
     rough: Mutex<Reference>,
-    leases: Mutex<Leases>,
+    given: Mutex<Given>,
     history: Mutex<History>,
     coverage: Mutex<Coverage>,
     /// Every time that the clock has shown.
@@ -82,7 +82,7 @@ impl Arena {
             clock,
             supports,
             rough: Mutex::new(initial),
-            leases: Mutex::default(),
+            given: Mutex::default(),
             history: Mutex::default(),
             coverage: Mutex::default(),
             shown: Mutex::new(shown),
@@ -220,7 +220,7 @@ impl Arena {
 
     async fn make(&self, worker: usize, call: Call, random: &mut StdRng) -> Option<Answer> {
         let call = made_at(call, self.clock.now());
-        let bound = with_handles(&call, &lock(&self.leases))?;
+        let bound = bound(&call, &lock(&self.given))?;
         let _calling = self.calling.read().await;
         let backend = self.backends[worker % self.backends.len()].as_ref();
         let from = lock(&self.shown).len() - 1;
@@ -246,11 +246,10 @@ impl Arena {
         answer
     }
 
-    /// Keeps the handle of a claim, and the rough model near what has happened.
+    /// Keeps what is given out, and the rough model near what has happened.
     fn follow(&self, call: &Call, answer: Option<&Answer>) {
-        if let (Call::Claim { policy, .. }, Some(Ok(Reply::Claim(Some(handle))))) = (call, answer) {
-            let instance = policy.worker_instance_id.as_str().to_owned();
-            lock(&self.leases).insert(instance, handle.clone());
+        if let Some(answer) = answer {
+            lock(&self.given).learn(call, answer);
         }
         if answer.is_some_and(Result::is_ok) {
             let mut rough = lock(&self.rough);

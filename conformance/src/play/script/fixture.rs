@@ -1,22 +1,30 @@
 //! Calls with nothing special about them, on executions, flows, dependencies and leases that have
 //! numbers or names: `e1` is the first execution, `w1` the lease that the instance `w1` claimed.
 
+use std::time::Duration;
+
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, CompletionPayload, FailureClass, FailureReason, Handle,
-    HandleKind, Namespace,
+    HandleKind, Namespace, ResumeCondition, SignalMatcher, SuspendArgs, SuspensionReasonCode,
+    WaitpointBinding,
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
     AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, CreateFlowArgs,
-    EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, ReplayExecutionArgs, ResolveDependencyArgs,
-    RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
+    DeliverApprovalSignalArgs, DeliverSignalArgs, EdgeDependencyPolicy,
+    EvaluateFlowEligibilityArgs, ListPendingWaitpointsArgs, ReplayExecutionArgs,
+    ResolveDependencyArgs, ResumeExecutionArgs, RotateWaitpointHmacSecretAllArgs,
+    SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
 };
 use ff_core::partition::{Partition, flow_partition};
-use ff_core::types::{AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId};
+use ff_core::types::{
+    AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseFence, LeaseId,
+    SignalId, SuspensionId, WaitpointId, WaitpointToken,
+};
 
 use super::session::{Line, call};
 use crate::play::generated::names::Thing;
-use crate::play::generated::step::{Disguise, lease_of};
+use crate::play::generated::step::{Disguise, TOKEN, lease_of};
 use crate::play::generated::{Universe, plain_claim};
 use crate::stage::{CALLERS_NOW, ExecutionBuilder, World, apply_args, cancellation};
 
@@ -232,6 +240,95 @@ impl Fixture {
         Call::ReplayExecution { args }
     }
 
+    /// The signal with this number, to a waitpoint of an execution.
+    pub(crate) fn deliver(&self, signal: usize, execution: usize, at: usize) -> Call {
+        let args = DeliverSignalArgs {
+            execution_id: self.execution(execution),
+            correlation_id: None,
+            created_at: None,
+            dedup_ttl_ms: None,
+            idempotency_key: None,
+            max_signals_per_execution: None,
+            payload: None,
+            payload_encoding: None,
+            resume_delay_ms: None,
+            signal_category: "external".to_owned(),
+            signal_id: SignalId::from_uuid(Thing::Signal.uuid(signal)),
+            signal_maxlen: None,
+            signal_name: "go".to_owned(),
+            source_identity: "tester".to_owned(),
+            source_type: "suite".to_owned(),
+            target_scope: "waitpoint".to_owned(),
+            waitpoint_id: waitpoint(at),
+            waitpoint_token: WaitpointToken::new(TOKEN),
+            now: CALLERS_NOW,
+        };
+        Call::DeliverSignal { args }
+    }
+
+    pub(crate) fn approve(&self, execution: usize, at: usize) -> Call {
+        let id = self.execution(execution);
+        let (lane, at) = (self.lane(), waitpoint(at));
+        let args =
+            DeliverApprovalSignalArgs::new(id, lane, at, "approved", "one", 60_000, None, None);
+        Call::DeliverApprovalSignal { args }
+    }
+
+    pub(crate) fn resume(&self, execution: usize, delay: u64) -> Call {
+        let args = ResumeExecutionArgs {
+            execution_id: self.execution(execution),
+            resume_delay_ms: delay,
+            trigger_type: "operator".to_owned(),
+        };
+        Call::ResumeExecution { args }
+    }
+
+    /// A suspension whose timeout is over.
+    pub(crate) fn suspend_late(&self, instance: &str, number: usize) -> Call {
+        let mut call = suspend(instance, number);
+        if let Call::Suspend { args, .. } = &mut call {
+            args.timeout_at = Some(self.world.in_ms(-1_000));
+        }
+        call
+    }
+
+    pub(crate) fn expire_suspension(&self, execution: usize) -> Call {
+        let execution_id = self.execution(execution);
+        let partition = self.world.partition_of(&execution_id);
+        Call::ExpireSuspension { partition, execution_id, now_ms: CALLERS_NOW }
+    }
+
+    pub(crate) fn close_waitpoint(&self, execution: usize, number: usize) -> Call {
+        let execution_id = self.execution(execution);
+        let partition = self.world.partition_of(&execution_id);
+        let waitpoint_id = waitpoint(number).to_string();
+        Call::CloseWaitpoint { partition, execution_id, waitpoint_id, now_ms: CALLERS_NOW }
+    }
+
+    pub(crate) fn read_token(&self, execution: usize, number: usize) -> Call {
+        let partition = self.world.partition_key_of(&self.execution(execution));
+        Call::ReadWaitpointToken { partition, waitpoint_id: waitpoint(number) }
+    }
+
+    pub(crate) fn waitpoints(&self, execution: usize) -> Call {
+        let mut args = ListPendingWaitpointsArgs::new(self.execution(execution));
+        args.limit = Some(10);
+        Call::ListPendingWaitpoints { args }
+    }
+
+    pub(crate) fn suspend_by_triple(&self, execution: usize, number: usize) -> Call {
+        let uuid = Thing::Signal.uuid(number);
+        Call::SuspendByTriple {
+            exec_id: self.execution(execution),
+            triple: LeaseFence {
+                lease_id: LeaseId::from_uuid(uuid),
+                lease_epoch: LeaseEpoch::new(1),
+                attempt_id: AttemptId::from_uuid(uuid),
+            },
+            args: suspension(number),
+        }
+    }
+
     pub(crate) fn cancel_execution(&self, number: usize) -> Call {
         Call::CancelExecution { args: cancellation(&self.execution(number)) }
     }
@@ -312,6 +409,58 @@ pub(crate) fn describe_flow(number: usize) -> Call {
 
 pub(crate) fn tag_flow(number: usize, key: &str, value: &str) -> Call {
     Call::SetFlowTag { flow_id: flow(number), key: key.to_owned(), value: value.to_owned() }
+}
+
+/// A suspension until any signal comes to the waitpoint with this number.
+pub(crate) fn suspend(instance: &str, waitpoint: usize) -> Call {
+    Call::Suspend { handle: lease(instance), args: suspension(waitpoint) }
+}
+
+fn waitpoint(number: usize) -> WaitpointId {
+    WaitpointId::from_uuid(Thing::Waitpoint.uuid(number))
+}
+
+pub(crate) fn suspension(number: usize) -> SuspendArgs {
+    let matcher = SignalMatcher::Wildcard;
+    let waitpoint_key = "wp".to_owned();
+    SuspendArgs::new(
+        SuspensionId::from_uuid(Thing::Suspension.uuid(number)),
+        WaitpointBinding::Fresh { waitpoint_id: waitpoint(number), waitpoint_key: "wp".to_owned() },
+        ResumeCondition::Single { matcher, waitpoint_key },
+        SuspensionReasonCode::WaitingForSignal,
+        CALLERS_NOW,
+    )
+}
+
+/// How the suspension with this number is answered.
+pub(crate) fn suspended(instance: &str, number: usize) -> Line {
+    call(suspend(instance, number), suspended_answer(number))
+}
+
+pub(crate) fn suspended_answer(number: usize) -> String {
+    let details = "suspended.details";
+    format!(
+        "{details}.additional_waitpoints=[] {details}.suspension_id=u{number} \
+         {details}.waitpoint_id=w{number} {details}.waitpoint_key=wp \
+         {details}.waitpoint_token=one:signature suspended.handle.handle=suspended"
+    )
+}
+
+pub(crate) fn create_waitpoint(instance: &str) -> Call {
+    Call::CreateWaitpoint {
+        handle: lease(instance),
+        waitpoint_key: "early".to_owned(),
+        expires_in: Duration::from_mins(1),
+    }
+}
+
+pub(crate) fn observe(instance: &str) -> Call {
+    Call::ObserveSignals { handle: lease(instance) }
+}
+
+/// The first secret, under the key id `one`.
+pub(crate) fn seeded() -> Line {
+    call(seed("one"), "seeded.kid=one")
 }
 
 /// A new secret under this key id.

@@ -119,7 +119,7 @@ impl Interrupting {
     /// What is to be seen after all repetitions, if none is interrupted.
     async fn undisturbed(&self, world: &World) -> Result<Seen, Failure> {
         let fixture = Fixture::of(world);
-        let mut session = Session::new(world);
+        let mut session = Session::new(world).with_names_alike();
         session.play((self.repetition.before)(&fixture)).await?;
         let call = (self.repetition.call)(&fixture);
         for expected in self.repetition.expected() {
@@ -138,7 +138,7 @@ impl Interrupting {
         after: &Seen,
     ) -> Result<bool, Failure> {
         let fixture = Fixture::of(world);
-        let mut session = Session::new(world);
+        let mut session = Session::new(world).with_names_alike();
         session.play((self.repetition.before)(&fixture)).await?;
         let call = (self.repetition.call)(&fixture);
         let expected = self.repetition.expected();
@@ -187,7 +187,7 @@ impl Interrupting {
 /// did before.
 pub(crate) async fn interrupt_reads(world: World) -> Verdict {
     let fixture = Fixture::of(&world);
-    let mut session = Session::new(&world);
+    let mut session = Session::new(&world).with_names_alike();
     let lines = vec![fixture.created(1), fixture.flow_created(1), fixture.joined(1, 1, 1)];
     session.play(lines).await?;
     let nemesis = world.nemesis();

@@ -72,7 +72,7 @@ impl Play for Repeated {
 /// those expected, in any order where calls overlap, and both worlds show the same afterwards.
 async fn repeat(world: World, repetition: &Repetition) -> Verdict {
     let expected = repetition.expected();
-    let mut session = Session::new(&world);
+    let mut session = Session::new(&world).with_names_alike();
     let fixture = Fixture::of(&world);
     session.play((repetition.before)(&fixture)).await?;
     let call = (repetition.call)(&fixture);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use ff_core::call::{Call, Reply};
+use ff_core::call::Call;
 use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::play::generated::Universe;
 use crate::play::generated::names::{Minted, canonical};
 use crate::play::generated::observed::Known;
-use crate::play::generated::step::{Leases, with_handles};
+use crate::play::generated::step::{Given, bound};
 use crate::play::generated::story::{answer_text, call_text};
 use crate::stage::{Difference, Failure, Verdict, World};
 
@@ -41,7 +41,7 @@ pub(crate) async fn play(world: &World, lines: Vec<Line>) -> Verdict {
 /// A world in which calls name executions, flows and leases by short names.
 pub(in crate::play) struct Session<'a> {
     pub(in crate::play) world: &'a World,
-    leases: Leases,
+    given: Given,
     minted: Minted,
     /// What calls have named.
     pub(in crate::play) named: Known,
@@ -52,11 +52,17 @@ impl<'a> Session<'a> {
     pub(in crate::play) fn new(world: &'a World) -> Self {
         Self {
             world,
-            leases: Leases::new(),
+            given: Given::default(),
             minted: Minted::Numbered(HashMap::new()),
             named: Known::default(),
             story: Vec::new(),
         }
+    }
+
+    /// The same with one name for all that a backend mints.
+    pub(super) fn with_names_alike(mut self) -> Self {
+        self.minted = Minted::Alike;
+        self
     }
 
     pub(in crate::play) async fn play(&mut self, lines: Vec<Line>) -> Verdict {
@@ -79,10 +85,7 @@ impl<'a> Session<'a> {
     pub(in crate::play) async fn make(&mut self, call: &Call) -> Result<String, Failure> {
         let bound = self.bound(call)?;
         let answer = self.world.dispatch(bound).await;
-        if let (Call::Claim { policy, .. }, Ok(Reply::Claim(Some(handle)))) = (call, &answer) {
-            let instance = policy.worker_instance_id.as_str().to_owned();
-            self.leases.insert(instance, handle.clone());
-        }
+        self.given.learn(call, &answer);
         let answer = canonical(&answer, &mut self.minted);
         Ok(self.told(answer))
     }
@@ -92,12 +95,18 @@ impl<'a> Session<'a> {
         answer_text(&from(self.world.start().0, answer))
     }
 
+    /// The call with a real token, if it has a symbol for one.
+    pub(in crate::play) fn signed(&self, mut call: Call) -> Call {
+        let _ = self.given.sign(&mut call);
+        call
+    }
+
     /// The call with real handles.
     pub(in crate::play) fn bound(&mut self, call: &Call) -> Result<Call, Failure> {
         let universe = Universe::of(self.world.partitions());
         self.named.executions.extend(universe.executions_in(call));
         self.named.flows.extend(universe.flows_in(call));
-        with_handles(call, &self.leases)
+        bound(call, &self.given)
             .ok_or_else(|| self.failure(call, "names a lease that no claim has got", Vec::new()))
     }
 

@@ -41,7 +41,7 @@ pub(super) const OFFERS: &[Offer] = &[
     offer(Method::Cancel, 5, cancel)
         .when(|now| !now.is_held, 25)
         .when(|now| now.is_superseded, 250),
-    offer(Method::WaitChildren, 4, |reference| {
+    offer(Method::WaitChildren, 7, |reference| {
         lease(reference).prop_map(|handle| Call::WaitChildren { handle }).boxed()
     })
     .when(|now| !now.is_held, 25),
@@ -229,7 +229,7 @@ const BAD_CREATIONS: &[fn(&mut CreateExecutionArgs)] = &[
 ];
 
 /// Mostly a lease that is held, sometimes one that is over, another deployment's or a bad handle.
-fn lease(reference: &Reference) -> BoxedStrategy<Handle> {
+pub(super) fn lease(reference: &Reference) -> BoxedStrategy<Handle> {
     let symbol = |name: String| lease_of(&name, Disguise::Lease, HandleKind::Fresh);
     if reference.holders().is_empty() {
         return Just(symbol(ELSEWHERE.to_owned())).boxed();
@@ -244,6 +244,7 @@ fn lease(reference: &Reference) -> BoxedStrategy<Handle> {
     // There are few of them, and much that only they can show.
     let by_superseded = if superseded.is_empty() { 1 } else { 12 };
     let superseded = some_of(superseded);
+    let suspended = some_of(reference.suspended_holders());
     let bad = select(vec![
         (Disguise::CutLease, HandleKind::Fresh),
         (Disguise::PaddedLease, HandleKind::Fresh),
@@ -255,6 +256,7 @@ fn lease(reference: &Reference) -> BoxedStrategy<Handle> {
     prop_oneof![
         14 => live.clone().prop_map(symbol),
         3 => any.prop_map(symbol),
+        3 => suspended.prop_map(symbol),
         by_superseded => superseded.prop_map(symbol),
         5 => (live, bad).prop_map(|(name, (disguise, kind))| lease_of(&name, disguise, kind)),
         1 => Just(symbol(ELSEWHERE.to_owned())),

@@ -31,7 +31,7 @@ pub(super) const OFFERS: &[Offer] = &[
 type Page = (String, Option<String>, usize);
 
 /// Pages of a list, from its beginning or from something that is listed or could be.
-fn pages(
+pub(super) fn pages(
     method: Method,
     listed: impl Strategy<Value = (u16, String)> + Clone + 'static,
 ) -> BoxedStrategy<Call> {

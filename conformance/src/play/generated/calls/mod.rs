@@ -9,6 +9,7 @@ mod flows;
 mod lists;
 mod offer;
 mod reads;
+mod scene;
 mod scheduling;
 mod suspension;
 mod system;
@@ -21,6 +22,7 @@ use proptest::strategy::Union;
 use super::reference::Reference;
 use super::step::Step;
 use offer::{Offer, Situation};
+pub(super) use scene::SCENE;
 
 /// Every method that can be drawn, by chapter.
 const CHAPTERS: &[&[Offer]] = &[

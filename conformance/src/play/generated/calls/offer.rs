@@ -1,7 +1,7 @@
 //! How calls of one method are drawn, and how often in which situation.
 
 use ff_core::call::{Call, Method};
-use ff_mock::{Edge, EdgeState, Execution, Flow};
+use ff_mock::{Edge, EdgeState, Execution, Flow, Secrets, Waitpoint};
 use proptest::strategy::BoxedStrategy;
 
 use crate::play::generated::reference::Reference;
@@ -60,6 +60,8 @@ pub(super) struct Situation {
     pub(super) is_superseded: bool,
     pub(super) is_due: bool,
     pub(super) is_retry_waiting: bool,
+    pub(super) is_signed: bool,
+    pub(super) has_waitpoint: bool,
 }
 
 impl Situation {
@@ -82,6 +84,8 @@ impl Situation {
             is_superseded: !reference.superseded_holders().is_empty(),
             is_due: reference.is_due(),
             is_retry_waiting: reference.is_retry_waiting(),
+            is_signed: snapshot.all::<Secrets>().next().is_some(),
+            has_waitpoint: snapshot.all::<Waitpoint>().next().is_some(),
         }
     }
 }
