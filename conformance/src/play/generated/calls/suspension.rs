@@ -229,7 +229,7 @@ fn suspension(reference: &Reference) -> BoxedStrategy<SuspendArgs> {
         |args| args.timeout_at = Some(TOO_LATE),
         |args| {
             args.resume_condition =
-                ResumeCondition::Composite(CompositeBody::AllOf { members: vec![] })
+                ResumeCondition::Composite(CompositeBody::AllOf { members: vec![] });
         },
         |args| args.continuation_metadata_pointer = Some(NUL.to_owned()),
     ];
