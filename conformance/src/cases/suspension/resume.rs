@@ -336,7 +336,7 @@ async fn listed(world: World) -> Verdict {
         let reason = ["waiting_for_approval", "manual_pause"][number % 2].to_owned();
         match number {
             0 | 1 => gone.push(suspended.id),
-            7 => {}
+            _ if partition > 0 => {}
             _ => {
                 expected.insert((suspended.id, reason));
             }
@@ -357,7 +357,7 @@ async fn listed(world: World) -> Verdict {
             }
         }
         let distinct: BTreeSet<_> = seen.iter().cloned().collect();
-        expect_eq!((distinct, seen.len()), (expected.clone(), 5), "pages of {size}");
+        expect_eq!((distinct, seen.len()), (expected.clone(), expected.len()), "pages of {size}");
     }
     Ok(())
 }
