@@ -43,7 +43,9 @@ pub(crate) use play::{
     Declaration, InWorld, Outcome, Play, Played, Running, Scene, Stage, Topic, declare, in_world,
     play_in_world,
 };
-pub(crate) use suspended::{SECRET, Suspended, Target, all_of, any_at, count, named_at};
+pub(crate) use suspended::{
+    SECRET, Suspended, Target, all_of, any_at, count, named_at, plain_signal,
+};
 pub(crate) use time::Waited;
 pub use unreliable::Unreliable;
 pub use world::World;

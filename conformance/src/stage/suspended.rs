@@ -88,6 +88,31 @@ pub(crate) fn count(n: u32, count_kind: CountKind, keys: &[&str]) -> ResumeCondi
     })
 }
 
+/// A signal with this id, and nothing special about it.
+pub(crate) fn plain_signal(to: &Target, signal_id: SignalId) -> DeliverSignalArgs {
+    DeliverSignalArgs {
+        execution_id: to.execution.clone(),
+        correlation_id: None,
+        created_at: None,
+        dedup_ttl_ms: None,
+        idempotency_key: None,
+        max_signals_per_execution: None,
+        payload: None,
+        payload_encoding: None,
+        resume_delay_ms: None,
+        signal_category: "external".to_owned(),
+        signal_id,
+        signal_maxlen: None,
+        signal_name: "go".to_owned(),
+        source_identity: "tester".to_owned(),
+        source_type: "suite".to_owned(),
+        target_scope: "waitpoint".to_owned(),
+        waitpoint_id: to.waitpoint,
+        waitpoint_token: to.token.clone(),
+        now: CALLERS_NOW,
+    }
+}
+
 impl World {
     /// Seeds the deployment's first secret.
     pub(crate) async fn sign(&self) -> Result<(), Failure> {
@@ -163,27 +188,7 @@ impl World {
 
     /// A signal with nothing special about it.
     pub(crate) fn signal(&self, to: &Target) -> DeliverSignalArgs {
-        DeliverSignalArgs {
-            execution_id: to.execution.clone(),
-            correlation_id: None,
-            created_at: None,
-            dedup_ttl_ms: None,
-            idempotency_key: None,
-            max_signals_per_execution: None,
-            payload: None,
-            payload_encoding: None,
-            resume_delay_ms: None,
-            signal_category: "external".to_owned(),
-            signal_id: SignalId::from_uuid(self.uuid()),
-            signal_maxlen: None,
-            signal_name: "go".to_owned(),
-            source_identity: "tester".to_owned(),
-            source_type: "suite".to_owned(),
-            target_scope: "waitpoint".to_owned(),
-            waitpoint_id: to.waitpoint,
-            waitpoint_token: to.token.clone(),
-            now: CALLERS_NOW,
-        }
+        plain_signal(to, SignalId::from_uuid(self.uuid()))
     }
 
     /// The same under this name.

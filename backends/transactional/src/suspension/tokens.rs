@@ -60,7 +60,7 @@ pub(super) fn opens(
     is_signed().is_some() & bool::from(is_its_own)
 }
 
-/// Nothing is told of why (SIG-004).
+/// The refusal does not say what is wrong with the token (SIG-004).
 pub(super) fn not_accepted() -> EngineError {
     EngineError::validation(ValidationKind::InvalidToken, "the token does not open this waitpoint")
 }

@@ -224,7 +224,7 @@ async fn ends(world: World) -> Verdict {
     Ok(())
 }
 
-/// What is told of each end.
+/// The reason that each end shows.
 #[case(SUS_049)]
 async fn end_reasons(world: World) -> Verdict {
     world.sign().await?;

@@ -11,10 +11,9 @@ use ff_core::backend::{
 use ff_core::call::Call;
 use ff_core::contracts::{
     AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, CreateFlowArgs,
-    DeliverApprovalSignalArgs, DeliverSignalArgs, EdgeDependencyPolicy,
-    EvaluateFlowEligibilityArgs, ListPendingWaitpointsArgs, ReplayExecutionArgs,
-    ResolveDependencyArgs, ResumeExecutionArgs, RotateWaitpointHmacSecretAllArgs,
-    SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
+    DeliverApprovalSignalArgs, EdgeDependencyPolicy, EvaluateFlowEligibilityArgs,
+    ListPendingWaitpointsArgs, ReplayExecutionArgs, ResolveDependencyArgs, ResumeExecutionArgs,
+    RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
 };
 use ff_core::partition::{Partition, flow_partition};
 use ff_core::types::{
@@ -26,7 +25,9 @@ use super::session::{Line, call};
 use crate::play::generated::names::Thing;
 use crate::play::generated::step::{Disguise, TOKEN, lease_of};
 use crate::play::generated::{Universe, plain_claim};
-use crate::stage::{CALLERS_NOW, ExecutionBuilder, World, apply_args, cancellation};
+use crate::stage::{
+    CALLERS_NOW, ExecutionBuilder, Target, World, apply_args, cancellation, plain_signal,
+};
 
 /// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
 /// share a partition; execution 3 and flow 3 have another, where there are several, and execution 4 is
@@ -242,27 +243,12 @@ impl Fixture {
 
     /// The signal with this number, to a waitpoint of an execution.
     pub(crate) fn deliver(&self, signal: usize, execution: usize, at: usize) -> Call {
-        let args = DeliverSignalArgs {
-            execution_id: self.execution(execution),
-            correlation_id: None,
-            created_at: None,
-            dedup_ttl_ms: None,
-            idempotency_key: None,
-            max_signals_per_execution: None,
-            payload: None,
-            payload_encoding: None,
-            resume_delay_ms: None,
-            signal_category: "external".to_owned(),
-            signal_id: SignalId::from_uuid(Thing::Signal.uuid(signal)),
-            signal_maxlen: None,
-            signal_name: "go".to_owned(),
-            source_identity: "tester".to_owned(),
-            source_type: "suite".to_owned(),
-            target_scope: "waitpoint".to_owned(),
-            waitpoint_id: waitpoint(at),
-            waitpoint_token: WaitpointToken::new(TOKEN),
-            now: CALLERS_NOW,
+        let to = Target {
+            execution: self.execution(execution),
+            waitpoint: waitpoint(at),
+            token: WaitpointToken::new(TOKEN),
         };
+        let args = plain_signal(&to, SignalId::from_uuid(Thing::Signal.uuid(signal)));
         Call::DeliverSignal { args }
     }
 

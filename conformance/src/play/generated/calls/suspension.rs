@@ -30,7 +30,7 @@ use super::scheduling::placed;
 use crate::play::generated::names::Thing;
 use crate::play::generated::reference::Reference;
 use crate::play::generated::step::{Disguise, TOKEN, lease_of};
-use crate::stage::CALLERS_NOW;
+use crate::stage::{self, CALLERS_NOW, Target};
 
 pub(super) const OFFERS: &[Offer] = &[
     offer(Method::RotateWaitpointHmacSecretAll, 3, |_| {
@@ -303,27 +303,12 @@ pub(crate) fn plain_signal(
     waitpoint_id: WaitpointId,
     number: usize,
 ) -> DeliverSignalArgs {
-    DeliverSignalArgs {
-        execution_id,
-        correlation_id: None,
-        created_at: None,
-        dedup_ttl_ms: None,
-        idempotency_key: None,
-        max_signals_per_execution: None,
-        payload: None,
-        payload_encoding: None,
-        resume_delay_ms: None,
-        signal_category: "external".to_owned(),
-        signal_id: SignalId::from_uuid(Thing::Signal.uuid(number)),
-        signal_maxlen: None,
-        signal_name: "go".to_owned(),
-        source_identity: "tester".to_owned(),
-        source_type: "suite".to_owned(),
-        target_scope: "waitpoint".to_owned(),
-        waitpoint_id,
-        waitpoint_token: WaitpointToken::new(TOKEN),
-        now: CALLERS_NOW,
-    }
+    let to = Target {
+        execution: execution_id,
+        waitpoint: waitpoint_id,
+        token: WaitpointToken::new(TOKEN),
+    };
+    stage::plain_signal(&to, SignalId::from_uuid(Thing::Signal.uuid(number)))
 }
 
 fn deliver(reference: &Reference) -> BoxedStrategy<Call> {
