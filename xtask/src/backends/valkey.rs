@@ -1,5 +1,6 @@
 //! Valkey, under a key prefix for each case.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -146,11 +147,17 @@ fn alive(run: &str) -> String {
 
 /// Removes the keys of runs that ended without doing so.
 async fn remove_abandoned(client: &Client) -> Result<(), HarnessError> {
+    let mut of_runs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for key in keys(client, &format!("{FAMILY}*")).await? {
-        let run = key[FAMILY.len()..].split(':').next().unwrap_or_default();
-        let of_a_run = !["alive", "library"].contains(&run);
-        if of_a_run && !client.exists(alive(run)).await? {
-            client.del(&[key]).await?;
+        let run = key[FAMILY.len()..].split(':').next().unwrap_or_default().to_owned();
+        of_runs.entry(run).or_default().push(key);
+    }
+    for (run, keys) in of_runs {
+        let is_run = !["alive", "library"].contains(&&*run);
+        if is_run && !client.exists(alive(&run)).await? {
+            for some in keys.chunks(1_000) {
+                client.del(some).await?;
+            }
         }
     }
     Ok(())
