@@ -158,6 +158,7 @@ fn failed(
         Level::Must => Status::Failed,
         _ => Status::Advised,
     };
+    let failure = failure.redacted();
     CaseReport {
         failure: Some(FailureReport {
             message: failure.message.clone(),

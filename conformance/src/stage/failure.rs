@@ -7,6 +7,8 @@ use ff_core::call::Method;
 use ff_core::engine_error::EngineError;
 use serde::{Deserialize, Serialize};
 
+use super::secrets::redacted;
+
 /// Why a case failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -73,6 +75,27 @@ impl Failure {
         let expected = expected.to_owned();
         let difference = Difference { what: String::new(), expected, seen };
         Self { differences: vec![difference], ..Self::new(why) }
+    }
+
+    /// The same without secrets, as it may be shown.
+    pub(crate) fn redacted(self) -> Self {
+        let differences = self.differences.into_iter().map(|difference| Difference {
+            what: redacted(&difference.what),
+            expected: redacted(&difference.expected),
+            seen: redacted(&difference.seen),
+        });
+        let cause = self.cause.map(|cause| Cause {
+            expected: redacted(&cause.expected),
+            answered: redacted(&cause.answered),
+            ..cause
+        });
+        Self {
+            message: redacted(&self.message),
+            differences: differences.collect(),
+            story: self.story.iter().map(|line| redacted(line)).collect(),
+            cause,
+            ..self
+        }
     }
 
     /// What it has in common with others, if this method was called last.
@@ -160,7 +183,8 @@ fn differences(expected: &str, seen: &str) -> Vec<Difference> {
 /// Shows both values where they begin to differ.
 fn difference(what: &str, expected: &str, seen: &str) -> Difference {
     let same = expected.chars().zip(seen.chars()).take_while(|(one, other)| one == other).count();
-    let shown = |value: &str| shortened(value, same);
+    // What is cut is no longer known for a secret.
+    let shown = |value: &str| shortened(&redacted(value), same);
     Difference { what: what.to_owned(), expected: shown(expected), seen: shown(seen) }
 }
 

@@ -16,6 +16,7 @@ mod model;
 mod observe;
 pub(crate) mod play;
 mod recorder;
+mod secrets;
 mod suspended;
 mod time;
 mod unreliable;
@@ -43,6 +44,7 @@ pub(crate) use play::{
     Declaration, InWorld, Outcome, Play, Played, Running, Scene, Stage, Topic, declare, in_world,
     play_in_world,
 };
+pub(crate) use secrets::redacted;
 pub(crate) use suspended::{
     SECRET, Suspended, Target, all_of, any_at, count, named_at, plain_signal,
 };

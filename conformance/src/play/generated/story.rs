@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::names::{Minted, leaves, plain};
 use super::step::read_symbol;
-use crate::stage::plain_execution;
+use crate::stage::{plain_execution, redacted};
 
 /// Numbers like these are times, told relative to the start of the clock.
 const TIMES: Range<i64> =
@@ -99,6 +99,7 @@ pub(crate) fn value_text(value: &str) -> String {
         let from_start = number - ManualClock::START.0;
         return format!("t{from_start:+}");
     }
+    let value = &*redacted(value);
     let length = value.chars().count();
     if value.is_empty() {
         return "\"\"".to_owned();
