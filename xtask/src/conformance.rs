@@ -133,6 +133,7 @@ async fn run_suite(
         repeat: arguments.repeat,
         long: arguments.long,
         contract: arguments.contract,
+        ..Options::default()
     };
     let chosen = match arguments.backends.as_slice() {
         [] => &Backend::ALL,

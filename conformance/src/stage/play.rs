@@ -73,6 +73,8 @@ pub struct Options {
     pub repeat: usize,
     /// How many times as many generated sequences and histories as usual.
     pub long: usize,
+    /// Whether it is enough that something is found in overlapping calls: not in how few it can be told.
+    pub brief: bool,
     /// The version of the contract that the backend is held to; what fails by newer clauses is told apart.
     pub contract: Version,
 }
@@ -81,7 +83,8 @@ impl Default for Options {
     fn default() -> Self {
         // More of them wait for each other than get anything done.
         let jobs = 2 * std::thread::available_parallelism().map_or(2, NonZero::get);
-        Self { seed: 0, jobs, shuffle: false, repeat: 1, long: 1, contract: Version::latest() }
+        let contract = Version::latest();
+        Self { seed: 0, jobs, shuffle: false, repeat: 1, long: 1, brief: false, contract }
     }
 }
 

@@ -35,7 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 pub(crate) async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
     let started = Instant::now();
-    let options = Options { seed: arguments.seed, ..Options::default() };
+    let brief = arguments.only.is_empty();
+    let options = Options { seed: arguments.seed, brief, ..Options::default() };
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|n| n == name);
     let deviants: Vec<_> = all()
         .into_iter()

@@ -19,7 +19,7 @@ use super::reference::{Reference, Universe};
 use super::sequences::Target;
 use super::step::Given;
 use super::workers::{Arena, Load};
-use crate::stage::{Coverage, Failure, SECRET};
+use crate::stage::{Coverage, Failure, Options, SECRET};
 
 /// Histories in a run of the default length.
 pub(crate) const HISTORIES: usize = 40;
@@ -60,7 +60,7 @@ pub(crate) async fn examine_all(
     target: &Target,
     histories: usize,
     at_once: usize,
-    seed: u64,
+    Options { seed, brief, .. }: Options,
 ) -> Result<Judged, Failure> {
     let mut judged = Judged { histories: 0, cut: 0, coverage: Coverage::default(), found: None };
     let stop = AtomicBool::new(false);
@@ -85,7 +85,11 @@ pub(crate) async fn examine_all(
     }
     drop(running);
     if let Some((judgement, history)) = bad {
-        judged.found = Some(tell(target, judgement, history, seed).await?);
+        judged.found = Some(if brief && judgement == Judgement::NotLinearizable {
+            contradicted()
+        } else {
+            tell(target, judgement, history, seed).await?
+        });
     }
     Ok(judged)
 }
@@ -155,6 +159,10 @@ async fn one(
     Ok((coverage, verdict))
 }
 
+fn contradicted() -> Failure {
+    Failure::new("no order of these calls explains what was answered")
+}
+
 async fn tell(
     target: &Target,
     judgement: Judgement,
@@ -175,7 +183,7 @@ async fn tell(
     if is_long && let Some(found) = shorter(target, core.methods(), seed).await? {
         core = about(target, &found, smallest).await?;
     }
-    let mut failure = Failure::new("no order of these calls explains what was answered");
+    let mut failure = contradicted();
     failure.story = core.story();
     Ok(failure)
 }

@@ -122,7 +122,7 @@ async fn run_sequences(target: &Target, options: Options) -> Result<Played, Fail
 
 async fn run_histories(target: &Target, options: Options) -> Result<Played, Failure> {
     let (count, at_once) = (HISTORIES * options.long.max(1), options.jobs.min(AT_ONCE));
-    let judged = examine_all(target, count, at_once, options.seed).await?;
+    let judged = examine_all(target, count, at_once, options).await?;
     Ok(Played {
         outcome: judged.found.map_or(Outcome::Passed, Outcome::Failed),
         generated: Some(GeneratedReport {
