@@ -9,12 +9,31 @@ function execution.existing(partition, id)
   return partition:execution(id) or refusal.not_found('execution')
 end
 
--- Whether a fresh claim may take it (SCH-001).
-function execution.is_claimable(fields)
+-- WAIT: a worker may have it, for a new attempt or for one that goes on.
+function execution.is_eligible(fields)
   return fields.lifecycle_phase == 'runnable'
     and fields.ownership_state == 'unowned'
     and fields.eligibility_state == 'eligible_now'
-    and fields.attempt_state ~= 'attempt_interrupted'
+end
+
+-- Whether its attempt goes on instead of a new one being started.
+function execution.is_interrupted(fields)
+  return fields.attempt_state == 'attempt_interrupted'
+end
+
+-- Whether a grant keeps it from fresh claims, until somebody finds that it has run out (CLM-014).
+function execution.is_reserved(fields)
+  return execution.is_eligible(fields)
+    and not execution.is_interrupted(fields)
+    and fields.grant ~= nil
+    and not fields.grant.is_over
+end
+
+-- Whether a fresh claim may take it (SCH-001).
+function execution.is_claimable(fields)
+  return execution.is_eligible(fields)
+    and not execution.is_interrupted(fields)
+    and not execution.is_reserved(fields)
 end
 
 -- When there is something to do about it, by a call that needs nobody's lease.
@@ -105,21 +124,28 @@ function execution.block_by_dependencies(fields, now)
 end
 
 -- ACTIVE: a new attempt under a new lease (CLM-005).
-function execution.start_attempt(fields, attempt, lease, now)
+function execution.start_attempt(fields, attempt, lease)
+  fields.current_attempt = attempt
+  fields.total_attempt_count = fields.total_attempt_count + 1
+  fields.started_at = fields.started_at or lease.acquired_at
+  execution.go_on(fields, lease)
+end
+
+-- ACTIVE: the attempt goes on under a new lease (SUS-037).
+function execution.go_on(fields, lease)
   fields.lifecycle_phase = 'active'
   fields.ownership_state = 'leased'
   fields.eligibility_state = 'not_applicable'
   fields.blocking_reason = 'none'
   fields.blocking_detail = ''
   fields.attempt_state = 'running_attempt'
-  fields.current_attempt = attempt
-  fields.total_attempt_count = fields.total_attempt_count + 1
   fields.lease_epoch = fields.lease_epoch + 1
+  fields.last_lease_id = lease.id
   fields.lease = lease
   fields.lease_expired_at = nil
   fields.closing = nil
-  fields.started_at = fields.started_at or now
-  transition(fields, now)
+  fields.grant = nil
+  transition(fields, lease.acquired_at)
 end
 
 -- LAPSED: the lease has run out, the attempt is still open (LSE-015).
@@ -224,6 +250,7 @@ function execution.finish(partition, fields, outcome, now)
   fields.attempt_state = fields.current_attempt and 'attempt_terminal' or 'none'
   fields.delay_until = nil
   fields.lease_expired_at = nil
+  fields.grant = nil
   fields.completed_at = now
   fields.uncascaded_since = fields.flow_id and now
   transition(fields, now)

@@ -44,7 +44,7 @@ ff.kinds = {
       'closing', 'started_at', 'completed_at', 'last_transition_at', 'last_mutation_at',
       'delay_until', 'execution_deadline_at', 'uncascaded_since', 'failure_reason', 'failure_category',
       'cancellation_reason', 'cancelled_by', 'progress_percent', 'progress_message', 'suspension',
-      'waitpoint_count', 'signal_count',
+      'waitpoint_count', 'signal_count', 'grant', 'last_lease_id',
     },
     indexes = {
       KEY = { per = {} },
@@ -58,6 +58,11 @@ ff.kinds = {
         place = function(fields)
           return fields.lifecycle_phase == 'suspended'
             and ff.execution.place_suspended(fields.suspension.since, fields.execution_id)
+        end,
+      },
+      RESERVED = {
+        at = function(fields)
+          return ff.execution.is_reserved(fields) and fields.grant.expires_at or nil
         end,
       },
       QUEUE = { queue = true },
@@ -84,6 +89,11 @@ ff.kinds = {
       'attempt_id', 'attempt_type', 'started_at', 'state', 'ended_at', 'failure_reason',
       'failure_category',
     },
+    indexes = {},
+  },
+  past_lease = {
+    key = { 'execution_id', 'lease_id' },
+    fields = { 'lease_epoch' },
     indexes = {},
   },
   lane = {

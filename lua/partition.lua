@@ -63,7 +63,7 @@ end
 -- `partition:flow(id)` and the like. While a library is loaded, Lua has no `pairs`.
 local READ = {
   'idempotency', 'flow', 'flow_tags', 'execution', 'payload', 'result', 'tags', 'edge', 'group',
-  'secrets', 'waitpoint', 'suspension', 'suspend_replay', 'signal', 'signal_key',
+  'secrets', 'waitpoint', 'suspension', 'suspend_replay', 'signal', 'signal_key', 'past_lease',
 }
 
 for place = 1, #READ do
@@ -305,6 +305,7 @@ function partition:commit()
   for _, event in ipairs(self.events) do
     redis.call('XADD', self:key(event[1], {}), '*', 'event', event[2])
   end
+  self.records, self.events = {}, {}
 end
 
 ff.partition = partition

@@ -9,7 +9,7 @@ use std::path::Path;
 use ff_core::contract::{chapters, clause};
 
 /// Cases that are made of calls, whatever their topic.
-const OF_CALLS: [&str; 3] = ["repeated", "scripts", "graphs"];
+const OF_CALLS: [&str; 4] = ["repeated", "scripts", "graphs", "oracle"];
 
 /// The names of the files and directories in a chapter of the sources.
 fn files(directory: &str, chapter: &str) -> BTreeSet<String> {

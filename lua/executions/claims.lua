@@ -2,6 +2,8 @@
 
 local execution = ff.execution
 
+local claim = {}
+
 local function is_subset(requirements, offered)
   for token in string.gmatch(requirements, '[^,]+') do
     if not offered[token] then
@@ -38,12 +40,44 @@ local function head_of(partition, lane, offered)
   return first, queue, more
 end
 
+-- Begins a lease, for this attempt or for the one that goes on; returns what its handle stands for.
+function claim.begin(partition, fields, attempt, lease, ttl)
+  if fields.last_lease_id then
+    partition:put('past_lease', {
+      execution_id = fields.execution_id,
+      lease_id = fields.last_lease_id,
+      lease_epoch = fields.lease_epoch,
+    })
+  end
+  if attempt then
+    execution.start_attempt(fields, attempt, lease)
+  else
+    execution.go_on(fields, lease)
+  end
+  execution.emit(partition, fields, 'acquired', lease.acquired_at)
+  return {
+    execution_id = fields.execution_id,
+    fence = {
+      lease_id = lease.id,
+      lease_epoch = fields.lease_epoch,
+      attempt_id = fields.current_attempt.id,
+    },
+    attempt_index = fields.current_attempt.index,
+    lease_ttl_ms = ttl,
+    lane_id = fields.lane_id,
+    worker_instance_id = lease.worker_instance,
+  }
+end
+
 -- Takes the first execution of the lane in this partition that the worker qualifies for (CLM-001,
 -- CLM-002). An entry without its record, which only somebody else can have removed, blocks nobody.
 ff.write('claim', function(partition, args, context)
   local offered = {}
   for _, token in ipairs(args.capabilities.tokens) do
     offered[token] = true
+  end
+  if ff.grant.put_back(partition) then
+    return { more = true }
   end
   local id, fields, more
   repeat
@@ -62,7 +96,7 @@ ff.write('claim', function(partition, args, context)
 
   local now = partition:now()
   local policy = args.policy
-  execution.start_attempt(fields, {
+  local payload = claim.begin(partition, fields, {
     id = context.attempt_id,
     index = fields.total_attempt_count,
     kind = KINDS[fields.attempt_state] or 'initial',
@@ -73,21 +107,8 @@ ff.write('claim', function(partition, args, context)
     worker_instance = policy.worker_instance_id,
     acquired_at = now,
     expires_at = ff.after(now, policy.lease_ttl_ms),
-  }, now)
-  execution.emit(partition, fields, 'acquired', now)
-  return {
-    payload = {
-      execution_id = id,
-      fence = {
-        lease_id = context.lease_id,
-        lease_epoch = fields.lease_epoch,
-        attempt_id = context.attempt_id,
-      },
-      attempt_index = fields.current_attempt.index,
-      lease_ttl_ms = policy.lease_ttl_ms,
-      lane_id = fields.lane_id,
-      worker_instance_id = policy.worker_instance_id,
-    },
-    more = more,
-  }
+  }, policy.lease_ttl_ms)
+  return { payload = payload, more = more }
 end)
+
+ff.claim = claim

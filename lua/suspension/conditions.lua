@@ -2,6 +2,16 @@
 
 local condition = {}
 
+-- As it is kept: what is nested more than 16 deep, cmsgpack leaves out.
+function condition.kept(tree)
+  return cjson.encode(tree)
+end
+
+-- What was kept like this.
+function condition.of(kept)
+  return cjson.decode(kept)
+end
+
 -- The parts that count signals, from the left.
 local function parts_of(tree, into)
   if type(tree) ~= 'table' then
@@ -104,7 +114,8 @@ end
 
 -- Counts a signal towards a suspension.
 function condition.count(suspension, name, signal)
-  local effect = arrive(suspension.condition, suspension.counted, name, signal)
+  local tree = condition.of(suspension.condition)
+  local effect = arrive(tree, suspension.counted, name, signal)
   if effect == 'resume_condition_satisfied' or effect == 'appended_to_waitpoint' then
     table.insert(suspension.satisfiers, signal.signal_id)
   end

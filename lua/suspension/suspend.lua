@@ -197,7 +197,7 @@ local function suspend(partition, args, context, fence)
     execution_id = id,
     suspension_id = args.suspension_id,
     attempt_index = fields.current_attempt.index,
-    condition = args.resume_condition,
+    condition = condition.kept(args.resume_condition),
     resume_policy = args.resume_policy,
     requested_by = args.requested_by,
     continuation_metadata_pointer = args.continuation_metadata_pointer,

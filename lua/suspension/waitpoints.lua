@@ -87,7 +87,7 @@ local function info(owner, suspension, fields)
     refusal.validation('corruption', 'the token of ' .. fields.waitpoint_id .. ' is damaged')
   end
   local is_active = waitpoint.is_active(fields, owner)
-  local tree = is_active and suspension.condition
+  local tree = is_active and condition.of(suspension.condition)
   local expires_at = fields.pending_until
   if is_active then
     expires_at = owner.suspension.timeout_at

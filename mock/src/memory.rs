@@ -183,6 +183,10 @@ impl State {
         self.records.values().filter(move |record| kinds(record.kind()))
     }
 
+    pub(crate) fn put(&mut self, record: Record) {
+        self.replace(&ordered::key(&record.key()), Some(record));
+    }
+
     /// Fails where one of these does not decode.
     fn decode(&self, found: &[Vec<Record>]) -> Result<()> {
         if self.damaged.is_empty() {

@@ -48,10 +48,28 @@ impl Snapshot {
         let store = MemoryStore::holding(self.0.clone(), clock.into(), take);
         let model = Transactional::new(store, settings);
         let answering = async {
+            let is_claim = matches!(call, Call::Claim { .. });
             let answer = model.dispatch(call).await;
-            (answer, Self(model.store().state().await))
+            let mut after = Self(model.store().state().await);
+            if is_claim {
+                after.forget_put_back();
+            }
+            (answer, after)
         };
         at_once(answering)
+    }
+
+    /// That a claim has put an execution back whose grant has run out shows nowhere: without it, states that
+    /// no call can tell apart are the same.
+    fn forget_put_back(&mut self) {
+        let is_over = |it: &&Execution| it.grant.as_ref().is_some_and(|grant| grant.is_over);
+        let put_back: Vec<Execution> = self.executions().filter(is_over).cloned().collect();
+        for mut execution in put_back {
+            if let Some(grant) = &mut execution.grant {
+                grant.is_over = false;
+            }
+            self.0.put(execution.into_record());
+        }
     }
 
     /// What is due in a partition at this time.
@@ -68,20 +86,28 @@ impl Snapshot {
         at_once(model.due(partition, limit))
     }
 
-    /// What a claim would find, by partition; of each the first first (SCH-002).
+    /// What a claim would find at this time, by partition; of each the first first (SCH-002).
     pub fn claimable(
         &self,
         lane: &LaneId,
         offered: &CapabilitySet,
+        now: TimestampMs,
     ) -> BTreeMap<u16, Vec<ExecutionId>> {
         let offered: BTreeSet<String> = offered.tokens.iter().cloned().collect();
         let queue = Execution::QUEUE.of(lane);
+        let run_out = Execution::RESERVED.all().up_to(&now);
         let mut waiting = BTreeMap::new();
+        let qualifies = |execution: &Execution| {
+            execution.lane == *lane && execution.requirements.is_subset(&offered)
+        };
         for record in self.0.range(queue.range()) {
-            if let Some(execution) = Execution::of(record)
-                && execution.requirements.is_subset(&offered)
-            {
+            if let Some(execution) = Execution::of(record).filter(|it| qualifies(it)) {
                 waiting.insert(place_in_queue(record), execution.id.clone());
+            }
+        }
+        for execution in self.0.range(run_out.range()).filter_map(Execution::of) {
+            if qualifies(execution) {
+                waiting.insert(place_of(execution), execution.id.clone());
             }
         }
         let mut claimable: BTreeMap<u16, Vec<ExecutionId>> = BTreeMap::new();
@@ -121,6 +147,15 @@ impl Snapshot {
         }
         hasher.finish()
     }
+}
+
+/// Its place in its queue, where it stands as soon as somebody finds that its grant has run out.
+fn place_of(execution: &Execution) -> Option<Vec<ff_transactional::records::Part>> {
+    let mut execution = execution.clone();
+    if let Some(grant) = &mut execution.grant {
+        grant.is_over = true;
+    }
+    place_in_queue(&execution.into_record())
 }
 
 /// The result of a future that has nothing to wait for.

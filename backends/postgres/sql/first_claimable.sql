@@ -38,5 +38,10 @@ WITH RECURSIVE sets AS (
     FOR UPDATE OF e SKIP LOCKED
 )
 SELECT fixed, changing, (SELECT count(*) FROM heads) AS looked_at,
+    EXISTS (
+        SELECT 1 FROM ff_exec_core
+        -- The manual clock, or else the server's.
+        WHERE reserved_until <= coalesce($4, floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint)
+    ) AS has_grant_run_out,
     floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
 FROM (VALUES (1)) always LEFT JOIN taken ON true

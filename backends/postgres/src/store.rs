@@ -58,6 +58,7 @@ impl Store for PostgresStore {
             locked: Locked::new(),
             messages: 0,
             now: None,
+            has_grant_run_out: false,
         };
         if access == Access::Read {
             let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -97,6 +98,8 @@ pub(crate) struct PostgresTx {
     messages: u32,
     /// The server's clock, once something was read with it.
     now: Option<TimestampMs>,
+    /// What a claim has found.
+    has_grant_run_out: bool,
 }
 
 /// How many executions of a requirement set a claim looks at, at first: as many can be locked by others.
@@ -212,9 +215,11 @@ impl Tx for PostgresTx {
         loop {
             let first = sqlx::query(self.sql.first_claimable.clone());
             let first = first.bind(lane.0.clone()).bind(offered.clone()).bind(heads);
+            let first = first.bind(self.clock.manual().map(|now| now.0));
             let rows = self.rows(first).await?;
             let row = rows.first();
             let row = row.ok_or_else(|| StoreError::Failed("a claim has no answer".into()))?;
+            self.has_grant_run_out = get(row, "has_grant_run_out")?;
             if get::<Option<Vec<u8>>>(row, "fixed")?.is_some() {
                 self.now = Some(TimestampMs(get(row, "now")?));
                 return Kind::Execution.unpack(&packed(row)?).map(Some);
@@ -225,5 +230,9 @@ impl Tx for PostgresTx {
             }
             heads *= 16;
         }
+    }
+
+    async fn has_grant_run_out(&mut self) -> Result<bool> {
+        Ok(self.has_grant_run_out)
     }
 }

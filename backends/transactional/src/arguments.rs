@@ -10,14 +10,16 @@ use ff_core::backend::{
 use ff_core::call::Call;
 use ff_core::contracts::{
     CancelFlowArgs, CreateExecutionArgs, DeliverApprovalSignalArgs, DeliverSignalArgs,
-    EdgeDependencyPolicy, ResolveDependencyArgs, StageDependencyEdgeArgs,
+    EdgeDependencyPolicy, IssueClaimGrantArgs, ResolveDependencyArgs, StageDependencyEdgeArgs,
 };
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey, flow_partition};
 use ff_core::policy::{BackoffStrategy, CAPS_MAX_BYTES, CAPS_MAX_TOKENS, ExecutionPolicy};
 use ff_core::state::TerminalOutcome;
-use ff_core::types::{ExecutionId, FlowId, LaneId, MAX_INTEGER, TimestampMs};
+use ff_core::types::{
+    ExecutionId, FlowId, LaneId, MAX_INTEGER, TimestampMs, WorkerId, WorkerInstanceId,
+};
 use serde_json::Value;
 
 use crate::engine::Settings;
@@ -55,13 +57,30 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             integer("limit", *limit as u64)
         }
         Call::Claim { lane: lane_id, capabilities, policy } => {
-            lane(lane_id)?;
-            name("worker id", policy.worker_id.as_str())?;
-            name("worker instance id", policy.worker_instance_id.as_str())?;
-            if policy.lease_ttl_ms == 0 {
-                return Err(EngineError::invalid_input("a lease of 0 ms holds nothing"));
-            }
+            worker(lane_id, &policy.worker_id, &policy.worker_instance_id)?;
+            lease_ttl(policy.lease_ttl_ms.into())?;
             requirements(&capabilities.tokens.iter().cloned().collect())
+        }
+        Call::IssueClaimGrant { args } => issue_claim_grant(args),
+        Call::ClaimResumedExecution { args } => {
+            worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
+            lease_ttl(args.lease_ttl_ms)?;
+            if args.remaining_attempt_timeout_ms == Some(0) {
+                return Err(EngineError::invalid_input("an attempt cannot go on for 0 ms"));
+            }
+            integers([
+                ("remaining_attempt_timeout_ms", args.remaining_attempt_timeout_ms),
+                ("current_attempt_index", Some(args.current_attempt_index.0.into())),
+            ])?;
+            instant("now", args.now)
+        }
+        Call::ClaimFromResumeGrant { token } => {
+            let grant = &token.grant;
+            worker(&grant.lane_id, &token.worker_id, &token.worker_instance_id)?;
+            lease_ttl(token.lease_ttl_ms.into())?;
+            text("grant key", &grant.grant_key)?;
+            integer("expires_at_ms", grant.expires_at_ms)?;
+            same_partition(partition_of(&grant.partition_key)?, &grant.execution_id)
         }
         Call::Renew { handle } | Call::WaitChildren { handle } => open(settings, handle),
         Call::Progress { handle, percent, message } => {
@@ -178,6 +197,35 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
         }
         _ => Ok(()),
     }
+}
+
+/// CLM-019.
+fn issue_claim_grant(args: &IssueClaimGrantArgs) -> Check {
+    worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
+    same_partition(args.partition, &args.execution_id)?;
+    if args.grant_ttl_ms == 0 {
+        return Err(EngineError::invalid_input("a grant of 0 ms grants nothing"));
+    }
+    integer("grant_ttl_ms", args.grant_ttl_ms)?;
+    instant("now", args.now)?;
+    optional_text("admission summary", args.admission_summary.as_deref())?;
+    optional_text("capability hash", args.capability_hash.as_deref())?;
+    optional_text("route snapshot", args.route_snapshot_json.as_deref())?;
+    requirements(&args.worker_capabilities)
+}
+
+/// Who claims, and from which lane.
+fn worker(lane_id: &LaneId, worker: &WorkerId, instance: &WorkerInstanceId) -> Check {
+    lane(lane_id)?;
+    name("worker id", worker.as_str())?;
+    name("worker instance id", instance.as_str())
+}
+
+fn lease_ttl(millis: u64) -> Check {
+    if millis == 0 {
+        return Err(EngineError::invalid_input("a lease of 0 ms holds nothing"));
+    }
+    integer("lease_ttl_ms", millis)
 }
 
 fn create_execution(settings: &Settings, args: &CreateExecutionArgs) -> Check {

@@ -33,6 +33,8 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::CancelFlowHeader,
     Method::CascadeCompletion,
     Method::Claim,
+    Method::ClaimFromResumeGrant,
+    Method::ClaimResumedExecution,
     Method::CloseWaitpoint,
     Method::Complete,
     Method::CreateExecution,
@@ -51,6 +53,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::GetExecutionResult,
     Method::GetExecutionTag,
     Method::GetFlowTag,
+    Method::IssueClaimGrant,
     Method::ListEdges,
     Method::ListExecutions,
     Method::ListFlows,
@@ -203,28 +206,51 @@ impl<S: Store> Transactional<S> {
             Access::Write if again => Access::WriteAgain,
             access => access,
         };
-        let mut tx = Session::new(self.store.begin(access).await?, access);
-        let answer = match answer(&mut tx, self.settings, call).await {
-            Ok(reply) => Ok(reply),
-            Err(Stop::Refused(error)) => {
-                tx.leave().await?;
-                return Ok(Err(error));
-            }
-            Err(Stop::Lapsed) => Err(EngineError::State(StateKind::LeaseExpired)),
-            Err(Stop::Store(error)) => {
-                // Records that do not fit each other may have been read at different times.
-                if matches!(error, StoreError::Corrupt { .. }) {
+        loop {
+            let mut tx = Session::new(self.store.begin(access).await?, access);
+            let answer = match answer(&mut tx, self.settings, call).await {
+                Ok(reply) => Ok(reply),
+                Err(Stop::Refused(error)) => {
                     tx.leave().await?;
+                    return Ok(Err(error));
                 }
-                return Err(error);
-            }
-        };
+                Err(Stop::Lapsed) => Err(EngineError::State(StateKind::LeaseExpired)),
+                Err(Stop::GrantRunOut) => {
+                    tx.leave().await?;
+                    self.put_back(access).await?;
+                    continue;
+                }
+                Err(Stop::Store(error)) => {
+                    // Records that do not fit each other may have been read at different times.
+                    if matches!(error, StoreError::Corrupt { .. }) {
+                        tx.leave().await?;
+                    }
+                    return Err(error);
+                }
+            };
+            self.keep(tx).await?;
+            return Ok(answer);
+        }
+    }
+
+    /// Executions whose grants have run out stand in their queues again, before anybody claims: a claim that
+    /// did both would hide them from others (CLM-009).
+    async fn put_back(&self, access: Access) -> Result<(), StoreError> {
+        let mut tx = Session::new(self.store.begin(access).await?, access);
+        match settled(executions::put_back(&mut tx).await)? {
+            Ok(()) => self.keep(tx).await,
+            Err(_) => tx.leave().await,
+        }
+    }
+
+    /// Commits, and tells claims that wait.
+    async fn keep(&self, tx: Session<S::Tx>) -> Result<(), StoreError> {
         let work = tx.new_work();
         tx.commit().await?;
         for lane in &work {
             self.waiting.wake(lane);
         }
-        Ok(answer)
+        Ok(())
     }
 }
 
@@ -234,6 +260,8 @@ pub(crate) enum Stop {
     Refused(EngineError),
     /// The lease was found due: the lapse is kept, the call is refused (LSE-005).
     Lapsed,
+    /// A claim that has to wait until what grants have kept from it stands in its queue again.
+    GrantRunOut,
     Store(StoreError),
 }
 
@@ -257,6 +285,7 @@ fn settled<T>(answer: Rule<T>) -> Result<Result<T, EngineError>, StoreError> {
         Ok(done) => Ok(Ok(done)),
         Err(Stop::Refused(error)) => Ok(Err(error)),
         Err(Stop::Lapsed) => Ok(Err(EngineError::State(StateKind::LeaseExpired))),
+        Err(Stop::GrantRunOut) => Err(StoreError::Conflict),
         Err(Stop::Store(error)) => Err(error),
     }
 }
@@ -447,6 +476,15 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         }
         Call::Claim { lane, capabilities, policy } => {
             Reply::Claim(executions::claim(tx, settings.tag, lane, capabilities, policy).await?)
+        }
+        Call::IssueClaimGrant { args } => {
+            Reply::IssueClaimGrant(executions::issue_claim_grant(tx, args).await?)
+        }
+        Call::ClaimResumedExecution { args } => {
+            Reply::ClaimResumedExecution(suspension::claim_resumed(tx, settings.tag, args).await?)
+        }
+        Call::ClaimFromResumeGrant { token } => {
+            Reply::ClaimFromResumeGrant(suspension::claim_by_token(tx, settings.tag, token).await?)
         }
         Call::PromoteDelayed { execution_id, .. } => {
             Reply::PromoteDelayed(executions::promote_delayed(tx, execution_id).await?)

@@ -210,6 +210,11 @@ impl<T: Tx> Session<T> {
         typed(first).map(Some)
     }
 
+    /// See [`Tx::has_grant_run_out`].
+    pub(crate) async fn has_grant_run_out(&mut self) -> Result<bool> {
+        self.tx.has_grant_run_out().await
+    }
+
     /// The lanes of the executions that can be claimed by what was changed, and could not before.
     pub(crate) fn new_work(&self) -> Vec<LaneId> {
         self.changes.new_work()

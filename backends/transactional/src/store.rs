@@ -143,6 +143,17 @@ pub trait Tx: Send {
             Ok(found.into_iter().flatten().min_by_key(place_in_queue))
         }
     }
+
+    /// Whether an execution is kept from claims by a grant that has run out; asked after
+    /// [`Tx::first_claimable`].
+    fn has_grant_run_out(&mut self) -> impl Future<Output = Result<bool>> + Send {
+        async move {
+            let now = self.now().await?;
+            let over = Execution::RESERVED.all().up_to(&now).limit(1);
+            let found = self.get(&[Query::Range(over.range().clone())]).await?;
+            Ok(found.iter().any(|found| !found.is_empty()))
+        }
+    }
 }
 
 /// What decides between claimable executions of a lane (SCH-002, SCH-018): less goes first.

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use ferriskey::Client;
 use ff_core::backend::{
-    BackendTag, CancelFlowWait, HandleKind, HandlePayload, SuspendOutcome, SuspendOutcomeDetails,
+    BackendTag, CancelFlowWait, Handle, HandleKind, HandlePayload, SuspendOutcome,
+    SuspendOutcomeDetails,
 };
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
+use ff_core::contracts::{ClaimResumedExecutionResult, ClaimedResumedExecution};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::EngineError;
@@ -130,6 +132,26 @@ impl ValkeyBackend {
         })
     }
 
+    /// An attempt that goes on under a lease of the caller's.
+    async fn claim_resumed(&self, call: &Call) -> Result<ClaimResumedExecutionResult, EngineError> {
+        let begun: Begun = self.content(call).await?.into().map_err(transport)?;
+        let payload = begun.payload;
+        Ok(ClaimResumedExecutionResult::Claimed(ClaimedResumedExecution::new(
+            payload.execution_id.clone(),
+            payload.fence.lease_id,
+            payload.fence.lease_epoch,
+            payload.attempt_index,
+            payload.fence.attempt_id,
+            begun.expires_at,
+            payload.seal(BackendTag::Valkey, HandleKind::Resumed),
+        )))
+    }
+
+    async fn claim_by_token(&self, call: &Call) -> Result<Option<Handle>, EngineError> {
+        let begun: Option<HandlePayload> = self.content(call).await?.into().map_err(transport)?;
+        Ok(begun.map(|payload| payload.seal(BackendTag::Valkey, HandleKind::Resumed)))
+    }
+
     async fn content(&self, call: &Call) -> Result<Wire, EngineError> {
         let method = call.method();
         let Some(route) = Route::of(call, &self.settings.partitions)? else {
@@ -214,6 +236,12 @@ impl Dispatch for ValkeyBackend {
                     .await
                     .map(Reply::SeedWaitpointHmacSecret)
             }
+            Call::ClaimResumedExecution { .. } => {
+                self.claim_resumed(&call).await.map(Reply::ClaimResumedExecution)
+            }
+            Call::ClaimFromResumeGrant { .. } => {
+                self.claim_by_token(&call).await.map(Reply::ClaimFromResumeGrant)
+            }
             Call::Suspend { .. } => self.suspend(&call).await.map(Reply::Suspend),
             Call::SuspendByTriple { .. } => self.suspend(&call).await.map(Reply::SuspendByTriple),
             Call::Prepare {} => {
@@ -252,6 +280,13 @@ struct Suspension {
     details: SuspendOutcomeDetails,
     /// The lease that was given up; none if the condition was met.
     released: Option<HandlePayload>,
+}
+
+/// What the library says of a lease that has begun.
+#[derive(Deserialize)]
+struct Begun {
+    payload: HandlePayload,
+    expires_at: TimestampMs,
 }
 
 /// The arguments by name. For how long a call may wait is nothing to the library, and no number for it; a

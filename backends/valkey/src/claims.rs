@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use ferriskey::PipeSlot;
 use ff_core::backend::{BackendTag, CapabilitySet, Handle, HandleKind, HandlePayload};
 use ff_core::engine_error::EngineError;
-use ff_core::types::LaneId;
+use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::requirements;
 use serde::Deserialize;
 
@@ -37,7 +37,8 @@ struct Known {
 /// The result of a claim in one partition.
 #[derive(Deserialize)]
 struct Taken {
-    payload: HandlePayload,
+    /// None if the claim is to be made again.
+    payload: Option<HandlePayload>,
     /// Whether the lane has more work there.
     more: bool,
 }
@@ -60,8 +61,9 @@ impl Claims {
                     if taken.more {
                         self.remember(lane, partition);
                     }
-                    let handle = taken.payload.seal(BackendTag::Valkey, HandleKind::Fresh);
-                    return Ok(Some(handle));
+                    if let Some(payload) = taken.payload {
+                        return Ok(Some(payload.seal(BackendTag::Valkey, HandleKind::Fresh)));
+                    }
                 }
             }
             let found = look(server, partitions, lane, capabilities).await?;
@@ -117,20 +119,33 @@ async fn claim_in(
     server.call(&fcall).await?.into().map_err(transport)
 }
 
-/// The partitions that have work which the worker qualifies for. What most looks find, that there is
-/// none at all, takes one command.
+/// An execution that a grant keeps from claims, and until when.
+type Reserved = (String, f64);
+
+/// The queues of a partition, and what is the first to be kept no longer.
+type Looked = (PipeSlot<Vec<String>>, PipeSlot<Vec<Reserved>>);
+
+/// A time as sorted sets have it.
+#[allow(clippy::cast_precision_loss)] // Times are below 2^53.
+fn score(time: TimestampMs) -> f64 {
+    time.0 as f64
+}
+
+/// The partitions that have work which the worker qualifies for, or what a grant keeps from claims that has
+/// run out. What most looks find, that there is none at all, takes one command.
 async fn look(
     server: &Server,
     partitions: u16,
     lane: &LaneId,
     capabilities: &CapabilitySet,
 ) -> Result<Vec<u16>, EngineError> {
-    // As `place_in_queue` in `lua/partition.lua`.
-    let key = |partition| format!("{}:lane:{}:{lane}", server.tag(partition), lane.as_str().len());
-    let keys: Vec<String> = (0..partitions).map(key).collect();
+    // As `place_in_queue` and `index` in `lua/partition.lua`.
+    let queues =
+        |partition| format!("{}:lane:{}:{lane}", server.tag(partition), lane.as_str().len());
+    let reserved = |partition| format!("{}:execution.RESERVED", server.tag(partition));
     let mut any = server.client.cmd("EXISTS");
-    for key in &keys {
-        any = any.arg(key);
+    for partition in 0..partitions {
+        any = any.arg(queues(partition)).arg(reserved(partition));
     }
     let any: u64 = any.execute().await.map_err(transport)?;
     if any == 0 {
@@ -138,14 +153,22 @@ async fn look(
     }
     let offered: BTreeSet<String> = capabilities.tokens.iter().cloned().collect();
     let mut pipeline = server.client.pipeline();
-    let slots: Vec<PipeSlot<Vec<String>>> =
-        keys.iter().map(|key| pipeline.cmd("SMEMBERS").arg(key).finish()).collect();
+    let slots: Vec<Looked> = (0..partitions)
+        .map(|partition| {
+            let sets = pipeline.cmd("SMEMBERS").arg(queues(partition)).finish();
+            let first = pipeline.cmd("ZRANGE").arg(reserved(partition)).arg(0).arg(0);
+            (sets, first.arg("WITHSCORES").finish())
+        })
+        .collect();
+    let time = pipeline.cmd("TIME").finish();
     pipeline.execute().await.map_err(transport)?;
+    let now = server.now_of(time.value().map_err(transport)?)?;
     let mut found = Vec::new();
-    for (partition, slot) in (0..).zip(slots) {
-        let sets = slot.value().map_err(transport)?;
+    for (partition, (sets, first)) in (0..).zip(slots) {
+        let (sets, first) = (sets.value().map_err(transport)?, first.value().map_err(transport)?);
         let meets = |set: &String| requirements::split(set).is_subset(&offered);
-        if sets.iter().any(meets) {
+        let has_run_out = |(_, until): &Reserved| *until <= score(now);
+        if sets.iter().any(meets) || first.iter().any(has_run_out) {
             found.push(partition);
         }
     }

@@ -48,6 +48,9 @@ impl Route {
             Call::DeliverSignal { args } => to(args.execution_id.partition()),
             Call::DeliverApprovalSignal { args } => to(args.execution_id.partition()),
             Call::ResumeExecution { args } => to(args.execution_id.partition()),
+            Call::IssueClaimGrant { args } => to(args.execution_id.partition()),
+            Call::ClaimResumedExecution { args } => to(args.execution_id.partition()),
+            Call::ClaimFromResumeGrant { token } => to(token.grant.execution_id.partition()),
             Call::ListPendingWaitpoints { args } => to(args.execution_id.partition()),
             Call::ListExecutions { partition, .. }
             | Call::ListFlows { partition, .. }

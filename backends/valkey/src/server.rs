@@ -24,6 +24,9 @@ pub(crate) struct Server {
     clock: Clock,
 }
 
+/// Methods that begin a lease with an id of its own.
+const BEGIN: [Method; 2] = [Method::Claim, Method::ClaimFromResumeGrant];
+
 /// Methods that make a waitpoint or a signal.
 const MAKE: [Method; 3] =
     [Method::CreateWaitpoint, Method::DeliverApprovalSignal, Method::ExpireSuspension];
@@ -85,13 +88,13 @@ impl Server {
         arguments: &Wire,
         held: Option<&HandlePayload>,
     ) -> Result<Fcall> {
-        let claims = method == Method::Claim.as_str();
-        let makes = MAKE.iter().any(|makes| makes.as_str() == method);
+        let is_one_of = |methods: &[Method]| methods.iter().any(|one| one.as_str() == method);
+        let (begins, makes) = (is_one_of(&BEGIN), is_one_of(&MAKE));
         let context = Context {
             now: self.clock.manual(),
             held,
-            lease_id: claims.then(LeaseId::new),
-            attempt_id: claims.then(AttemptId::new),
+            lease_id: begins.then(LeaseId::new),
+            attempt_id: begins.then(AttemptId::new),
             fresh_id: makes.then(|| Uuid::new_v4().to_string()),
         };
         Ok(Fcall {
@@ -183,7 +186,11 @@ impl Server {
     /// The clock that the functions go by.
     pub(crate) async fn now(&self) -> Result<TimestampMs> {
         let command = self.client.cmd("TIME");
-        let time: (String, String) = command.execute().await.map_err(transport)?;
+        self.now_of(command.execute().await.map_err(transport)?)
+    }
+
+    /// The same, when the server has told this time.
+    pub(crate) fn now_of(&self, time: (String, String)) -> Result<TimestampMs> {
         if let Some(now) = self.clock.manual() {
             return Ok(now);
         }

@@ -1,6 +1,6 @@
 //! What a deviant does to the model: to calls, to answers, to records, or around a whole call.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,12 @@ use ff_core::backend::{BackendTag, CapabilitySet, HandlePayload};
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::clock::ManualClock;
-use ff_core::contracts::CancelFlowResult;
+use ff_core::contracts::{CancelFlowResult, IssueClaimGrantArgs};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
-use ff_core::types::{ExecutionId, LaneId};
+use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use ff_mock::{
     EdgeGroup, Execution, MemoryStore, Model, OnWrite, Settings, Snapshot, Stored, Take,
 };
@@ -175,13 +175,30 @@ impl Subject {
         offered: &CapabilitySet,
     ) -> BTreeMap<u16, Vec<ExecutionId>> {
         let held = Snapshot::of(self.model.store()).await;
-        held.claimable(lane, offered)
+        held.claimable(lane, offered, self.clock.now())
     }
 
     /// A claim that takes this.
     pub(crate) async fn take(&self, take: Take, claim: Call) -> Answer {
         let store = self.model.store().clone().taking(take);
         Model::new(store, settings()).dispatch(claim).await
+    }
+
+    /// Grants an execution to a worker.
+    pub(crate) async fn grant_to(&self, id: &ExecutionId, worker: &WorkerId) {
+        let lane = self.field(id, "lane_id").await.unwrap_or_default();
+        let args = IssueClaimGrantArgs::new(
+            id.clone(),
+            LaneId::new(lane),
+            worker.clone(),
+            WorkerInstanceId::new("deviant"),
+            Partition { family: PartitionFamily::Execution, index: id.partition() },
+            BTreeSet::new(),
+            1_000,
+            TimestampMs(0),
+        );
+        // Where it cannot be granted, there is nothing to go on with.
+        let _ = self.model.dispatch(Call::IssueClaimGrant { args }).await;
     }
 
     /// Leaves a mark on an execution that nobody asked for.

@@ -16,7 +16,8 @@ use super::script::fixture::{
 use super::script::{Line, call};
 
 /// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
-/// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, and 9 is suspended on waitpoint 1.
+/// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, 9 is suspended on waitpoint 1, and 10 can go
+/// on by a grant.
 pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     vec![
         fixture.created(1),
@@ -32,6 +33,14 @@ pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
         call(fixture.create(9).priority(1), "created.execution_id=e9 created.public_state=waiting"),
         call(fixture.claim("w9"), "handle=fresh"),
         suspended("w9", 1),
+        call(
+            fixture.create(10).priority(1),
+            "created.execution_id=e10 created.public_state=waiting",
+        ),
+        call(fixture.claim("w10"), "handle=fresh"),
+        suspended("w10", 10),
+        call(fixture.resume(10, 0), "resumed.public_state=resumable"),
+        call(fixture.grant(10), "granted.execution_id=e10"),
     ]
 }
 
@@ -64,6 +73,9 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fail,
         cancel("w1", "why"),
         wait_children("w1"),
+        fixture.grant(2),
+        fixture.go_on("w11", 10, 1),
+        fixture.go_on_by_token("w11", 10),
         fixture.promote(2),
         fixture.mark_lapsed(1),
         fixture.cancel_execution(1),

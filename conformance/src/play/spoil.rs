@@ -67,9 +67,10 @@ const NOTHING: Leads = To("ok, nothing");
 /// Where texts lead to something else than their rule says, with the clause that says so; what leads nowhere does so
 /// as a number too. A place is a JSON
 /// pointer into the call, or the beginning of one.
-const TEXTS: [(&str, Leads, &str); 10] = [
+const TEXTS: [(&str, Leads, &str); 11] = [
     ("/create_execution/args/policy/routing_requirements/required", CAPABILITIES, "EXE-004"),
     ("/claim/capabilities", CAPABILITIES, "SCH-004"),
+    ("/issue_claim_grant/args/worker_capabilities", CAPABILITIES, "CLM-019"),
     ("/promote_delayed/lane", Nowhere, "SYS-021"),
     ("/apply_dependency_to_child/args/data_passing_ref", DEPENDENCY, "GRA-010"),
     ("/apply_dependency_to_child/args/dependency_kind", DEPENDENCY, "GRA-010"),
@@ -81,13 +82,16 @@ const TEXTS: [(&str, Leads, &str); 10] = [
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 17] = [
+const NAMES: [(&str, &str); 20] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
     ("/worker_instance_id", "SYS-033"),
     ("/create_execution/args/lane_id", "EXE-003"),
     ("/claim/lane", "EXE-003"),
+    ("/issue_claim_grant/args/lane_id", "CLM-019"),
+    ("/claim_resumed_execution/args/lane_id", "SUS-054"),
+    ("/grant/lane_id", "SUS-054"),
     ("/create_flow/args/namespace", "FLW-008"),
     ("/flow_kind", "FLW-008"),
     ("_execution_tag/key", "EXE-031"),
@@ -102,7 +106,7 @@ const NAMES: [(&str, &str); 17] = [
 ];
 
 /// Where ids of nothing lead to something else than `NotFound`, or to nothing where they are read.
-const UNKNOWN: [(&str, Leads, &str); 26] = [
+const UNKNOWN: [(&str, Leads, &str); 27] = [
     ("/create_execution", Nowhere, "EXE-001"),
     ("/create_flow", Nowhere, "FLW-009"),
     ("/stage_dependency_edge/args/edge_id", Nowhere, "GRA-007"),
@@ -122,6 +126,7 @@ const UNKNOWN: [(&str, Leads, &str); 26] = [
     ("/suspend_by_triple/args", Nowhere, "SUS-027"),
     ("/suspend_by_triple/triple", Nowhere, "SUS-027"),
     ("/deliver_signal/args/signal_id", Nowhere, "SIG-006"),
+    ("/claim_resumed_execution/args/lease_id", Nowhere, "SUS-050"),
     ("/deliver_signal/args/waitpoint_id", NO_TOKEN, "SIG-004"),
     ("/deliver_approval_signal/args/waitpoint_id", NO_WAITPOINT, "SIG-017"),
     ("/read_execution_context", INPUT, "EXE-022"),

@@ -17,6 +17,8 @@ pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
         Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => &mut args.now,
         Call::DeliverSignal { args } => &mut args.now,
         Call::CancelExecution { args } => &mut args.now,
+        Call::IssueClaimGrant { args } => &mut args.now,
+        Call::ClaimResumedExecution { args } => &mut args.now,
         Call::ReplayExecution { args } => &mut args.now,
         Call::CreateFlow { args } => &mut args.now,
         Call::AddExecutionToFlow { args } => &mut args.now,

@@ -10,6 +10,7 @@ pub(crate) mod coverage;
 mod deploy;
 mod expected_times;
 pub(crate) mod failure;
+mod grants;
 mod graph;
 mod harness;
 mod model;
@@ -41,8 +42,8 @@ pub(crate) use observe::CORE_FIELDS;
 pub use observe::Observation;
 pub use play::{Case, Options};
 pub(crate) use play::{
-    Declaration, InWorld, Outcome, Play, Played, Running, Scene, Stage, Topic, declare, in_world,
-    play_in_world,
+    Declaration, InWorld, ManyTimes, Outcome, Play, Played, Running, Scene, Stage, Topic, declare,
+    in_world, play_in_world,
 };
 pub(crate) use secrets::redacted;
 pub(crate) use suspended::{

@@ -156,6 +156,17 @@ impl Play for InWorld {
     }
 }
 
+/// A function that does the same so many times, and more if the run is to be longer.
+pub(crate) struct ManyTimes(pub(crate) usize, pub(crate) fn(World, usize) -> Running);
+
+#[async_trait]
+impl Play for ManyTimes {
+    async fn play(&self, stage: Stage) -> Played {
+        let times = self.0 * stage.scene.options.long.max(1);
+        play_in_world(stage, |world| (self.1)(world, times)).await
+    }
+}
+
 /// Plays a case that is a function of one world.
 pub(crate) async fn play_in_world(stage: Stage, body: impl FnOnce(World) -> Running) -> Played {
     in_world(stage, body).await.map_or_else(Outcome::Failed, Ended::outcome).into()

@@ -35,7 +35,7 @@ type Result<T> = std::result::Result<T, EngineError>;
 pub trait EngineBackend: Send + Sync + 'static {
     /// Takes the first execution of the lane, in order of priority and age, whose requirements the
     /// worker meets; `None` when there is none. With `max_wait` it keeps looking for that long.
-    /// (CLM-001 to CLM-008, SCH-002, SCH-003, SCH-004, SYS-046, SCH-018)
+    /// (CLM-001 to CLM-008, CLM-014, SCH-002, SCH-003, SCH-004, SYS-046, SCH-018)
     async fn claim(
         &self,
         lane: &LaneId,
@@ -113,7 +113,8 @@ pub trait EngineBackend: Send + Sync + 'static {
     /// The signals that resumed the handle's execution. (SIG-003, SUS-035, SUS-040, SUS-048)
     async fn observe_signals(&self, handle: &Handle) -> Result<Vec<ResumeSignal>>;
 
-    /// Continues a resumed execution; `None` when it is no longer resumable.
+    /// Goes on with an interrupted attempt by a grant; `None` when there is nothing to go on with. (SUS-037, SUS-039,
+    /// SUS-050, SUS-052 to SUS-055)
     async fn claim_from_resume_grant(&self, token: ResumeToken) -> Result<Option<Handle>>;
 
     /// Reserves a lapsed or revoked execution for a worker.
@@ -136,7 +137,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     async fn delay(&self, handle: &Handle, delay_until: TimestampMs) -> Result<()>;
 
     /// Gives up the lease until the dependencies are resolved; the same attempt continues then.
-    /// (ATT-022, DEP-034, DEP-035, LSE-002 to LSE-005, ATT-003, ATT-004, LSE-018, ATT-031)
+    /// (ATT-022, DEP-034, DEP-035, LSE-002 to LSE-005, ATT-003, ATT-004, LSE-018, ATT-031, SUS-055)
     async fn wait_children(&self, handle: &Handle) -> Result<()>;
 
     /// The execution at one instant; `None` when there is none. (EXE-016 to EXE-019, EXE-028)
@@ -258,12 +259,13 @@ pub trait EngineBackend: Send + Sync + 'static {
     }
 
     /// Delivers a signal to a waitpoint. (SIG-001 to SIG-009, SIG-012, SIG-013, SIG-015, SIG-021, SIG-022,
-    /// SUS-012 to SUS-014, SUS-029, SUS-030, WPT-004, WPT-006 to WPT-009, WPT-029, WPT-034)
+    /// CAN-007, SUS-012 to SUS-014, SUS-029, SUS-030, WPT-004, WPT-006 to WPT-009, WPT-029, WPT-034)
     async fn deliver_signal(&self, args: DeliverSignalArgs) -> Result<DeliverSignalResult> {
         unavailable("deliver_signal")
     }
 
-    /// Redeems a grant for an execution whose attempt was interrupted.
+    /// Goes on with an interrupted attempt by a grant, under a lease of 1 to 2^53 − 1 ms. (LSE-001, SUS-037 to SUS-039,
+    /// SUS-050, SUS-051, SUS-053 to SUS-055)
     async fn claim_resumed_execution(
         &self,
         args: ClaimResumedExecutionArgs,
@@ -276,7 +278,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("scan_eligible_executions")
     }
 
-    /// Reserves an eligible execution for a worker.
+    /// Keeps an execution that waits for a worker, for 1 to 2^53 − 1 ms. (CLM-013 to CLM-019)
     async fn issue_claim_grant(&self, args: IssueClaimGrantArgs) -> Result<IssueClaimGrantOutcome> {
         unavailable("issue_claim_grant")
     }
@@ -291,7 +293,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("claim_execution")
     }
 
-    /// Closes a flow and cancels the members that the policy selects. (CAN-002 to CAN-006, CAN-010 to
+    /// Closes a flow and cancels the members that the policy selects. (CAN-002 to CAN-007, CAN-010 to
     /// CAN-014, CAN-031 to CAN-033, EXE-051, FLW-035, CAN-036, CAN-035)
     async fn cancel_flow(
         &self,

@@ -9,7 +9,7 @@ use ff_core::backend::{
     SuspensionReasonCode, TimeoutBehavior, WaitpointBinding,
 };
 use ff_core::call::{Call, Reply};
-use ff_core::contracts::DeliverApprovalSignalArgs;
+use ff_core::contracts::{ClaimResumedExecutionResult, DeliverApprovalSignalArgs};
 use ff_core::partition::{Partition, PartitionConfig, PartitionKey, flow_partition};
 use ff_core::types::{
     EdgeId, ExecutionId, FlowId, LaneId, SuspensionId, TimestampMs, WaitpointId, WorkerId,
@@ -241,8 +241,8 @@ impl<E: Each> Round<E> {
     /// Calls every method about waitpoints, suspensions and signals.
     async fn suspend(&mut self, home: Partition) {
         let key = PartitionKey::from(&home);
-        let [signalled, approved, resumed] =
-            [(); 3].map(|()| ExecutionId::from_parts(home.index, Uuid::new_v4()));
+        let [signalled, approved] =
+            [(); 2].map(|()| ExecutionId::from_parts(home.index, Uuid::new_v4()));
 
         self.create(&signalled, None).await;
         let lease = self.claim().await;
@@ -296,7 +296,13 @@ impl<E: Each> Round<E> {
             None,
         );
         self.call(json!({ "deliver_approval_signal": { "args": approval } })).await;
+        self.go_on(home).await;
+    }
 
+    /// Resumes an execution, and goes on with its attempt by both methods.
+    async fn go_on(&mut self, home: Partition) {
+        let key = PartitionKey::from(&home);
+        let resumed = ExecutionId::from_parts(home.index, Uuid::new_v4());
         self.create(&resumed, None).await;
         let lease = self.claim().await;
         let waitpoint_id = WaitpointId::new();
@@ -308,10 +314,41 @@ impl<E: Each> Round<E> {
             "partition": home, "execution_id": resumed, "now_ms": 0,
         } }))
         .await;
-        let args = json!({
+        let resume = json!({
             "execution_id": resumed, "resume_delay_ms": 0, "trigger_type": "operator",
         });
-        self.call(json!({ "resume_execution": { "args": args } })).await;
+        self.call(json!({ "resume_execution": { "args": resume } })).await;
+
+        let grant = json!({
+            "execution_id": resumed, "lane_id": self.lane, "worker_id": "worker",
+            "worker_instance_id": "worker", "partition": home, "worker_capabilities": [],
+            "grant_ttl_ms": 60_000, "now": 0,
+        });
+        self.call(json!({ "issue_claim_grant": { "args": grant } })).await;
+        let again = json!({
+            "execution_id": resumed, "current_attempt_index": 0, "lane_id": self.lane,
+            "lease_id": Uuid::new_v4(), "lease_ttl_ms": 60_000, "worker_id": "worker",
+            "worker_instance_id": "worker", "now": 0,
+        });
+        let claimed = self.call(json!({ "claim_resumed_execution": { "args": again } })).await;
+        let Reply::ClaimResumedExecution(ClaimResumedExecutionResult::Claimed(claimed)) = claimed
+        else {
+            panic!("it goes on: {claimed:?}");
+        };
+        let waitpoint_id = WaitpointId::new();
+        let fresh = WaitpointBinding::Fresh { waitpoint_id, waitpoint_key: "wp".to_owned() };
+        let suspend = json!({ "handle": claimed.handle, "args": suspension(fresh) });
+        self.call(json!({ "suspend": suspend })).await;
+        self.call(json!({ "resume_execution": { "args": resume } })).await;
+        self.call(json!({ "issue_claim_grant": { "args": grant } })).await;
+        let token = json!({
+            "grant": {
+                "execution_id": resumed, "partition_key": key, "grant_key": "grant",
+                "expires_at_ms": 0, "lane_id": self.lane,
+            },
+            "worker_id": "worker", "worker_instance_id": "worker", "lease_ttl_ms": 60_000,
+        });
+        self.call(json!({ "claim_from_resume_grant": { "token": token } })).await;
     }
 }
 

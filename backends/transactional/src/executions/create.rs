@@ -125,6 +125,8 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
         suspension: None,
         waitpoint_count: 0,
         signal_count: 0,
+        grant: None,
+        last_lease: None,
     };
     if let Some(until) = args.delay_until.filter(|until| *until > now) {
         execution.park_until(until, BlockingReason::WaitingForDelay, now);

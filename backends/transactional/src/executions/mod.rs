@@ -5,6 +5,7 @@ mod cancel;
 mod claims;
 mod create;
 mod fields;
+mod grants;
 mod leases;
 mod lists;
 mod progress;
@@ -17,11 +18,12 @@ mod tags;
 
 pub(crate) use attempts::{cancel, complete, digest, end_attempt, wait_children};
 pub(crate) use cancel::cancel_execution;
-pub(crate) use claims::claim;
+pub(crate) use claims::{begin, claim};
 #[cfg(feature = "suite")]
 pub(crate) use create::new_execution;
 pub(crate) use create::{create, later, rank};
 pub(crate) use fields::read_core_fields;
+pub(crate) use grants::{check as check_grant, issue_claim_grant, put_back};
 pub(crate) use leases::{
     Held, emit, held, hold, is_true, mark_lease_expired_if_due, not_active, renew,
 };

@@ -7,15 +7,30 @@ use ff_core::state::{
 };
 use ff_core::types::{LeaseFence, TimestampMs};
 
-use crate::records::{Closing, CurrentAttempt, Execution, Lease, Suspended};
+use crate::records::{Closing, CurrentAttempt, Execution, Grant, Lease, Suspended};
 
 impl Execution {
-    /// Whether a fresh claim may take it (SCH-001).
-    pub fn is_claimable(&self) -> bool {
+    /// WAIT: a worker may have it, for a new attempt or for one that goes on.
+    pub(crate) fn is_eligible(&self) -> bool {
         self.phase == LifecyclePhase::Runnable
             && self.ownership == OwnershipState::Unowned
             && self.eligibility == EligibilityState::EligibleNow
-            && self.attempt_state != AttemptState::AttemptInterrupted
+    }
+
+    /// Whether its attempt goes on instead of a new one being started.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.attempt_state == AttemptState::AttemptInterrupted
+    }
+
+    /// Whether a fresh claim may take it (SCH-001).
+    pub fn is_claimable(&self) -> bool {
+        self.is_eligible() && !self.is_interrupted() && self.reservation().is_none()
+    }
+
+    /// What keeps it from fresh claims, until somebody finds that it has run out (CLM-014).
+    pub fn reservation(&self) -> Option<&Grant> {
+        let is_fresh = self.is_eligible() && !self.is_interrupted();
+        self.grant.as_ref().filter(|grant| is_fresh && !grant.is_over)
     }
 
     /// The suspension that lasts.
@@ -117,6 +132,14 @@ impl Execution {
 
     /// ACTIVE: a new attempt under a new lease (CLM-005).
     pub(crate) fn start_attempt(&mut self, attempt: CurrentAttempt, lease: Lease) {
+        self.attempt = Some(attempt);
+        self.total_attempts += 1;
+        self.started_at.get_or_insert(lease.acquired_at);
+        self.go_on(lease);
+    }
+
+    /// ACTIVE: the attempt goes on under a new lease (SUS-037).
+    pub(crate) fn go_on(&mut self, lease: Lease) {
         let now = lease.acquired_at;
         self.phase = LifecyclePhase::Active;
         self.ownership = OwnershipState::Leased;
@@ -124,13 +147,12 @@ impl Execution {
         self.blocking_reason = BlockingReason::None;
         self.blocking_detail.clear();
         self.attempt_state = AttemptState::RunningAttempt;
-        self.attempt = Some(attempt);
-        self.total_attempts += 1;
         self.epoch = self.epoch.next();
+        self.last_lease = Some(lease.id);
         self.lease = Some(lease);
         self.lease_expired_at = None;
         self.closing = None;
-        self.started_at.get_or_insert(now);
+        self.grant = None;
         self.transition(now);
     }
 
@@ -225,6 +247,7 @@ impl Execution {
         };
         self.delay_until = None;
         self.lease_expired_at = None;
+        self.grant = None;
         self.completed_at = Some(now);
         self.uncascaded_since = self.flow.map(|_| now);
         self.transition(now);

@@ -216,6 +216,11 @@ records! {
                 waitpoint_count: u64,
                 /// Signals that were accepted.
                 signal_count: u64,
+
+                /// The latest grant, until it is redeemed or the execution ends.
+                grant: Option<Grant>,
+                /// The id of the lease issued last.
+                last_lease as "last_lease_id": Option<LeaseId>,
             }
             indexes {
                 /// What fresh claims may take, per lane and requirement set in their order (SCH-002).
@@ -236,6 +241,9 @@ records! {
                     |execution| Some((execution.id.partition(), execution.due_at()?));
                 SUSPENDED(partition_key: u16, suspended_at: TimestampMs) =
                     |execution| Some((execution.id.partition(), execution.suspended()?.since));
+                /// What fresh claims may take again once its grant has run out.
+                RESERVED(reserved_until: TimestampMs) =
+                    |execution| Some((execution.reservation()?.expires_at,));
             }
             shown {
                 // One column for both: the phase, or once it is terminal the outcome.
@@ -277,8 +285,8 @@ records! {
             shown {}
         }
 
-        /// A run of an execution that has ended or was set aside; the one under way is part of the
-        /// execution's record.
+        /// A run of an execution that has ended, or was set aside when it last gave up its lease; the one
+        /// under way is part of the execution's record.
         attempt: Attempt in "ff_attempt" {
             key { execution as "execution_id": ExecutionId, index as "attempt_index": AttemptIndex }
             fixed {
@@ -292,6 +300,15 @@ records! {
                 failure_reason: Option<String>,
                 failure_category: Option<String>,
             }
+            indexes {}
+            shown {}
+        }
+
+        /// A lease that an execution had before its latest.
+        past_lease: PastLease in "ff_past_lease" {
+            key { execution as "execution_id": ExecutionId, id as "lease_id": LeaseId }
+            fixed { epoch as "lease_epoch": LeaseEpoch }
+            changing {}
             indexes {}
             shown {}
         }
@@ -544,6 +561,19 @@ pub struct Lease {
     pub acquired_at: TimestampMs,
     pub renewed_at: Option<TimestampMs>,
     pub expires_at: TimestampMs,
+}
+
+/// An execution that is kept for a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub worker: WorkerId,
+    pub worker_instance: WorkerInstanceId,
+    pub expires_at: TimestampMs,
+    /// It was found to have run out, and the execution stands in its queue again.
+    pub is_over: bool,
+    pub admission_summary: Option<String>,
+    pub capability_hash: Option<String>,
+    pub route_snapshot_json: Option<String>,
 }
 
 /// The call that ended a lease, so that its repetition is recognised.

@@ -2,7 +2,7 @@
 
 use ff_core::backend::Namespace;
 use ff_core::types::{
-    AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, SignalId, TimestampMs, WaitpointId,
+    AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseId, SignalId, TimestampMs, WaitpointId,
 };
 use uuid::Uuid;
 
@@ -68,6 +68,7 @@ indexed! {
     EdgeId: Uuid = |id| id.0;
     WaitpointId: Uuid = |id| id.0;
     SignalId: Uuid = |id| id.0;
+    LeaseId: Uuid = |id| id.0;
     Uuid: Uuid = |uuid| *uuid;
     String: Text = |text| text.clone();
     &'static str: Text = |text| (*text).to_owned();

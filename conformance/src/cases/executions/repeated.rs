@@ -28,6 +28,13 @@ const REPETITIONS: &[Repetition] = &[
         answers: &[(3, "handle=fresh"), (7, "ok, nothing")],
     },
     Repetition {
+        method: Method::IssueClaimGrant,
+        clauses: &["CLM-015"],
+        before: |fixture| vec![fixture.created(1)],
+        call: |fixture| fixture.grant(1),
+        answers: &[(1, "granted.execution_id=e1"), (9, "refused: state.grant_already_exists")],
+    },
+    Repetition {
         method: Method::Renew,
         clauses: &["LSE-009"],
         before: |fixture| {

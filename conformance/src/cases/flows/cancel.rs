@@ -362,3 +362,28 @@ async fn closed(world: World) -> Verdict {
     expect_eq!(world.get_execution_tag(&up, "app.k").await?.as_deref(), Some("v"), "tags go on");
     Ok(())
 }
+
+/// Under each policy.
+#[case(CAN_007)]
+async fn suspended(world: World) -> Verdict {
+    world.sign().await?;
+    for (policy, state, code) in [
+        (CancelFlowPolicy::CancelAll, "cancelled", Some("state.target_not_signalable")),
+        (CancelFlowPolicy::CancelPending, "suspended", None),
+        (CancelFlowPolicy::FlowOnly, "suspended", None),
+    ] {
+        let flow = world.flow().await?;
+        let claimed = world.execution_for(&flow).claimed().await?;
+        world.join(&flow, &claimed.0).await.map_err(Failure::setup_refused)?;
+        let suspended = world.suspended_by(claimed, world.plain_suspension()).await;
+        let suspended = suspended.map_err(Failure::in_setup)?;
+        world.cancel_flow(&flow, policy, world.longest_wait()).await?;
+        world.expect_fields(&suspended.id, [("public_state", state)]).await?;
+        let delivered = world.deliver_signal(world.signal(&suspended.target())).await;
+        match code {
+            Some(code) => expect_refused!(delivered, code, "{policy:?}"),
+            None => drop(delivered?),
+        }
+    }
+    Ok(())
+}

@@ -92,6 +92,9 @@ async fn all(world: World) -> Verdict {
     }
     let repeated = [x, x, named(0, "y"), named(2, "x"), y, z];
     world.expect_met_by(three(), &["a", "b", "c"], &repeated).await?;
+    let inner = || all_of(vec![all_of(vec![named_at("x", "a"), any_at("b")]), any_at("c")]);
+    let deepest = all_of(vec![all_of(vec![inner(), named_at("z", "c")]), any_at("a")]);
+    world.expect_met_by(deepest, &["a", "b", "c"], &[z, y, x]).await?;
     let several = all_of(vec![any_at("a"), named_at("x", "a"), all_of(vec![any_at("a")])]);
     world.expect_met_by(several, &["a"], &[x]).await?;
     let claimed = world.claimed().await?;

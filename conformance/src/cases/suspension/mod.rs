@@ -2,8 +2,10 @@
 
 mod conditions;
 mod keys;
+mod oracle;
 mod repeated;
 mod resume;
+mod resumed;
 mod signals;
 mod suspend;
 mod tokens;

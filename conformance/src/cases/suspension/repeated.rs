@@ -75,6 +75,28 @@ const REPETITIONS: &[Repetition] = &[
         ],
     },
     Repetition {
+        method: Method::ClaimResumedExecution,
+        clauses: &["SUS-038"],
+        before: resumable,
+        call: |fixture| fixture.go_on("w2", 1, 1),
+        answers: &[
+            (
+                1,
+                "claimed.attempt_id=minted claimed.attempt_index=0 claimed.execution_id=e1 \
+                 claimed.handle.handle=resumed claimed.lease_epoch=2 claimed.lease_expires_at=t+30000 \
+                 claimed.lease_id=l1",
+            ),
+            (9, "refused: contention.execution_not_leaseable"),
+        ],
+    },
+    Repetition {
+        method: Method::ClaimFromResumeGrant,
+        clauses: &["SUS-052"],
+        before: resumable,
+        call: |fixture| fixture.go_on_by_token("w2", 1),
+        answers: &[(1, "handle=resumed"), (9, "ok, nothing")],
+    },
+    Repetition {
         method: Method::ExpireSuspension,
         clauses: &["SUS-033"],
         before: |fixture| {
@@ -104,6 +126,12 @@ fn claimed(fixture: &Fixture) -> Vec<Line> {
 /// Execution 1 is suspended on waitpoint 1.
 fn waiting(fixture: &Fixture) -> Vec<Line> {
     lines(claimed(fixture), vec![call(suspend("w1", 1), SUSPENDED)])
+}
+
+/// Execution 1 can go on by a grant.
+fn resumable(fixture: &Fixture) -> Vec<Line> {
+    let resumed = call(fixture.resume(1, 0), "resumed.public_state=resumable");
+    lines(waiting(fixture), vec![resumed, call(fixture.grant(1), "granted.execution_id=e1")])
 }
 
 fn lines(first: Vec<Line>, then: Vec<Line>) -> Vec<Line> {

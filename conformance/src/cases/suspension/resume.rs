@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use ff_core::backend::{SuspensionReasonCode, TimeoutBehavior};
+use ff_core::backend::{CancelFlowPolicy, SuspensionReasonCode, TimeoutBehavior};
 
-use ff_core::contracts::{ResumeExecutionArgs, ResumeExecutionResult};
+use ff_core::contracts::{ReplayExecutionArgs, ResumeExecutionArgs, ResumeExecutionResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
-use ff_core::state::PublicState;
+use ff_core::state::{PublicState, TerminalOutcome};
 use ff_core::types::ExecutionId;
 
-use crate::stage::{Failure, Suspended, Verdict, World, all_of, any_at, cancellation, case};
+use crate::stage::{
+    CALLERS_NOW, Failure, Graph, Suspended, Verdict, World, all_of, any_at, cancellation, case,
+};
 
 impl World {
     /// A new execution, suspended with this timeout, which is due once 50 ms have passed.
@@ -100,6 +102,52 @@ async fn one_end(world: World) -> Verdict {
         expect_refused!(resume().await, "state.execution_not_suspended");
         world.expire(&id).await?;
         world.expect_fields(&id, [("public_state", state)]).await?;
+    }
+    Ok(())
+}
+
+/// By a cancelled flow, by an upstream that failed, and by a timeout with a replay after it.
+#[case(SUS_030)]
+async fn ended_from_outside(world: World) -> Verdict {
+    world.sign().await?;
+    for how in ["cancelled", "skipped", "replayed"] {
+        let mut graph = Graph::new(&world).await?;
+        let (member, upstream) = (graph.member().await?, graph.member().await?);
+        let handle = graph.claim(&member).await?;
+        let timeout = world.in_ms(if how == "replayed" { 50 } else { 60_000 });
+        let args = world.plain_suspension().with_timeout(timeout, TimeoutBehavior::Fail);
+        let suspended = world.suspended_by((member.clone(), handle), args).await;
+        let suspended = suspended.map_err(Failure::in_setup)?;
+        graph.depend(&upstream, &member).await?;
+        world.expect_fields(&member, [("public_state", "suspended")]).await?;
+        match how {
+            "cancelled" => {
+                let wait = world.longest_wait();
+                world.cancel_flow(&graph.flow, CancelFlowPolicy::CancelAll, wait).await?;
+            }
+            "skipped" => {
+                graph.end_and_cascade(&upstream, TerminalOutcome::Failed).await?;
+            }
+            _ => {
+                world.pass_ms(50).await?;
+                world.expire(&member).await?;
+            }
+        }
+        let ended = if how == "replayed" { "failed" } else { how };
+        world.expect_fields(&member, [("public_state", ended)]).await?;
+        let late = world.deliver_signal(world.signal(&suspended.target())).await;
+        expect_refused!(late, "state.target_not_signalable", "{how}");
+        if how == "replayed" {
+            let args = ReplayExecutionArgs { execution_id: member.clone(), now: CALLERS_NOW };
+            world.replay_execution(args).await.map_err(Failure::setup_refused)?;
+            let late = world.deliver_signal(world.signal(&suspended.target())).await;
+            expect_refused!(late, "state.waitpoint_closed", "{how}");
+        }
+        expect_eq!(world.waitpoints(&member).await?, [], "no waitpoint is listed");
+        expect_refused!(world.resume(&member).await, "state.execution_not_suspended", "{how}");
+        let before = world.observe(&member).await?;
+        world.expire(&member).await?;
+        expect_eq!(world.observe(&member).await?, before, "nothing is due: {how}");
     }
     Ok(())
 }

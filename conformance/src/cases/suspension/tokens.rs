@@ -4,10 +4,14 @@ use ff_core::call::{Call, Reply};
 use ff_core::contracts::{RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{WaitpointId, WaitpointToken};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::stage::{Failure, SECRET, Target, Verdict, World, any_at, case, named_at};
+use crate::stage::{
+    Failure, ManyTimes, Need, SECRET, Target, Verdict, World, any_at, case, declare, named_at,
+};
 
 const REFUSED: &str = "validation.invalid_token";
 
@@ -110,6 +114,65 @@ async fn forged(world: World) -> Verdict {
         expect_refused!(answer, REFUSED, "{} bytes", forged.len());
     }
     world.expect_open(&target).await
+}
+
+/// Tokens that are tried on one waitpoint in a run of the default length.
+const MUTATED: usize = 2_000;
+
+declare!(|topic| {
+    vec![topic.case(
+        "mutated",
+        "Bits flipped, and parts of tokens of other waitpoints, keys and deployments put together.",
+        &["WPT-007"],
+        &[Need::Elsewhere],
+        ManyTimes(MUTATED, |world, times| Box::pin(mutated(world, times))),
+    )]
+});
+
+async fn mutated(world: World, times: usize) -> Verdict {
+    let claimed = world.signing().await?;
+    let target = world.pending(&claimed, "wp").await?;
+    let mut others = vec![target.clone(), world.pending(&claimed, "other").await?];
+    world.elsewhere().sign().await?;
+    let foreign = world.elsewhere().claimed().await?;
+    others.push(world.elsewhere().pending(&foreign, "wp").await?);
+    world.rotate("second", 3_600_000).await?;
+    others.push(world.pending(&claimed, "wp").await?);
+    let suspended = world.suspended_by(claimed, world.plain_suspension()).await;
+    let suspended = suspended.map_err(Failure::in_setup)?;
+    let target = suspended.target();
+    others.push(target.clone());
+    let tokens: Vec<&[u8]> = others.iter().map(|other| other.token.as_str().as_bytes()).collect();
+    let mut random = StdRng::seed_from_u64(world.uuid().as_u64_pair().0);
+    let before = world.observe(&suspended.id).await?;
+    for _ in 0..times {
+        let token = mutation(&tokens, &mut random);
+        if token == target.token.as_str() {
+            continue;
+        }
+        let answer = world.deliver_signal(world.signal(&with(&target, token.clone()))).await;
+        expect_refused!(answer, REFUSED, "{} bytes", token.len());
+    }
+    expect_eq!(world.observe(&suspended.id).await?, before, "what is shown of it");
+    world.expect_open(&target).await
+}
+
+/// One of these with some bits flipped, or cut and continued by another.
+fn mutation(tokens: &[&[u8]], random: &mut StdRng) -> String {
+    let mut token = tokens[random.random_range(0..tokens.len())].to_vec();
+    if random.random_ratio(1, 2) {
+        let other = tokens[random.random_range(0..tokens.len())];
+        token.truncate(random.random_range(0..=token.len()));
+        token.extend_from_slice(&other[random.random_range(0..=other.len())..]);
+    }
+    if token.is_empty() || random.random_ratio(2, 3) {
+        for _ in 0..random.random_range(1..=3) {
+            if let Some(place) = token.len().checked_sub(1) {
+                token[random.random_range(0..=place)] ^= 1 << random.random_range(0..7);
+            }
+        }
+    }
+    String::from_utf8_lossy(&token).into_owned()
 }
 
 /// Old tokens in the grace, new ones under the new secret.

@@ -5,6 +5,7 @@ mod cancel;
 mod claims;
 mod create;
 mod fields;
+mod grants;
 mod idempotency;
 mod leases;
 mod lists;

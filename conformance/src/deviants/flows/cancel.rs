@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, LeaseRenewal};
 use ff_core::call::{Call, Method, Reply};
-use ff_core::contracts::{CancelFlowHeader as Header, CancelFlowResult};
+use ff_core::contracts::{CancelFlowHeader as Header, CancelFlowResult, DeliverSignalResult};
 use ff_core::engine_error::EngineError;
 use ff_core::state::{LifecyclePhase, TerminalOutcome};
 use ff_core::types::FlowId;
 
 use crate::deviants::declare::{deviant, reply, request};
 use crate::deviants::fault::{
-    Answer, Fault, answer, around, lock, marks_repetitions_of, pause, write,
+    Answer, Fault, answer, around, instead, lock, marks_repetitions_of, pause, write,
 };
 use crate::deviants::flows::closed_by;
 
@@ -161,3 +161,12 @@ fn says_so_early() -> Fault {
 reply!("header-names-in-reverse", CAN_035, "Names members in descending order.",
     CancelFlowHeader(Header::Cancelled { member_execution_ids, .. }) =>
         member_execution_ids.reverse());
+
+deviant!("cancelled-take-signals", CAN_007, "Takes signals for what was cancelled." =>
+instead(&[Method::DeliverSignal], "state.target_not_signalable", |call, refused| match call {
+    Call::DeliverSignal { args } => {
+        let (effect, signal_id) = ("appended_to_waitpoint".to_owned(), args.signal_id);
+        Ok(Reply::DeliverSignal(DeliverSignalResult::Accepted { effect, signal_id }))
+    }
+    _ => Err(refused),
+}));

@@ -3,6 +3,7 @@
 mod conditions;
 mod keys;
 mod resume;
+mod resumed;
 mod signals;
 mod suspend;
 mod tokens;

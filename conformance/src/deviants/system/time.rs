@@ -65,10 +65,12 @@ around!("time-moves-things", SYS_027, "Marks and promotes when someone looks.", 
 });
 
 deviant!("minds-the-suspensions-now", SYS_005,
-    "Refuses suspensions and signals from before 1970." => answer(|call, answer| {
+    "Refuses suspensions, signals and grants from before 1970." => answer(|call, answer| {
     let now = match call {
         Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => args.now,
         Call::DeliverSignal { args } => args.now,
+        Call::IssueClaimGrant { args } => args.now,
+        Call::ClaimResumedExecution { args } => args.now,
         Call::CloseWaitpoint { now_ms, .. } | Call::ExpireSuspension { now_ms, .. } => *now_ms,
         _ => return,
     };

@@ -9,12 +9,12 @@ use ff_mock::Take;
 use proptest::strategy::{Just, NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::calls::{SCENE, next_step};
+use super::calls::{SCENES, next_step};
 use super::reference::{Reference, Universe};
 use super::step::Step;
 
-/// One sequence in so many begins with the scene.
-const SCENES: u32 = 8;
+/// One sequence in so many begins with this scene or that.
+const EVERY: usize = 8;
 
 type Tree = Box<dyn ValueTree<Value = Step>>;
 
@@ -33,8 +33,8 @@ impl Strategy for Drawing {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let mut reference = Reference::new(self.universe);
         let mut steps: Vec<(Tree, bool)> = Vec::new();
-        let scene = if self.universe.favoured[0].is_multiple_of(SCENES) { SCENE } else { &[] };
-        for next in scene {
+        let scene = SCENES.get(self.universe.favoured[0] as usize % EVERY).copied();
+        for next in scene.unwrap_or_default() {
             let step = next(&reference).filter(|step| match step {
                 Step::Call(call) => self.supports.claims_call(call),
                 _ => true,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use ff_core::call::{Call, Method, Reply};
+use ff_core::types::TimestampMs;
 use ff_mock::Take;
 
 use super::event::{Event, History};
@@ -12,7 +13,7 @@ use super::linearizability::{Judgement, Object, judge};
 use super::names::{Minted, canonical, leaves, plain};
 use super::overlap::passable;
 use super::reference::{Answer, Reference};
-use super::step::read_symbol;
+use super::step::{claimant, read_symbol};
 
 impl Object for Reference {
     type Op = Event;
@@ -20,7 +21,7 @@ impl Object for Reference {
     fn after(&self, event: &Event) -> Vec<Self> {
         let mut states = Vec::new();
         for now in &event.times {
-            for take in self.choices(event) {
+            for take in self.choices(event, *now) {
                 let Some((answer, after)) = self.answer(&event.call, *now, take) else {
                     continue;
                 };
@@ -45,11 +46,11 @@ impl Object for Reference {
 
 impl Reference {
     /// What a claim may have taken; what is likeliest comes last.
-    fn choices(&self, event: &Event) -> Vec<Take> {
+    fn choices(&self, event: &Event, now: TimestampMs) -> Vec<Take> {
         let Call::Claim { lane, capabilities, .. } = &event.call else {
             return vec![Take::First];
         };
-        let claimable = self.snapshot.claimable(lane, capabilities);
+        let claimable = self.snapshot.claimable(lane, capabilities, now);
         let mut choices = Vec::new();
         if event.passable.allows_none(claimable.values().flatten()) {
             choices.push(Take::Nothing);
@@ -122,9 +123,14 @@ fn groups(history: &History) -> Vec<History> {
     let (lanes_listed, flows_listed) = (is_made(Method::ListLanes), is_made(Method::ListFlows));
     let mut lanes = BTreeMap::new();
     for span in history {
-        if let Call::Claim { lane, policy, .. } = &span.op.call {
-            lanes.insert(policy.worker_instance_id.as_str(), lane.as_str());
-        }
+        let call = &span.op.call;
+        let lane = match call {
+            Call::Claim { lane, .. } => lane,
+            Call::ClaimResumedExecution { args } => &args.lane_id,
+            Call::ClaimFromResumeGrant { token } => &token.grant.lane_id,
+            _ => continue,
+        };
+        lanes.extend(claimant(call).map(|instance| (instance.as_str(), lane.as_str())));
     }
     let listed_partitions: BTreeSet<&str> = history
         .iter()

@@ -9,7 +9,7 @@ use super::event::History;
 use super::history::named_things;
 use super::linearizability::{Judgement, judge};
 use super::reference::Reference;
-use super::step::read_symbol;
+use super::step::{claimant, read_symbol};
 use super::story::{answer_text, call_text};
 
 /// How many calls may be tried to judge a shorter history. More than this, and a call is left in.
@@ -45,9 +45,7 @@ fn things(call: &Call) -> BTreeSet<String> {
     let mut call = call.clone();
     let lease = call.handle_mut().and_then(|handle| read_symbol(handle));
     things.extend(lease.map(|(instance, _)| instance));
-    if let Call::Claim { policy, .. } = &call {
-        things.insert(policy.worker_instance_id.as_str().to_owned());
-    }
+    things.extend(claimant(&call).map(|instance| instance.as_str().to_owned()));
     things
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// What generated sequences talk about: `e1` is an execution, `f1` a flow, `d1` a dependency, `w1` a
-/// waitpoint, `s1` a signal, `u1` a suspension.
+/// waitpoint, `s1` a signal, `u1` a suspension, `l1` a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Thing {
     Execution,
@@ -19,6 +19,7 @@ pub(crate) enum Thing {
     Waitpoint,
     Signal,
     Suspension,
+    Lease,
 }
 
 /// Things of each kind at most.
@@ -28,8 +29,15 @@ const MOST: usize = 64;
 const SAME_CHECKSUM: u128 = 0x1_1021 << 24;
 
 impl Thing {
-    const ALL: [Self; 6] =
-        [Self::Execution, Self::Flow, Self::Edge, Self::Waitpoint, Self::Signal, Self::Suspension];
+    const ALL: [Self; 7] = [
+        Self::Execution,
+        Self::Flow,
+        Self::Edge,
+        Self::Waitpoint,
+        Self::Signal,
+        Self::Suspension,
+        Self::Lease,
+    ];
 
     fn name(self, number: usize) -> String {
         let letter = match self {
@@ -39,17 +47,26 @@ impl Thing {
             Self::Waitpoint => 'w',
             Self::Signal => 's',
             Self::Suspension => 'u',
+            Self::Lease => 'l',
         };
         format!("{letter}{number}")
     }
 
-    /// The id of the thing with this number, from 1. Ids are not in the order of numbers. All flows
-    /// but the third share a partition in every layout.
+    /// The id of the thing with this number, from 1. Ids are not in the order of numbers. All
+    /// flows but the third share a partition in every layout.
     pub(crate) fn uuid(self, number: usize) -> Uuid {
+        static IDS: LazyLock<Vec<Vec<Uuid>>> = LazyLock::new(|| {
+            let ids = |thing: &Thing| (0..=MOST).map(|number| thing.new_uuid(number)).collect();
+            Thing::ALL.iter().map(ids).collect()
+        });
+        IDS[self as usize].get(number).copied().unwrap_or_else(|| self.new_uuid(number))
+    }
+
+    fn new_uuid(self, number: usize) -> Uuid {
         match (self, number) {
             (Self::Flow, 2 | 4..) => {
                 let unchanged = SAME_CHECKSUM << (number % 64);
-                Uuid::from_u128(Self::Flow.uuid(1).as_u128() ^ unchanged)
+                Uuid::from_u128(Self::Flow.new_uuid(1).as_u128() ^ unchanged)
             }
             _ => Uuid::new_v5(&Uuid::NAMESPACE_OID, self.name(number).as_bytes()),
         }

@@ -52,6 +52,13 @@ impl<'h> Subjects<'h> {
                 (Call::Claim { policy, .. }, Some(id)) => {
                     subjects.claimed.insert(policy.worker_instance_id.as_str(), id);
                 }
+                (Call::ClaimResumedExecution { args }, _) => {
+                    subjects.claimed.insert(args.worker_instance_id.as_str(), &args.execution_id);
+                }
+                (Call::ClaimFromResumeGrant { token }, _) => {
+                    let id = &token.grant.execution_id;
+                    subjects.claimed.insert(token.worker_instance_id.as_str(), id);
+                }
                 (Call::AddExecutionToFlow { args }, _) => {
                     let members = subjects.members.entry(args.flow_id).or_default();
                     members.insert(args.execution_id.clone());

@@ -196,7 +196,7 @@ impl Player {
         else {
             return Ok(None);
         };
-        let candidates = self.reference.snapshot.claimable(lane, capabilities);
+        let candidates = self.reference.snapshot.claimable(lane, capabilities, self.reference.now);
         // With one partition to take from, there is nothing to find out.
         if candidates.len() < 2 {
             return Ok(None);

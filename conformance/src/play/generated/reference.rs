@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng};
 
 use super::names::{Minted, Thing, leaves, plain};
 use super::observed::Known;
-use super::step::{ELSEWHERE, Given, bound, read_symbol};
+use super::step::{ELSEWHERE, Given, bound, claimant, read_symbol};
 use crate::stage::{MOST_ROUNDS, made_at, plain_execution};
 
 pub(crate) type Answer = Result<Reply, EngineError>;
@@ -169,7 +169,7 @@ impl Reference {
         let bound = made_at(bound(call, &self.given)?, now);
         let (answer, snapshot) = self.snapshot.after(settings, &bound, now, take);
         let mut after = Self { snapshot, ..self.clone() };
-        after.claims += usize::from(matches!(call, Call::Claim { .. }));
+        after.claims += usize::from(claimant(call).is_some());
         after.given.learn(call, &answer);
         Some((answer, after))
     }

@@ -4,8 +4,9 @@ use ff_core::backend::{
     BackendTag, Handle, HandleKind, HandleOpaque, SuspendOutcome, WaitpointBinding,
 };
 use ff_core::call::{Call, Reply};
+use ff_core::contracts::ClaimResumedExecutionResult;
 use ff_core::engine_error::EngineError;
-use ff_core::types::{WaitpointId, WaitpointToken};
+use ff_core::types::{WaitpointId, WaitpointToken, WorkerInstanceId};
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,37 @@ pub enum Step {
 
 type Answer = Result<Reply, EngineError>;
 
+/// The instance that a call claims for.
+pub(crate) fn claimant(call: &Call) -> Option<&WorkerInstanceId> {
+    match call {
+        Call::Claim { policy, .. } => Some(&policy.worker_instance_id),
+        Call::ClaimResumedExecution { args } => Some(&args.worker_instance_id),
+        Call::ClaimFromResumeGrant { token } => Some(&token.worker_instance_id),
+        _ => None,
+    }
+}
+
+/// The same, to be changed.
+pub(crate) fn claimant_mut(call: &mut Call) -> Option<&mut WorkerInstanceId> {
+    match call {
+        Call::Claim { policy, .. } => Some(&mut policy.worker_instance_id),
+        Call::ClaimResumedExecution { args } => Some(&mut args.worker_instance_id),
+        Call::ClaimFromResumeGrant { token } => Some(&mut token.worker_instance_id),
+        _ => None,
+    }
+}
+
+/// The handle of a lease that has begun.
+fn lease_in(reply: &Reply) -> Option<&Handle> {
+    match reply {
+        Reply::Claim(handle) | Reply::ClaimFromResumeGrant(handle) => handle.as_ref(),
+        Reply::ClaimResumedExecution(ClaimResumedExecutionResult::Claimed(claimed)) => {
+            Some(&claimed.handle)
+        }
+        _ => None,
+    }
+}
+
 /// What a backend has given out, and calls need again.
 #[derive(Clone, Default)]
 pub(crate) struct Given {
@@ -39,15 +71,17 @@ pub(crate) struct Given {
 impl Given {
     /// Keeps what an answer gives out.
     pub(crate) fn learn(&mut self, call: &Call, answer: &Answer) {
-        match (call, answer) {
-            (Call::Claim { policy, .. }, Ok(Reply::Claim(Some(handle)))) => {
-                let instance = policy.worker_instance_id.as_str().to_owned();
-                self.leases.insert(instance, handle.clone());
-            }
-            (_, Ok(Reply::CreateWaitpoint(made))) => {
+        let Ok(reply) = answer else {
+            return;
+        };
+        if let (Some(holder), Some(handle)) = (claimant(call), lease_in(reply)) {
+            self.leases.insert(holder.as_str().to_owned(), handle.clone());
+        }
+        match reply {
+            Reply::CreateWaitpoint(made) => {
                 self.tokens.insert(made.waitpoint_id, made.hmac_token.token().clone());
             }
-            (_, Ok(Reply::Suspend(outcome) | Reply::SuspendByTriple(outcome))) => {
+            Reply::Suspend(outcome) | Reply::SuspendByTriple(outcome) => {
                 self.learn_outcome(outcome);
             }
             _ => {}

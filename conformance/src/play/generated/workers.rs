@@ -25,7 +25,7 @@ use super::observed::observables;
 use super::player::CALL_LIMIT;
 use super::reference::{Answer, Reference};
 use super::sequences::rng;
-use super::step::{Given, Step, bound};
+use super::step::{Given, Step, bound, claimant_mut};
 use crate::stage::{Coverage, made_at};
 
 /// One call in this many is given up before its answer is seen.
@@ -164,11 +164,12 @@ impl Arena {
         let step = next_step(&reference, &self.supports).new_tree(&mut runner);
         let mut step = step.ok()?.current();
         // Two workers that look at the same time would give a claim the same name.
-        if let Step::Call(Call::Claim { policy, .. }) = &mut step
-            && !policy.worker_instance_id.as_str().is_empty()
+        if let Step::Call(call) = &mut step
+            && let Some(instance) = claimant_mut(call)
+            && !instance.as_str().is_empty()
         {
             let claim = self.claims.fetch_add(1, Ordering::SeqCst);
-            policy.worker_instance_id = WorkerInstanceId::new(format!("w{}", claim + 1));
+            *instance = WorkerInstanceId::new(format!("w{}", claim + 1));
         }
         Some(step)
     }

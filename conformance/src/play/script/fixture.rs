@@ -10,15 +10,15 @@ use ff_core::backend::{
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, CreateFlowArgs,
-    DeliverApprovalSignalArgs, EdgeDependencyPolicy, EvaluateFlowEligibilityArgs,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, ClaimResumedExecutionArgs,
+    CreateFlowArgs, DeliverApprovalSignalArgs, EdgeDependencyPolicy, EvaluateFlowEligibilityArgs,
     ListPendingWaitpointsArgs, ReplayExecutionArgs, ResolveDependencyArgs, ResumeExecutionArgs,
     RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
 };
 use ff_core::partition::{Partition, flow_partition};
 use ff_core::types::{
     AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseFence, LeaseId,
-    SignalId, SuspensionId, WaitpointId, WaitpointToken,
+    SignalId, SuspensionId, WaitpointId, WaitpointToken, WorkerInstanceId,
 };
 
 use super::session::{Line, call};
@@ -258,6 +258,34 @@ impl Fixture {
         let args =
             DeliverApprovalSignalArgs::new(id, lane, at, "approved", "one", 60_000, None, None);
         Call::DeliverApprovalSignal { args }
+    }
+
+    /// A grant for a minute.
+    pub(crate) fn grant(&self, execution: usize) -> Call {
+        let mut args = self.world.granting(&self.execution(execution));
+        args.lane_id = self.lane();
+        Call::IssueClaimGrant { args }
+    }
+
+    /// Goes on with an attempt under the lease with this number.
+    pub(crate) fn go_on(&self, instance: &str, execution: usize, number: usize) -> Call {
+        let lease_id = LeaseId::from_uuid(Thing::Lease.uuid(number));
+        let args = self.world.going_on(&self.execution(execution));
+        let worker_instance_id = WorkerInstanceId::new(instance);
+        let args = ClaimResumedExecutionArgs {
+            lease_id,
+            worker_instance_id,
+            lane_id: self.lane(),
+            ..args
+        };
+        Call::ClaimResumedExecution { args }
+    }
+
+    pub(crate) fn go_on_by_token(&self, instance: &str, execution: usize) -> Call {
+        let mut token = self.world.resume_token(&self.execution(execution));
+        token.worker_instance_id = WorkerInstanceId::new(instance);
+        token.grant.lane_id = self.lane();
+        Call::ClaimFromResumeGrant { token }
     }
 
     pub(crate) fn resume(&self, execution: usize, delay: u64) -> Call {

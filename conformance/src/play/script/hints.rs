@@ -39,7 +39,7 @@ async fn seen_after(
     now: u64,
 ) -> Result<Vec<String>, Failure> {
     let fixture = Fixture::of(world);
-    let mut session = Session::new(world);
+    let mut session = Session::new(world).with_names_alike();
     session.play((repetition.before)(&fixture)).await?;
     let call = at(&(repetition.call)(&fixture), now)?;
     let seen = session.make(&call).await?;

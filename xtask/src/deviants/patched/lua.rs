@@ -154,8 +154,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "SCH-001",
         "Delayed executions stand in the queue.",
         "execution.lua",
-        "    and fields.eligibility_state == 'eligible_now'\n    and fields.attempt_state ~= 'attempt_interrupted'\nend",
-        "    and fields.attempt_state ~= 'attempt_interrupted'\nend",
+        "    and fields.ownership_state == 'unowned'\n    and fields.eligibility_state == 'eligible_now'\nend",
+        "    and fields.ownership_state == 'unowned'\nend",
     ),
     patched(
         Language::Lua,
@@ -199,8 +199,8 @@ pub(super) const PATCHES: &[Patched] = &[
         "CLM-005",
         "Every claim sets the start.",
         "execution.lua",
-        "fields.started_at = fields.started_at or now",
-        "fields.started_at = now",
+        "fields.started_at = fields.started_at or lease.acquired_at",
+        "fields.started_at = lease.acquired_at",
     ),
     patched(
         Language::Lua,

@@ -6,6 +6,7 @@ mod dependencies;
 mod executions;
 mod flow_reads;
 mod flows;
+mod grants;
 mod lists;
 mod offer;
 mod reads;
@@ -22,7 +23,7 @@ use proptest::strategy::Union;
 use super::reference::Reference;
 use super::step::Step;
 use offer::{Offer, Situation};
-pub(super) use scene::SCENE;
+pub(super) use scene::SCENES;
 
 /// Every method that can be drawn, by chapter.
 const CHAPTERS: &[&[Offer]] = &[
@@ -35,6 +36,7 @@ const CHAPTERS: &[&[Offer]] = &[
     lists::OFFERS,
     dependencies::OFFERS,
     suspension::OFFERS,
+    grants::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {

@@ -1,6 +1,7 @@
 //! How calls of one method are drawn, and how often in which situation.
 
 use ff_core::call::{Call, Method};
+use ff_core::state::PublicState;
 use ff_mock::{Edge, EdgeState, Execution, Flow, Secrets, Waitpoint};
 use proptest::strategy::BoxedStrategy;
 
@@ -62,6 +63,7 @@ pub(super) struct Situation {
     pub(super) is_retry_waiting: bool,
     pub(super) is_signed: bool,
     pub(super) has_waitpoint: bool,
+    pub(super) is_resumable: bool,
 }
 
 impl Situation {
@@ -86,8 +88,14 @@ impl Situation {
             is_retry_waiting: reference.is_retry_waiting(),
             is_signed: snapshot.all::<Secrets>().next().is_some(),
             has_waitpoint: snapshot.all::<Waitpoint>().next().is_some(),
+            is_resumable: snapshot.executions().any(is_resumable),
         }
     }
+}
+
+/// Whether its attempt can go on.
+pub(super) fn is_resumable(execution: &Execution) -> bool {
+    execution.public_state() == PublicState::Resumable
 }
 
 /// Edges that wait for their upstream.

@@ -30,7 +30,8 @@ fn claim(reference: &Reference) -> BoxedStrategy<Call> {
     let offered = prop_oneof![3 => Just(TOKENS.to_vec()), 1 => offered];
     let lanes = reference.universe.lanes();
     let all = CapabilitySet::new(TOKENS);
-    let has_work = |lane: &&LaneId| !reference.snapshot.claimable(lane, &all).is_empty();
+    let has_work =
+        |lane: &&LaneId| !reference.snapshot.claimable(lane, &all, reference.now).is_empty();
     let busy: Vec<LaneId> = lanes.iter().filter(has_work).cloned().collect();
     let lane = match busy {
         none if none.is_empty() => select(lanes).boxed(),
@@ -57,7 +58,7 @@ fn claim(reference: &Reference) -> BoxedStrategy<Call> {
 }
 
 /// Mostly an execution to which this applies.
-fn execution_that(
+pub(super) fn execution_that(
     reference: &Reference,
     applies: impl Fn(&Execution) -> bool,
 ) -> BoxedStrategy<ExecutionId> {

@@ -1,0 +1,83 @@
+//! Grants: an execution in WAIT is kept for a worker until it claims it, or until it is too late.
+
+use ff_core::contracts::{IssueClaimGrantArgs, IssueClaimGrantOutcome};
+use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
+use ff_core::types::{LaneId, TimestampMs, WorkerId};
+
+use super::create::later;
+use super::existing;
+use crate::engine::Rule;
+use crate::records::{Execution, Grant};
+use crate::session::Session;
+use crate::store::Tx;
+
+/// How many executions stand in their queues again by one transaction.
+const MOST: usize = 128;
+
+/// Keeps an execution for a worker, and changes nothing that is shown (CLM-013, CLM-018).
+pub(crate) async fn issue_claim_grant<T: Tx>(
+    tx: &mut Session<T>,
+    args: &IssueClaimGrantArgs,
+) -> Rule<IssueClaimGrantOutcome> {
+    let mut execution = existing(tx, &args.execution_id).await?;
+    if !execution.is_eligible() {
+        return Err(EngineError::Contention(ContentionKind::ExecutionNotEligible).into());
+    }
+    let now = tx.now().await?;
+    if execution.grant.as_ref().is_some_and(|grant| grant.expires_at > now) {
+        return Err(EngineError::State(StateKind::GrantAlreadyExists).into());
+    }
+    if execution.lane != args.lane_id {
+        return Err(EngineError::Contention(ContentionKind::ExecutionNotInEligibleSet).into());
+    }
+    let missing = execution.requirements.difference(&args.worker_capabilities);
+    let missing: Vec<&str> = missing.map(String::as_str).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(",");
+        return Err(EngineError::validation(ValidationKind::CapabilityMismatch, missing).into());
+    }
+    execution.grant = Some(Grant {
+        worker: args.worker_id.clone(),
+        worker_instance: args.worker_instance_id.clone(),
+        expires_at: later(now, args.grant_ttl_ms),
+        is_over: false,
+        admission_summary: args.admission_summary.clone(),
+        capability_hash: args.capability_hash.clone(),
+        route_snapshot_json: args.route_snapshot_json.clone(),
+    });
+    tx.put(&execution);
+    Ok(IssueClaimGrantOutcome::Granted { execution_id: execution.id })
+}
+
+/// Whether the worker may redeem a grant of the execution (SUS-038, SUS-051).
+pub(crate) fn check(
+    execution: &Execution,
+    worker: &WorkerId,
+    lane: &LaneId,
+    now: TimestampMs,
+) -> Result<(), EngineError> {
+    let grant = execution.grant.as_ref().filter(|grant| grant.worker == *worker);
+    match grant {
+        None => Err(EngineError::Contention(ContentionKind::InvalidClaimGrant)),
+        Some(grant) if grant.expires_at <= now => {
+            Err(EngineError::Contention(ContentionKind::ClaimGrantExpired))
+        }
+        Some(_) if execution.lane != *lane => {
+            Err(EngineError::Contention(ContentionKind::ExecutionNotInEligibleSet))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Executions whose grants have run out stand in their queues again (CLM-014).
+pub(crate) async fn put_back<T: Tx>(tx: &mut Session<T>) -> Rule<()> {
+    let now = tx.now().await?;
+    let reserved = tx.lock(Execution::RESERVED.all().up_to(&now).limit(MOST)).await?;
+    for mut execution in reserved {
+        if let Some(grant) = &mut execution.grant {
+            grant.is_over = true;
+        }
+        tx.put(&execution);
+    }
+    Ok(())
+}

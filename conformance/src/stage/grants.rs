@@ -1,0 +1,96 @@
+//! Builders for grants, and for attempts that go on by one.
+
+use std::collections::BTreeSet;
+
+use ff_core::backend::ResumeToken;
+use ff_core::contracts::{
+    ClaimResumedExecutionArgs, ClaimResumedExecutionResult, ClaimedResumedExecution,
+    IssueClaimGrantArgs, IssueClaimGrantOutcome, ResumeGrant,
+};
+use ff_core::engine_backend::EngineBackend;
+use ff_core::engine_error::EngineError;
+use ff_core::types::{AttemptIndex, ExecutionId, LeaseId, WorkerId, WorkerInstanceId};
+
+use super::callers_now::CALLERS_NOW;
+use super::failure::Failure;
+use super::suspended::Suspended;
+use super::world::World;
+
+/// A worker with nothing special about it.
+fn worker() -> (WorkerId, WorkerInstanceId) {
+    (WorkerId::new("worker"), WorkerInstanceId::new("worker-1"))
+}
+
+impl World {
+    /// A grant for a minute, to a worker that offers nothing.
+    pub(crate) fn granting(&self, id: &ExecutionId) -> IssueClaimGrantArgs {
+        let (lane, (worker, instance)) = (self.lane_of(id), worker());
+        let (partition, offered) = (self.partition_of(id), BTreeSet::new());
+        let id = id.clone();
+        IssueClaimGrantArgs::new(
+            id,
+            lane,
+            worker,
+            instance,
+            partition,
+            offered,
+            60_000,
+            CALLERS_NOW,
+        )
+    }
+
+    /// Issues a grant, and asserts that it did.
+    pub(crate) async fn grant(&self, args: IssueClaimGrantArgs) -> Result<(), Failure> {
+        let execution_id = args.execution_id.clone();
+        let what = format!("a grant of {execution_id}");
+        let granted = IssueClaimGrantOutcome::Granted { execution_id };
+        expect_eq!(self.issue_claim_grant(args).await?, granted, "{what}");
+        Ok(())
+    }
+
+    /// Issues a grant for a minute, for what follows.
+    pub(crate) async fn granted(&self, id: &ExecutionId) -> Result<(), Failure> {
+        self.grant(self.granting(id)).await.map_err(Failure::in_setup)
+    }
+
+    /// Goes on with the first attempt, under a lease of 30 s, by a grant of the same worker.
+    pub(crate) fn going_on(&self, id: &ExecutionId) -> ClaimResumedExecutionArgs {
+        let (worker_id, worker_instance_id) = worker();
+        ClaimResumedExecutionArgs {
+            execution_id: id.clone(),
+            current_attempt_index: AttemptIndex::new(0),
+            lane_id: self.lane_of(id),
+            lease_id: LeaseId::from_uuid(self.uuid()),
+            lease_ttl_ms: 30_000,
+            remaining_attempt_timeout_ms: None,
+            worker_id,
+            worker_instance_id,
+            now: CALLERS_NOW,
+        }
+    }
+
+    pub(crate) async fn go_on(
+        &self,
+        args: ClaimResumedExecutionArgs,
+    ) -> Result<ClaimedResumedExecution, EngineError> {
+        let ClaimResumedExecutionResult::Claimed(claimed) =
+            self.claim_resumed_execution(args).await?;
+        Ok(claimed)
+    }
+
+    /// The same by a token.
+    pub(crate) fn resume_token(&self, id: &ExecutionId) -> ResumeToken {
+        let (worker, instance) = worker();
+        let key = self.partition_key_of(id);
+        let until = self.in_ms(60_000).0.unsigned_abs();
+        let grant = ResumeGrant::new(id.clone(), key, "grant".to_owned(), until, self.lane_of(id));
+        ResumeToken::new(grant, worker, instance, 30_000)
+    }
+
+    /// A new execution that was suspended and resumed.
+    pub(crate) async fn resumable(&self) -> Result<Suspended, Failure> {
+        let suspended = self.suspended().await?;
+        self.resume(&suspended.id).await.map_err(Failure::setup_refused)?;
+        Ok(suspended)
+    }
+}

@@ -1,0 +1,89 @@
+-- Grants: an execution in WAIT is kept for a worker until it claims it, or until it is too late.
+
+local execution, refusal = ff.execution, ff.refusal
+
+local grant = {}
+
+-- How many executions stand in their queues again by one call.
+local MOST = 128
+
+-- The tokens that a worker lacks, ascending.
+local function missing_of(fields, offered)
+  local has, missing = {}, {}
+  for _, token in ipairs(offered) do
+    has[token] = true
+  end
+  for token in string.gmatch(fields.required_capabilities, '[^,]+') do
+    if not has[token] then
+      missing[#missing + 1] = token
+    end
+  end
+  return missing
+end
+
+-- Keeps an execution for a worker, and changes nothing that is shown (CLM-013, CLM-018).
+ff.write('issue_claim_grant', function(partition, args)
+  args = args.args
+  local fields = execution.existing(partition, args.execution_id)
+  if not execution.is_eligible(fields) then
+    refusal.contention('execution_not_eligible')
+  end
+  local now = partition:now()
+  if fields.grant and fields.grant.expires_at > now then
+    refusal.state('grant_already_exists')
+  end
+  if fields.lane_id ~= args.lane_id then
+    refusal.contention('execution_not_in_eligible_set')
+  end
+  local missing = missing_of(fields, args.worker_capabilities)
+  if #missing > 0 then
+    refusal.validation('capability_mismatch', table.concat(missing, ','))
+  end
+  fields.grant = {
+    worker = args.worker_id,
+    worker_instance = args.worker_instance_id,
+    expires_at = ff.after(now, args.grant_ttl_ms),
+    is_over = false,
+    admission_summary = args.admission_summary,
+    capability_hash = args.capability_hash,
+    route_snapshot_json = args.route_snapshot_json,
+  }
+  return { granted = { execution_id = fields.execution_id } }
+end)
+
+-- Refuses a worker who may not redeem a grant of the execution (SUS-038, SUS-051).
+function grant.check(fields, worker, lane, now)
+  local given = fields.grant
+  if not given or given.worker ~= worker then
+    refusal.contention('invalid_claim_grant')
+  elseif given.expires_at <= now then
+    refusal.contention('claim_grant_expired')
+  elseif fields.lane_id ~= lane then
+    refusal.contention('execution_not_in_eligible_set')
+  end
+end
+
+-- Executions whose grants have run out stand in their queues again (CLM-014). Tells whether there were as
+-- many as one call sees to.
+function grant.put_back(partition)
+  local found = partition:timed('execution', 'RESERVED', MOST)
+  if #found == 0 then
+    return false
+  end
+  for _, fields in ipairs(found) do
+    local given = fields.grant
+    fields.grant = {
+      worker = given.worker,
+      worker_instance = given.worker_instance,
+      expires_at = given.expires_at,
+      is_over = true,
+      admission_summary = given.admission_summary,
+      capability_hash = given.capability_hash,
+      route_snapshot_json = given.route_snapshot_json,
+    }
+  end
+  partition:commit()
+  return #found == MOST
+end
+
+ff.grant = grant
