@@ -10,8 +10,7 @@ use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use rand::Rng;
 use uuid::Uuid;
 
-use super::limits;
-use super::measure::{AsyncWorker, Load, RUNS, Row, Run, Times, drive, messages, timed};
+use super::measure::{AsyncWorker, Load, Row, Times, beside_limits, drive, timed};
 use super::place::Place;
 use crate::backends::Backend;
 
@@ -91,22 +90,9 @@ pub(super) async fn measure(
     rows: &mut Vec<Row>,
 ) -> Result<(), HarnessError> {
     for spread in [Spread::OnePartition, Spread::AllPartitions] {
-        for connections in connections {
-            let place = Place::of(backend).await?;
-            let instances = place.instances(*connections).await?;
-            let mut runs = Vec::new();
-            for _ in 0..RUNS {
-                let limit = limits::measure(&place, *connections, time).await?;
-                let workers = instances.iter().enumerate();
-                let workers =
-                    workers.map(|(number, instance)| Worker::new(instance.clone(), spread, number));
-                runs.push(Run { load: drive(workers, time).await?, limit });
-            }
-            let worker = |instance| Worker::new(instance, spread, 0);
-            let messages = messages(&place, worker, 100).await?;
-            rows.push(Row::of(backend, spread.name(), *connections, runs, messages));
-            place.leave().await?;
-        }
+        let worker = |instance, number| Worker::new(instance, spread, number);
+        let what = (backend, spread.name());
+        beside_limits(what, connections, time, 100, worker, rows).await?;
     }
     Ok(())
 }

@@ -13,9 +13,7 @@ use ff_core::partition::{PartitionConfig, flow_partition};
 use ff_core::types::{EdgeId, ExecutionId, FlowId, LaneId, TimestampMs};
 use uuid::Uuid;
 
-use super::limits;
-use super::measure::{AsyncWorker, RUNS, Row, Run, Times, drive, messages, timed};
-use super::place::Place;
+use super::measure::{AsyncWorker, Row, Times, beside_limits, timed};
 use crate::backends::Backend;
 
 const MEMBERS: u64 = 100;
@@ -80,18 +78,6 @@ pub(super) async fn measure(
     time: Duration,
     rows: &mut Vec<Row>,
 ) -> Result<(), HarnessError> {
-    for connections in connections {
-        let place = Place::of(backend).await?;
-        let instances = place.instances(*connections).await?;
-        let mut runs = Vec::new();
-        for _ in 0..RUNS {
-            let limit = limits::measure(&place, *connections, time).await?;
-            let builders = instances.iter().cloned().map(Builder);
-            runs.push(Run { load: drive(builders, time).await?, limit });
-        }
-        let messages = messages(&place, Builder, 1).await?;
-        rows.push(Row::of(backend, "flow", *connections, runs, messages));
-        place.leave().await?;
-    }
-    Ok(())
+    let worker = |instance, _| Builder(instance);
+    beside_limits((backend, "flow"), connections, time, 1, worker, rows).await
 }

@@ -9,6 +9,7 @@ use futures_util::future;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::limits;
 use super::place::Place;
 use crate::backends::Backend;
 
@@ -113,6 +114,33 @@ pub(super) async fn messages<W: AsyncWorker>(
     #[allow(clippy::cast_precision_loss)] // Some hundreds.
     let each = (proxy.requests() - before) as f64 / counted.len() as f64;
     Ok(Some(each))
+}
+
+/// Runs of these workers over each of so many connections, each run beside the server's limit, and messages per
+/// call over so many of their rounds.
+pub(super) async fn beside_limits<W: AsyncWorker>(
+    (backend, scenario): (Backend, &str),
+    connections: &[usize],
+    time: Duration,
+    rounds: usize,
+    worker: impl Fn(Arc<dyn EngineBackend>, usize) -> W,
+    rows: &mut Vec<Row>,
+) -> Result<(), HarnessError> {
+    for connections in connections {
+        let place = Place::of(backend).await?;
+        let instances = place.instances(*connections).await?;
+        let mut runs = Vec::new();
+        for _ in 0..RUNS {
+            let limit = limits::measure(&place, *connections, time).await?;
+            let workers = instances.iter().cloned().enumerate();
+            let workers = workers.map(|(number, instance)| worker(instance, number));
+            runs.push(Run { load: drive(workers, time).await?, limit });
+        }
+        let messages = messages(&place, |instance| worker(instance, 0), rounds).await?;
+        rows.push(Row::of(backend, scenario, *connections, runs, messages));
+        place.leave().await?;
+    }
+    Ok(())
 }
 
 /// A run with its limit, if there is one.

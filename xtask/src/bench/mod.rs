@@ -11,6 +11,7 @@ mod measure;
 mod place;
 mod report;
 mod server;
+mod suspend;
 mod waits;
 
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub(crate) struct Arguments {
     /// Seconds of each of the three runs
     #[arg(long, value_name = "N", default_value_t = 2)]
     seconds: u64,
-    /// Connections, in `cycle` and `flow`
+    /// Connections, in `cycle`, `flow` and `suspend`
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 16])]
     connections: Vec<usize>,
     /// Members of the flows, in `cancellation`
@@ -64,6 +65,8 @@ enum Scenario {
     Growth,
     /// Flows of a hundred members in a row, built and cancelled
     Flow,
+    /// Create, claim, suspend, signal, grant, go on, complete
+    Suspend,
     /// Three hundred claims that wait
     Idle,
     /// Whom sixteen callers on one lane wait for at a Postgres server
@@ -138,6 +141,9 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
                 }
                 Scenario::Flow => {
                     flow::measure(*backend, &arguments.connections, time, &mut rows).await?;
+                }
+                Scenario::Suspend => {
+                    suspend::measure(*backend, &arguments.connections, time, &mut rows).await?;
                 }
                 Scenario::Idle => idle.push(idle::measure(*backend, time, &mut rows).await?),
                 Scenario::Waits if *backend == Backend::Postgres => waits::measure(time).await?,
