@@ -90,6 +90,11 @@ impl Recorder {
         *lock(&self.last)
     }
 
+    /// How many calls have changed something or were refused.
+    pub(crate) fn calls_made(&self) -> usize {
+        lock(&self.calls).len()
+    }
+
     /// The calls that changed something or were refused, with how each was answered.
     pub(crate) fn story(&self) -> Vec<String> {
         let calls = lock(&self.calls);
