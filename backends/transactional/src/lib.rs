@@ -34,4 +34,5 @@ pub use shutdown::Waits;
 pub use store::{
     Access, Before, Changes, Minted, Query, Store, StoreError, Tx, Write, place_in_queue,
 };
+pub use suspension::claimed_resumed;
 pub use waiting::WaitingClaims;

@@ -14,7 +14,7 @@ use ff_core::backend::{
 };
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
-use ff_core::contracts::{ClaimResumedExecutionResult, ClaimedResumedExecution};
+use ff_core::contracts::ClaimResumedExecutionResult;
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::EngineError;
@@ -22,7 +22,8 @@ use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
 use ff_core::types::{FlowId, TimestampMs, WaitpointId};
 use ff_transactional::{
-    Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, families,
+    Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, claimed_resumed,
+    families,
 };
 
 use serde::Deserialize;
@@ -135,16 +136,7 @@ impl ValkeyBackend {
     /// An attempt that goes on under a lease of the caller's.
     async fn claim_resumed(&self, call: &Call) -> Result<ClaimResumedExecutionResult, EngineError> {
         let begun: Begun = self.content(call).await?.into().map_err(transport)?;
-        let payload = begun.payload;
-        Ok(ClaimResumedExecutionResult::Claimed(ClaimedResumedExecution::new(
-            payload.execution_id.clone(),
-            payload.fence.lease_id,
-            payload.fence.lease_epoch,
-            payload.attempt_index,
-            payload.fence.attempt_id,
-            begun.expires_at,
-            payload.seal(BackendTag::Valkey, HandleKind::Resumed),
-        )))
+        Ok(claimed_resumed(BackendTag::Valkey, begun.payload, begun.expires_at))
     }
 
     async fn claim_by_token(&self, call: &Call) -> Result<Option<Handle>, EngineError> {

@@ -159,7 +159,7 @@ impl Play for InWorld {
     }
 }
 
-/// A function that does the same so many times, and more if the run is to be longer.
+/// A function that repeats something this many times, and more often in a run that `--long` lengthens.
 pub(crate) struct ManyTimes(pub(crate) usize, pub(crate) fn(World, usize) -> Running);
 
 #[async_trait]

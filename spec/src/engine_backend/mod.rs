@@ -113,7 +113,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     /// The signals that resumed the handle's execution. (SIG-003, SUS-035, SUS-040, SUS-048)
     async fn observe_signals(&self, handle: &Handle) -> Result<Vec<ResumeSignal>>;
 
-    /// Goes on with an interrupted attempt by a grant; `None` when there is nothing to go on with. (SUS-037, SUS-039,
+    /// Goes on with an interrupted attempt by a grant; `None` when the execution cannot go on. (SUS-037, SUS-039,
     /// SUS-050, SUS-052 to SUS-055)
     async fn claim_from_resume_grant(&self, token: ResumeToken) -> Result<Option<Handle>>;
 

@@ -12,6 +12,7 @@ mod waitpoints;
 pub(crate) use conditions::Counted;
 pub(crate) use keys::{check_rotation, check_seed, rotate, seed};
 pub(crate) use resume::{check_trigger, expire, list as list_suspended, resume};
+pub use resumed::claimed as claimed_resumed;
 pub(crate) use resumed::{claim as claim_resumed, claim_by_token};
 pub(crate) use signals::{check_name as check_signal_name, deliver, deliver_approval, observe};
 pub(crate) use suspend::{check as check_suspension, suspend, suspend_by_triple};

@@ -1,11 +1,11 @@
 //! Going on with an interrupted attempt, by a grant.
 
-use ff_core::backend::{BackendTag, Handle, HandleKind, ResumeToken};
+use ff_core::backend::{BackendTag, Handle, HandleKind, HandlePayload, ResumeToken};
 use ff_core::contracts::{
     ClaimResumedExecutionArgs, ClaimResumedExecutionResult, ClaimedResumedExecution,
 };
 use ff_core::engine_error::{ContentionKind, EngineError};
-use ff_core::types::LeaseId;
+use ff_core::types::{LeaseId, TimestampMs};
 
 use crate::engine::Rule;
 use crate::executions::{self, begin, existing, found, later};
@@ -50,7 +50,16 @@ pub(crate) async fn claim<T: Tx>(
     };
     let expires_at = lease.expires_at;
     let payload = begin(tx, execution, None, lease, args.lease_ttl_ms)?;
-    Ok(ClaimResumedExecutionResult::Claimed(ClaimedResumedExecution::new(
+    Ok(claimed(tag, payload, expires_at))
+}
+
+/// The answer to a claim under a lease that has begun, which ends at this time.
+pub fn claimed(
+    tag: BackendTag,
+    payload: HandlePayload,
+    expires_at: TimestampMs,
+) -> ClaimResumedExecutionResult {
+    ClaimResumedExecutionResult::Claimed(ClaimedResumedExecution::new(
         payload.execution_id.clone(),
         payload.fence.lease_id,
         payload.fence.lease_epoch,
@@ -58,7 +67,7 @@ pub(crate) async fn claim<T: Tx>(
         payload.fence.attempt_id,
         expires_at,
         payload.seal(tag, HandleKind::Resumed),
-    )))
+    ))
 }
 
 /// Under a lease of its own, if there is still something to go on with (SUS-052).

@@ -83,7 +83,7 @@ around!(
 deviant!("goes-on-for-all", SUS_039, "Goes on for all who ask at once." =>
     succeeds_for_all(Method::ClaimResumedExecution, |_| true));
 
-deviant!("refuses-what-is-over", SUS_052, "Refuses to go on instead of saying that there is nothing." =>
+deviant!("refuses-what-is-over", SUS_052, "Refuses to go on where nothing can go on." =>
 answer(|_, answer| {
     if *answer == Ok(Reply::ClaimFromResumeGrant(None)) {
         *answer = Err(EngineError::Contention(ContentionKind::ExecutionNotLeaseable));
