@@ -29,6 +29,7 @@ pub(crate) use callers_now::{CALLERS_NOW, callers_now, made_at};
 
 pub use builders::{ExecutionBuilder, Worker, plain_execution};
 pub use case::{CaseInfo, Need, Verdict};
+pub(crate) use coverage::Answered;
 pub use coverage::{Coverage, GeneratedReport};
 pub(crate) use deploy::deploy;
 pub use deploy::finish;

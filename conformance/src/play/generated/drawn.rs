@@ -53,7 +53,7 @@ impl Strategy for Drawing {
 }
 
 /// What the model makes of a step.
-fn after(mut reference: Reference, step: &Step) -> Reference {
+pub(crate) fn after(mut reference: Reference, step: &Step) -> Reference {
     match step {
         Step::Call(call) => match reference.answer(call, reference.now, Take::First) {
             Some((_, after)) => after,

@@ -1,5 +1,6 @@
 //! Generated calls: sequences compared with the model, and histories of calls that overlap.
 
+mod aimed;
 pub(crate) mod calls;
 mod drawn;
 mod event;
@@ -30,6 +31,7 @@ use crate::stage::{
     CaseInfo, Failure, GeneratedReport, Harness, HarnessError, Options, Outcome, Play, Played,
     Stage, deploy,
 };
+use aimed::aim;
 use calls::offers;
 use histories::{HISTORIES, examine_all};
 use player::Divergence;
@@ -89,24 +91,25 @@ async fn run_sequences(target: &Target, options: Options) -> Result<Played, Fail
     let (count, at_once) = (SEQUENCES * options.long.max(1), options.jobs.min(AT_ONCE));
     let drawn = drawn(&target.supports);
     let mut compared = compare(target, 0..count, at_once, options.seed).await?;
-    // Chance may miss something once, but not twice.
-    if compared.found.is_none() && !compared.coverage.uncovered(&drawn).is_empty() {
-        let more = compare(target, count..2 * count, at_once, options.seed).await?;
-        compared.sequences += more.sequences;
-        compared.cut += more.cut;
-        compared.coverage.add(more.coverage);
-        compared.found = more.found;
+    if compared.found.is_none() {
+        // What chance has not led to is looked for.
+        let missed = compared.coverage.uncovered(&drawn);
+        aim(target, missed, options.seed, &mut compared).await?;
     }
     let outcome = match compared.found {
         Some(found) => Outcome::Failed(told(target.harness.as_ref(), found)),
         None => match compared.coverage.uncovered(&drawn) {
             // What comes after a difference that is known is not reached.
             missed if missed.is_empty() || compared.cut > 0 => Outcome::Passed,
-            missed => Outcome::Failed(Failure::new(format!(
-                "{} sequences never reached: {}",
-                compared.sequences,
-                missed.join(", ")
-            ))),
+            missed => {
+                let missed = missed.iter().map(|(method, answer)| format!("{method} {answer}"));
+                let missed: Vec<_> = missed.collect();
+                Outcome::Failed(Failure::new(format!(
+                    "{} sequences never reached: {}",
+                    compared.sequences,
+                    missed.join(", ")
+                )))
+            }
         },
     };
     Ok(Played {

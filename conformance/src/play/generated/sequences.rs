@@ -122,12 +122,18 @@ impl Target {
         }
     }
 
-    /// Tells of a sequence that differs; nothing if it does not do so again.
-    async fn tell(&self, steps: Vec<Step>, seed: u64) -> Result<Option<Found>, Failure> {
+    /// Tells of a sequence that differed in this.
+    pub(crate) async fn tell(
+        &self,
+        steps: Vec<Step>,
+        seed: u64,
+        how: &str,
+    ) -> Result<Found, Failure> {
         let steps = self.shortest(steps).await?;
         let played = self.play(&steps, &AtomicUsize::new(0)).await?;
         let Err(divergence) = played.outcome else {
-            return Ok(None);
+            let lead = "a sequence differed, but not when it was played again";
+            return Err(Failure::new(format!("{lead}: {how}")));
         };
         let recording = Recording {
             found_on: self.harness.name().to_owned(),
@@ -137,7 +143,7 @@ impl Target {
             partitions: self.universe.partitions,
             steps,
         };
-        Ok(Some(Found { divergence, recording }))
+        Ok(Found { divergence, recording })
     }
 }
 
@@ -173,14 +179,7 @@ pub(crate) async fn compare(
     let mut shared = Arc::try_unwrap(shared).map_err(|_| Failure::new("all threads have ended"))?;
     let found = lock(&mut shared.found);
     let found = match found.take() {
-        Some((_, steps, how)) => {
-            let again = target.tell(steps, seed).await?;
-            let once = || {
-                let lead = "a sequence differed, but not when it was played again";
-                Failure::new(format!("{lead}: {how}"))
-            };
-            Some(again.ok_or_else(once)?)
-        }
+        Some((_, steps, how)) => Some(target.tell(steps, seed, &how).await?),
         None => None,
     };
     Ok(Compared {
@@ -231,6 +230,12 @@ fn work(
     Ok(())
 }
 
+/// Draws the sequence with this number.
+pub(crate) fn drawing(target: &Target, seed: u64, number: u64) -> Drawing {
+    let universe = target.universe.varied(&[1, 2, 4, 8], mixed(seed, number));
+    Drawing { universe, supports: target.supports.clone(), length: CALLS }
+}
+
 /// Generates and plays one sequence; shrinks and returns it if it differs.
 fn sequence(
     target: &Target,
@@ -242,9 +247,7 @@ fn sequence(
     let config =
         Config { failure_persistence: None, max_shrink_iters: SHORTENINGS, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng(seed, number as u64));
-    let universe = target.universe.varied(&[1, 2, 4, 8], mixed(seed, number as u64));
-    let drawing = Drawing { universe, supports: target.supports.clone(), length: CALLS };
-    let tree = drawing
+    let tree = drawing(target, seed, number as u64)
         .new_tree(&mut runner)
         .map_err(|reason| Failure::new(format!("no sequence can be generated: {reason}")))?;
     let (broken, is_cut) = (Mutex::new(None), AtomicBool::new(false));

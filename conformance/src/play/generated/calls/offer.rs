@@ -14,7 +14,7 @@ pub(crate) struct Offer {
     weight: u32,
     /// In percent of usual, while something holds; the first that holds counts.
     when: [Option<(Holds, u32)>; 2],
-    pub(super) draw: fn(&Reference) -> BoxedStrategy<Call>,
+    pub(in crate::play::generated) draw: fn(&Reference) -> BoxedStrategy<Call>,
 }
 
 type Holds = fn(&Situation) -> bool;
