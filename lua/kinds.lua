@@ -36,7 +36,7 @@ ff.kinds = {
   execution = {
     key = { 'execution_id' },
     fields = {
-      'namespace', 'lane_id', 'execution_kind', 'creator_identity', 'payload_encoding', 'priority',
+      'namespace', 'lane_id', 'execution_kind', 'creator_identity', 'payload_encoding',
       'required_capabilities', 'policy', 'created_at', 'flow_id', 'lifecycle_phase',
       'ownership_state', 'eligibility_state', 'blocking_reason', 'blocking_detail',
       'terminal_outcome', 'attempt_state', 'total_attempt_count', 'retry_count', 'replay_count',
@@ -44,7 +44,7 @@ ff.kinds = {
       'closing', 'started_at', 'completed_at', 'last_transition_at', 'last_mutation_at',
       'delay_until', 'execution_deadline_at', 'uncascaded_since', 'failure_reason', 'failure_category',
       'cancellation_reason', 'cancelled_by', 'progress_percent', 'progress_message', 'suspension',
-      'waitpoint_count', 'signal_count', 'grant', 'last_lease_id',
+      'waitpoint_count', 'signal_count', 'grant', 'last_lease_id', 'priority',
     },
     indexes = {
       KEY = { per = {} },
@@ -94,6 +94,11 @@ ff.kinds = {
   past_lease = {
     key = { 'execution_id', 'lease_id' },
     fields = { 'lease_epoch' },
+    indexes = {},
+  },
+  past_attempt = {
+    key = { 'execution_id', 'attempt_id' },
+    fields = { 'attempt_index' },
     indexes = {},
   },
   lane = {

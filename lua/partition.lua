@@ -64,6 +64,7 @@ end
 local READ = {
   'idempotency', 'flow', 'flow_tags', 'execution', 'payload', 'result', 'tags', 'edge', 'group',
   'secrets', 'waitpoint', 'suspension', 'suspend_replay', 'signal', 'signal_key', 'past_lease',
+  'past_attempt',
 }
 
 for place = 1, #READ do

@@ -11,7 +11,7 @@ local AUTHORITIES = {
 
 local function fence_of(args)
   if args.lease_id and args.lease_epoch and args.attempt_id then
-    return args
+    return { fence = args }
   end
   local partly = args.lease_id or args.lease_epoch or args.attempt_id
   refusal.validation('invalid_input', partly and 'partial_fence_triple' or 'fence_required')

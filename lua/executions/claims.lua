@@ -1,6 +1,6 @@
 -- Claiming fresh work.
 
-local execution = ff.execution
+local execution, refusal = ff.execution, ff.refusal
 
 local claim = {}
 
@@ -40,8 +40,20 @@ local function head_of(partition, lane, offered)
   return first, queue, more
 end
 
+-- A lease that begins now.
+function claim.lease(id, holder, ttl, now)
+  return {
+    id = id,
+    worker = holder.worker_id,
+    worker_instance = holder.worker_instance_id,
+    acquired_at = now,
+    ttl_ms = ttl,
+    expires_at = ff.after(now, ttl),
+  }
+end
+
 -- Begins a lease, for this attempt or for the one that goes on; returns what its handle stands for.
-function claim.begin(partition, fields, attempt, lease, ttl)
+function claim.begin(partition, fields, attempt, lease)
   if fields.last_lease_id then
     partition:put('past_lease', {
       execution_id = fields.execution_id,
@@ -63,10 +75,33 @@ function claim.begin(partition, fields, attempt, lease, ttl)
       attempt_id = fields.current_attempt.id,
     },
     attempt_index = fields.current_attempt.index,
-    lease_ttl_ms = ttl,
+    lease_ttl_ms = lease.ttl_ms,
     lane_id = fields.lane_id,
     worker_instance_id = lease.worker_instance,
   }
+end
+
+-- What the next attempt is.
+function claim.kind_of(fields)
+  return KINDS[fields.attempt_state] or 'initial'
+end
+
+-- Starts a new attempt under a new lease (CLM-005).
+function claim.start(partition, fields, attempt_id, lease)
+  local past = fields.current_attempt
+  if past then
+    partition:put('past_attempt', {
+      execution_id = fields.execution_id,
+      attempt_id = past.id,
+      attempt_index = past.index,
+    })
+  end
+  return claim.begin(partition, fields, {
+    id = attempt_id,
+    index = fields.total_attempt_count,
+    kind = claim.kind_of(fields),
+    started_at = lease.acquired_at,
+  }, lease)
 end
 
 -- Takes the first execution of the lane in this partition that the worker qualifies for (CLM-001,
@@ -94,21 +129,14 @@ ff.write('claim', function(partition, args, context)
     end
   until fields
 
-  local now = partition:now()
   local policy = args.policy
-  local payload = claim.begin(partition, fields, {
-    id = context.attempt_id,
-    index = fields.total_attempt_count,
-    kind = KINDS[fields.attempt_state] or 'initial',
-    started_at = now,
-  }, {
-    id = context.lease_id,
-    worker = policy.worker_id,
-    worker_instance = policy.worker_instance_id,
-    acquired_at = now,
-    expires_at = ff.after(now, policy.lease_ttl_ms),
-  }, policy.lease_ttl_ms)
-  return { payload = payload, more = more }
+  local lease = claim.lease(context.lease_id, policy, policy.lease_ttl_ms, partition:now())
+  return { payload = claim.start(partition, fields, context.attempt_id, lease), more = more }
 end)
+
+-- An id is used once (LSE-001, CLM-025).
+function claim.had(fields, id)
+  refusal.validation('invalid_input', fields.execution_id .. ' has had ' .. id)
+end
 
 ff.claim = claim

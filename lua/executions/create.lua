@@ -13,6 +13,11 @@ function ff.after(now, by)
   return math.min(now + by, MAX_TIME)
 end
 
+-- EXE-006.
+function execution.clamped(priority)
+  return math.min(math.max(priority, 0), 9000)
+end
+
 local function new_execution(args, policy, now)
   local routing = policy.routing_requirements
   local timeout = policy.timeout_policy
@@ -27,7 +32,7 @@ local function new_execution(args, policy, now)
     execution_kind = args.execution_kind,
     creator_identity = args.creator_identity,
     payload_encoding = args.payload_encoding,
-    priority = math.min(math.max(args.priority, 0), 9000), -- EXE-006
+    priority = execution.clamped(args.priority),
     required_capabilities = routing and table.concat(routing.required_capabilities, ',') or '',
     policy = args.policy and cmsgpack.pack(args.policy),
     lifecycle_phase = 'runnable',

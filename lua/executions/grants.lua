@@ -21,20 +21,23 @@ local function missing_of(fields, offered)
   return missing
 end
 
+-- Refuses what is not in WAIT, has a grant that lasts, or is of another lane (CLM-019, CLM-029).
+function grant.free(fields, lane, now)
+  if not execution.is_eligible(fields) then
+    refusal.contention('execution_not_eligible')
+  elseif fields.grant and fields.grant.expires_at > now then
+    refusal.state('grant_already_exists')
+  elseif fields.lane_id ~= lane then
+    refusal.contention('execution_not_in_eligible_set')
+  end
+end
+
 -- Keeps an execution for a worker, and changes nothing that is shown (CLM-013, CLM-018).
 ff.write('issue_claim_grant', function(partition, args)
   args = args.args
   local fields = execution.existing(partition, args.execution_id)
-  if not execution.is_eligible(fields) then
-    refusal.contention('execution_not_eligible')
-  end
   local now = partition:now()
-  if fields.grant and fields.grant.expires_at > now then
-    refusal.state('grant_already_exists')
-  end
-  if fields.lane_id ~= args.lane_id then
-    refusal.contention('execution_not_in_eligible_set')
-  end
+  grant.free(fields, args.lane_id, now)
   local missing = missing_of(fields, args.worker_capabilities)
   if #missing > 0 then
     refusal.validation('capability_mismatch', table.concat(missing, ','))
@@ -51,7 +54,7 @@ ff.write('issue_claim_grant', function(partition, args)
   return { granted = { execution_id = fields.execution_id } }
 end)
 
--- Refuses a worker who may not redeem a grant of the execution (SUS-038, SUS-051).
+-- Refuses a worker who may not redeem a grant of the execution (CLM-022, SUS-038, SUS-051).
 function grant.check(fields, worker, lane, now)
   local given = fields.grant
   if not given or given.worker ~= worker then

@@ -36,22 +36,29 @@ function lease.held(partition, held, otherwise)
   if fields.lifecycle_phase ~= 'active' then
     return fields, otherwise(fields)
   end
-  lease.hold(partition, fields, held.fence, held)
+  lease.hold(partition, fields, held)
   return fields
 end
 
--- Whether a handle says of its lease what the record says (LSE-017).
-local function is_true(fields, handle)
-  local held = fields.lease
-  return handle.attempt_index == fields.current_attempt.index
-    and handle.lane_id == fields.lane_id
-    and handle.worker_instance_id == held.worker_instance
-    and ff.after(held.renewed_at or held.acquired_at, handle.lease_ttl_ms) == held.expires_at
+-- Whether what is told of the lease is what the record says (LSE-007, LSE-017). An operator has no fence
+-- (LSE-006), and only a handle tells the lane.
+local function is_right(fields, held)
+  local fence, current = held.fence, fields.lease
+  local is_current = not fence
+    or current.id == fence.lease_id
+      and fields.lease_epoch == fence.lease_epoch
+      and fields.current_attempt.id == fence.attempt_id
+  local is_handle = held.lane_id ~= nil
+  return is_current
+    and (not held.attempt_index or held.attempt_index == fields.current_attempt.index)
+    and (not is_handle
+      or held.lane_id == fields.lane_id
+        and held.worker_instance_id == current.worker_instance
+        and held.lease_ttl_ms == current.ttl_ms)
 end
 
--- The ladder on an active execution: its lease is not due, and it is the caller's, by a handle if there is
--- one.
-function lease.hold(partition, fields, fence, handle)
+-- The ladder on an active execution: its lease is not due, and it is the caller's.
+function lease.hold(partition, fields, held)
   local now = partition:now()
   if fields.ownership_state == 'lease_expired_reclaimable' then
     refusal.state('lease_expired')
@@ -60,17 +67,12 @@ function lease.hold(partition, fields, fence, handle)
     lapse(partition, fields, now)
     refusal.lapsed()
   end
-  if fields.lease.id ~= fence.lease_id
-    or fields.lease_epoch ~= fence.lease_epoch
-    or fields.current_attempt.id ~= fence.attempt_id
-    or handle and not is_true(fields, handle) then
+  if not is_right(fields, held) then
     refusal.state('stale_lease')
   end
 end
 
--- Extends the lease to the clock plus the handle's TTL (LSE-009).
-ff.write('renew', function(partition, _, context)
-  local held = context.held
+local function extend(partition, held)
   local fields = lease.held(partition, held, lease.not_active)
   local now = partition:now()
   local current = fields.lease
@@ -79,15 +81,28 @@ ff.write('renew', function(partition, _, context)
     worker = current.worker,
     worker_instance = current.worker_instance,
     acquired_at = current.acquired_at,
+    ttl_ms = current.ttl_ms,
     renewed_at = now,
     expires_at = ff.after(now, held.lease_ttl_ms),
   }
   execution.touch(fields, now)
   execution.emit(partition, fields, 'renewed', now)
+  return fields
+end
+
+-- Extends the lease to the clock plus the handle's TTL (LSE-009).
+ff.write('renew', function(partition, _, context)
+  local fields = extend(partition, context.held)
   return {
     expires_at_ms = fields.lease.expires_at,
     lease_epoch = fields.lease_epoch,
   }
+end)
+
+-- The same without a handle, for as long as the caller says (LSE-010).
+ff.write('renew_lease', function(partition, args)
+  local fields = extend(partition, args.args)
+  return { renewed = { expires_at = fields.lease.expires_at } }
 end)
 
 -- Marks a due lease as lapsed (LSE-015), else does nothing (LSE-016).

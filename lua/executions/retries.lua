@@ -2,7 +2,7 @@
 
 local attempt, execution = ff.attempt, ff.execution
 
-local PERMITS_RETRY = { transient = true, infra_crash = true, timeout = true }
+local FORBIDS_RETRY = { permanent = true, cancelled = true }
 
 local function contains(list, wanted)
   for _, entry in ipairs(list) do
@@ -14,10 +14,10 @@ local function contains(list, wanted)
 end
 
 -- The retry policy, if it grants one more (ATT-009 to ATT-011).
-local function applicable_retry(fields, category)
+local function applicable_retry(fields, given, category)
   local policy = fields.policy and cmsgpack.unpack(fields.policy)
-  local retry = policy and policy.retry_policy
-  if not retry or not PERMITS_RETRY[category] or fields.retry_count >= retry.max_retries then
+  local retry = given or policy and policy.retry_policy
+  if not retry or FORBIDS_RETRY[category] or fields.retry_count >= retry.max_retries then
     return nil
   end
   local categories = retry.retryable_categories
@@ -44,24 +44,17 @@ local function backoff_ms(backoff, retries)
   return math.floor(math.min(grown, backoff.max_delay_ms))
 end
 
-local function outcome(fields)
-  if fields.closing.retry_at then
-    return { retry_scheduled = { delay_until = fields.closing.retry_at } } -- ATT-016
-  end
-  return 'terminal_failed'
-end
-
 -- Ends the attempt in failure: a retry follows if the policy and the class permit (ATT-009).
-ff.write('fail', function(partition, args, context)
-  local fields, again = attempt.ending(partition, context)
+local function fail(partition, held, context, failure)
+  local fields, again = attempt.ending(partition, held, context)
   if again then
-    return outcome(fields)
+    return fields
   end
   local now = partition:now()
-  fields.failure_reason = args.reason.message
-  fields.failure_category = args.classification
+  fields.failure_reason = failure.reason
+  fields.failure_category = failure.category
   attempt.release(partition, fields, context, 'ended_failure')
-  local retry = applicable_retry(fields, args.classification)
+  local retry = applicable_retry(fields, failure.policy, failure.category)
   if retry then
     local due = ff.after(now, backoff_ms(retry.backoff, fields.retry_count))
     fields.closing.retry_at = due
@@ -71,5 +64,27 @@ ff.write('fail', function(partition, args, context)
   else
     execution.finish(partition, fields, 'failed', now) -- ATT-017
   end
-  return outcome(fields)
+  return fields
+end
+
+-- ATT-016.
+ff.write('fail', function(partition, args, context)
+  local failure = { reason = args.reason.message, category = args.classification }
+  local retry_at = fail(partition, context.held, context, failure).closing.retry_at
+  return retry_at and { retry_scheduled = { delay_until = retry_at } } or 'terminal_failed'
+end)
+
+-- The same without a handle, by a policy of the caller's if there is one (ATT-011). It comes as it was
+-- understood beside the arguments.
+ff.write('fail_execution', function(partition, args, context)
+  local failed = args.args
+  local fields = fail(partition, failed, context, {
+    reason = failed.failure_reason,
+    category = failed.failure_category,
+    policy = args.retry_policy,
+  })
+  local retry_at, following = fields.closing.retry_at, fields.total_attempt_count
+  return retry_at
+      and { retry_scheduled = { delay_until = retry_at, next_attempt_index = following } }
+    or 'terminal_failed'
 end)

@@ -3,14 +3,7 @@
 local claim, execution, grant, refusal = ff.claim, ff.execution, ff.grant, ff.refusal
 
 local function begin(partition, fields, id, holder, ttl)
-  local now = partition:now()
-  return claim.begin(partition, fields, nil, {
-    id = id,
-    worker = holder.worker_id,
-    worker_instance = holder.worker_instance_id,
-    acquired_at = now,
-    expires_at = ff.after(now, ttl),
-  }, ttl)
+  return claim.begin(partition, fields, nil, claim.lease(id, holder, ttl, partition:now()))
 end
 
 -- Under a lease whose id the caller gives (SUS-037, SUS-038, SUS-051).
@@ -27,8 +20,7 @@ ff.write('claim_resumed_execution', function(partition, args)
   grant.check(fields, args.worker_id, args.lane_id, partition:now())
   if fields.last_lease_id == args.lease_id
     or partition:past_lease(args.execution_id, args.lease_id) then
-    local why = args.execution_id .. ' has had the lease ' .. args.lease_id
-    refusal.validation('invalid_input', why)
+    claim.had(fields, args.lease_id)
   end
   local payload = begin(partition, fields, args.lease_id, args, args.lease_ttl_ms)
   return { payload = payload, expires_at = fields.lease.expires_at }

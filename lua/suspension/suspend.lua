@@ -135,7 +135,7 @@ local function payload_of(fields)
       attempt_id = fields.current_attempt.id,
     },
     attempt_index = fields.current_attempt.index,
-    lease_ttl_ms = held.expires_at - (held.renewed_at or held.acquired_at),
+    lease_ttl_ms = held.ttl_ms,
     lane_id = fields.lane_id,
     worker_instance_id = held.worker_instance,
   }
@@ -172,8 +172,8 @@ local function give_up(partition, fields, args, digest, suspension, waitpoints)
 end
 
 -- Suspends, by a handle or by the lease's fence.
-local function suspend(partition, args, context, fence)
-  local id, handle = fence.execution_id, fence.handle
+local function suspend(partition, args, context, held)
+  local id = held.execution_id
   local fields = execution.existing(partition, id)
   local key = args.idempotency_key
   local has_key = key ~= nil and key ~= ''
@@ -184,7 +184,7 @@ local function suspend(partition, args, context, fence)
   elseif fields.lifecycle_phase ~= 'active' then
     lease.not_active(fields)
   end
-  lease.hold(partition, fields, fence.fence, handle)
+  lease.hold(partition, fields, held)
 
   local now = partition:now()
   local timeout_at, timeout_behavior = deadline(fields, args, now)
@@ -232,9 +232,7 @@ local function suspend(partition, args, context, fence)
 end
 
 ff.write('suspend', function(partition, args, context)
-  local held = context.held
-  local fence = { execution_id = held.execution_id, fence = held.fence, handle = held }
-  return suspend(partition, args.args, context, fence)
+  return suspend(partition, args.args, context, context.held)
 end)
 
 -- SUS-027.

@@ -9,20 +9,26 @@ use ff_core::backend::{
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
-    CancelFlowArgs, CreateExecutionArgs, DeliverApprovalSignalArgs, DeliverSignalArgs,
-    EdgeDependencyPolicy, IssueClaimGrantArgs, ResolveDependencyArgs, StageDependencyEdgeArgs,
+    CancelFlowArgs, ClaimExecutionArgs, CreateExecutionArgs, DeliverApprovalSignalArgs,
+    DeliverSignalArgs, EdgeDependencyPolicy, IssueClaimGrantArgs, ResolveDependencyArgs,
+    StageDependencyEdgeArgs,
 };
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey, flow_partition};
-use ff_core::policy::{BackoffStrategy, CAPS_MAX_BYTES, CAPS_MAX_TOKENS, ExecutionPolicy};
+use ff_core::policy::{
+    BackoffStrategy, CAPS_MAX_BYTES, CAPS_MAX_TOKENS, ExecutionPolicy, RetryPolicy,
+};
 use ff_core::state::TerminalOutcome;
 use ff_core::types::{
-    ExecutionId, FlowId, LaneId, MAX_INTEGER, TimestampMs, WorkerId, WorkerInstanceId,
+    CancelSource, ExecutionId, FlowId, LaneId, LeaseFence, MAX_INTEGER, TimestampMs, WorkerId,
+    WorkerInstanceId,
 };
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::engine::Settings;
+use crate::executions::parse_retry_policy;
 use crate::page::partition_of;
 use crate::{suspension, tags};
 
@@ -82,7 +88,44 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             integer("expires_at_ms", grant.expires_at_ms)?;
             same_partition(partition_of(&grant.partition_key)?, &grant.execution_id)
         }
+        Call::ClaimExecution { args } => claim_execution(args),
+        Call::IssueGrantAndClaim { args } => {
+            lane(&args.lane_id)?;
+            lease_ttl(args.lease_duration_ms)
+        }
+        Call::ChangePriority { args } => {
+            if !args.lane_id.as_str().is_empty() {
+                lane(&args.lane_id)?;
+            }
+            instant("now", args.now)
+        }
         Call::Renew { handle } | Call::WaitChildren { handle } => open(settings, handle),
+        Call::RenewLease { args } => {
+            fence(args.fence.as_ref(), None)?;
+            lease_ttl(args.lease_ttl_ms)?;
+            integer("lease_history_grace_ms", args.lease_history_grace_ms)
+        }
+        Call::Delay { handle, delay_until } => {
+            open(settings, handle)?;
+            positive("delay_until", *delay_until)
+        }
+        Call::CompleteExecution { args } => {
+            fence(args.fence.as_ref(), Some(&args.source))?;
+            optional_text("result encoding", args.result_encoding.as_deref())?;
+            payload("result", args.result_payload.as_deref())?;
+            instant("now", args.now)
+        }
+        Call::FailExecution { args } => {
+            fence(args.fence.as_ref(), Some(&args.source))?;
+            text("failure category", &args.failure_category)?;
+            text("failure reason", &args.failure_reason)?;
+            text("retry policy", &args.retry_policy_json)?;
+            if let Some(policy) = parse_retry_policy(&args.retry_policy_json)? {
+                retry_policy(&policy)?;
+                every_leaf(&json_of(&policy)?)?;
+            }
+            json_object("next attempt policy", &args.next_attempt_policy_json)
+        }
         Call::Progress { handle, percent, message } => {
             open(settings, handle)?;
             if percent.is_some_and(|percent| percent > 100) {
@@ -214,6 +257,43 @@ fn issue_claim_grant(args: &IssueClaimGrantArgs) -> Check {
     requirements(&args.worker_capabilities)
 }
 
+/// CLM-025.
+fn claim_execution(args: &ClaimExecutionArgs) -> Check {
+    worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
+    lease_ttl(args.lease_ttl_ms)?;
+    if args.attempt_timeout_ms == Some(0) {
+        return Err(EngineError::invalid_input("an attempt cannot last for 0 ms"));
+    }
+    integer("attempt_timeout_ms", args.attempt_timeout_ms.unwrap_or(0))?;
+    if let Some(deadline) = args.execution_deadline_at {
+        positive("execution_deadline_at", TimestampMs(deadline))?;
+    }
+    json_object("attempt policy", &args.attempt_policy_json)?;
+    instant("now", args.now)
+}
+
+/// The fence of a caller without a handle; only some calls of an operator need none (LSE-006, LSE-020).
+fn fence(given: Option<&LeaseFence>, source: Option<&CancelSource>) -> Check {
+    if let Some(source) = source {
+        text("source", source.as_str())?;
+    }
+    match given {
+        Some(fence) => integer("lease epoch", fence.lease_epoch.0),
+        None if source == Some(&CancelSource::OperatorOverride) => Ok(()),
+        None => Err(EngineError::invalid_input("fence_required")),
+    }
+}
+
+/// Empty, or an object in JSON.
+fn json_object(what: &str, given: &str) -> Check {
+    text(what, given)?;
+    if given.is_empty() {
+        return Ok(());
+    }
+    let parsed = serde_json::from_str::<serde_json::Map<String, Value>>(given);
+    parsed.map(drop).map_err(|error| not_understood(format!("the {what}: {error}")))
+}
+
 /// Who claims, and from which lane.
 fn worker(lane_id: &LaneId, worker: &WorkerId, instance: &WorkerInstanceId) -> Check {
     lane(lane_id)?;
@@ -252,11 +332,7 @@ fn create_execution(settings: &Settings, args: &CreateExecutionArgs) -> Check {
     for (what, at) in
         [("delay_until", args.delay_until), ("execution_deadline_at", args.execution_deadline_at)]
     {
-        let Some(at) = at else { continue };
-        instant(what, at)?;
-        if at.0 <= 0 {
-            return Err(EngineError::invalid_input(format!("{what} is not positive")));
-        }
+        at.map_or(Ok(()), |at| positive(what, at))?;
     }
     for (key, value) in &args.tags {
         validate_tag_key(key)?;
@@ -269,14 +345,7 @@ fn create_execution(settings: &Settings, args: &CreateExecutionArgs) -> Check {
 
 /// A policy that is stored takes effect, so every part of it must be understood (EXE-037).
 fn policy(policy: &ExecutionPolicy) -> Check {
-    let refuse =
-        |detail: String| EngineError::validation(ValidationKind::InvalidPolicyJson, detail);
-    if let Some(retry) = &policy.retry_policy
-        && let BackoffStrategy::Exponential { multiplier, .. } = retry.backoff
-        && !(multiplier.is_finite() && multiplier >= 0.0)
-    {
-        return Err(refuse(format!("a backoff cannot grow by {multiplier}")));
-    }
+    policy.retry_policy.as_ref().map_or(Ok(()), retry_policy)?;
     if let Some(routing) = &policy.routing_requirements {
         requirements(&routing.required_capabilities)?;
     }
@@ -288,15 +357,35 @@ fn policy(policy: &ExecutionPolicy) -> Check {
         let behaviors = ["fail", "cancel", "expire", "auto_resume_with_timeout_signal", "escalate"];
         one_of("timeout_behavior", &suspension.timeout_behavior, &behaviors)?;
     }
-    let value = serde_json::to_value(policy).map_err(|error| refuse(error.to_string()))?;
+    let value = json_of(policy)?;
     every_leaf(&value)?;
     let (budgets, bytes) = (policy.budget_ids.len(), value.to_string().len());
     if budgets > MAX_BUDGETS || bytes > MAX_BYTES {
-        return Err(refuse(format!(
+        return Err(not_understood(format!(
             "{budgets} budget ids, at most {MAX_BUDGETS}; {bytes} bytes, at most {MAX_BYTES}"
         )));
     }
     Ok(())
+}
+
+/// ATT-013, ATT-034.
+fn retry_policy(policy: &RetryPolicy) -> Check {
+    match policy.backoff {
+        BackoffStrategy::Exponential { multiplier, .. }
+            if !(multiplier.is_finite() && multiplier >= 0.0) =>
+        {
+            Err(not_understood(format!("a backoff cannot grow by {multiplier}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn json_of(policy: &impl Serialize) -> Result<Value, EngineError> {
+    serde_json::to_value(policy).map_err(|error| not_understood(error.to_string()))
+}
+
+fn not_understood(detail: String) -> EngineError {
+    EngineError::validation(ValidationKind::InvalidPolicyJson, detail)
 }
 
 /// Texts and numbers anywhere inside a policy.
@@ -537,6 +626,14 @@ fn payload(what: &str, given: Option<&[u8]>) -> Check {
 
 fn integers<const N: usize>(given: [(&str, Option<u64>); N]) -> Check {
     given.into_iter().try_for_each(|(what, given)| integer(what, given.unwrap_or(0)))
+}
+
+fn positive(what: &str, at: TimestampMs) -> Check {
+    instant(what, at)?;
+    if at.0 > 0 {
+        return Ok(());
+    }
+    Err(EngineError::invalid_input(format!("{what} is not positive")))
 }
 
 fn instant(what: &str, at: TimestampMs) -> Check {

@@ -32,14 +32,18 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::CancelFlow,
     Method::CancelFlowHeader,
     Method::CascadeCompletion,
+    Method::ChangePriority,
     Method::Claim,
+    Method::ClaimExecution,
     Method::ClaimFromResumeGrant,
     Method::ClaimResumedExecution,
     Method::CloseWaitpoint,
     Method::Complete,
+    Method::CompleteExecution,
     Method::CreateExecution,
     Method::CreateFlow,
     Method::CreateWaitpoint,
+    Method::Delay,
     Method::DeliverApprovalSignal,
     Method::DeliverSignal,
     Method::DescribeEdge,
@@ -49,11 +53,13 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::EvaluateFlowEligibility,
     Method::ExpireSuspension,
     Method::Fail,
+    Method::FailExecution,
     Method::GetExecutionNamespace,
     Method::GetExecutionResult,
     Method::GetExecutionTag,
     Method::GetFlowTag,
     Method::IssueClaimGrant,
+    Method::IssueGrantAndClaim,
     Method::ListEdges,
     Method::ListExecutions,
     Method::ListFlows,
@@ -76,6 +82,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ReadWaitpointToken,
     Method::ReconcileSiblingCancelGroup,
     Method::Renew,
+    Method::RenewLease,
     Method::ReplayExecution,
     Method::ResolveDependency,
     Method::ResolveExecutionFlowId,
@@ -507,6 +514,25 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         }
         Call::WaitChildren { handle } => {
             Reply::WaitChildren(executions::wait_children(tx, settings.tag, call, handle).await?)
+        }
+        Call::Delay { handle, delay_until } => {
+            Reply::Delay(executions::delay(tx, settings.tag, call, handle, *delay_until).await?)
+        }
+        Call::RenewLease { args } => Reply::RenewLease(executions::renew_lease(tx, args).await?),
+        Call::CompleteExecution { args } => {
+            Reply::CompleteExecution(executions::complete_execution(tx, call, args).await?)
+        }
+        Call::FailExecution { args } => {
+            Reply::FailExecution(executions::fail_execution(tx, call, args).await?)
+        }
+        Call::ClaimExecution { args } => {
+            Reply::ClaimExecution(executions::claim_execution(tx, settings.tag, args).await?)
+        }
+        Call::IssueGrantAndClaim { args } => {
+            Reply::IssueGrantAndClaim(executions::issue_grant_and_claim(tx, args).await?)
+        }
+        Call::ChangePriority { args } => {
+            Reply::ChangePriority(executions::change_priority(tx, args).await?)
         }
         Call::ReplayExecution { args } => {
             Reply::ReplayExecution(executions::replay(tx, &args.execution_id).await?)

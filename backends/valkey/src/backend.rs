@@ -14,16 +14,17 @@ use ff_core::backend::{
 };
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
-use ff_core::contracts::ClaimResumedExecutionResult;
+use ff_core::contracts::{ClaimExecutionResult, ClaimResumedExecutionResult};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
+use ff_core::state::AttemptType;
 use ff_core::types::{FlowId, TimestampMs, WaitpointId};
 use ff_transactional::{
-    Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, claimed_resumed,
-    families,
+    Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, claimed_execution,
+    claimed_resumed, families, parse_retry_policy,
 };
 
 use serde::Deserialize;
@@ -139,6 +140,13 @@ impl ValkeyBackend {
         Ok(claimed_resumed(BackendTag::Valkey, begun.payload, begun.expires_at))
     }
 
+    /// A new attempt under ids of the caller's.
+    async fn claim_execution(&self, call: &Call) -> Result<ClaimExecutionResult, EngineError> {
+        let begun: Begun = self.content(call).await?.into().map_err(transport)?;
+        let kind = begun.attempt_type.unwrap_or(AttemptType::Initial);
+        Ok(claimed_execution(BackendTag::Valkey, begun.payload, kind, begun.expires_at))
+    }
+
     async fn claim_by_token(&self, call: &Call) -> Result<Option<Handle>, EngineError> {
         let begun: Option<HandlePayload> = self.content(call).await?.into().map_err(transport)?;
         Ok(begun.map(|payload| payload.seal(BackendTag::Valkey, HandleKind::Resumed)))
@@ -228,6 +236,9 @@ impl Dispatch for ValkeyBackend {
                     .await
                     .map(Reply::SeedWaitpointHmacSecret)
             }
+            Call::ClaimExecution { .. } => {
+                self.claim_execution(&call).await.map(Reply::ClaimExecution)
+            }
             Call::ClaimResumedExecution { .. } => {
                 self.claim_resumed(&call).await.map(Reply::ClaimResumedExecution)
             }
@@ -279,10 +290,12 @@ struct Suspension {
 struct Begun {
     payload: HandlePayload,
     expires_at: TimestampMs,
+    /// Of an attempt that has begun with it.
+    attempt_type: Option<AttemptType>,
 }
 
-/// The arguments by name. For how long a call may wait is nothing to the library, and no number for it; a
-/// suspension is the same at any time of its caller; an id is written in one way.
+/// The arguments by name. For how long a call may wait is nothing to the library, and no number for it; what may
+/// be repeated is the same at any time of its caller; an id is written in one way; a policy is understood here.
 fn arguments(call: &Call) -> Result<Wire, EngineError> {
     let mut call = Cow::Borrowed(call);
     match &*call {
@@ -300,6 +313,18 @@ fn arguments(call: &Call) -> Result<Wire, EngineError> {
             if let Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } = call.to_mut() {
                 args.now = TimestampMs(0);
             }
+        }
+        Call::CompleteExecution { .. } => {
+            if let Call::CompleteExecution { args } = call.to_mut() {
+                args.now = TimestampMs(0);
+            }
+        }
+        Call::FailExecution { args } => {
+            let policy = parse_retry_policy(&args.retry_policy_json)?;
+            return Ok(Wire::map([
+                ("args", Wire::of(args).map_err(transport)?),
+                ("retry_policy", Wire::of(&policy).map_err(transport)?),
+            ]));
         }
         Call::CloseWaitpoint { .. } => {
             if let Call::CloseWaitpoint { waitpoint_id: id, .. } = call.to_mut()

@@ -25,6 +25,7 @@ files! {
     "executions/create.lua",
     "executions/grants.lua",
     "executions/claims.lua",
+    "executions/redeem.lua",
     "executions/scheduling.lua",
     "executions/leases.lua",
     "executions/progress.lua",

@@ -18,7 +18,8 @@ impl Route {
         let to = |partition: u16| Self { partition, held: None };
         let flow = |id: &FlowId| to(flow_partition(id, config).index);
         Ok(Some(match call {
-            Call::Renew { handle }
+            Call::Delay { handle, .. }
+            | Call::Renew { handle }
             | Call::Progress { handle, .. }
             | Call::Complete { handle, .. }
             | Call::Fail { handle, .. }
@@ -49,6 +50,12 @@ impl Route {
             Call::DeliverApprovalSignal { args } => to(args.execution_id.partition()),
             Call::ResumeExecution { args } => to(args.execution_id.partition()),
             Call::IssueClaimGrant { args } => to(args.execution_id.partition()),
+            Call::ClaimExecution { args } => to(args.execution_id.partition()),
+            Call::IssueGrantAndClaim { args } => to(args.execution_id.partition()),
+            Call::ChangePriority { args } => to(args.execution_id.partition()),
+            Call::RenewLease { args } => to(args.execution_id.partition()),
+            Call::CompleteExecution { args } => to(args.execution_id.partition()),
+            Call::FailExecution { args } => to(args.execution_id.partition()),
             Call::ClaimResumedExecution { args } => to(args.execution_id.partition()),
             Call::ClaimFromResumeGrant { token } => to(token.grant.execution_id.partition()),
             Call::ListPendingWaitpoints { args } => to(args.execution_id.partition()),

@@ -25,7 +25,8 @@ pub(crate) struct Server {
 }
 
 /// Methods that begin a lease with an id of its own.
-const BEGIN: [Method; 2] = [Method::Claim, Method::ClaimFromResumeGrant];
+const BEGIN: [Method; 3] =
+    [Method::Claim, Method::ClaimFromResumeGrant, Method::IssueGrantAndClaim];
 
 /// Methods that make a waitpoint or a signal.
 const MAKE: [Method; 3] =

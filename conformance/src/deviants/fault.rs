@@ -273,6 +273,7 @@ pub(crate) fn target_of(call: &Call) -> Option<ExecutionId> {
         | Call::CloseWaitpoint { execution_id, .. }
         | Call::MarkLeaseExpiredIfDue { execution_id, .. } => Some(execution_id.clone()),
         Call::CancelExecution { args } => Some(args.execution_id.clone()),
+        Call::ChangePriority { args } => Some(args.execution_id.clone()),
         call => payload_of(call).map(|payload| payload.execution_id),
     }
 }

@@ -16,10 +16,10 @@ use super::script::fixture::{
 use super::script::{Line, call};
 
 /// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
-/// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, 9 is suspended on waitpoint 1, and 10 can go
-/// on by a grant.
+/// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, 9 is suspended on waitpoint 1, 10 can go
+/// on by a grant, 13 is held under the attempt and lease 3, and 14 can be claimed by a grant.
 pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
-    vec![
+    let mut lines = vec![
         fixture.created(1),
         call(fixture.claim("w1"), "handle=fresh"),
         fixture.flow_created(1),
@@ -41,7 +41,12 @@ pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
         suspended("w10", 10),
         call(fixture.resume(10, 0), "resumed.public_state=resumable"),
         call(fixture.grant(10), "granted.execution_id=e10"),
-    ]
+        fixture.created(13),
+    ];
+    lines.extend(fixture.redeemed("w13", 13, 3));
+    lines.push(fixture.created(14));
+    lines.push(call(fixture.grant(14), "granted.execution_id=e14"));
+    lines
 }
 
 /// The samples. Each would do something in that world.
@@ -73,6 +78,13 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fail,
         cancel("w1", "why"),
         wait_children("w1"),
+        fixture.delay("w1", 1_000),
+        fixture.renew_lease(13, 3),
+        fixture.complete_execution(13, 3),
+        fixture.fail_execution(13, 3),
+        fixture.redeem("w14", 14, 4),
+        fixture.claim_by_operator(2),
+        fixture.change_priority(2, 5),
         fixture.grant(2),
         fixture.go_on("w11", 10, 1),
         fixture.go_on_by_token("w11", 10),
@@ -186,8 +198,13 @@ fn given(name: &str) -> Value {
         | "payload_bytes" => {
             json!("text")
         }
-        "payload" | "correlation_id" | "continuation_metadata_pointer" => json!("text"),
-        "dedup_ttl_ms"
+        "payload"
+        | "result_payload"
+        | "result_encoding"
+        | "correlation_id"
+        | "continuation_metadata_pointer" => json!("text"),
+        "attempt_timeout_ms"
+        | "dedup_ttl_ms"
         | "max_signals_per_execution"
         | "maxlen"
         | "resume_delay_ms"

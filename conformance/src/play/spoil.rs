@@ -60,6 +60,7 @@ const NO_TOKEN: Leads = To("refused: validation.invalid_token");
 const NO_EXECUTION: Leads = To("refused: not_found.execution");
 const FOREIGN: Leads = To("refused: validation.invalid_waitpoint_for_execution");
 const NO_WAITPOINT: Leads = To("refused: not_found.waitpoint");
+const STALE: Leads = To("refused: state.stale_lease");
 const NO_FLOW: Leads = To("refused: not_found.flow");
 const NO_MEMBER: Leads = To("refused: state.execution_not_in_flow");
 const NOTHING: Leads = To("ok, nothing");
@@ -82,7 +83,7 @@ const TEXTS: [(&str, Leads, &str); 11] = [
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 20] = [
+const NAMES: [(&str, &str); 22] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
@@ -90,6 +91,8 @@ const NAMES: [(&str, &str); 20] = [
     ("/create_execution/args/lane_id", "EXE-003"),
     ("/claim/lane", "EXE-003"),
     ("/issue_claim_grant/args/lane_id", "CLM-019"),
+    ("/claim_execution/args/lane_id", "CLM-025"),
+    ("/issue_grant_and_claim/args/lane_id", "CLM-030"),
     ("/claim_resumed_execution/args/lane_id", "SUS-054"),
     ("/grant/lane_id", "SUS-054"),
     ("/create_flow/args/namespace", "FLW-008"),
@@ -106,7 +109,7 @@ const NAMES: [(&str, &str); 20] = [
 ];
 
 /// Where ids of nothing lead to something else than `NotFound`, or to nothing where they are read.
-const UNKNOWN: [(&str, Leads, &str); 27] = [
+const UNKNOWN: [(&str, Leads, &str); 32] = [
     ("/create_execution", Nowhere, "EXE-001"),
     ("/create_flow", Nowhere, "FLW-009"),
     ("/stage_dependency_edge/args/edge_id", Nowhere, "GRA-007"),
@@ -126,6 +129,11 @@ const UNKNOWN: [(&str, Leads, &str); 27] = [
     ("/suspend_by_triple/args", Nowhere, "SUS-027"),
     ("/suspend_by_triple/triple", Nowhere, "SUS-027"),
     ("/deliver_signal/args/signal_id", Nowhere, "SIG-006"),
+    ("/claim_execution/args/lease_id", Nowhere, "CLM-020"),
+    ("/claim_execution/args/attempt_id", Nowhere, "CLM-020"),
+    ("/renew_lease/args/fence", STALE, "LSE-001"),
+    ("/complete_execution/args/fence", STALE, "LSE-001"),
+    ("/fail_execution/args/fence", STALE, "LSE-001"),
     ("/claim_resumed_execution/args/lease_id", Nowhere, "SUS-050"),
     ("/deliver_signal/args/waitpoint_id", NO_TOKEN, "SIG-004"),
     ("/deliver_approval_signal/args/waitpoint_id", NO_WAITPOINT, "SIG-017"),

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use ff_core::backend::ResumeToken;
 use ff_core::contracts::{
-    ClaimResumedExecutionArgs, ClaimResumedExecutionResult, ClaimedResumedExecution,
-    IssueClaimGrantArgs, IssueClaimGrantOutcome, ResumeGrant,
+    ClaimExecutionArgs, ClaimExecutionResult, ClaimResumedExecutionArgs,
+    ClaimResumedExecutionResult, ClaimedExecution, ClaimedResumedExecution, IssueClaimGrantArgs,
+    IssueClaimGrantOutcome, ResumeGrant,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
-use ff_core::types::{AttemptIndex, ExecutionId, LeaseId, WorkerId, WorkerInstanceId};
+use ff_core::types::{AttemptId, AttemptIndex, ExecutionId, LeaseId, WorkerId, WorkerInstanceId};
 
 use super::callers_now::CALLERS_NOW;
 use super::failure::Failure;
@@ -51,6 +52,35 @@ impl World {
     /// Issues a grant for a minute, for what follows.
     pub(crate) async fn granted(&self, id: &ExecutionId) -> Result<(), Failure> {
         self.grant(self.granting(id)).await.map_err(Failure::in_setup)
+    }
+
+    /// Starts the first attempt under a lease of 30 s, by a grant of the same worker.
+    pub(crate) fn redeeming(&self, id: &ExecutionId) -> ClaimExecutionArgs {
+        let (worker, instance) = worker();
+        ClaimExecutionArgs::new(
+            id.clone(),
+            worker,
+            instance,
+            self.lane_of(id),
+            LeaseId::from_uuid(self.uuid()),
+            30_000,
+            AttemptId::from_uuid(self.uuid()),
+            AttemptIndex::new(0),
+            String::new(),
+            None,
+            None,
+            CALLERS_NOW,
+        )
+    }
+
+    pub(crate) async fn redeem(
+        &self,
+        args: ClaimExecutionArgs,
+    ) -> Result<ClaimedExecution, EngineError> {
+        match self.claim_execution(args).await? {
+            ClaimExecutionResult::Claimed(claimed) => Ok(claimed),
+            other => Err(EngineError::invalid_input(format!("it is claimed, not {other:?}"))),
+        }
     }
 
     /// Goes on with the first attempt, under a lease of 30 s, by a grant of the same worker.

@@ -133,7 +133,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("reclaim_execution")
     }
 
-    /// Gives up the lease until `delay_until`; the same attempt continues then.
+    /// Gives up the lease until `delay_until`, a positive time in Unix milliseconds; the same attempt goes on then,
+    /// by a grant. (ATT-003, ATT-004, ATT-020, ATT-021, ATT-033, LSE-002 to LSE-005, LSE-018)
     async fn delay(&self, handle: &Handle, delay_until: TimestampMs) -> Result<()>;
 
     /// Gives up the lease until the dependencies are resolved; the same attempt continues then.
@@ -288,7 +289,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("block_route")
     }
 
-    /// Redeems a claim grant.
+    /// Starts a new attempt by a grant, under ids that the caller gives, for 1 to 2^53 − 1 ms. (CLM-020 to CLM-026)
     async fn claim_execution(&self, args: ClaimExecutionArgs) -> Result<ClaimExecutionResult> {
         unavailable("claim_execution")
     }
@@ -429,7 +430,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("cancel_execution")
     }
 
-    /// Re-orders an eligible execution.
+    /// Gives an execution that waits for a worker the place of another priority, 0 to 9000. (OPS-006, OPS-007,
+    /// OPS-013)
     async fn change_priority(&self, args: ChangePriorityArgs) -> Result<ChangePriorityResult> {
         unavailable("change_priority")
     }
@@ -444,7 +446,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("revoke_lease")
     }
 
-    /// As `complete`, for a caller that holds the fence and not the handle.
+    /// As `complete`, for a caller that names the lease, or an operator who names none. (ATT-007, ATT-008, ATT-035,
+    /// LSE-002 to LSE-007, LSE-018, LSE-020)
     async fn complete_execution(
         &self,
         args: CompleteExecutionArgs,
@@ -452,12 +455,14 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("complete_execution")
     }
 
-    /// As `fail`, for a caller that holds the fence and not the handle.
+    /// As `fail`, for a caller that names the lease, or an operator who names none. (ATT-009, ATT-012, ATT-034, ATT-036,
+    /// LSE-002 to LSE-007, LSE-018, LSE-020)
     async fn fail_execution(&self, args: FailExecutionArgs) -> Result<FailExecutionResult> {
         unavailable("fail_execution")
     }
 
-    /// As `renew`, for a caller that holds the fence and not the handle.
+    /// As `renew`, for a caller that names the lease, for 1 to 2^53 − 1 ms. (LSE-002 to LSE-007, LSE-010, LSE-018,
+    /// LSE-020, LSE-021)
     async fn renew_lease(&self, args: RenewLeaseArgs) -> Result<RenewLeaseResult> {
         unavailable("renew_lease")
     }
@@ -536,7 +541,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("deliver_approval_signal")
     }
 
-    /// Claims one execution directly, on an operator's authority.
+    /// Claims one execution that waits for a worker, whatever it requires, on an operator's authority, for 1 to
+    /// 2^53 − 1 ms. (CLM-027 to CLM-031)
     async fn issue_grant_and_claim(
         &self,
         args: IssueGrantAndClaimArgs,

@@ -297,6 +297,7 @@ impl<E: Each> Round<E> {
         );
         self.call(json!({ "deliver_approval_signal": { "args": approval } })).await;
         self.go_on(home).await;
+        self.by_name(home).await;
     }
 
     /// Resumes an execution, and goes on with its attempt by both methods.
@@ -349,6 +350,61 @@ impl<E: Each> Round<E> {
             "worker_id": "worker", "worker_instance_id": "worker", "lease_ttl_ms": 60_000,
         });
         self.call(json!({ "claim_from_resume_grant": { "token": token } })).await;
+    }
+
+    /// Begins attempts by a grant and as an operator, and ends them without their handles.
+    async fn by_name(&mut self, home: Partition) {
+        let id = ExecutionId::from_parts(home.index, Uuid::new_v4());
+        self.create(&id, None).await;
+        let priority = json!({
+            "execution_id": id, "lane_id": self.lane, "new_priority": 7, "now": 0,
+        });
+        self.call(json!({ "change_priority": { "args": priority } })).await;
+        let grant = json!({
+            "execution_id": id, "lane_id": self.lane, "worker_id": "worker",
+            "worker_instance_id": "worker", "partition": home, "worker_capabilities": [],
+            "grant_ttl_ms": 60_000, "now": 0,
+        });
+        self.call(json!({ "issue_claim_grant": { "args": grant } })).await;
+        let fence = json!({
+            "lease_id": Uuid::new_v4(), "lease_epoch": 1, "attempt_id": Uuid::new_v4(),
+        });
+        let redeem = json!({
+            "execution_id": id, "worker_id": "worker", "worker_instance_id": "worker",
+            "lane_id": self.lane, "lease_id": fence["lease_id"], "lease_ttl_ms": 60_000,
+            "attempt_id": fence["attempt_id"], "expected_attempt_index": 0,
+            "attempt_policy_json": "", "now": 0,
+        });
+        self.call(json!({ "claim_execution": { "args": redeem } })).await;
+        let renewal = json!({
+            "execution_id": id, "attempt_index": 0, "fence": fence, "lease_history_grace_ms": 0,
+            "lease_ttl_ms": 60_000,
+        });
+        self.call(json!({ "renew_lease": { "args": renewal } })).await;
+        let retry = r#"{"backoff":{"type":"fixed","delay_ms":0}}"#;
+        let failure = json!({
+            "execution_id": id, "attempt_index": 0, "failure_category": "transient",
+            "failure_reason": "boom", "fence": fence, "next_attempt_policy_json": "",
+            "retry_policy_json": retry, "source": "lease_holder",
+        });
+        self.call(json!({ "fail_execution": { "args": failure } })).await;
+        self.call(json!({ "promote_delayed": {
+            "partition": home, "lane": self.lane, "execution_id": id, "now_ms": 0,
+        } }))
+        .await;
+        let operator = json!({
+            "execution_id": id, "lane_id": self.lane, "lease_duration_ms": 60_000,
+        });
+        self.call(json!({ "issue_grant_and_claim": { "args": operator } })).await;
+        let completion = json!({
+            "execution_id": id, "attempt_index": 1, "source": "operator_override", "now": 0,
+        });
+        self.call(json!({ "complete_execution": { "args": completion } })).await;
+
+        let delayed = ExecutionId::from_parts(home.index, Uuid::new_v4());
+        self.create(&delayed, None).await;
+        let lease = self.claim().await;
+        self.call(json!({ "delay": { "handle": lease, "delay_until": 1 } })).await;
     }
 }
 

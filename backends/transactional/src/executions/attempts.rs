@@ -1,12 +1,15 @@
-//! How an attempt ends: success, cancellation by its holder, a wait for dependencies.
+//! How an attempt ends or is set aside: success, cancellation by its holder, a wait for dependencies or a time.
 
 use ff_core::backend::{BackendTag, Handle, HandlePayload};
 use ff_core::call::Call;
-use ff_core::state::{AttemptLifecycle, TerminalOutcome};
+use ff_core::contracts::{CompleteExecutionArgs, CompleteExecutionResult};
+use ff_core::state::{
+    AttemptLifecycle, AttemptState, BlockingReason, PublicState, TerminalOutcome,
+};
 use ff_core::types::TimestampMs;
 use sha2::{Digest, Sha256};
 
-use super::leases::{Held, Standing, emit, not_active, standing};
+use super::leases::{Held, Holder, Standing, emit, not_active, standing};
 use crate::engine::Rule;
 use crate::flows;
 use crate::records::{Attempt, Closing, Execution, ExecutionResult, LeaseEventKind};
@@ -18,7 +21,7 @@ pub(super) enum Ending {
     /// It does: the lease is released, `closing` is kept for a repetition.
     First(Box<Held>, Closing),
     /// It did already (ATT-003).
-    Again(Closing),
+    Again(Box<Execution>),
 }
 
 /// Ends the execution in success (ATT-007), with its result (ATT-008).
@@ -29,7 +32,31 @@ pub(crate) async fn complete<T: Tx>(
     handle: &Handle,
     result: Option<&[u8]>,
 ) -> Rule<()> {
-    let Ending::First(mut held, closing) = ending(tx, tag, call, handle).await? else {
+    let payload = HandlePayload::open(tag, handle)?;
+    succeed(tx, call, &Holder::of(&payload), result).await
+}
+
+/// The same without a handle.
+pub(crate) async fn complete_execution<T: Tx>(
+    tx: &mut Session<T>,
+    call: &Call,
+    args: &CompleteExecutionArgs,
+) -> Rule<CompleteExecutionResult> {
+    let holder = Holder::of_attempt(&args.execution_id, args.fence.as_ref(), args.attempt_index);
+    succeed(tx, call, &holder, args.result_payload.as_deref()).await?;
+    Ok(CompleteExecutionResult::Completed {
+        execution_id: args.execution_id.clone(),
+        public_state: PublicState::Completed,
+    })
+}
+
+async fn succeed<T: Tx>(
+    tx: &mut Session<T>,
+    call: &Call,
+    holder: &Holder<'_>,
+    result: Option<&[u8]>,
+) -> Rule<()> {
+    let Ending::First(mut held, closing) = ending(tx, call, holder).await? else {
         return Ok(());
     };
     if let Some(result) = result {
@@ -51,7 +78,8 @@ pub(crate) async fn cancel<T: Tx>(
     handle: &Handle,
     reason: &str,
 ) -> Rule<()> {
-    let Ending::First(mut held, closing) = ending(tx, tag, call, handle).await? else {
+    let payload = HandlePayload::open(tag, handle)?;
+    let Ending::First(mut held, closing) = ending(tx, call, &Holder::of(&payload)).await? else {
         return Ok(());
     };
     held.execution.cancellation_reason = Some(reason.to_owned());
@@ -68,9 +96,9 @@ pub(crate) async fn wait_children<T: Tx>(
     call: &Call,
     handle: &Handle,
 ) -> Rule<()> {
-    let id = HandlePayload::open(tag, handle)?.execution_id;
-    let flow = flows::lock_flow_of(tx, &id).await?;
-    let Ending::First(mut held, closing) = ending(tx, tag, call, handle).await? else {
+    let payload = HandlePayload::open(tag, handle)?;
+    let flow = flows::lock_flow_of(tx, &payload.execution_id).await?;
+    let Ending::First(mut held, closing) = ending(tx, call, &Holder::of(&payload)).await? else {
         return Ok(());
     };
     flows::still_of(&held.execution, flow)?;
@@ -81,26 +109,55 @@ pub(crate) async fn wait_children<T: Tx>(
     Ok(())
 }
 
-/// Whether the call ends the lease, ended it before, or may not (ATT-003, ATT-004, ATT-031).
-pub(super) async fn ending<T: Tx>(
+/// Gives up the lease until a time; the attempt goes on then (ATT-020).
+pub(crate) async fn delay<T: Tx>(
     tx: &mut Session<T>,
     tag: BackendTag,
     call: &Call,
     handle: &Handle,
+    until: TimestampMs,
+) -> Rule<()> {
+    let payload = HandlePayload::open(tag, handle)?;
+    let Ending::First(mut held, closing) = ending(tx, call, &Holder::of(&payload)).await? else {
+        return Ok(());
+    };
+    release(tx, &mut held, closing, AttemptLifecycle::Suspended);
+    held.execution.attempt_state = AttemptState::AttemptInterrupted;
+    held.execution.park_until(until, BlockingReason::WaitingForDelay, held.now);
+    tx.put(&held.execution);
+    Ok(())
+}
+
+/// Whether the call ends the lease, ended it before, or may not (ATT-003, ATT-004, ATT-031). An operator's
+/// call is never the same again.
+pub(super) async fn ending<T: Tx>(
+    tx: &mut Session<T>,
+    call: &Call,
+    holder: &Holder<'_>,
 ) -> Rule<Ending> {
     let digest = digest(call)?;
-    match standing(tx, tag, handle).await? {
+    match standing(tx, holder).await? {
         Standing::Held(held) => Ok(Ending::First(held, Closing { digest, retry_at: None })),
         Standing::NotActive(execution) => match &execution.closing {
-            Some(closing) if closing.digest == digest => Ok(Ending::Again(closing.clone())),
+            Some(closing) if closing.digest == digest && holder.fence.is_some() => {
+                Ok(Ending::Again(execution))
+            }
             _ => Err(not_active(&execution)),
         },
     }
 }
 
-/// The call with its handle and all its arguments, so that equal digests mean an exact repetition.
+/// The call with all its arguments but the caller's time (R41): equal digests mean an exact repetition.
 pub(crate) fn digest(call: &Call) -> Result<String, StoreError> {
-    let bytes = rmp_serde::to_vec(call).map_err(|error| StoreError::Failed(error.into()))?;
+    let mut call = call.clone();
+    match &mut call {
+        Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => {
+            args.now = TimestampMs(0);
+        }
+        Call::CompleteExecution { args } => args.now = TimestampMs(0),
+        _ => {}
+    }
+    let bytes = rmp_serde::to_vec(&call).map_err(|error| StoreError::Failed(error.into()))?;
     Ok(format!("{:x}", Sha256::digest(bytes)))
 }
 

@@ -5,7 +5,7 @@ use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::state::{LifecyclePhase, PublicState, TerminalOutcome};
 use ff_core::types::{CancelSource, LeaseFence};
 
-use super::leases::hold;
+use super::leases::{Holder, hold};
 use super::{end, existing};
 use crate::engine::Rule;
 use crate::flows::{interrupt, tell_revoked};
@@ -27,7 +27,7 @@ pub(crate) async fn cancel_execution<T: Tx>(
     let now = tx.now().await?;
     if needs_fence(&args.source) && execution.phase == LifecyclePhase::Active {
         let fence = fence_of(args)?;
-        hold(tx, &mut execution, &fence, now)?;
+        hold(tx, &mut execution, &Holder::named(&args.execution_id, &fence), now)?;
     }
     if let Some(lease) = interrupt(tx, &mut execution, now) {
         tell_revoked(tx, &execution, Some(lease), "operator", now);

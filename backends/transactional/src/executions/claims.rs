@@ -6,10 +6,9 @@ use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, Handle, HandleKin
 use ff_core::state::{AttemptState, AttemptType};
 use ff_core::types::{AttemptId, AttemptIndex, LaneId, LeaseFence, LeaseId};
 
-use super::create::later;
 use super::leases::emit;
 use crate::engine::{Rule, Stop};
-use crate::records::{CurrentAttempt, Execution, Lease, LeaseEventKind, PastLease};
+use crate::records::{CurrentAttempt, Execution, Lease, LeaseEventKind, PastAttempt, PastLease};
 use crate::session::Session;
 use crate::store::{Minted, StoreError, Tx};
 
@@ -27,42 +26,48 @@ pub(crate) async fn claim<T: Tx>(
     if tx.has_grant_run_out().await? {
         return Err(Stop::GrantRunOut);
     }
-    match first {
-        Some(execution) => start(tx, tag, execution, policy).await.map(Some),
-        None => Ok(None),
-    }
+    let Some(execution) = first else {
+        return Ok(None);
+    };
+    let now = tx.now().await?;
+    let holder = (&policy.worker_id, &policy.worker_instance_id);
+    let lease = Lease::new(mint_lease(tx, &execution), holder, policy.lease_ttl_ms.into(), now);
+    let attempt = mint_attempt(tx, &execution);
+    let started = start(tx, execution, attempt, lease)?;
+    Ok(Some(started.seal(tag, HandleKind::Fresh)))
+}
+
+pub(crate) fn mint_lease<T: Tx>(tx: &mut Session<T>, of: &Execution) -> LeaseId {
+    LeaseId::from_uuid(tx.mint(&of.id, Minted::Lease, of.epoch.next().0))
+}
+
+pub(super) fn mint_attempt<T: Tx>(tx: &mut Session<T>, of: &Execution) -> AttemptId {
+    AttemptId::from_uuid(tx.mint(&of.id, Minted::Attempt, of.total_attempts.into()))
 }
 
 /// Starts a new attempt under a new lease (CLM-005).
-async fn start<T: Tx>(
+pub(super) fn start<T: Tx>(
     tx: &mut Session<T>,
-    tag: BackendTag,
     execution: Execution,
-    policy: &ClaimPolicy,
-) -> Rule<Handle> {
-    let now = tx.now().await?;
-    let kind = match execution.attempt_state {
+    id: AttemptId,
+    lease: Lease,
+) -> Rule<HandlePayload> {
+    let kind = kind_of(&execution);
+    if let Some(CurrentAttempt { id, index, .. }) = execution.attempt {
+        tx.put(&PastAttempt { execution: execution.id.clone(), id, index });
+    }
+    let index = AttemptIndex::new(execution.total_attempts);
+    let attempt = CurrentAttempt { id, index, kind, started_at: lease.acquired_at };
+    begin(tx, execution, Some(attempt), lease)
+}
+
+/// What the next attempt is.
+pub(super) fn kind_of(execution: &Execution) -> AttemptType {
+    match execution.attempt_state {
         AttemptState::PendingRetryAttempt => AttemptType::Retry,
         AttemptState::PendingReplayAttempt => AttemptType::Replay,
         _ => AttemptType::Initial,
-    };
-    let (number, epoch) = (execution.total_attempts, execution.epoch.next());
-    let attempt = CurrentAttempt {
-        id: AttemptId::from_uuid(tx.mint(&execution.id, Minted::Attempt, number.into())),
-        index: AttemptIndex::new(number),
-        kind,
-        started_at: now,
-    };
-    let lease = Lease {
-        id: LeaseId::from_uuid(tx.mint(&execution.id, Minted::Lease, epoch.0)),
-        worker: policy.worker_id.clone(),
-        worker_instance: policy.worker_instance_id.clone(),
-        acquired_at: now,
-        renewed_at: None,
-        expires_at: later(now, policy.lease_ttl_ms.into()),
-    };
-    let started = begin(tx, execution, Some(attempt), lease, policy.lease_ttl_ms.into())?;
-    Ok(started.seal(tag, HandleKind::Fresh))
+    }
 }
 
 /// Begins a lease, for this attempt or for the one that goes on; returns what its handle stands for.
@@ -71,7 +76,6 @@ pub(crate) fn begin<T: Tx>(
     mut execution: Execution,
     attempt: Option<CurrentAttempt>,
     lease: Lease,
-    lease_ttl_ms: u64,
 ) -> Rule<HandlePayload> {
     if let Some(id) = execution.last_lease {
         tx.put(&PastLease { execution: execution.id.clone(), id, epoch: execution.epoch });
@@ -93,7 +97,7 @@ pub(crate) fn begin<T: Tx>(
             attempt_id: attempt.id,
         },
         attempt_index: attempt.index,
-        lease_ttl_ms,
+        lease_ttl_ms: lease.ttl_ms,
         lane_id: execution.lane,
         worker_instance_id: lease.worker_instance,
         execution_id: execution.id,

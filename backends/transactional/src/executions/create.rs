@@ -88,7 +88,7 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
         kind: args.execution_kind.clone(),
         creator_identity: args.creator_identity.clone(),
         payload_encoding: args.payload_encoding.clone(),
-        priority: args.priority.clamp(PRIORITIES.0, PRIORITIES.1),
+        priority: clamped(args.priority),
         requirements: policy.map_or_else(BTreeSet::new, required_capabilities),
         policy: args.policy.clone(),
         flow: None,
@@ -141,6 +141,11 @@ fn required_capabilities(policy: &ExecutionPolicy) -> BTreeSet<String> {
 
 fn deadline_ms(policy: &ExecutionPolicy) -> Option<u64> {
     policy.timeout_policy.as_ref()?.execution_deadline_ms
+}
+
+/// EXE-006.
+pub(crate) fn clamped(priority: i32) -> i32 {
+    priority.clamp(PRIORITIES.0, PRIORITIES.1)
 }
 
 /// An execution's place by priority: the highest goes first (SCH-002).

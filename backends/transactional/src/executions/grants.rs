@@ -20,16 +20,8 @@ pub(crate) async fn issue_claim_grant<T: Tx>(
     args: &IssueClaimGrantArgs,
 ) -> Rule<IssueClaimGrantOutcome> {
     let mut execution = existing(tx, &args.execution_id).await?;
-    if !execution.is_eligible() {
-        return Err(EngineError::Contention(ContentionKind::ExecutionNotEligible).into());
-    }
     let now = tx.now().await?;
-    if execution.grant.as_ref().is_some_and(|grant| grant.expires_at > now) {
-        return Err(EngineError::State(StateKind::GrantAlreadyExists).into());
-    }
-    if execution.lane != args.lane_id {
-        return Err(EngineError::Contention(ContentionKind::ExecutionNotInEligibleSet).into());
-    }
+    free(&execution, &args.lane_id, now)?;
     let missing = execution.requirements.difference(&args.worker_capabilities);
     let missing: Vec<&str> = missing.map(String::as_str).collect();
     if !missing.is_empty() {
@@ -49,7 +41,25 @@ pub(crate) async fn issue_claim_grant<T: Tx>(
     Ok(IssueClaimGrantOutcome::Granted { execution_id: execution.id })
 }
 
-/// Whether the worker may redeem a grant of the execution (SUS-038, SUS-051).
+/// Whether the execution is in WAIT, without a grant that lasts, and of this lane (CLM-019, CLM-029).
+pub(super) fn free(
+    execution: &Execution,
+    lane: &LaneId,
+    now: TimestampMs,
+) -> Result<(), EngineError> {
+    if !execution.is_eligible() {
+        return Err(EngineError::Contention(ContentionKind::ExecutionNotEligible));
+    }
+    if execution.grant.as_ref().is_some_and(|grant| grant.expires_at > now) {
+        return Err(EngineError::State(StateKind::GrantAlreadyExists));
+    }
+    if execution.lane != *lane {
+        return Err(EngineError::Contention(ContentionKind::ExecutionNotInEligibleSet));
+    }
+    Ok(())
+}
+
+/// Whether the worker may redeem a grant of the execution (CLM-022, SUS-038, SUS-051).
 pub(crate) fn check(
     execution: &Execution,
     worker: &WorkerId,

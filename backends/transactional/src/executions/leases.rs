@@ -1,9 +1,10 @@
 //! Calls under a lease: the ladder of checks, renewal, and what happens when it lapses.
 
 use ff_core::backend::{BackendTag, Handle, HandlePayload, LeaseRenewal};
+use ff_core::contracts::{RenewLeaseArgs, RenewLeaseResult};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
 use ff_core::state::{LifecyclePhase, OwnershipState};
-use ff_core::types::{ExecutionId, LeaseFence, TimestampMs};
+use ff_core::types::{AttemptIndex, ExecutionId, LeaseFence, TimestampMs};
 
 use super::create::later;
 use super::existing;
@@ -12,14 +13,64 @@ use crate::records::{Execution, LeaseEventKind, LeaseRecord};
 use crate::session::Session;
 use crate::store::Tx;
 
+/// Who calls under a lease: by its handle, by naming it, or as an operator without either.
+pub(crate) struct Holder<'a> {
+    pub(crate) execution: &'a ExecutionId,
+    /// None if an operator calls (LSE-006).
+    pub(crate) fence: Option<&'a LeaseFence>,
+    told: Told<'a>,
+}
+
+/// What is said of the lease beside its fence.
+enum Told<'a> {
+    Nothing,
+    Attempt(AttemptIndex),
+    Handle(&'a HandlePayload),
+}
+
+impl<'a> Holder<'a> {
+    pub(crate) fn of(handle: &'a HandlePayload) -> Self {
+        let (execution, fence) = (&handle.execution_id, Some(&handle.fence));
+        Self { execution, fence, told: Told::Handle(handle) }
+    }
+
+    pub(crate) fn named(execution: &'a ExecutionId, fence: &'a LeaseFence) -> Self {
+        Self { execution, fence: Some(fence), told: Told::Nothing }
+    }
+
+    pub(crate) fn of_attempt(
+        execution: &'a ExecutionId,
+        fence: Option<&'a LeaseFence>,
+        attempt: AttemptIndex,
+    ) -> Self {
+        Self { execution, fence, told: Told::Attempt(attempt) }
+    }
+
+    /// Whether what is told of the lease is what the record says (LSE-007, LSE-017).
+    fn is_right(&self, execution: &Execution) -> bool {
+        let attempt = execution.attempt.as_ref().map(|attempt| attempt.index);
+        let fence = self.fence.is_none_or(|fence| execution.fence().as_ref() == Some(fence));
+        fence
+            && match self.told {
+                Told::Nothing => true,
+                Told::Attempt(index) => attempt == Some(index),
+                Told::Handle(handle) => execution.lease.as_ref().is_some_and(|lease| {
+                    attempt == Some(handle.attempt_index)
+                        && execution.lane == handle.lane_id
+                        && lease.worker_instance == handle.worker_instance_id
+                        && lease.ttl_ms == handle.lease_ttl_ms
+                }),
+            }
+    }
+}
+
 /// An execution whose current lease the caller holds, and the time at which that was found.
 pub(crate) struct Held {
     pub(crate) execution: Execution,
-    pub(crate) payload: HandlePayload,
     pub(crate) now: TimestampMs,
 }
 
-/// What a handle stands for now.
+/// What a caller's lease is now.
 pub(super) enum Standing {
     /// The lease is live and the caller's.
     Held(Box<Held>),
@@ -28,41 +79,21 @@ pub(super) enum Standing {
 }
 
 /// The ladder (LSE-002, LSE-018): it exists, it is active, its lease is not due, the lease is the caller's.
-pub(super) async fn standing<T: Tx>(
-    tx: &mut Session<T>,
-    tag: BackendTag,
-    handle: &Handle,
-) -> Rule<Standing> {
-    let payload = HandlePayload::open(tag, handle)?;
-    let mut execution = existing(tx, &payload.execution_id).await?;
+pub(super) async fn standing<T: Tx>(tx: &mut Session<T>, holder: &Holder<'_>) -> Rule<Standing> {
+    let mut execution = existing(tx, holder.execution).await?;
     if execution.phase != LifecyclePhase::Active {
         return Ok(Standing::NotActive(Box::new(execution)));
     }
     let now = tx.now().await?;
-    hold(tx, &mut execution, &payload.fence, now)?;
-    if !is_true(&payload, &execution) {
-        return Err(EngineError::State(StateKind::StaleLease).into());
-    }
-    Ok(Standing::Held(Box::new(Held { execution, payload, now })))
-}
-
-/// Whether a handle says of its lease what the record says (LSE-017).
-pub(crate) fn is_true(handle: &HandlePayload, execution: &Execution) -> bool {
-    let attempt = execution.attempt.as_ref().map(|attempt| attempt.index);
-    execution.lease.as_ref().is_some_and(|lease| {
-        let since = lease.renewed_at.unwrap_or(lease.acquired_at);
-        attempt == Some(handle.attempt_index)
-            && execution.lane == handle.lane_id
-            && lease.worker_instance == handle.worker_instance_id
-            && lease.expires_at == later(since, handle.lease_ttl_ms)
-    })
+    hold(tx, &mut execution, holder, now)?;
+    Ok(Standing::Held(Box::new(Held { execution, now })))
 }
 
 /// The ladder on an active execution: its lease is not due, and it is the caller's.
 pub(crate) fn hold<T: Tx>(
     tx: &mut Session<T>,
     execution: &mut Execution,
-    fence: &LeaseFence,
+    holder: &Holder<'_>,
     now: TimestampMs,
 ) -> Rule<()> {
     if execution.ownership == OwnershipState::LeaseExpiredReclaimable {
@@ -72,19 +103,15 @@ pub(crate) fn hold<T: Tx>(
         lapse(tx, execution, now);
         return Err(Stop::Lapsed);
     }
-    if execution.fence().as_ref() != Some(fence) {
+    if !holder.is_right(execution) {
         return Err(EngineError::State(StateKind::StaleLease).into());
     }
     Ok(())
 }
 
 /// As [`standing`], for calls that no repetition excuses.
-pub(crate) async fn held<T: Tx>(
-    tx: &mut Session<T>,
-    tag: BackendTag,
-    handle: &Handle,
-) -> Rule<Held> {
-    match standing(tx, tag, handle).await? {
+pub(crate) async fn held<T: Tx>(tx: &mut Session<T>, holder: &Holder<'_>) -> Rule<Held> {
+    match standing(tx, holder).await? {
         Standing::Held(held) => Ok(*held),
         Standing::NotActive(execution) => Err(not_active(&execution)),
     }
@@ -111,8 +138,26 @@ pub(crate) async fn renew<T: Tx>(
     tag: BackendTag,
     handle: &Handle,
 ) -> Rule<LeaseRenewal> {
-    let Held { mut execution, payload, now } = held(tx, tag, handle).await?;
-    let expires_at = later(now, payload.lease_ttl_ms);
+    let payload = HandlePayload::open(tag, handle)?;
+    let held = held(tx, &Holder::of(&payload)).await?;
+    let epoch = held.execution.epoch;
+    let expires_at = extend(tx, held, payload.lease_ttl_ms);
+    Ok(LeaseRenewal::new(expires_at.0.unsigned_abs(), epoch.0))
+}
+
+/// The same without a handle, for as long as the caller says (LSE-010).
+pub(crate) async fn renew_lease<T: Tx>(
+    tx: &mut Session<T>,
+    args: &RenewLeaseArgs,
+) -> Rule<RenewLeaseResult> {
+    let holder = Holder::of_attempt(&args.execution_id, args.fence.as_ref(), args.attempt_index);
+    let held = held(tx, &holder).await?;
+    Ok(RenewLeaseResult::Renewed { expires_at: extend(tx, held, args.lease_ttl_ms) })
+}
+
+fn extend<T: Tx>(tx: &mut Session<T>, held: Held, ttl_ms: u64) -> TimestampMs {
+    let Held { mut execution, now } = held;
+    let expires_at = later(now, ttl_ms);
     if let Some(lease) = &mut execution.lease {
         lease.expires_at = expires_at;
         lease.renewed_at = Some(now);
@@ -120,7 +165,7 @@ pub(crate) async fn renew<T: Tx>(
     execution.touch(now);
     tx.put(&execution);
     emit(tx, &execution, LeaseEventKind::Renewed, now);
-    Ok(LeaseRenewal::new(expires_at.0.unsigned_abs(), execution.epoch.0))
+    expires_at
 }
 
 /// Marks a due lease as lapsed (LSE-015), else does nothing (LSE-016).

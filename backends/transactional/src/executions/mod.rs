@@ -10,22 +10,25 @@ mod leases;
 mod lists;
 mod progress;
 mod reads;
+mod redeem;
 mod replay;
 mod retries;
 mod scheduling;
 mod state;
 mod tags;
 
-pub(crate) use attempts::{cancel, complete, digest, end_attempt, wait_children};
+pub(crate) use attempts::{
+    cancel, complete, complete_execution, delay, digest, end_attempt, wait_children,
+};
 pub(crate) use cancel::cancel_execution;
-pub(crate) use claims::{begin, claim};
+pub(crate) use claims::{begin, claim, mint_lease};
 #[cfg(feature = "suite")]
 pub(crate) use create::new_execution;
-pub(crate) use create::{create, later, rank};
+pub(crate) use create::{clamped, create, later, rank};
 pub(crate) use fields::read_core_fields;
 pub(crate) use grants::{check as check_grant, issue_claim_grant, put_back};
 pub(crate) use leases::{
-    Held, emit, held, hold, is_true, mark_lease_expired_if_due, not_active, renew,
+    Held, Holder, emit, held, hold, mark_lease_expired_if_due, not_active, renew, renew_lease,
 };
 pub(crate) use lists::{list, list_lanes};
 pub(crate) use progress::progress;
@@ -33,9 +36,12 @@ pub(crate) use reads::{
     current_attempt, describe, get_namespace, get_result, read_context, read_info, read_state,
     total_attempts,
 };
+pub use redeem::claimed;
+pub(crate) use redeem::{claim_execution, had, issue_grant_and_claim};
 pub(crate) use replay::replay;
-pub(crate) use retries::fail;
-pub(crate) use scheduling::promote_delayed;
+pub use retries::parse_retry_policy;
+pub(crate) use retries::{fail, fail_execution};
+pub(crate) use scheduling::{change_priority, promote_delayed};
 pub(crate) use tags::{get_tag, set_tag};
 
 use ff_core::engine_error::EngineError;

@@ -1,8 +1,8 @@
 //! What a worker tells of its progress.
 
-use ff_core::backend::{BackendTag, Handle};
+use ff_core::backend::{BackendTag, Handle, HandlePayload};
 
-use super::leases::{Held, held};
+use super::leases::{Held, Holder, held};
 use crate::engine::Rule;
 use crate::session::Session;
 use crate::store::Tx;
@@ -15,7 +15,8 @@ pub(crate) async fn progress<T: Tx>(
     percent: Option<u8>,
     message: Option<&str>,
 ) -> Rule<()> {
-    let Held { mut execution, now, .. } = held(tx, tag, handle).await?;
+    let payload = HandlePayload::open(tag, handle)?;
+    let Held { mut execution, now } = held(tx, &Holder::of(&payload)).await?;
     execution.progress_percent = percent.or(execution.progress_percent);
     if let Some(message) = message {
         execution.progress_message = Some(message.to_owned());

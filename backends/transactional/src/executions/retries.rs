@@ -1,14 +1,20 @@
 //! Whether and when a failed attempt is followed by another.
 
-use ff_core::backend::{BackendTag, FailOutcome, FailureClass, FailureReason, Handle};
+use ff_core::backend::{
+    BackendTag, FailOutcome, FailureClass, FailureReason, Handle, HandlePayload,
+};
 use ff_core::call::Call;
+use ff_core::contracts::{FailExecutionArgs, FailExecutionResult};
+use ff_core::engine_error::{EngineError, ValidationKind};
 use ff_core::policy::{BackoffStrategy, RetryPolicy};
 use ff_core::state::{AttemptLifecycle, AttemptState, BlockingReason, TerminalOutcome};
+use ff_core::types::{AttemptIndex, TimestampMs};
 
 use super::attempts::{Ending, ending, release};
 use super::create::later;
+use super::leases::Holder;
 use crate::engine::Rule;
-use crate::records::{Closing, Execution};
+use crate::records::Execution;
 use crate::session::Session;
 use crate::store::Tx;
 
@@ -21,20 +27,76 @@ pub(crate) async fn fail<T: Tx>(
     reason: &FailureReason,
     class: FailureClass,
 ) -> Rule<FailOutcome> {
-    let (mut held, mut closing) = match ending(tx, tag, call, handle).await? {
+    let payload = HandlePayload::open(tag, handle)?;
+    let failure = Failure { reason: &reason.message, category: class.into(), policy: None };
+    Ok(match end(tx, call, &Holder::of(&payload), failure).await?.0 {
+        Some(delay_until) => FailOutcome::RetryScheduled { delay_until },
+        None => FailOutcome::TerminalFailed,
+    })
+}
+
+/// The same without a handle, by a policy of the caller's if there is one (ATT-011).
+pub(crate) async fn fail_execution<T: Tx>(
+    tx: &mut Session<T>,
+    call: &Call,
+    args: &FailExecutionArgs,
+) -> Rule<FailExecutionResult> {
+    let holder = Holder::of_attempt(&args.execution_id, args.fence.as_ref(), args.attempt_index);
+    let policy = parse_retry_policy(&args.retry_policy_json)?;
+    let (reason, category) = (&args.failure_reason, &args.failure_category);
+    let (retry_at, next) = end(tx, call, &holder, Failure { reason, category, policy }).await?;
+    Ok(match retry_at {
+        Some(delay_until) => {
+            FailExecutionResult::RetryScheduled { delay_until, next_attempt_index: next }
+        }
+        None => FailExecutionResult::TerminalFailed,
+    })
+}
+
+/// The policy that a caller gives as JSON, none if it is empty (ATT-034).
+pub fn parse_retry_policy(json: &str) -> Result<Option<RetryPolicy>, EngineError> {
+    if json.is_empty() {
+        return Ok(None);
+    }
+    let refuse =
+        |detail: String| EngineError::validation(ValidationKind::InvalidPolicyJson, detail);
+    let policy: serde_json::Map<_, _> =
+        serde_json::from_str(json).map_err(|error| refuse(error.to_string()))?;
+    let policy =
+        serde_json::from_value(policy.into()).map_err(|error| refuse(error.to_string()))?;
+    Ok(Some(policy))
+}
+
+struct Failure<'a> {
+    reason: &'a str,
+    category: &'a str,
+    /// Instead of the one that the execution was created with.
+    policy: Option<RetryPolicy>,
+}
+
+/// Returns when a retry is due, and the index that it gets.
+async fn end<T: Tx>(
+    tx: &mut Session<T>,
+    call: &Call,
+    holder: &Holder<'_>,
+    failure: Failure<'_>,
+) -> Rule<(Option<TimestampMs>, AttemptIndex)> {
+    let (mut held, mut closing) = match ending(tx, call, holder).await? {
         Ending::First(held, closing) => (held, closing),
-        Ending::Again(closing) => return Ok(outcome(&closing)),
+        Ending::Again(execution) => {
+            let retry_at = execution.closing.as_ref().and_then(|closing| closing.retry_at);
+            return Ok((retry_at, AttemptIndex::new(execution.total_attempts)));
+        }
     };
     let execution = &mut held.execution;
-    let category: &'static str = class.into();
-    execution.failure_reason = Some(reason.message.clone());
-    execution.failure_category = Some(category.to_owned());
-    let retry = applicable_retry(execution, class, category);
+    execution.failure_reason = Some(failure.reason.to_owned());
+    execution.failure_category = Some(failure.category.to_owned());
+    let retry = applicable_retry(execution, failure.policy, failure.category);
     closing.retry_at =
         retry.map(|policy| later(held.now, backoff_ms(&policy.backoff, execution.retry_count)));
-    let outcome = outcome(&closing);
-    release(tx, &mut held, closing.clone(), AttemptLifecycle::EndedFailure);
-    match closing.retry_at {
+    let told = (closing.retry_at, AttemptIndex::new(execution.total_attempts));
+    release(tx, &mut held, closing, AttemptLifecycle::EndedFailure);
+    match told.0 {
         Some(until) => {
             let execution = &mut held.execution;
             execution.retry_count += 1;
@@ -44,28 +106,22 @@ pub(crate) async fn fail<T: Tx>(
         }
         None => super::end(tx, &mut held.execution, TerminalOutcome::Failed, held.now),
     }
-    Ok(outcome)
-}
-
-fn outcome(closing: &Closing) -> FailOutcome {
-    match closing.retry_at {
-        Some(delay_until) => FailOutcome::RetryScheduled { delay_until },
-        None => FailOutcome::TerminalFailed,
-    }
+    Ok(told)
 }
 
 /// The policy, if it grants one more retry (ATT-009 to ATT-011).
 fn applicable_retry(
     execution: &Execution,
-    class: FailureClass,
+    given: Option<RetryPolicy>,
     category: &str,
 ) -> Option<RetryPolicy> {
-    let policy = execution.policy.as_ref()?.retry_policy.as_ref()?;
-    let permitted = !matches!(class, FailureClass::Permanent | FailureClass::Cancelled);
+    let stored = || execution.policy.as_ref()?.retry_policy.clone();
+    let policy = given.or_else(stored)?;
+    let permitted = !matches!(category, "permanent" | "cancelled");
     let left = execution.retry_count < policy.max_retries;
     let categories = &policy.retryable_categories;
     let named = categories.is_empty() || categories.iter().any(|known| known == category);
-    (permitted && left && named).then(|| policy.clone())
+    (permitted && left && named).then_some(policy)
 }
 
 /// The wait before the retry that follows `retries` others, in milliseconds (ATT-012, ATT-032). It is exact

@@ -164,7 +164,6 @@ records! {
                 kind as "execution_kind": String,
                 creator_identity: String,
                 payload_encoding: Option<String>,
-                priority: i32,
                 requirements as "required_capabilities": BTreeSet<String>,
                 policy: Option<ExecutionPolicy>,
                 created_at: TimestampMs,
@@ -221,6 +220,7 @@ records! {
                 grant: Option<Grant>,
                 /// The id of the lease issued last.
                 last_lease as "last_lease_id": Option<LeaseId>,
+                priority: i32,
             }
             indexes {
                 /// What fresh claims may take, per lane and requirement set in their order (SCH-002).
@@ -308,6 +308,15 @@ records! {
         past_lease: PastLease in "ff_past_lease" {
             key { execution as "execution_id": ExecutionId, id as "lease_id": LeaseId }
             fixed { epoch as "lease_epoch": LeaseEpoch }
+            changing {}
+            indexes {}
+            shown {}
+        }
+
+        /// An attempt that an execution had before its latest.
+        past_attempt: PastAttempt in "ff_past_attempt" {
+            key { execution as "execution_id": ExecutionId, id as "attempt_id": AttemptId }
+            fixed { index as "attempt_index": AttemptIndex }
             changing {}
             indexes {}
             shown {}
@@ -559,8 +568,29 @@ pub struct Lease {
     pub worker: WorkerId,
     pub worker_instance: WorkerInstanceId,
     pub acquired_at: TimestampMs,
+    /// What it was begun for, and its handle renews it for.
+    pub ttl_ms: u64,
     pub renewed_at: Option<TimestampMs>,
     pub expires_at: TimestampMs,
+}
+
+impl Lease {
+    pub(crate) fn new(
+        id: LeaseId,
+        (worker, worker_instance): (&WorkerId, &WorkerInstanceId),
+        ttl_ms: u64,
+        now: TimestampMs,
+    ) -> Self {
+        Self {
+            id,
+            worker: worker.clone(),
+            worker_instance: worker_instance.clone(),
+            acquired_at: now,
+            ttl_ms,
+            renewed_at: None,
+            expires_at: executions::later(now, ttl_ms),
+        }
+    }
 }
 
 /// An execution that is kept for a worker.

@@ -2,7 +2,8 @@
 
 use ff_core::backend::Namespace;
 use ff_core::types::{
-    AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseId, SignalId, TimestampMs, WaitpointId,
+    AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseId, SignalId, TimestampMs,
+    WaitpointId,
 };
 use uuid::Uuid;
 
@@ -69,6 +70,7 @@ indexed! {
     WaitpointId: Uuid = |id| id.0;
     SignalId: Uuid = |id| id.0;
     LeaseId: Uuid = |id| id.0;
+    AttemptId: Uuid = |id| id.0;
     Uuid: Uuid = |uuid| *uuid;
     String: Text = |text| text.clone();
     &'static str: Text = |text| (*text).to_owned();

@@ -5,13 +5,13 @@ use ff_core::contracts::{
     ClaimResumedExecutionArgs, ClaimResumedExecutionResult, ClaimedResumedExecution,
 };
 use ff_core::engine_error::{ContentionKind, EngineError};
-use ff_core::types::{LeaseId, TimestampMs};
+use ff_core::types::TimestampMs;
 
 use crate::engine::Rule;
-use crate::executions::{self, begin, existing, found, later};
+use crate::executions::{self, begin, existing, found, mint_lease};
 use crate::records::{Execution, Lease, PastLease};
 use crate::session::Session;
-use crate::store::{Minted, Tx};
+use crate::store::Tx;
 
 /// Under a lease whose id the caller gives (SUS-037, SUS-038, SUS-051).
 pub(crate) async fn claim<T: Tx>(
@@ -37,19 +37,12 @@ pub(crate) async fn claim<T: Tx>(
     let now = tx.now().await?;
     executions::check_grant(&execution, &args.worker_id, &args.lane_id, now)?;
     if past.is_some() || execution.last_lease == Some(args.lease_id) {
-        let why = format!("{} has had the lease {}", args.execution_id, args.lease_id);
-        return Err(EngineError::invalid_input(why).into());
+        return Err(executions::had(&execution.id, &args.lease_id));
     }
-    let lease = Lease {
-        id: args.lease_id,
-        worker: args.worker_id.clone(),
-        worker_instance: args.worker_instance_id.clone(),
-        acquired_at: now,
-        renewed_at: None,
-        expires_at: later(now, args.lease_ttl_ms),
-    };
+    let holder = (&args.worker_id, &args.worker_instance_id);
+    let lease = Lease::new(args.lease_id, holder, args.lease_ttl_ms, now);
     let expires_at = lease.expires_at;
-    let payload = begin(tx, execution, None, lease, args.lease_ttl_ms)?;
+    let payload = begin(tx, execution, None, lease)?;
     Ok(claimed(tag, payload, expires_at))
 }
 
@@ -82,15 +75,8 @@ pub(crate) async fn claim_by_token<T: Tx>(
     }
     let now = tx.now().await?;
     executions::check_grant(&execution, &token.worker_id, &token.grant.lane_id, now)?;
-    let next = execution.epoch.next();
-    let lease = Lease {
-        id: LeaseId::from_uuid(tx.mint(&execution.id, Minted::Lease, next.0)),
-        worker: token.worker_id.clone(),
-        worker_instance: token.worker_instance_id.clone(),
-        acquired_at: now,
-        renewed_at: None,
-        expires_at: later(now, token.lease_ttl_ms.into()),
-    };
-    let payload = begin(tx, execution, None, lease, token.lease_ttl_ms.into())?;
+    let holder = (&token.worker_id, &token.worker_instance_id);
+    let lease = Lease::new(mint_lease(tx, &execution), holder, token.lease_ttl_ms.into(), now);
+    let payload = begin(tx, execution, None, lease)?;
     Ok(Some(payload.seal(tag, HandleKind::Resumed)))
 }

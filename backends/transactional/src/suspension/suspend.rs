@@ -17,7 +17,7 @@ use super::conditions::{self, Arrival, Effect};
 use super::tokens::{self, Bound};
 use super::waitpoints::{check_name, not_of};
 use crate::engine::Rule;
-use crate::executions::{self, emit, end_attempt, found, hold, is_true, later, not_active};
+use crate::executions::{self, Holder, emit, end_attempt, found, hold, later, not_active};
 use crate::records::{
     Closing, Execution, LeaseEventKind, Secrets, Signal, SuspendReplay, Suspended, Suspension,
     Waitpoint,
@@ -34,13 +34,6 @@ const KEPT_AT_MOST_MS: u64 = 604_800_000;
 
 /// The most waitpoints of a suspension (SUS-007).
 const MAX_WAITPOINTS: usize = 64;
-
-/// Who suspends: the holder of a lease, by a handle or without one.
-pub(crate) struct Holder<'a> {
-    execution: &'a ExecutionId,
-    fence: &'a LeaseFence,
-    handle: Option<&'a HandlePayload>,
-}
 
 /// SUS-007, SUS-010, SUS-047.
 pub(crate) fn check(args: &SuspendArgs) -> Result<(), EngineError> {
@@ -89,9 +82,7 @@ pub(crate) async fn suspend<T: Tx>(
     args: &SuspendArgs,
 ) -> Rule<SuspendOutcome> {
     let payload = HandlePayload::open(tag, handle)?;
-    let holder =
-        Holder { execution: &payload.execution_id, fence: &payload.fence, handle: Some(&payload) };
-    suspended(tx, tag, call, &holder, args).await
+    suspended(tx, tag, call, &Holder::of(&payload), args).await
 }
 
 /// SUS-027.
@@ -102,7 +93,7 @@ pub(crate) async fn suspend_by_triple<T: Tx>(
     (execution, fence): (&ExecutionId, &LeaseFence),
     args: &SuspendArgs,
 ) -> Rule<SuspendOutcome> {
-    suspended(tx, tag, call, &Holder { execution, fence, handle: None }, args).await
+    suspended(tx, tag, call, &Holder::named(execution, fence), args).await
 }
 
 async fn suspended<T: Tx>(
@@ -130,10 +121,7 @@ async fn suspended<T: Tx>(
     if execution.phase != LifecyclePhase::Active {
         return Err(not_active(&execution));
     }
-    hold(tx, &mut execution, holder.fence, now)?;
-    if holder.handle.is_some_and(|handle| !is_true(handle, &execution)) {
-        return Err(EngineError::State(StateKind::StaleLease).into());
-    }
+    hold(tx, &mut execution, holder, now)?;
     let (timeout_at, timeout_behavior) = deadline(&execution, args, now)?;
     let mut waitpoints = taken(&execution, args, bound, secrets.as_ref(), now)?;
     let mut suspension = new_suspension(&execution, args, &waitpoints);
@@ -187,16 +175,12 @@ fn id_of(binding: &WaitpointBinding) -> &WaitpointId {
     }
 }
 
-/// What the outcome is kept under: the caller's key, or the whole call but for its time (R41).
+/// What the outcome is kept under: the caller's key, or the whole call.
 fn digest(key: Option<&str>, call: &Call) -> Result<String, StoreError> {
     if let Some(key) = key {
         return Ok(format!("{:x}", Sha256::digest(format!("key:{key}"))));
     }
-    let mut call = call.clone();
-    if let Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } = &mut call {
-        args.now = TimestampMs(0);
-    }
-    executions::digest(&call)
+    executions::digest(call)
 }
 
 /// Whether this is the same request again: by its key as long as that is remembered (SUS-019), otherwise
@@ -385,12 +369,11 @@ impl Suspension {
 /// What a handle of the execution's lease says.
 fn payload_of(execution: &Execution) -> Option<HandlePayload> {
     let lease = execution.lease.as_ref()?;
-    let since = lease.renewed_at.unwrap_or(lease.acquired_at);
     Some(HandlePayload {
         execution_id: execution.id.clone(),
         fence: execution.fence()?,
         attempt_index: execution.attempt?.index,
-        lease_ttl_ms: lease.expires_at.0.abs_diff(since.0),
+        lease_ttl_ms: lease.ttl_ms,
         lane_id: execution.lane.clone(),
         worker_instance_id: lease.worker_instance.clone(),
     })

@@ -13,7 +13,7 @@ use ff_core::types::{ExecutionId, MAX_INTEGER, TimestampMs, WaitpointId};
 use super::conditions;
 use super::tokens::{self, Bound};
 use crate::engine::Rule;
-use crate::executions::{self, Held};
+use crate::executions::{self, Held, Holder};
 use crate::page::{Page, partition_of};
 use crate::records::{Execution, Secrets, Suspension, Waitpoint};
 use crate::session::Session;
@@ -55,10 +55,11 @@ pub(crate) async fn create<T: Tx>(
     name: &str,
     expires_in: Duration,
 ) -> Rule<PendingWaitpoint> {
-    let id = HandlePayload::open(tag, handle)?.execution_id;
-    let partition = id.partition();
-    let (_, secrets) = tx.lock((Execution::at(&id), Secrets::at(&partition))).await?;
-    let Held { mut execution, payload, now } = executions::held(tx, tag, handle).await?;
+    let payload = HandlePayload::open(tag, handle)?;
+    let partition = payload.execution_id.partition();
+    let asked = (Execution::at(&payload.execution_id), Secrets::at(&partition));
+    let (_, secrets) = tx.lock(asked).await?;
+    let Held { mut execution, now } = executions::held(tx, &Holder::of(&payload)).await?;
     execution.waitpoint_count += 1;
     let id = tx.mint(&execution.id, Minted::Waitpoint, execution.waitpoint_count);
     let id = WaitpointId::from_uuid(id);

@@ -240,7 +240,7 @@ async fn two_versions_of_the_library_stand_side_by_side() {
     let scratch = scratch().await;
     let patch = Patch {
         file: "executions/create.lua",
-        what: "math.min(math.max(args.priority, 0), 9000)",
+        what: "execution.clamped(args.priority)",
         instead: "5",
     };
     let one = options(&scratch).open().await.unwrap();

@@ -1,24 +1,26 @@
 //! Holding a lease, losing it, and being too late.
 
-use std::time::Duration;
-
 use ff_core::backend::{FailureClass, Handle, HandleOpaque, LeaseRenewal};
-use ff_core::call::Method;
+use ff_core::call::{Call, Method};
+use ff_core::contracts::{
+    CompleteExecutionArgs, FailExecutionArgs, RenewLeaseArgs, RenewLeaseResult,
+};
+use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::{ContentionKind, EngineError};
-use ff_core::types::{ExecutionId, TimestampMs};
+use ff_core::types::{AttemptId, AttemptIndex, CancelSource, ExecutionId, LeaseId, TimestampMs};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::stage::{Failure, Verdict, World, case};
+use crate::stage::{ENDING, Failure, KEEPING, Leased, SUSPENDING, Verdict, World, case};
 
-/// An execution that one worker failed and another holds, and both handles.
-async fn superseded(world: &World, ttl: u32) -> Result<(ExecutionId, Handle, Handle), Failure> {
-    let (id, old) = world.execution().retries(9, 0).claimed().await?;
-    world.fail_with(&old, FailureClass::Transient).await?;
-    world.promote(&id).await?;
+/// An execution that one worker failed and another holds: the old lease and the new one's handle.
+async fn superseded(world: &World, ttl: u32) -> Result<(Leased, Handle), Failure> {
+    let old = world.leased_by(world.execution().retries(9, 0).claimed().await?).await?;
+    world.fail_with(&old.handle, FailureClass::Transient).await?;
+    world.promote(&old.id).await?;
     let new = world.worker().named("other", "other-1").ttl(ttl).claim().await?;
-    Ok((id, old, new))
+    Ok((old, new))
 }
 
 impl World {
@@ -30,19 +32,10 @@ impl World {
 }
 
 /// Every call under a lease, refused with this code.
-async fn refused_everywhere(world: &World, handle: &Handle, code: &str) -> Verdict {
-    expect_refused!(world.renew(handle).await, code, "renew");
-    expect_refused!(world.progress(handle, Some(99), None).await, code, "progress");
-    expect_refused!(world.complete(handle, Some(b"late".to_vec())).await, code, "complete");
-    expect_refused!(world.fail_with(handle, FailureClass::InfraCrash).await, code, "fail");
-    expect_refused!(world.cancel(handle, "late").await, code, "cancel");
-    expect_refused!(world.wait_children(handle).await, code, "wait_children");
-    if world.claims(Method::Suspend) {
-        expect_refused!(world.suspend(handle, world.plain_suspension()).await, code, "suspend");
-    }
-    if world.claims(Method::CreateWaitpoint) {
-        let answer = world.create_waitpoint(handle, "wp", Duration::from_mins(1)).await;
-        expect_refused!(answer, code, "create_waitpoint");
+async fn refused_everywhere(world: &World, leased: &Leased, code: &str) -> Verdict {
+    for call in world.claimed_of(&[KEEPING, ENDING, SUSPENDING]) {
+        let answer = world.dispatch(call.of(world, leased)).await;
+        expect_refused!(answer, code, "{}", call.method);
     }
     Ok(())
 }
@@ -81,7 +74,8 @@ async fn edited(world: World) -> Verdict {
 /// An old handle while another worker holds the execution.
 #[case(LSE_001, LSE_002, LSE_008)]
 async fn stale(world: World) -> Verdict {
-    let (id, old, new) = superseded(&world, 30_000).await?;
+    let (old, new) = superseded(&world, 30_000).await?;
+    let id = old.id.clone();
     world.progress(&new, Some(10), Some("mine".to_owned())).await?;
     let before = world.observe(&id).await?;
     refused_everywhere(&world, &old, "state.stale_lease").await?;
@@ -94,7 +88,7 @@ async fn stale(world: World) -> Verdict {
 /// A lease that is both stale and due is due.
 #[case(LSE_018)]
 async fn ladder(world: World) -> Verdict {
-    let (_, old, _) = superseded(&world, 100).await?;
+    let (old, _) = superseded(&world, 100).await?;
     world.pass_ms(100).await?;
     refused_everywhere(&world, &old, "state.lease_expired").await
 }
@@ -102,30 +96,31 @@ async fn ladder(world: World) -> Verdict {
 /// A handle of an execution that only another deployment has.
 #[case(LSE_002, needs(elsewhere))]
 async fn unknown(world: World) -> Verdict {
-    let (_, handle) = world.elsewhere().claimed().await?;
-    refused_everywhere(&world, &handle, "not_found.execution").await
+    let leased = world.elsewhere().leased().await?;
+    refused_everywhere(&world, &leased, "not_found.execution").await
 }
 
 /// Calls under a lease when the execution waits or has ended.
 #[case(LSE_003, needs(passive))]
 async fn not_active(world: World) -> Verdict {
     let refused = "contention.execution_not_active";
-    let (id, handle) = world.execution().retries(2, 100).claimed().await?;
-    world.fail_with(&handle, FailureClass::Timeout).await?;
-    let before = world.observe(&id).await?;
-    refused_everywhere(&world, &handle, refused).await?;
+    let failed = world.leased_by(world.execution().retries(2, 100).claimed().await?).await?;
+    let id = &failed.id;
+    world.fail_with(&failed.handle, FailureClass::Timeout).await?;
+    let before = world.observe(id).await?;
+    refused_everywhere(&world, &failed, refused).await?;
     world.pass_ms(100).await?;
-    expect_eq!(world.observe(&id).await?, before, "while it is delayed");
-    world.promote(&id).await?;
-    let before = world.observe(&id).await?;
-    refused_everywhere(&world, &handle, refused).await?;
-    expect_eq!(world.observe(&id).await?, before, "while it waits");
+    expect_eq!(world.observe(id).await?, before, "while it is delayed");
+    world.promote(id).await?;
+    let before = world.observe(id).await?;
+    refused_everywhere(&world, &failed, refused).await?;
+    expect_eq!(world.observe(id).await?, before, "while it waits");
 
-    let (id, handle) = world.execution().lane("other").claimed().await?;
-    world.complete(&handle, None).await?;
-    let before = world.observe(&id).await?;
-    refused_everywhere(&world, &handle, refused).await?;
-    expect_eq!(world.observe(&id).await?, before, "when it has ended");
+    let ended = world.leased_by(world.execution().lane("other").claimed().await?).await?;
+    world.complete(&ended.handle, None).await?;
+    let before = world.observe(&ended.id).await?;
+    refused_everywhere(&world, &ended, refused).await?;
+    expect_eq!(world.observe(&ended.id).await?, before, "when it has ended");
     Ok(())
 }
 
@@ -156,19 +151,13 @@ async fn not_active_detail(world: World) -> Verdict {
 /// Whoever calls first on a due lease marks it.
 #[case(LSE_005)]
 async fn lapse_on_contact(world: World) -> Verdict {
-    for call in ["renew", "progress", "complete", "fail", "cancel", "wait_children"] {
+    for call in world.claimed_of(&[KEEPING, ENDING, SUSPENDING]) {
         let id = world.execution().create().await?;
         let handle = world.worker().ttl(100).claim().await?;
+        let leased = world.leased_by((id.clone(), handle)).await?;
         world.pass_ms(120).await?;
-        let answer = match call {
-            "renew" => world.renew(&handle).await.map(|_| ()),
-            "progress" => world.progress(&handle, Some(1), None).await,
-            "complete" => world.complete(&handle, None).await,
-            "wait_children" => world.wait_children(&handle).await,
-            "fail" => world.fail_with(&handle, FailureClass::Transient).await.map(|_| ()),
-            _ => world.cancel(&handle, "why").await,
-        };
-        expect_refused!(answer, "state.lease_expired", "{call}");
+        let answer = world.dispatch(call.of(&world, &leased)).await;
+        expect_refused!(answer, "state.lease_expired", "{}", call.method);
         world
             .expect_fields(
                 &id,
@@ -180,7 +169,8 @@ async fn lapse_on_contact(world: World) -> Verdict {
             .await?;
         let before = world.observe(&id).await?;
         world.pass_ms(5).await?;
-        expect_refused!(world.renew(&handle).await, "state.lease_expired", "again");
+        let again = world.renew(&leased.handle).await;
+        expect_refused!(again, "state.lease_expired", "again");
         expect_eq!(world.observe(&id).await?, before, "once marked it stays so");
     }
     Ok(())
@@ -279,15 +269,12 @@ async fn no_takeover(world: World) -> Verdict {
 /// What remains of a lease that its holder ended.
 #[case(LSE_013)]
 async fn released(world: World) -> Verdict {
-    for end in ["complete", "fail", "cancel", "retry", "wait_children"] {
-        let retries = u32::from(end == "retry");
-        let (id, handle) = world.execution().retries(retries, 60_000).claimed().await?;
-        match end {
-            "complete" => world.complete(&handle, None).await?,
-            "cancel" => world.cancel(&handle, "why").await?,
-            "wait_children" => world.wait_children(&handle).await?,
-            _ => world.fail_with(&handle, FailureClass::Transient).await.map(|_| ())?,
-        }
+    let calls = world.claimed_of(&[ENDING]).into_iter();
+    for (call, retries) in calls.flat_map(|call| [(call, 0), (call, 1)]) {
+        let execution = world.execution().retries(retries, 60_000);
+        let leased = world.leased_by(execution.claimed().await?).await?;
+        let (id, end) = (&leased.id, call.method);
+        world.dispatch(call.of(&world, &leased)).await?;
         for field in [
             "current_lease_id",
             "current_worker_id",
@@ -295,10 +282,10 @@ async fn released(world: World) -> Verdict {
             "lease_expires_at",
             "lease_last_renewed_at",
         ] {
-            expect_eq!(world.field(&id, field).await?, None, "{field} after {end}");
+            expect_eq!(world.field(id, field).await?, None, "{field} after {end}");
         }
         world
-            .expect_fields(&id, [("ownership_state", "unowned"), ("current_lease_epoch", "1")])
+            .expect_fields(id, [("ownership_state", "unowned"), ("current_lease_epoch", "1")])
             .await?;
     }
     Ok(())
@@ -387,26 +374,208 @@ async fn mark_no_ops(world: World) -> Verdict {
 /// Every call under the lease that was given up.
 #[case(LSE_019)]
 async fn suspended(world: World) -> Verdict {
-    let suspended = world.suspended().await?;
-    let (id, handle) = (&suspended.id, &suspended.handle);
-    let refused = "contention.lease_conflict";
+    let leased = world.leased_by(world.signing().await?).await?;
+    let held = (leased.id.clone(), leased.handle.clone());
+    world.suspended_by(held, world.plain_suspension()).await.map_err(Failure::in_setup)?;
+    let id = &leased.id;
     let before = world.observe(id).await?;
-    expect_refused!(world.renew(handle).await, refused);
-    expect_refused!(world.progress(handle, Some(1), None).await, refused);
-    expect_refused!(world.complete(handle, None).await, refused);
-    expect_refused!(world.fail_with(handle, FailureClass::Transient).await, refused);
-    expect_refused!(world.cancel(handle, "why").await, refused);
-    expect_refused!(world.wait_children(handle).await, refused);
-    let minute = Duration::from_mins(1);
-    expect_refused!(world.create_waitpoint(handle, "wp", minute).await, refused);
-    expect_refused!(world.suspend(handle, world.plain_suspension()).await, refused);
-    let fence = ff_core::types::LeaseFence {
-        lease_id: ff_core::types::LeaseId::from_uuid(world.uuid()),
-        lease_epoch: ff_core::types::LeaseEpoch::new(1),
-        attempt_id: ff_core::types::AttemptId::from_uuid(world.uuid()),
-    };
-    let by_triple = world.suspend_by_triple(id.clone(), fence, world.plain_suspension()).await;
-    expect_refused!(by_triple, refused);
+    refused_everywhere(&world, &leased, "contention.lease_conflict").await?;
     expect_eq!(world.observe(id).await?, before, "nothing has changed");
+    Ok(())
+}
+
+/// The calls that name a lease, changed in this way.
+fn naming(leased: &Leased) -> [Call; 3] {
+    [
+        Call::RenewLease { args: leased.renewing() },
+        Call::CompleteExecution { args: leased.completing() },
+        Call::FailExecution { args: leased.failing() },
+    ]
+}
+
+fn by(source: &CancelSource, call: Call) -> Call {
+    match call {
+        Call::RenewLease { args } => {
+            Call::RenewLease { args: RenewLeaseArgs { fence: None, ..args } }
+        }
+        Call::CompleteExecution { args } => {
+            let args = CompleteExecutionArgs { fence: None, source: source.clone(), ..args };
+            Call::CompleteExecution { args }
+        }
+        Call::FailExecution { args } => {
+            let args = FailExecutionArgs { fence: None, source: source.clone(), ..args };
+            Call::FailExecution { args }
+        }
+        other => other,
+    }
+}
+
+/// A fence that is wrong in one of its parts.
+#[case(LSE_001)]
+async fn each_part(world: World) -> Verdict {
+    let leased = world.leased().await?;
+    let before = world.observe(&leased.id).await?;
+    let (mut lease, mut epoch, mut attempt) = (leased.clone(), leased.clone(), leased.clone());
+    lease.fence.lease_id = LeaseId::from_uuid(world.uuid());
+    epoch.fence.lease_epoch = epoch.fence.lease_epoch.next();
+    attempt.fence.attempt_id = AttemptId::from_uuid(world.uuid());
+    for (part, wrong) in [("lease", lease), ("epoch", epoch), ("attempt", attempt)] {
+        for call in naming(&wrong) {
+            let method = call.method();
+            let answer = world.dispatch(call).await;
+            expect_refused!(answer, "state.stale_lease", "{method} with another {part}");
+        }
+    }
+    expect_eq!(world.observe(&leased.id).await?, before, "nothing has changed");
+    Ok(())
+}
+
+/// Nobody gets in without a fence but an operator who ends the attempt.
+#[case(LSE_006)]
+async fn without_a_fence(world: World) -> Verdict {
+    let leased = world.leased().await?;
+    let before = world.observe(&leased.id).await?;
+    let others = [
+        CancelSource::LeaseHolder,
+        CancelSource::FlowCascade,
+        CancelSource::SystemTimeout,
+        CancelSource::Custom("tool".to_owned()),
+    ];
+    for source in &others {
+        for call in naming(&leased) {
+            let method = call.method();
+            let answer = world.dispatch(by(source, call)).await;
+            expect!(answer.is_err(), "{method} by {} needs a fence", source.as_str());
+        }
+    }
+    expect_eq!(world.observe(&leased.id).await?, before, "nothing has changed");
+
+    for (place, outcome) in [(1, "success"), (2, "failed")] {
+        let leased = world.leased().await?;
+        let call = by(&CancelSource::OperatorOverride, naming(&leased)[place].clone());
+        world.dispatch(call.clone()).await?;
+        world.expect_fields(&leased.id, [("terminal_outcome", outcome)]).await?;
+        let again = world.dispatch(call).await;
+        expect_refused!(again, "contention.execution_not_active", "an operator, again");
+    }
+    Ok(())
+}
+
+/// An operator can end no more than the holder could.
+#[case(LSE_006)]
+async fn operators_pass_the_ladder(world: World) -> Verdict {
+    let leased = world.leased().await?;
+    world.complete(&leased.handle, None).await?;
+    let execution = world.execution().create().await?;
+    let handle = world.worker().ttl(50).claim().await?;
+    let lapsed = world.leased_by((execution, handle)).await?;
+    world.pass_ms(50).await?;
+    let cases = [(leased, "contention.execution_not_active"), (lapsed, "state.lease_expired")];
+    for (leased, code) in cases {
+        for call in &naming(&leased)[1..] {
+            let call = by(&CancelSource::OperatorOverride, call.clone());
+            let method = call.method();
+            expect_refused!(world.dispatch(call).await, code, "{method}");
+        }
+    }
+    Ok(())
+}
+
+/// A fence is asked for before anything is looked at; with one any source will do.
+#[case(LSE_020)]
+async fn fences_first(world: World) -> Verdict {
+    let leased = world.leased().await?;
+    let mut unknown = leased.clone();
+    unknown.id = world.execution_id();
+    for call in naming(&unknown) {
+        let method = call.method();
+        let answer = world.dispatch(by(&CancelSource::LeaseHolder, call)).await;
+        expect_refused!(answer, "validation.invalid_input", "{method}");
+    }
+    let renewal = by(&CancelSource::OperatorOverride, naming(&leased)[0].clone());
+    let answer = world.dispatch(renewal).await;
+    expect_refused!(answer, "validation.invalid_input", "operators renew nothing");
+    let args = CompleteExecutionArgs { source: CancelSource::SystemTimeout, ..leased.completing() };
+    world.complete_execution(args).await?;
+    Ok(())
+}
+
+/// The right fence and another attempt.
+#[case(LSE_007)]
+async fn another_attempt(world: World) -> Verdict {
+    let leased = world.leased().await?;
+    let before = world.observe(&leased.id).await?;
+    let mut wrong = leased.clone();
+    wrong.attempt_index = AttemptIndex::new(1);
+    for call in naming(&wrong) {
+        let method = call.method();
+        let unfenced = by(&CancelSource::OperatorOverride, call.clone());
+        expect_refused!(world.dispatch(call).await, "state.stale_lease", "{method}");
+        if method != Method::RenewLease {
+            let answer = world.dispatch(unfenced).await;
+            expect_refused!(answer, "state.stale_lease", "{method} by an operator");
+        }
+    }
+    expect_eq!(world.observe(&leased.id).await?, before, "nothing has changed");
+    Ok(())
+}
+
+/// For longer, for less, and with the handle again.
+#[case(LSE_010)]
+async fn renew_lease(world: World) -> Verdict {
+    let leased = world.leased().await?;
+    for millis in [90_000, 45_000] {
+        world.pass_ms(7).await?;
+        let before = world.observe(&leased.id).await?;
+        let args = RenewLeaseArgs { lease_ttl_ms: millis, ..leased.renewing() };
+        let RenewLeaseResult::Renewed { expires_at } = world.renew_lease(args).await?;
+        world.expect_time(expires_at, world.due_in_ms(millis.cast_signed()), "the expiry")?;
+        let touched = [
+            "expires_at",
+            "lease_expires_at",
+            "lease_last_renewed_at",
+            "last_heartbeat_at",
+            "last_mutation_at",
+        ];
+        expect_eq!(
+            world.observe(&leased.id).await?.without(&touched),
+            before.without(&touched),
+            "nothing else changes"
+        );
+        let now = world.now().to_string();
+        world.expect_fields(&leased.id, [("lease_last_renewed_at", now)]).await?;
+        let renewal = world.renew(&leased.handle).await?;
+        world.expect_expiry(&renewal, 30_000)?;
+        expect_eq!(renewal.lease_epoch, 1, "the epoch");
+    }
+    world.complete(&leased.handle, None).await?;
+    Ok(())
+}
+
+/// It is as good as lapsed with a TTL of 0, and whatever is kept of its history.
+#[case(LSE_021)]
+async fn renew_lease_arguments(world: World) -> Verdict {
+    let leased = world.leased().await?;
+    let nothing = RenewLeaseArgs { lease_ttl_ms: 0, ..leased.renewing() };
+    expect_refused!(world.renew_lease(nothing).await, "validation.invalid_input", "0 ms");
+    for lease_history_grace_ms in [0, 1, 86_400_000] {
+        let args = RenewLeaseArgs { lease_history_grace_ms, ..leased.renewing() };
+        let RenewLeaseResult::Renewed { expires_at } = world.renew_lease(args).await?;
+        world.expect_time(expires_at, world.due_in_ms(30_000), "the expiry")?;
+    }
+    Ok(())
+}
+
+/// A lapsed lease is renewed by its name no more than by its handle.
+#[case(LSE_011)]
+async fn renew_lapsed_by_name(world: World) -> Verdict {
+    let id = world.execution().create().await?;
+    let handle = world.worker().ttl(100).claim().await?;
+    let leased = world.leased_by((id, handle)).await?;
+    world.pass_ms(100).await?;
+    world.mark_lapsed(&leased.id).await?;
+    let before = world.observe(&leased.id).await?;
+    expect_refused!(world.renew_lease(leased.renewing()).await, "state.lease_expired");
+    expect_eq!(world.observe(&leased.id).await?, before, "it stays lapsed");
     Ok(())
 }

@@ -35,6 +35,72 @@ const REPETITIONS: &[Repetition] = &[
         answers: &[(1, "granted.execution_id=e1"), (9, "refused: state.grant_already_exists")],
     },
     Repetition {
+        method: Method::ClaimExecution,
+        clauses: &["CLM-024"],
+        before: |fixture| {
+            vec![fixture.created(1), call(fixture.grant(1), "granted.execution_id=e1")]
+        },
+        call: |fixture| fixture.redeem("w1", 1, 1),
+        answers: &[
+            (
+                1,
+                "claimed.attempt_id=a1 claimed.attempt_index=0 claimed.attempt_type=initial \
+                 claimed.execution_id=e1 claimed.handle.handle=fresh claimed.lease_epoch=1 \
+                 claimed.lease_expires_at=t+30000 claimed.lease_id=l1",
+            ),
+            (9, "refused: contention.execution_not_leaseable"),
+        ],
+    },
+    Repetition {
+        method: Method::IssueGrantAndClaim,
+        clauses: &["CLM-031"],
+        before: |fixture| vec![fixture.created(1)],
+        call: |fixture| fixture.claim_by_operator(1),
+        answers: &[
+            (1, "attempt_index=0 lease_epoch=1 lease_id=minted"),
+            (9, "refused: contention.execution_not_eligible"),
+        ],
+    },
+    Repetition {
+        method: Method::ChangePriority,
+        clauses: &["OPS-006"],
+        before: |fixture| vec![fixture.created(1)],
+        call: |fixture| fixture.change_priority(1, 5),
+        answers: &[(10, "changed.execution_id=e1")],
+    },
+    Repetition {
+        method: Method::Delay,
+        clauses: &["ATT-003"],
+        before: claimed,
+        call: |fixture| fixture.delay("w1", 1_000),
+        answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::RenewLease,
+        clauses: &["LSE-010"],
+        before: |fixture| {
+            let mut lines = redeemed(fixture);
+            lines.push(pass(10));
+            lines
+        },
+        call: |fixture| fixture.renew_lease(1, 1),
+        answers: &[(10, "renewed.expires_at=t+30010")],
+    },
+    Repetition {
+        method: Method::CompleteExecution,
+        clauses: &["ATT-003"],
+        before: redeemed,
+        call: |fixture| fixture.complete_execution(1, 1),
+        answers: &[(10, "completed.execution_id=e1 completed.public_state=completed")],
+    },
+    Repetition {
+        method: Method::FailExecution,
+        clauses: &["ATT-003"],
+        before: redeemed,
+        call: |fixture| fixture.fail_execution(1, 1),
+        answers: &[(10, "retry_scheduled.delay_until=t+20 retry_scheduled.next_attempt_index=1")],
+    },
+    Repetition {
         method: Method::Renew,
         clauses: &["LSE-009"],
         before: |fixture| {
@@ -120,4 +186,14 @@ fn claimed(fixture: &Fixture) -> Vec<Line> {
         ),
         call(fixture.claim("w1"), "handle=fresh"),
     ]
+}
+
+/// An execution with retries after 20 ms, whose first attempt and lease have the number 1.
+fn redeemed(fixture: &Fixture) -> Vec<Line> {
+    let mut lines = vec![call(
+        fixture.create(1).retries(3, 20),
+        "created.execution_id=e1 created.public_state=waiting",
+    )];
+    lines.extend(fixture.redeemed("w1", 1, 1));
+    lines
 }

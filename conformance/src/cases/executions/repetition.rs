@@ -1,10 +1,12 @@
 //! The same call again, and another one, after a lease was ended.
 
 use ff_core::backend::{FailureClass, FailureReason};
+use ff_core::contracts::{CompleteExecutionArgs, FailExecutionArgs};
+use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 
-use crate::stage::{Failure, Verdict, World, case};
+use crate::stage::{ENDING, Failure, KEEPING, Verdict, World, case};
 
 const OVER: &str = "contention.execution_not_active";
 
@@ -123,23 +125,66 @@ async fn other_call(world: World) -> Verdict {
 /// What a repetition may be answered, and that it changes nothing.
 #[case(ATT_031)]
 async fn harmless(world: World) -> Verdict {
-    for how in ["complete", "fail", "retry", "cancel", "wait_children"] {
-        let retries = u32::from(how == "retry");
-        let (id, handle) = world.execution().retries(retries, 60_000).claimed().await?;
-        let end = async || match how {
-            "complete" => world.complete(&handle, Some(b"done".to_vec())).await.map(|()| None),
-            "cancel" => world.cancel(&handle, "why").await.map(|()| None),
-            "wait_children" => world.wait_children(&handle).await.map(|()| None),
-            _ => world.fail_with(&handle, FailureClass::Transient).await.map(Some),
-        };
-        let first = end().await?;
-        let before = world.observe(&id).await?;
-        match end().await {
+    let calls = world.claimed_of(&[ENDING]).into_iter();
+    for (call, retries) in calls.flat_map(|call| [(call, 0), (call, 1)]) {
+        let execution = world.execution().retries(retries, 60_000);
+        let leased = world.leased_by(execution.claimed().await?).await?;
+        let (how, end) = (call.method, call.of(&world, &leased));
+        let first = world.dispatch(end.clone()).await?;
+        let before = world.observe(&leased.id).await?;
+        match world.dispatch(end).await {
             Ok(again) => expect_eq!(again, first, "the outcome of {how} again"),
             Err(EngineError::State(_) | EngineError::Contention(_)) => {}
             Err(other) => return Err(Failure::new(format!("{how} again: {other:?}"))),
         }
-        expect_eq!(world.observe(&id).await?, before, "{how} again changes nothing");
+        expect_eq!(world.observe(&leased.id).await?, before, "{how} again changes nothing");
     }
+    Ok(())
+}
+
+/// Each call that ends a lease, again and with other calls after it.
+#[case(ATT_003)]
+async fn each(world: World) -> Verdict {
+    for call in world.claimed_of(&[ENDING]) {
+        let leased = world.leased_by(world.execution().retries(3, 60_000).claimed().await?).await?;
+        let (how, end) = (call.method, call.of(&world, &leased));
+        let first = world.dispatch(end.clone()).await?;
+        let before = world.observe(&leased.id).await?;
+        world.pass_ms(5).await?;
+        expect_eq!(world.dispatch(end).await?, first, "{how} again");
+        expect_eq!(world.observe(&leased.id).await?, before, "{how} again changes nothing");
+    }
+    Ok(())
+}
+
+/// Any other call after each that ends a lease.
+#[case(ATT_004)]
+async fn each_other(world: World) -> Verdict {
+    for call in world.claimed_of(&[ENDING]) {
+        let leased = world.leased_by(world.execution().retries(3, 60_000).claimed().await?).await?;
+        world.dispatch(call.of(&world, &leased)).await?;
+        let before = world.observe(&leased.id).await?;
+        let others = world.claimed_of(&[KEEPING, ENDING]).into_iter();
+        for other in others.filter(|other| other.method != call.method) {
+            let answer = world.dispatch(other.of(&world, &leased)).await;
+            expect_refused!(answer, OVER, "{} after {}", other.method, call.method);
+        }
+        expect_eq!(world.observe(&leased.id).await?, before, "nothing has changed");
+    }
+    Ok(())
+}
+
+/// The calls without a handle with anything else.
+#[case(ATT_004)]
+async fn other_arguments_by_name(world: World) -> Verdict {
+    let leased = world.leased().await?;
+    world.complete_execution(leased.completing()).await?;
+    let args = CompleteExecutionArgs { result_payload: None, ..leased.completing() };
+    expect_refused!(world.complete_execution(args).await, OVER, "another result");
+
+    let leased = world.leased_by(world.execution().retries(3, 60_000).claimed().await?).await?;
+    world.fail_execution(leased.failing()).await?;
+    let args = FailExecutionArgs { failure_reason: "bang".to_owned(), ..leased.failing() };
+    expect_refused!(world.fail_execution(args).await, OVER, "another reason");
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Whether and when a failed attempt is followed by another.
 
 use ff_core::backend::{FailOutcome, FailureClass, FailureReason};
+use ff_core::contracts::{FailExecutionArgs, FailExecutionResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::policy::{BackoffStrategy, RetryPolicy};
+use ff_core::types::ExecutionId;
 
 use crate::stage::{Failure, Verdict, World, case};
 
@@ -251,5 +253,121 @@ async fn next_attempt(world: World) -> Verdict {
     world.promote(&id).await?;
     world.worker().claim().await?;
     expect_eq!(world.read_current_attempt_index(&id).await?, expected, "the index promised");
+    Ok(())
+}
+
+/// A lease of an execution with this many retries after a while, and how it fails without a handle.
+async fn failing(
+    world: &World,
+    retries: u32,
+    change: impl FnOnce(&mut FailExecutionArgs),
+) -> Result<(ExecutionId, FailExecutionArgs), Failure> {
+    let execution = world.execution().retries(retries, 60_000);
+    let leased = world.leased_by(execution.claimed().await?).await?;
+    let mut args = leased.failing();
+    change(&mut args);
+    Ok((leased.id, args))
+}
+
+/// With a retry to come.
+#[case(ATT_009, ATT_015, ATT_036)]
+async fn retry_by_name(world: World) -> Verdict {
+    let (id, args) = failing(&world, 1, |args| args.failure_category = "odd".to_owned()).await?;
+    world.pass_ms(5).await?;
+    match world.fail_execution(args).await? {
+        FailExecutionResult::RetryScheduled { delay_until, next_attempt_index } => {
+            world.expect_time(delay_until, world.due_in_ms(60_000), "the retry")?;
+            expect_eq!(next_attempt_index.0, 1, "its index");
+        }
+        FailExecutionResult::TerminalFailed => return Err(Failure::new("it is retried")),
+    }
+    let expected = [
+        ("public_state", "delayed"),
+        ("blocking_reason", "waiting_for_retry_backoff"),
+        ("attempt_state", "pending_retry_attempt"),
+        ("retry_count", "1"),
+        ("failure_reason", "boom"),
+        ("failure_category", "odd"),
+    ];
+    world.expect_fields(&id, expected).await
+}
+
+/// Without a retry, and of categories that permit none.
+#[case(ATT_017, ATT_036)]
+async fn final_by_name(world: World) -> Verdict {
+    for (retries, category) in [(0, "transient"), (1, "permanent"), (1, "cancelled")] {
+        let change = |args: &mut FailExecutionArgs| args.failure_category = category.to_owned();
+        let (id, args) = failing(&world, retries, change).await?;
+        let answer = world.fail_execution(args).await?;
+        expect_eq!(answer, FailExecutionResult::TerminalFailed, "{category}");
+        let expected = [
+            ("terminal_outcome", "failed"),
+            ("failure_reason", "boom"),
+            ("failure_category", category),
+        ];
+        world.expect_fields(&id, expected).await?;
+    }
+    Ok(())
+}
+
+/// A policy of the caller's, whole and in part, and when each has it retry.
+#[case(ATT_034)]
+async fn policies_by_name(world: World) -> Verdict {
+    let fixed = r#"{"max_retries":1,"backoff":{"type":"fixed","delay_ms":70000}}"#;
+    let grown = r#"{"backoff":{"type":"exponential","initial_delay_ms":50000}}"#;
+    let capped = r#"{"backoff":{"type":"exponential","initial_delay_ms":99000}}"#;
+    let policies =
+        [("{}", 1_000), (fixed, 70_000), (grown, 50_000), (capped, 60_000), ("", 60_000)];
+    for (policy, wait) in policies {
+        let stored = u32::from(policy.is_empty());
+        let change = |args: &mut FailExecutionArgs| args.retry_policy_json = policy.to_owned();
+        let (_, args) = failing(&world, stored, change).await?;
+        match world.fail_execution(args).await? {
+            FailExecutionResult::RetryScheduled { delay_until, .. } => {
+                world.expect_time(delay_until, world.due_in_ms(wait), policy)?;
+            }
+            FailExecutionResult::TerminalFailed => {
+                return Err(Failure::new(format!("{policy}: it is retried")));
+            }
+        }
+    }
+    let others = r#"{"retryable_categories":["odd"]}"#;
+    for policy in [r#"{"max_retries":0}"#, others] {
+        let change = |args: &mut FailExecutionArgs| args.retry_policy_json = policy.to_owned();
+        let (_, args) = failing(&world, 9, change).await?;
+        let answer = world.fail_execution(args).await?;
+        expect_eq!(answer, FailExecutionResult::TerminalFailed, "{policy}");
+    }
+    Ok(())
+}
+
+/// Policies that are none.
+#[case(ATT_034)]
+async fn bad_policies_by_name(world: World) -> Verdict {
+    let bad = [
+        "[]",
+        "7",
+        "retry",
+        r#"{"max_retries":-1}"#,
+        r#"{"backoff":{"type":"sometimes"}}"#,
+        r#"{"backoff":{"type":"exponential","multiplier":-0.5}}"#,
+    ];
+    let leased = world.leased().await?;
+    let before = world.observe(&leased.id).await?;
+    for policy in bad {
+        let args = FailExecutionArgs { retry_policy_json: policy.to_owned(), ..leased.failing() };
+        let answer = world.fail_execution(args).await;
+        expect_refused!(answer, "validation.invalid_policy_json", "{policy}");
+    }
+    for policy in ["[]", "7", "next"] {
+        let next = policy.to_owned();
+        let args = FailExecutionArgs { next_attempt_policy_json: next, ..leased.failing() };
+        let answer = world.fail_execution(args).await;
+        expect_refused!(answer, "validation.invalid_policy_json", "{policy} for the next attempt");
+    }
+    expect_eq!(world.observe(&leased.id).await?, before, "nothing has changed");
+    let next = r#"{"any":"thing"}"#.to_owned();
+    let args = FailExecutionArgs { next_attempt_policy_json: next, ..leased.failing() };
+    expect_eq!(world.fail_execution(args).await?, FailExecutionResult::TerminalFailed);
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! Deviants that break the clauses under "Attempts".
 
 use ff_core::call::{Call, Reply};
-use ff_core::state::{AttemptState, TerminalOutcome};
-use ff_core::types::AttemptIndex;
+use ff_core::contracts::CompleteExecutionResult;
+use ff_core::state::{
+    AttemptState, BlockingReason, EligibilityState, PublicState, TerminalOutcome,
+};
+use ff_core::types::{AttemptIndex, TimestampMs};
+use ff_mock::Execution;
 
-use crate::deviants::declare::{around, deviant, request};
+use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::executions::{is_over, is_retry, is_set_aside};
 use crate::deviants::fault::{answer, call, write};
 
@@ -73,3 +77,40 @@ deviant!("pause-is-a-retry", ATT_022,
         after.attempt_state = AttemptState::PendingRetryAttempt;
     }
 }));
+
+deviant!("delays-begin-anew", ATT_020, "Ends the attempt of an execution that is delayed." =>
+write(|before, after| {
+    if is_delayed(before, after) {
+        after.attempt_state = AttemptState::PendingRetryAttempt;
+    }
+}));
+
+deviant!("delays-a-little-longer", ATT_020, "Delays for a millisecond more." => write(|before, after| {
+    if is_delayed(before, after)
+        && let Some(until) = &mut after.delay_until
+    {
+        until.0 += 1;
+    }
+}));
+
+/// Whether its holder delays it.
+fn is_delayed(before: Option<&Execution>, after: &Execution) -> bool {
+    is_set_aside(before, after) && after.blocking_reason == BlockingReason::WaitingForDelay
+}
+
+deviant!("delayed-begin-anew", ATT_021, "Begins another attempt after a delay." => write(|before, after| {
+    let was_delayed = |before: &Execution| {
+        before.blocking_reason == BlockingReason::WaitingForDelay
+            && before.attempt_state == AttemptState::AttemptInterrupted
+    };
+    if before.is_some_and(was_delayed) && after.eligibility == EligibilityState::EligibleNow {
+        after.attempt_state = AttemptState::PendingRetryAttempt;
+    }
+}));
+
+request!("delays-until-never", ATT_033, "Takes a time that is none for the first.",
+    Delay { delay_until, .. } if delay_until.0 <= 0 => *delay_until = TimestampMs(1));
+
+reply!("completed-is-active", ATT_035, "Says of a completed execution that it is active.",
+    CompleteExecution(CompleteExecutionResult::Completed { public_state, .. })
+        => *public_state = PublicState::Active);

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ff_core::backend::LeaseRenewal;
 use ff_core::call::{Call, Method, Reply};
+use ff_core::contracts::{CompleteExecutionResult, RenewLeaseResult};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
-use ff_core::state::OwnershipState;
-use ff_core::types::{LeaseEpoch, TimestampMs};
+use ff_core::state::{OwnershipState, PublicState};
+use ff_core::types::{
+    AttemptIndex, CancelSource, ExecutionId, LeaseEpoch, LeaseFence, TimestampMs,
+};
 
-use crate::deviants::declare::{around, deviant};
+use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::executions::frees_the_lapsed;
 use crate::deviants::fault::{
     Fault, answer, call, instead, marks_repetitions_of, payload_of, write,
@@ -172,3 +175,97 @@ instead(&SUSPENDABLE, "contention.lease_conflict", |_, _| {
 }));
 
 const SUSPENDABLE: [Method; 3] = [Method::Renew, Method::Complete, Method::Suspend];
+
+around!(
+    "compares-epochs-alone",
+    LSE_001,
+    "Believes whoever knows the epoch.",
+    |subject, mut call| {
+        if let Some((id, Some(fence))) = named(&mut call) {
+            let epoch = subject.field(id, "current_lease_epoch").await;
+            if epoch == Some(fence.lease_epoch.to_string()) {
+                let lease = subject.field(id, "current_lease_id").await;
+                let attempt = subject.field(id, "current_attempt_id").await;
+                if let (Some(Ok(lease)), Some(Ok(attempt))) =
+                    (lease.map(|id| id.parse()), attempt.map(|id| id.parse()))
+                {
+                    (fence.lease_id, fence.attempt_id) = (lease, attempt);
+                }
+            }
+        }
+        subject.ask(call).await
+    }
+);
+
+/// The execution and the fence of a call that names its lease.
+fn named(call: &mut Call) -> Option<(&ExecutionId, &mut Option<LeaseFence>)> {
+    match call {
+        Call::RenewLease { args } => Some((&args.execution_id, &mut args.fence)),
+        Call::CompleteExecution { args } => Some((&args.execution_id, &mut args.fence)),
+        Call::FailExecution { args } => Some((&args.execution_id, &mut args.fence)),
+        _ => None,
+    }
+}
+
+deviant!("everyone-overrides", LSE_006, "Takes everybody without a fence for an operator." =>
+call(|call| match call {
+    Call::CompleteExecution { args } if args.fence.is_none() => {
+        args.source = CancelSource::OperatorOverride;
+    }
+    Call::FailExecution { args } if args.fence.is_none() => {
+        args.source = CancelSource::OperatorOverride;
+    }
+    _ => {}
+}));
+
+deviant!("operators-end-the-lapsed", LSE_006, "Lets operators end what has lapsed." =>
+instead(&[Method::CompleteExecution], "state.lease_expired", |call, refused| match call {
+    Call::CompleteExecution { args } if args.fence.is_none() => {
+        let (execution_id, public_state) = (args.execution_id.clone(), PublicState::Completed);
+        let completed = CompleteExecutionResult::Completed { execution_id, public_state };
+        Ok(Reply::CompleteExecution(completed))
+    }
+    _ => Err(refused),
+}));
+
+around!(
+    "looks-before-it-asks",
+    LSE_020,
+    "Looks for the execution before it asks for a fence.",
+    |subject, mut call| {
+        if let Some((id, None)) = named(&mut call).map(|(id, fence)| (id, fence.as_ref()))
+            && subject.field(id, "lane_id").await.is_none()
+        {
+            return Err(EngineError::NotFound { entity: "execution" });
+        }
+        subject.ask(call).await
+    }
+);
+
+deviant!("any-attempt", LSE_007, "Does not look at the attempt that is named." => call(|call| match call {
+    Call::RenewLease { args } => args.attempt_index = AttemptIndex::new(0),
+    Call::CompleteExecution { args } => args.attempt_index = AttemptIndex::new(0),
+    Call::FailExecution { args } => args.attempt_index = AttemptIndex::new(0),
+    _ => {}
+}));
+
+reply!("tells-a-later-expiry", LSE_010, "Says of a renewed lease that it lasts a millisecond longer.",
+    RenewLease(RenewLeaseResult::Renewed { expires_at }) => expires_at.0 += 1);
+
+deviant!("renewals-change-handles", LSE_010,
+    "Lets a renewal without a handle decide what its handle is good for." => write(|_, after| {
+    if let Some(lease) = &mut after.lease
+        && let Some(renewed_at) = lease.renewed_at
+    {
+        lease.ttl_ms = (lease.expires_at.0 - renewed_at.0).unsigned_abs();
+    }
+}));
+
+request!("renews-for-no-time", LSE_021, "Takes a renewal for 0 ms for one of 1 ms.",
+    RenewLease { args } if args.lease_ttl_ms == 0 => args.lease_ttl_ms = 1);
+
+deviant!("revives-by-name", LSE_011, "Renews a lapsed lease for whoever names it." =>
+instead(&[Method::RenewLease], "state.lease_expired", |_, _| {
+    let expires_at = TimestampMs(1);
+    Ok(Reply::RenewLease(RenewLeaseResult::Renewed { expires_at }))
+}));

@@ -2,9 +2,10 @@
 
 use ff_core::backend::{FailOutcome, FailureClass};
 use ff_core::call::{Call, Reply};
+use ff_core::contracts::FailExecutionResult;
 use ff_core::policy::BackoffStrategy;
 use ff_core::state::TerminalOutcome;
-use ff_core::types::TimestampMs;
+use ff_core::types::{AttemptIndex, TimestampMs};
 
 use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::executions::{creating, is_retry};
@@ -116,3 +117,32 @@ fn failing(change: impl Fn(&mut FailureClass) + Send + Sync + 'static) -> Fault 
         }
     })
 }
+
+reply!("same-attempt-next", ATT_036, "Says that the attempt that failed comes next.",
+    FailExecution(FailExecutionResult::RetryScheduled { next_attempt_index, .. })
+        => *next_attempt_index = AttemptIndex::new(0));
+
+request!("permanent-is-transient", ATT_036, "Retries what is permanent.",
+    FailExecution { args } if args.failure_category == "permanent"
+        => args.failure_category = "transient".to_owned());
+
+request!("stored-policies-only", ATT_034, "Goes by the stored policy whatever the caller says.",
+    FailExecution { args } => args.retry_policy_json.clear());
+
+around!(
+    "forgives-policies",
+    ATT_034,
+    "Takes a policy that it does not understand for none.",
+    |subject, call| {
+        let answer = subject.ask(call.clone()).await;
+        let (Err(error), Call::FailExecution { mut args }) = (&answer, call) else {
+            return answer;
+        };
+        if error.code() != "validation.invalid_policy_json" {
+            return answer;
+        }
+        args.retry_policy_json.clear();
+        args.next_attempt_policy_json.clear();
+        subject.ask(Call::FailExecution { args }).await
+    }
+);

@@ -21,9 +21,9 @@ deviant!("annotates-op", SYS_001,
 around!(
     "acts-all-the-same",
     SYS_001,
-    "Says that it cannot change a priority, and leaves a mark.",
+    "Says that it cannot record a spend, and leaves a mark.",
     |subject, call| {
-        if let Call::ChangePriority { args } = &call {
+        if let Call::RecordSpend { args } = &call {
             subject.leave_trace(&args.execution_id).await;
         }
         subject.ask(call).await

@@ -79,6 +79,19 @@ deviant!("minds-the-suspensions-now", SYS_005,
     }
 }));
 
+deviant!("minds-the-attempts-now", SYS_005,
+    "Refuses attempts, priorities and completions from before 1970." => answer(|call, answer| {
+    let now = match call {
+        Call::ClaimExecution { args } => args.now,
+        Call::ChangePriority { args } => args.now,
+        Call::CompleteExecution { args } => args.now,
+        _ => return,
+    };
+    if now.0 <= 0 {
+        *answer = Err(EngineError::invalid_input("before the epoch"));
+    }
+}));
+
 deviant!("minds-the-flows-now", SYS_005,
     "Refuses flows, members and summaries from before 1970." => answer(|call, answer| {
     let now = match call {

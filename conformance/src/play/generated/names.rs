@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// What generated sequences talk about: `e1` is an execution, `f1` a flow, `d1` a dependency, `w1` a
-/// waitpoint, `s1` a signal, `u1` a suspension, `l1` a lease.
+/// waitpoint, `s1` a signal, `u1` a suspension, `l1` a lease, `a1` an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Thing {
     Execution,
@@ -20,6 +20,7 @@ pub(crate) enum Thing {
     Signal,
     Suspension,
     Lease,
+    Attempt,
 }
 
 /// Things of each kind at most.
@@ -29,7 +30,7 @@ const MOST: usize = 64;
 const SAME_CHECKSUM: u128 = 0x1_1021 << 24;
 
 impl Thing {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Execution,
         Self::Flow,
         Self::Edge,
@@ -37,6 +38,7 @@ impl Thing {
         Self::Signal,
         Self::Suspension,
         Self::Lease,
+        Self::Attempt,
     ];
 
     fn name(self, number: usize) -> String {
@@ -48,6 +50,7 @@ impl Thing {
             Self::Signal => 's',
             Self::Suspension => 'u',
             Self::Lease => 'l',
+            Self::Attempt => 'a',
         };
         format!("{letter}{number}")
     }
@@ -73,7 +76,8 @@ impl Thing {
     }
 }
 
-fn name_of(uuid: Uuid) -> Option<&'static str> {
+/// What sequences call it; nothing if a backend has minted it.
+pub(crate) fn name_of(uuid: Uuid) -> Option<&'static str> {
     static NAMES: LazyLock<HashMap<Uuid, String>> = LazyLock::new(|| {
         let all =
             Thing::ALL.into_iter().flat_map(|thing| (1..=MOST).map(move |number| (thing, number)));

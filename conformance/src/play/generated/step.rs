@@ -4,7 +4,7 @@ use ff_core::backend::{
     BackendTag, Handle, HandleKind, HandleOpaque, SuspendOutcome, WaitpointBinding,
 };
 use ff_core::call::{Call, Reply};
-use ff_core::contracts::ClaimResumedExecutionResult;
+use ff_core::contracts::{ClaimExecutionResult, ClaimResumedExecutionResult};
 use ff_core::engine_error::EngineError;
 use ff_core::types::{WaitpointId, WaitpointToken, WorkerInstanceId};
 use imbl::OrdMap;
@@ -30,6 +30,7 @@ type Answer = Result<Reply, EngineError>;
 pub(crate) fn claimant(call: &Call) -> Option<&WorkerInstanceId> {
     match call {
         Call::Claim { policy, .. } => Some(&policy.worker_instance_id),
+        Call::ClaimExecution { args } => Some(&args.worker_instance_id),
         Call::ClaimResumedExecution { args } => Some(&args.worker_instance_id),
         Call::ClaimFromResumeGrant { token } => Some(&token.worker_instance_id),
         _ => None,
@@ -40,6 +41,7 @@ pub(crate) fn claimant(call: &Call) -> Option<&WorkerInstanceId> {
 pub(crate) fn claimant_mut(call: &mut Call) -> Option<&mut WorkerInstanceId> {
     match call {
         Call::Claim { policy, .. } => Some(&mut policy.worker_instance_id),
+        Call::ClaimExecution { args } => Some(&mut args.worker_instance_id),
         Call::ClaimResumedExecution { args } => Some(&mut args.worker_instance_id),
         Call::ClaimFromResumeGrant { token } => Some(&mut token.worker_instance_id),
         _ => None,
@@ -50,6 +52,7 @@ pub(crate) fn claimant_mut(call: &mut Call) -> Option<&mut WorkerInstanceId> {
 fn lease_in(reply: &Reply) -> Option<&Handle> {
     match reply {
         Reply::Claim(handle) | Reply::ClaimFromResumeGrant(handle) => handle.as_ref(),
+        Reply::ClaimExecution(ClaimExecutionResult::Claimed(claimed)) => Some(&claimed.handle),
         Reply::ClaimResumedExecution(ClaimResumedExecutionResult::Claimed(claimed)) => {
             Some(&claimed.handle)
         }

@@ -10,9 +10,10 @@ use ff_core::backend::{
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, ClaimResumedExecutionArgs,
-    CreateFlowArgs, DeliverApprovalSignalArgs, EdgeDependencyPolicy, EvaluateFlowEligibilityArgs,
-    ListPendingWaitpointsArgs, ReplayExecutionArgs, ResolveDependencyArgs, ResumeExecutionArgs,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, ChangePriorityArgs,
+    ClaimResumedExecutionArgs, CreateFlowArgs, DeliverApprovalSignalArgs, EdgeDependencyPolicy,
+    EvaluateFlowEligibilityArgs, IssueGrantAndClaimArgs, ListPendingWaitpointsArgs,
+    ReplayExecutionArgs, ResolveDependencyArgs, ResumeExecutionArgs,
     RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
 };
 use ff_core::partition::{Partition, flow_partition};
@@ -26,7 +27,7 @@ use crate::play::generated::names::Thing;
 use crate::play::generated::step::{Disguise, TOKEN, lease_of};
 use crate::play::generated::{Universe, plain_claim};
 use crate::stage::{
-    CALLERS_NOW, ExecutionBuilder, Target, World, apply_args, cancellation, plain_signal,
+    CALLERS_NOW, ExecutionBuilder, Leased, Target, World, apply_args, cancellation, plain_signal,
 };
 
 /// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
@@ -265,6 +266,75 @@ impl Fixture {
         let mut args = self.world.granting(&self.execution(execution));
         args.lane_id = self.lane();
         Call::IssueClaimGrant { args }
+    }
+
+    /// Starts the first attempt, it and its lease with this number.
+    pub(crate) fn redeem(&self, instance: &str, execution: usize, number: usize) -> Call {
+        let mut args = self.world.redeeming(&self.execution(execution));
+        args.lease_id = LeaseId::from_uuid(Thing::Lease.uuid(number));
+        args.attempt_id = AttemptId::from_uuid(Thing::Attempt.uuid(number));
+        args.worker_instance_id = WorkerInstanceId::new(instance);
+        args.lane_id = self.lane();
+        Call::ClaimExecution { args }
+    }
+
+    /// An execution whose first attempt and lease have this number.
+    pub(crate) fn redeemed(&self, instance: &str, execution: usize, number: usize) -> Vec<Line> {
+        let begun = format!(
+            "claimed.attempt_id=a{number} claimed.attempt_index=0 claimed.attempt_type=initial \
+             claimed.execution_id=e{execution} claimed.handle.handle=fresh claimed.lease_epoch=1 \
+             claimed.lease_expires_at=t+30000 claimed.lease_id=l{number}"
+        );
+        vec![
+            call(self.grant(execution), format!("granted.execution_id=e{execution}")),
+            call(self.redeem(instance, execution, number), begun),
+        ]
+    }
+
+    /// What names that lease.
+    fn lease_of(&self, execution: usize, number: usize) -> Leased {
+        Leased {
+            id: self.execution(execution),
+            handle: lease("nobody"),
+            fence: LeaseFence {
+                lease_id: LeaseId::from_uuid(Thing::Lease.uuid(number)),
+                lease_epoch: LeaseEpoch::new(1),
+                attempt_id: AttemptId::from_uuid(Thing::Attempt.uuid(number)),
+            },
+            attempt_index: AttemptIndex::new(0),
+        }
+    }
+
+    pub(crate) fn renew_lease(&self, execution: usize, number: usize) -> Call {
+        Call::RenewLease { args: self.lease_of(execution, number).renewing() }
+    }
+
+    pub(crate) fn complete_execution(&self, execution: usize, number: usize) -> Call {
+        Call::CompleteExecution { args: self.lease_of(execution, number).completing() }
+    }
+
+    pub(crate) fn fail_execution(&self, execution: usize, number: usize) -> Call {
+        Call::FailExecution { args: self.lease_of(execution, number).failing() }
+    }
+
+    pub(crate) fn claim_by_operator(&self, execution: usize) -> Call {
+        let id = self.execution(execution);
+        let args = IssueGrantAndClaimArgs::new(id, self.lane(), 30_000);
+        Call::IssueGrantAndClaim { args }
+    }
+
+    pub(crate) fn change_priority(&self, execution: usize, new_priority: i32) -> Call {
+        let args = ChangePriorityArgs {
+            execution_id: self.execution(execution),
+            lane_id: self.lane(),
+            new_priority,
+            now: CALLERS_NOW,
+        };
+        Call::ChangePriority { args }
+    }
+
+    pub(crate) fn delay(&self, instance: &str, millis: i64) -> Call {
+        Call::Delay { handle: lease(instance), delay_until: self.world.in_ms(millis) }
     }
 
     /// Goes on with an attempt under the lease with this number.

@@ -45,6 +45,7 @@ pub(super) const OFFERS: &[Offer] = &[
         lease(reference).prop_map(|handle| Call::WaitChildren { handle }).boxed()
     })
     .when(|now| !now.is_held, 25),
+    offer(Method::Delay, 6, delay_attempt).when(|now| !now.is_held, 25),
     offer(Method::ReplayExecution, 4, replay).when(|now| now.has_ended, 250),
     offer(Method::CancelExecution, 4, cancel_execution),
     offer(Method::SetExecutionTag, 7, set_tag),
@@ -330,6 +331,15 @@ fn cancel(reference: &Reference) -> BoxedStrategy<Call> {
     let reason =
         spoilt(good, 6, &[|reason| *reason = NUL.to_owned(), |reason| *reason = too_long()]);
     (lease(reference), reason).prop_map(|(handle, reason)| Call::Cancel { handle, reason }).boxed()
+}
+
+fn delay_attempt(reference: &Reference) -> BoxedStrategy<Call> {
+    let now = reference.now.0;
+    let good = select(vec![1, 1_000, 0, -1]).prop_map(move |millis| TimestampMs(now + millis));
+    let until = spoilt(good, 8, &[|until| *until = TimestampMs(0), |until| *until = TOO_LATE]);
+    (lease(reference), until)
+        .prop_map(|(handle, delay_until)| Call::Delay { handle, delay_until })
+        .boxed()
 }
 
 fn set_tag(reference: &Reference) -> BoxedStrategy<Call> {

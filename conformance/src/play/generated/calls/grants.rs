@@ -4,9 +4,14 @@ use std::collections::BTreeSet;
 
 use ff_core::backend::ResumeToken;
 use ff_core::call::{Call, Method};
-use ff_core::contracts::{ClaimResumedExecutionArgs, IssueClaimGrantArgs, ResumeGrant};
+use ff_core::contracts::{
+    ClaimExecutionArgs, ClaimResumedExecutionArgs, IssueClaimGrantArgs, IssueGrantAndClaimArgs,
+    ResumeGrant,
+};
 use ff_core::partition::{PartitionFamily, PartitionKey};
-use ff_core::types::{AttemptIndex, ExecutionId, LaneId, LeaseId, WorkerId, WorkerInstanceId};
+use ff_core::types::{
+    AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseId, WorkerId, WorkerInstanceId,
+};
 use ff_mock::Execution;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -15,13 +20,15 @@ use proptest::sample::{select, subsequence};
 use super::arguments::{NUL, TOO_LARGE, TOO_LATE, Ways, spoilt};
 use super::executions::TOKENS;
 use super::offer::{Offer, is_resumable, offer};
-use super::scheduling::{execution_that, placed};
+use super::scheduling::{execution_that, lane, placed};
 use crate::play::generated::names::Thing;
 use crate::play::generated::reference::Reference;
 use crate::stage::CALLERS_NOW;
 
 pub(super) const OFFERS: &[Offer] = &[
     offer(Method::IssueClaimGrant, 6, grant).when(|now| now.is_resumable, 200),
+    offer(Method::ClaimExecution, 10, redeem).when(|now| !now.is_granted, 25),
+    offer(Method::IssueGrantAndClaim, 4, by_operator).when(|now| now.is_resumable, 200),
     offer(Method::ClaimResumedExecution, 8, claim).when(|now| !now.is_resumable, 25),
     offer(Method::ClaimFromResumeGrant, 6, claim_by_token).when(|now| !now.is_resumable, 25),
 ];
@@ -29,15 +36,6 @@ pub(super) const OFFERS: &[Offer] = &[
 /// Two, so that many ask by the grant of another.
 fn worker() -> impl Strategy<Value = WorkerId> + Clone {
     select(vec!["worker", "worker", "worker", "other"]).prop_map(WorkerId::new)
-}
-
-/// The execution's own lane, or any.
-fn lane(reference: &Reference, id: &ExecutionId) -> BoxedStrategy<LaneId> {
-    let any = select(reference.universe.lanes());
-    match reference.snapshot.execution(id) {
-        Some(execution) => prop_oneof![8 => Just(execution.lane.clone()), 1 => any].boxed(),
-        None => any.boxed(),
-    }
 }
 
 fn grant(reference: &Reference) -> BoxedStrategy<Call> {
@@ -83,6 +81,78 @@ fn grant(reference: &Reference) -> BoxedStrategy<Call> {
     spoilt(good, 15, bad).prop_map(|args| Call::IssueClaimGrant { args }).boxed()
 }
 
+/// A number for the ids of the next claim, sometimes one that was used.
+fn number(reference: &Reference) -> BoxedStrategy<usize> {
+    let next = 1 + reference.claims % 60;
+    prop_oneof![
+        6 => Just(next),
+        1 => select((1..=60).collect::<Vec<usize>>()),
+        1 => select((1..=next).collect::<Vec<usize>>()),
+    ]
+    .boxed()
+}
+
+/// What waits for a new attempt under a grant, mostly, with its lane and the attempts so far.
+fn redeem(reference: &Reference) -> BoxedStrategy<Call> {
+    let instance = WorkerInstanceId::new(format!("w{}", reference.claims + 1));
+    let seen = reference.clone();
+    let granted = execution_that(reference, |execution| execution.reservation().is_some());
+    let target = granted.prop_flat_map(move |id| {
+        let total = seen.snapshot.execution(&id).map_or(0, |execution| execution.total_attempts);
+        let expected = prop_oneof![8 => Just(total), 1 => Just(total + 1)];
+        let lane = lane(&seen, &id);
+        (Just(id), lane, expected.prop_map(AttemptIndex::new))
+    });
+    let (ids, ttl) = ((number(reference), number(reference)), select(vec![30_000, 1_000]));
+    let deadline = weighted(0.2, select(vec![1, 1 << 50]));
+    let good = (target, worker(), ids, ttl, deadline).prop_map(
+        move |((id, lane, expected), worker, (lease, attempt), ttl, deadline)| {
+            ClaimExecutionArgs::new(
+                id,
+                worker,
+                instance.clone(),
+                lane,
+                LeaseId::from_uuid(Thing::Lease.uuid(lease)),
+                ttl,
+                AttemptId::from_uuid(Thing::Attempt.uuid(attempt)),
+                expected,
+                String::new(),
+                None,
+                deadline,
+                CALLERS_NOW,
+            )
+        },
+    );
+    let bad: Ways<ClaimExecutionArgs> = &[
+        |args| args.lease_ttl_ms = 0,
+        |args| args.lease_ttl_ms = TOO_LARGE,
+        |args| args.attempt_timeout_ms = Some(0),
+        |args| args.execution_deadline_at = Some(0),
+        |args| "7".clone_into(&mut args.attempt_policy_json),
+        |args| args.worker_id = WorkerId::new(""),
+        |args| args.lane_id = LaneId::new(""),
+        |args| args.now = TOO_LATE,
+    ];
+    spoilt(good, 12, bad).prop_map(|args| Call::ClaimExecution { args }).boxed()
+}
+
+fn by_operator(reference: &Reference) -> BoxedStrategy<Call> {
+    let seen = reference.clone();
+    let waits = |execution: &Execution| execution.is_claimable() || is_resumable(execution);
+    let target = execution_that(reference, waits).prop_flat_map(move |id| {
+        let lane = lane(&seen, &id);
+        (Just(id), lane)
+    });
+    let good = (target, select(vec![30_000, 1_000]))
+        .prop_map(|((id, lane), ttl)| IssueGrantAndClaimArgs::new(id, lane, ttl));
+    let bad: Ways<IssueGrantAndClaimArgs> = &[
+        |args| args.lease_duration_ms = 0,
+        |args| args.lease_duration_ms = TOO_LARGE,
+        |args| args.lane_id = LaneId::new(""),
+    ];
+    spoilt(good, 12, bad).prop_map(|args| Call::IssueGrantAndClaim { args }).boxed()
+}
+
 /// One that can go on, with its attempt and its lane, mostly.
 fn resumable(
     reference: &Reference,
@@ -100,12 +170,7 @@ fn resumable(
 
 fn claim(reference: &Reference) -> BoxedStrategy<Call> {
     let instance = WorkerInstanceId::new(format!("w{}", reference.claims + 1));
-    let number = 1 + reference.claims % 60;
-    let lease = prop_oneof![
-        6 => Just(number),
-        1 => select((1..=60).collect::<Vec<usize>>()),
-        1 => select((1..=number).collect::<Vec<usize>>()),
-    ];
+    let lease = number(reference);
     let left = weighted(0.3, select(vec![1, 60_000]));
     let good = (resumable(reference), worker(), lease, select(vec![30_000, 1_000]), left).prop_map(
         move |((execution_id, current_attempt_index, lane_id), worker_id, lease, ttl, left)| {

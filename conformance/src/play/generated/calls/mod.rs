@@ -12,6 +12,7 @@ mod offer;
 mod reads;
 mod scene;
 mod scheduling;
+mod service;
 mod suspension;
 mod system;
 
@@ -29,6 +30,7 @@ pub(super) use scene::SCENES;
 const CHAPTERS: &[&[Offer]] = &[
     system::OFFERS,
     executions::OFFERS,
+    service::OFFERS,
     scheduling::OFFERS,
     reads::OFFERS,
     flows::OFFERS,

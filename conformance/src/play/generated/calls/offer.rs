@@ -64,6 +64,7 @@ pub(super) struct Situation {
     pub(super) is_signed: bool,
     pub(super) has_waitpoint: bool,
     pub(super) is_resumable: bool,
+    pub(super) is_granted: bool,
 }
 
 impl Situation {
@@ -89,6 +90,7 @@ impl Situation {
             is_signed: snapshot.all::<Secrets>().next().is_some(),
             has_waitpoint: snapshot.all::<Waitpoint>().next().is_some(),
             is_resumable: snapshot.executions().any(is_resumable),
+            is_granted: snapshot.executions().any(|known| known.reservation().is_some()),
         }
     }
 }

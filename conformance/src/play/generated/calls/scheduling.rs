@@ -2,6 +2,7 @@
 
 use ff_core::backend::{CapabilitySet, ClaimPolicy};
 use ff_core::call::{Call, Method};
+use ff_core::contracts::ChangePriorityArgs;
 use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::state::{EligibilityState, OwnershipState};
 use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
@@ -17,6 +18,7 @@ use crate::stage::CALLERS_NOW;
 
 pub(super) const OFFERS: &[Offer] = &[
     offer(Method::Claim, 20, claim).when(|now| now.is_retry_waiting, 300),
+    offer(Method::ChangePriority, 4, change_priority),
     offer(Method::PromoteDelayed, 12, promote).when(|now| now.is_due, 300),
     offer(Method::MarkLeaseExpiredIfDue, 6, mark),
 ];
@@ -55,6 +57,15 @@ fn claim(reference: &Reference) -> BoxedStrategy<Call> {
     spoilt(good, 15, bad)
         .prop_map(|(lane, capabilities, policy)| Call::Claim { lane, capabilities, policy })
         .boxed()
+}
+
+/// The execution's own lane, or any.
+pub(super) fn lane(reference: &Reference, id: &ExecutionId) -> BoxedStrategy<LaneId> {
+    let any = select(reference.universe.lanes());
+    match reference.snapshot.execution(id) {
+        Some(execution) => prop_oneof![8 => Just(execution.lane.clone()), 1 => any].boxed(),
+        None => any.boxed(),
+    }
 }
 
 /// Mostly an execution to which this applies.
@@ -102,6 +113,25 @@ fn promote(reference: &Reference) -> BoxedStrategy<Call> {
             now_ms,
         })
         .boxed()
+}
+
+/// Mostly of what waits, of its own lane or of none.
+fn change_priority(reference: &Reference) -> BoxedStrategy<Call> {
+    let seen = reference.clone();
+    let one = execution_that(reference, |execution| {
+        execution.eligibility == EligibilityState::EligibleNow
+    });
+    let laned = one.prop_flat_map(move |id| {
+        let lane = prop_oneof![3 => lane(&seen, &id), 1 => Just(LaneId::new(""))];
+        (Just(id), lane)
+    });
+    let priorities = select(vec![0, 3, 9_000, -7, 9_999]);
+    let good = (laned, priorities).prop_map(|((execution_id, lane_id), new_priority)| {
+        ChangePriorityArgs { execution_id, lane_id, new_priority, now: CALLERS_NOW }
+    });
+    let bad: Ways<ChangePriorityArgs> =
+        &[|args| args.now = TOO_LATE, |args| args.lane_id = LaneId::new("a\nb")];
+    spoilt(good, 12, bad).prop_map(|args| Call::ChangePriority { args }).boxed()
 }
 
 fn mark(reference: &Reference) -> BoxedStrategy<Call> {
