@@ -221,11 +221,12 @@ impl Arena {
 
     async fn make(&self, worker: usize, call: Call, random: &mut StdRng) -> Option<Answer> {
         let call = made_at(call, self.clock.now());
-        let bound = bound(&call, &lock(&self.given))?;
         let _calling = self.calling.read().await;
         let backend = self.backends[worker % self.backends.len()].as_ref();
         let from = lock(&self.shown).len() - 1;
         let start = self.ticks.fetch_add(1, Ordering::SeqCst);
+        // Between the ticks, like what an answer gives out: who calls after a call has ended knows what that gave.
+        let bound = bound(&call, &lock(&self.given))?;
         let give_up = random.random_ratio(1, GIVEN_UP)
             && self.given_up.fetch_add(1, Ordering::SeqCst) < GIVEN_UP_AT_MOST;
         let answer = if give_up {
@@ -234,6 +235,9 @@ impl Arena {
             let answer = tokio::time::timeout(CALL_LIMIT, bound.send(backend)).await;
             answer.ok()
         };
+        if let Some(answer) = &answer {
+            lock(&self.given).learn(&call, answer);
+        }
         let end = self.ticks.fetch_add(1, Ordering::SeqCst);
         let times = lock(&self.shown)[from..].to_vec();
         if let Some(answer) = &answer {
@@ -247,11 +251,8 @@ impl Arena {
         answer
     }
 
-    /// Keeps what is given out, and the rough model near what has happened.
+    /// Keeps the rough model near what has happened.
     fn follow(&self, call: &Call, answer: Option<&Answer>) {
-        if let Some(answer) = answer {
-            lock(&self.given).learn(call, answer);
-        }
         if answer.is_some_and(Result::is_ok) {
             let mut rough = lock(&self.rough);
             if let Some((_, after)) = rough.answer(call, rough.now, Take::First) {
