@@ -36,6 +36,12 @@ function execution.is_claimable(fields)
     and not execution.is_reserved(fields)
 end
 
+-- LAPSED or REVOKED: the attempt is open, and nobody holds it.
+function execution.is_reclaimable(fields)
+  local ownership = fields.ownership_state
+  return ownership == 'lease_expired_reclaimable' or ownership == 'lease_revoked'
+end
+
 -- When there is something to do about it, by a call that needs nobody's lease.
 function execution.due_at(fields)
   if fields.lifecycle_phase == 'suspended' then
@@ -143,6 +149,8 @@ function execution.go_on(fields, lease)
   fields.last_lease_id = lease.id
   fields.lease = lease
   fields.lease_expired_at = nil
+  fields.lease_revoked_at = nil
+  fields.lease_revoke_reason = nil
   fields.closing = nil
   fields.grant = nil
   transition(fields, lease.acquired_at)
@@ -155,6 +163,17 @@ function execution.lapse(fields, now)
   fields.blocking_detail = 'lease expired, awaiting reclaim'
   fields.attempt_state = 'attempt_interrupted'
   fields.lease_expired_at = now
+  transition(fields, now)
+end
+
+-- REVOKED: the lease was taken from its holder, the attempt is still open (OPS-014).
+function execution.revoke(fields, reason, now)
+  fields.ownership_state = 'lease_revoked'
+  fields.blocking_reason = 'waiting_for_worker'
+  fields.blocking_detail = 'lease revoked: ' .. reason
+  fields.attempt_state = 'attempt_interrupted'
+  fields.lease_revoked_at = now
+  fields.lease_revoke_reason = reason
   transition(fields, now)
 end
 
@@ -250,6 +269,8 @@ function execution.finish(partition, fields, outcome, now)
   fields.attempt_state = fields.current_attempt and 'attempt_terminal' or 'none'
   fields.delay_until = nil
   fields.lease_expired_at = nil
+  fields.lease_revoked_at = nil
+  fields.lease_revoke_reason = nil
   fields.grant = nil
   fields.completed_at = now
   fields.uncascaded_since = fields.flow_id and now

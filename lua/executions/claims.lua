@@ -61,12 +61,13 @@ function claim.begin(partition, fields, attempt, lease)
       lease_epoch = fields.lease_epoch,
     })
   end
+  local event = attempt and attempt.kind == 'reclaim' and 'reclaimed' or 'acquired'
   if attempt then
     execution.start_attempt(fields, attempt, lease)
   else
     execution.go_on(fields, lease)
   end
-  execution.emit(partition, fields, 'acquired', lease.acquired_at)
+  execution.emit(partition, fields, event, lease.acquired_at)
   return {
     execution_id = fields.execution_id,
     fence = {
@@ -83,6 +84,9 @@ end
 
 -- What the next attempt is.
 function claim.kind_of(fields)
+  if execution.is_reclaimable(fields) then
+    return 'reclaim'
+  end
   return KINDS[fields.attempt_state] or 'initial'
 end
 
@@ -137,6 +141,17 @@ end)
 -- An id is used once (LSE-001, CLM-025).
 function claim.had(fields, id)
   refusal.validation('invalid_input', fields.execution_id .. ' has had ' .. id)
+end
+
+-- A caller's ids for a lease and an attempt are new to the execution (CLM-025, LSE-032).
+function claim.check_ids(partition, fields, args)
+  local id, current = fields.execution_id, fields.current_attempt
+  if fields.last_lease_id == args.lease_id or partition:past_lease(id, args.lease_id) then
+    claim.had(fields, args.lease_id)
+  end
+  if current and current.id == args.attempt_id or partition:past_attempt(id, args.attempt_id) then
+    claim.had(fields, args.attempt_id)
+  end
 end
 
 ff.claim = claim

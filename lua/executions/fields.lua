@@ -51,7 +51,8 @@ local WITHIN = {
 -- Fields of the record that go by other names, or are for the engine alone.
 local HIDDEN = {
   policy = true, current_attempt = true, lease = true, lease_epoch = true, closing = true,
-  suspension = true, waitpoint_count = true, signal_count = true,
+  suspension = true, waitpoint_count = true, signal_count = true, uncascaded_since = true,
+  grant = true, last_lease_id = true,
 }
 
 function DERIVED.budget_ids(fields)

@@ -21,6 +21,23 @@ local function missing_of(fields, offered)
   return missing
 end
 
+-- Keeps an execution for a worker that qualifies (CLM-016, CLM-017).
+function grant.give(fields, args, now)
+  local missing = missing_of(fields, args.worker_capabilities)
+  if #missing > 0 then
+    refusal.validation('capability_mismatch', table.concat(missing, ','))
+  end
+  fields.grant = {
+    worker = args.worker_id,
+    worker_instance = args.worker_instance_id,
+    expires_at = ff.after(now, args.grant_ttl_ms),
+    is_over = false,
+    admission_summary = args.admission_summary,
+    capability_hash = args.capability_hash,
+    route_snapshot_json = args.route_snapshot_json,
+  }
+end
+
 -- Refuses what is not in WAIT, has a grant that lasts, or is of another lane (CLM-019, CLM-029).
 function grant.free(fields, lane, now)
   if not execution.is_eligible(fields) then
@@ -38,19 +55,7 @@ ff.write('issue_claim_grant', function(partition, args)
   local fields = execution.existing(partition, args.execution_id)
   local now = partition:now()
   grant.free(fields, args.lane_id, now)
-  local missing = missing_of(fields, args.worker_capabilities)
-  if #missing > 0 then
-    refusal.validation('capability_mismatch', table.concat(missing, ','))
-  end
-  fields.grant = {
-    worker = args.worker_id,
-    worker_instance = args.worker_instance_id,
-    expires_at = ff.after(now, args.grant_ttl_ms),
-    is_over = false,
-    admission_summary = args.admission_summary,
-    capability_hash = args.capability_hash,
-    route_snapshot_json = args.route_snapshot_json,
-  }
+  grant.give(fields, args, now)
   return { granted = { execution_id = fields.execution_id } }
 end)
 

@@ -29,7 +29,8 @@ function lease.not_active(fields)
   })
 end
 
--- The ladder (LSE-002, LSE-018): it exists, it is active, its lease is not due, the lease is the caller's.
+-- The ladder (LSE-002, LSE-018, LSE-022): it exists, it is active, its lease was not revoked and is not due, and the
+-- lease is the caller's.
 -- For an execution that is not active it asks `otherwise`.
 function lease.held(partition, held, otherwise)
   local fields = execution.existing(partition, held.execution_id)
@@ -57,9 +58,12 @@ local function is_right(fields, held)
         and held.lease_ttl_ms == current.ttl_ms)
 end
 
--- The ladder on an active execution: its lease is not due, and it is the caller's.
+-- The ladder on an active execution: its lease was not revoked, it is not due, and it is the caller's.
 function lease.hold(partition, fields, held)
   local now = partition:now()
+  if fields.ownership_state == 'lease_revoked' then
+    refusal.state('lease_revoked')
+  end
   if fields.ownership_state == 'lease_expired_reclaimable' then
     refusal.state('lease_expired')
   end

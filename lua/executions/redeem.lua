@@ -20,13 +20,7 @@ ff.write('claim_execution', function(partition, args)
   if fields.total_attempt_count ~= args.expected_attempt_index then
     refusal.contention('execution_not_leaseable')
   end
-  if fields.last_lease_id == args.lease_id or partition:past_lease(id, args.lease_id) then
-    claim.had(fields, args.lease_id)
-  end
-  local current = fields.current_attempt
-  if current and current.id == args.attempt_id or partition:past_attempt(id, args.attempt_id) then
-    claim.had(fields, args.attempt_id)
-  end
+  claim.check_ids(partition, fields, args)
   if args.execution_deadline_at then
     fields.execution_deadline_at = args.execution_deadline_at
   end

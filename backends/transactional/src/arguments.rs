@@ -10,8 +10,8 @@ use ff_core::backend::{
 use ff_core::call::Call;
 use ff_core::contracts::{
     CancelFlowArgs, ClaimExecutionArgs, CreateExecutionArgs, DeliverApprovalSignalArgs,
-    DeliverSignalArgs, EdgeDependencyPolicy, IssueClaimGrantArgs, ResolveDependencyArgs,
-    StageDependencyEdgeArgs,
+    DeliverSignalArgs, EdgeDependencyPolicy, IssueClaimGrantArgs, IssueReclaimGrantArgs,
+    ResolveDependencyArgs, StageDependencyEdgeArgs,
 };
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
@@ -89,6 +89,19 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             same_partition(partition_of(&grant.partition_key)?, &grant.execution_id)
         }
         Call::ClaimExecution { args } => claim_execution(args),
+        Call::RevokeLease { args } => {
+            optional_text("expected lease id", args.expected_lease_id.as_deref())?;
+            text("worker instance id", args.worker_instance_id.as_str())?;
+            text("reason", &args.reason)
+        }
+        Call::IssueReclaimGrant { args } => issue_reclaim_grant(args),
+        Call::ReclaimExecution { args } => {
+            worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
+            lease_ttl(args.lease_ttl_ms)?;
+            text("old worker instance id", args.old_worker_instance_id.as_str())?;
+            optional_text("capability hash", args.capability_hash.as_deref())?;
+            json_object("attempt policy", &args.attempt_policy_json)
+        }
         Call::IssueGrantAndClaim { args } => {
             lane(&args.lane_id)?;
             lease_ttl(args.lease_duration_ms)
@@ -246,15 +259,30 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
 fn issue_claim_grant(args: &IssueClaimGrantArgs) -> Check {
     worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
     same_partition(args.partition, &args.execution_id)?;
-    if args.grant_ttl_ms == 0 {
-        return Err(EngineError::invalid_input("a grant of 0 ms grants nothing"));
-    }
-    integer("grant_ttl_ms", args.grant_ttl_ms)?;
+    grant_ttl(args.grant_ttl_ms)?;
     instant("now", args.now)?;
     optional_text("admission summary", args.admission_summary.as_deref())?;
     optional_text("capability hash", args.capability_hash.as_deref())?;
     optional_text("route snapshot", args.route_snapshot_json.as_deref())?;
     requirements(&args.worker_capabilities)
+}
+
+/// LSE-032.
+fn issue_reclaim_grant(args: &IssueReclaimGrantArgs) -> Check {
+    worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
+    grant_ttl(args.grant_ttl_ms)?;
+    instant("now", args.now)?;
+    optional_text("admission summary", args.admission_summary.as_deref())?;
+    optional_text("capability hash", args.capability_hash.as_deref())?;
+    optional_text("route snapshot", args.route_snapshot_json.as_deref())?;
+    requirements(&args.worker_capabilities)
+}
+
+fn grant_ttl(millis: u64) -> Check {
+    if millis == 0 {
+        return Err(EngineError::invalid_input("a grant of 0 ms grants nothing"));
+    }
+    integer("grant_ttl_ms", millis)
 }
 
 /// CLM-025.

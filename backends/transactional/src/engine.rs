@@ -60,6 +60,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::GetFlowTag,
     Method::IssueClaimGrant,
     Method::IssueGrantAndClaim,
+    Method::IssueReclaimGrant,
     Method::ListEdges,
     Method::ListExecutions,
     Method::ListFlows,
@@ -80,6 +81,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ReadExecutionState,
     Method::ReadTotalAttemptCount,
     Method::ReadWaitpointToken,
+    Method::ReclaimExecution,
     Method::ReconcileSiblingCancelGroup,
     Method::Renew,
     Method::RenewLease,
@@ -87,6 +89,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ResolveDependency,
     Method::ResolveExecutionFlowId,
     Method::ResumeExecution,
+    Method::RevokeLease,
     Method::RotateWaitpointHmacSecretAll,
     Method::SeedWaitpointHmacSecret,
     Method::ServerTimeMs,
@@ -530,6 +533,13 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         }
         Call::IssueGrantAndClaim { args } => {
             Reply::IssueGrantAndClaim(executions::issue_grant_and_claim(tx, args).await?)
+        }
+        Call::RevokeLease { args } => Reply::RevokeLease(executions::revoke_lease(tx, args).await?),
+        Call::IssueReclaimGrant { args } => {
+            Reply::IssueReclaimGrant(executions::issue_reclaim_grant(tx, args).await?)
+        }
+        Call::ReclaimExecution { args } => {
+            Reply::ReclaimExecution(executions::reclaim_execution(tx, settings.tag, args).await?)
         }
         Call::ChangePriority { args } => {
             Reply::ChangePriority(executions::change_priority(tx, args).await?)

@@ -26,7 +26,7 @@ mod waiting;
 
 pub use arguments::housekeeping as check_housekeeping;
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
-pub use executions::{claimed as claimed_execution, parse_retry_policy};
+pub use executions::{claimed as claimed_execution, parse_retry_policy, reclaimed};
 pub use layout::families;
 pub use page::MAX_PAGE;
 pub use patch::{Patch, PatchError};

@@ -14,17 +14,19 @@ use ff_core::backend::{
 };
 use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
-use ff_core::contracts::{ClaimExecutionResult, ClaimResumedExecutionResult};
+use ff_core::contracts::{
+    ClaimExecutionResult, ClaimResumedExecutionResult, ReclaimExecutionOutcome,
+};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
 use ff_core::state::AttemptType;
-use ff_core::types::{FlowId, TimestampMs, WaitpointId};
+use ff_core::types::{ExecutionId, FlowId, TimestampMs, WaitpointId};
 use ff_transactional::{
     Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, claimed_execution,
-    claimed_resumed, families, parse_retry_policy,
+    claimed_resumed, families, parse_retry_policy, reclaimed,
 };
 
 use serde::Deserialize;
@@ -147,6 +149,23 @@ impl ValkeyBackend {
         Ok(claimed_execution(BackendTag::Valkey, begun.payload, kind, begun.expires_at))
     }
 
+    /// A takeover, or why there is none.
+    async fn reclaim(&self, call: &Call) -> Result<ReclaimExecutionOutcome, EngineError> {
+        let outcome: Takeover = self.content(call).await?.into().map_err(transport)?;
+        Ok(match outcome {
+            Takeover::Claimed(payload) => reclaimed(BackendTag::Valkey, payload),
+            Takeover::GrantNotFound { execution_id } => {
+                ReclaimExecutionOutcome::GrantNotFound { execution_id }
+            }
+            Takeover::NotReclaimable { detail, execution_id } => {
+                ReclaimExecutionOutcome::NotReclaimable { detail, execution_id }
+            }
+            Takeover::ReclaimCapExceeded { execution_id, reclaim_count } => {
+                ReclaimExecutionOutcome::ReclaimCapExceeded { execution_id, reclaim_count }
+            }
+        })
+    }
+
     async fn claim_by_token(&self, call: &Call) -> Result<Option<Handle>, EngineError> {
         let begun: Option<HandlePayload> = self.content(call).await?.into().map_err(transport)?;
         Ok(begun.map(|payload| payload.seal(BackendTag::Valkey, HandleKind::Resumed)))
@@ -239,6 +258,7 @@ impl Dispatch for ValkeyBackend {
             Call::ClaimExecution { .. } => {
                 self.claim_execution(&call).await.map(Reply::ClaimExecution)
             }
+            Call::ReclaimExecution { .. } => self.reclaim(&call).await.map(Reply::ReclaimExecution),
             Call::ClaimResumedExecution { .. } => {
                 self.claim_resumed(&call).await.map(Reply::ClaimResumedExecution)
             }
@@ -283,6 +303,16 @@ struct Suspension {
     details: SuspendOutcomeDetails,
     /// The lease that was given up; none if the condition was met.
     released: Option<HandlePayload>,
+}
+
+/// What the library says of a takeover.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Takeover {
+    Claimed(HandlePayload),
+    GrantNotFound { execution_id: ExecutionId },
+    NotReclaimable { detail: String, execution_id: ExecutionId },
+    ReclaimCapExceeded { execution_id: ExecutionId, reclaim_count: u32 },
 }
 
 /// What the library says of a lease that has begun.

@@ -274,6 +274,7 @@ pub(crate) fn target_of(call: &Call) -> Option<ExecutionId> {
         | Call::MarkLeaseExpiredIfDue { execution_id, .. } => Some(execution_id.clone()),
         Call::CancelExecution { args } => Some(args.execution_id.clone()),
         Call::ChangePriority { args } => Some(args.execution_id.clone()),
+        Call::RevokeLease { args } => Some(args.execution_id.clone()),
         call => payload_of(call).map(|payload| payload.execution_id),
     }
 }

@@ -17,7 +17,8 @@ use super::script::{Line, call};
 
 /// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
 /// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, 9 is suspended on waitpoint 1, 10 can go
-/// on by a grant, 13 is held under the attempt and lease 3, and 14 can be claimed by a grant.
+/// on by a grant, 13 is held under the attempt and lease 3, 14 can be claimed by a grant, 17 was revoked, and 18 too, and can be
+/// taken over.
 pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     let mut lines = vec![
         fixture.created(1),
@@ -46,6 +47,15 @@ pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     lines.extend(fixture.redeemed("w13", 13, 3));
     lines.push(fixture.created(14));
     lines.push(call(fixture.grant(14), "granted.execution_id=e14"));
+    for (execution, number) in [(17, 5), (18, 6)] {
+        lines.push(fixture.created(execution));
+        lines.extend(fixture.redeemed("w17", execution, number));
+        let revoked = format!("revoked.lease_epoch=1 revoked.lease_id=l{number}");
+        lines.push(call(fixture.revoke(execution), revoked));
+    }
+    let granted = "granted.execution_id=e18 granted.expires_at_ms=t+60000 granted.grant_key=grant \
+                   granted.lane_id=a granted.partition_key=partition";
+    lines.push(call(fixture.regrant(18), granted));
     lines
 }
 
@@ -84,6 +94,9 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fixture.fail_execution(13, 3),
         fixture.redeem("w14", 14, 4),
         fixture.claim_by_operator(2),
+        fixture.revoke(13),
+        fixture.regrant(17),
+        fixture.reclaim("w18", 18, 7),
         fixture.change_priority(2, 5),
         fixture.grant(2),
         fixture.go_on("w11", 10, 1),
@@ -199,10 +212,15 @@ fn given(name: &str) -> Value {
             json!("text")
         }
         "payload"
+        | "admission_summary"
+        | "capability_hash"
+        | "route_snapshot_json"
+        | "expected_lease_id"
         | "result_payload"
         | "result_encoding"
         | "correlation_id"
         | "continuation_metadata_pointer" => json!("text"),
+        "max_reclaim_count" => json!(9),
         "attempt_timeout_ms"
         | "dedup_ttl_ms"
         | "max_signals_per_execution"

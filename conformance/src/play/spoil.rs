@@ -68,10 +68,11 @@ const NOTHING: Leads = To("ok, nothing");
 /// Where texts lead to something else than their rule says, with the clause that says so; what leads nowhere does so
 /// as a number too. A place is a JSON
 /// pointer into the call, or the beginning of one.
-const TEXTS: [(&str, Leads, &str); 11] = [
+const TEXTS: [(&str, Leads, &str); 12] = [
     ("/create_execution/args/policy/routing_requirements/required", CAPABILITIES, "EXE-004"),
     ("/claim/capabilities", CAPABILITIES, "SCH-004"),
     ("/issue_claim_grant/args/worker_capabilities", CAPABILITIES, "CLM-019"),
+    ("/issue_reclaim_grant/args/worker_capabilities", CAPABILITIES, "LSE-032"),
     ("/promote_delayed/lane", Nowhere, "SYS-021"),
     ("/apply_dependency_to_child/args/data_passing_ref", DEPENDENCY, "GRA-010"),
     ("/apply_dependency_to_child/args/dependency_kind", DEPENDENCY, "GRA-010"),
@@ -83,7 +84,7 @@ const TEXTS: [(&str, Leads, &str); 11] = [
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 22] = [
+const NAMES: [(&str, &str); 24] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
@@ -92,6 +93,8 @@ const NAMES: [(&str, &str); 22] = [
     ("/claim/lane", "EXE-003"),
     ("/issue_claim_grant/args/lane_id", "CLM-019"),
     ("/claim_execution/args/lane_id", "CLM-025"),
+    ("/issue_reclaim_grant/args/lane_id", "LSE-032"),
+    ("/reclaim_execution/args/lane_id", "LSE-032"),
     ("/issue_grant_and_claim/args/lane_id", "CLM-030"),
     ("/claim_resumed_execution/args/lane_id", "SUS-054"),
     ("/grant/lane_id", "SUS-054"),
@@ -108,8 +111,11 @@ const NAMES: [(&str, &str); 22] = [
     ("/close_waitpoint/waitpoint_id", "WPT-033"),
 ];
 
+/// Names that can be empty all the same.
+const NAMELESS: [(&str, &str); 1] = [("/revoke_lease/args/worker_instance_id", "OPS-017")];
+
 /// Where ids of nothing lead to something else than `NotFound`, or to nothing where they are read.
-const UNKNOWN: [(&str, Leads, &str); 32] = [
+const UNKNOWN: [(&str, Leads, &str); 34] = [
     ("/create_execution", Nowhere, "EXE-001"),
     ("/create_flow", Nowhere, "FLW-009"),
     ("/stage_dependency_edge/args/edge_id", Nowhere, "GRA-007"),
@@ -130,6 +136,8 @@ const UNKNOWN: [(&str, Leads, &str); 32] = [
     ("/suspend_by_triple/triple", Nowhere, "SUS-027"),
     ("/deliver_signal/args/signal_id", Nowhere, "SIG-006"),
     ("/claim_execution/args/lease_id", Nowhere, "CLM-020"),
+    ("/reclaim_execution/args/lease_id", Nowhere, "LSE-026"),
+    ("/reclaim_execution/args/attempt_id", Nowhere, "LSE-026"),
     ("/claim_execution/args/attempt_id", Nowhere, "CLM-020"),
     ("/renew_lease/args/fence", STALE, "LSE-001"),
     ("/complete_execution/args/fence", STALE, "LSE-001"),
@@ -201,6 +209,7 @@ impl Spoiling {
                 Some(Nowhere) => Nowhere,
                 _ => INPUT,
             },
+            Self::EmptyName if NAMELESS.iter().any(|(place, _)| at == *place) => Nowhere,
             Self::EmptyName if NAMES.iter().any(|(name, _)| at.ends_with(name)) => INPUT,
             Self::EmptyName => Nowhere,
             Self::UnknownId if exception(&DECIDED).is_some() => Nowhere,

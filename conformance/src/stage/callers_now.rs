@@ -19,6 +19,7 @@ pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
         Call::CancelExecution { args } => &mut args.now,
         Call::IssueClaimGrant { args } => &mut args.now,
         Call::ClaimExecution { args } => &mut args.now,
+        Call::IssueReclaimGrant { args } => &mut args.now,
         Call::ClaimResumedExecution { args } => &mut args.now,
         Call::ChangePriority { args } => &mut args.now,
         Call::CompleteExecution { args } => &mut args.now,

@@ -6,7 +6,8 @@ use ff_core::backend::ResumeToken;
 use ff_core::contracts::{
     ClaimExecutionArgs, ClaimExecutionResult, ClaimResumedExecutionArgs,
     ClaimResumedExecutionResult, ClaimedExecution, ClaimedResumedExecution, IssueClaimGrantArgs,
-    IssueClaimGrantOutcome, ResumeGrant,
+    IssueClaimGrantOutcome, IssueReclaimGrantArgs, ReclaimExecutionArgs, ResumeGrant,
+    RevokeLeaseArgs,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -16,6 +17,16 @@ use super::callers_now::CALLERS_NOW;
 use super::failure::Failure;
 use super::suspended::Suspended;
 use super::world::World;
+
+/// A lease taken from whoever holds it.
+pub(crate) fn revocation(id: &ExecutionId) -> RevokeLeaseArgs {
+    RevokeLeaseArgs {
+        execution_id: id.clone(),
+        expected_lease_id: None,
+        reason: "why".to_owned(),
+        worker_instance_id: WorkerInstanceId::new(""),
+    }
+}
 
 /// A worker with nothing special about it.
 fn worker() -> (WorkerId, WorkerInstanceId) {
@@ -81,6 +92,43 @@ impl World {
             ClaimExecutionResult::Claimed(claimed) => Ok(claimed),
             other => Err(EngineError::invalid_input(format!("it is claimed, not {other:?}"))),
         }
+    }
+
+    /// A grant for a minute to take over, to a worker that offers nothing.
+    pub(crate) fn regranting(&self, id: &ExecutionId) -> IssueReclaimGrantArgs {
+        let (worker, instance) = worker();
+        let (id, lane) = (id.clone(), self.lane_of(id));
+        IssueReclaimGrantArgs::new(
+            id,
+            worker,
+            instance,
+            lane,
+            None,
+            60_000,
+            None,
+            None,
+            BTreeSet::new(),
+            CALLERS_NOW,
+        )
+    }
+
+    /// Takes over under a lease of 30 s, by a grant of the same worker.
+    pub(crate) fn reclaiming(&self, id: &ExecutionId) -> ReclaimExecutionArgs {
+        let (worker, instance) = worker();
+        ReclaimExecutionArgs::new(
+            id.clone(),
+            worker,
+            instance,
+            self.lane_of(id),
+            None,
+            LeaseId::from_uuid(self.uuid()),
+            30_000,
+            AttemptId::from_uuid(self.uuid()),
+            String::new(),
+            None,
+            WorkerInstanceId::new("worker-0"),
+            AttemptIndex::new(0),
+        )
     }
 
     /// Goes on with the first attempt, under a lease of 30 s, by a grant of the same worker.

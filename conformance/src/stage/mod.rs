@@ -36,6 +36,7 @@ pub(crate) use deploy::deploy;
 pub use deploy::finish;
 pub(crate) use failure::told;
 pub use failure::{Cause, Difference, Failure};
+pub(crate) use grants::revocation;
 pub(crate) use graph::{BLOCKED, FanIn, Graph, READY, SKIPPED, lane_of};
 pub(crate) use harness::SEED_VARIABLE;
 pub use harness::{Deployment, Harness, HarnessError, KnownDifference, Nemesis, Settling, Vandal};

@@ -39,7 +39,7 @@ impl fmt::Debug for Observation {
 }
 
 /// Every field that `read_exec_core_fields` knows.
-pub(crate) const CORE_FIELDS: [&str; 48] = [
+pub(crate) const CORE_FIELDS: [&str; 50] = [
     "execution_id",
     "namespace",
     "lane_id",
@@ -73,6 +73,8 @@ pub(crate) const CORE_FIELDS: [&str; 48] = [
     "lease_expires_at",
     "lease_last_renewed_at",
     "lease_expired_at",
+    "lease_revoked_at",
+    "lease_revoke_reason",
     "created_at",
     "started_at",
     "completed_at",

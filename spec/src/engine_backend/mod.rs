@@ -117,7 +117,8 @@ pub trait EngineBackend: Send + Sync + 'static {
     /// SUS-050, SUS-052 to SUS-055)
     async fn claim_from_resume_grant(&self, token: ResumeToken) -> Result<Option<Handle>>;
 
-    /// Reserves a lapsed or revoked execution for a worker.
+    /// Keeps an execution whose lease has lapsed or was revoked for a worker, for 1 to 2^53 − 1 ms. (LSE-023 to LSE-025,
+    /// LSE-029, LSE-031, LSE-032)
     async fn issue_reclaim_grant(
         &self,
         args: IssueReclaimGrantArgs,
@@ -125,7 +126,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("issue_reclaim_grant")
     }
 
-    /// Takes over a lapsed or revoked execution in a new attempt.
+    /// Starts a new attempt in place of one that was left behind, by a grant, for 1 to 2^53 − 1 ms. (LSE-024, LSE-026 to
+    /// LSE-032)
     async fn reclaim_execution(
         &self,
         args: ReclaimExecutionArgs,
@@ -441,7 +443,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("replay_execution")
     }
 
-    /// Takes the lease from its holder.
+    /// Takes the lease from its holder; the attempt stays open until somebody reclaims the execution. (OPS-014, OPS-016 to
+    /// OPS-019)
     async fn revoke_lease(&self, args: RevokeLeaseArgs) -> Result<RevokeLeaseResult> {
         unavailable("revoke_lease")
     }

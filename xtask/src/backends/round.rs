@@ -405,6 +405,31 @@ impl<E: Each> Round<E> {
         self.create(&delayed, None).await;
         let lease = self.claim().await;
         self.call(json!({ "delay": { "handle": lease, "delay_until": 1 } })).await;
+        self.take_over(home).await;
+    }
+
+    /// Takes a lease from its holder, and takes the execution over.
+    async fn take_over(&mut self, home: Partition) {
+        let id = ExecutionId::from_parts(home.index, Uuid::new_v4());
+        self.create(&id, None).await;
+        self.claim().await;
+        let revocation = json!({
+            "execution_id": id, "reason": "why", "worker_instance_id": "",
+        });
+        self.call(json!({ "revoke_lease": { "args": revocation } })).await;
+        let grant = json!({
+            "execution_id": id, "lane_id": self.lane, "worker_id": "worker",
+            "worker_instance_id": "worker", "worker_capabilities": [], "grant_ttl_ms": 60_000,
+            "now": 0,
+        });
+        self.call(json!({ "issue_reclaim_grant": { "args": grant } })).await;
+        let reclaim = json!({
+            "execution_id": id, "worker_id": "worker", "worker_instance_id": "worker",
+            "lane_id": self.lane, "lease_id": Uuid::new_v4(), "lease_ttl_ms": 60_000,
+            "attempt_id": Uuid::new_v4(), "attempt_policy_json": "",
+            "old_worker_instance_id": "worker", "current_attempt_index": 0,
+        });
+        self.call(json!({ "reclaim_execution": { "args": reclaim } })).await;
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) fn start<T: Tx>(
 /// What the next attempt is.
 pub(super) fn kind_of(execution: &Execution) -> AttemptType {
     match execution.attempt_state {
+        _ if execution.is_reclaimable() => AttemptType::Reclaim,
         AttemptState::PendingRetryAttempt => AttemptType::Retry,
         AttemptState::PendingReplayAttempt => AttemptType::Replay,
         _ => AttemptType::Initial,
@@ -80,12 +81,16 @@ pub(crate) fn begin<T: Tx>(
     if let Some(id) = execution.last_lease {
         tx.put(&PastLease { execution: execution.id.clone(), id, epoch: execution.epoch });
     }
+    let event = match attempt {
+        Some(CurrentAttempt { kind: AttemptType::Reclaim, .. }) => LeaseEventKind::Reclaimed,
+        _ => LeaseEventKind::Acquired,
+    };
     match attempt {
         Some(attempt) => execution.start_attempt(attempt, lease.clone()),
         None => execution.go_on(lease.clone()),
     }
     tx.put(&execution);
-    emit(tx, &execution, LeaseEventKind::Acquired, lease.acquired_at);
+    emit(tx, &execution, event, lease.acquired_at);
     let attempt = execution.attempt.ok_or_else(|| {
         let detail = "it is active without an attempt".to_owned();
         StoreError::Corrupt { record: "execution", detail }

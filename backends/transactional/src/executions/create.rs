@@ -107,6 +107,8 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
         lease: None,
         epoch: LeaseEpoch::new(0),
         lease_expired_at: None,
+        lease_revoked_at: None,
+        lease_revoke_reason: None,
         closing: None,
         created_at: now,
         started_at: None,

@@ -69,6 +69,8 @@ fn field(execution: &Execution, name: &str) -> Option<String> {
         "lease_expires_at" => text(&lease?.expires_at),
         "lease_last_renewed_at" => text(&lease?.renewed_at?),
         "lease_expired_at" => text(&execution.lease_expired_at?),
+        "lease_revoked_at" => text(&execution.lease_revoked_at?),
+        "lease_revoke_reason" => execution.lease_revoke_reason.clone(),
         "created_at" | "created_at_ms" => text(&execution.created_at),
         "started_at" => text(&execution.started_at?),
         "completed_at" | "completed_at_ms" | "terminal_at_ms" => text(&execution.completed_at?),

@@ -1,5 +1,7 @@
 //! Grants: an execution in WAIT is kept for a worker until it claims it, or until it is too late.
 
+use std::collections::BTreeSet;
+
 use ff_core::contracts::{IssueClaimGrantArgs, IssueClaimGrantOutcome};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
 use ff_core::types::{LaneId, TimestampMs, WorkerId};
@@ -22,12 +24,7 @@ pub(crate) async fn issue_claim_grant<T: Tx>(
     let mut execution = existing(tx, &args.execution_id).await?;
     let now = tx.now().await?;
     free(&execution, &args.lane_id, now)?;
-    let missing = execution.requirements.difference(&args.worker_capabilities);
-    let missing: Vec<&str> = missing.map(String::as_str).collect();
-    if !missing.is_empty() {
-        let missing = missing.join(",");
-        return Err(EngineError::validation(ValidationKind::CapabilityMismatch, missing).into());
-    }
+    check_capabilities(&execution, &args.worker_capabilities)?;
     execution.grant = Some(Grant {
         worker: args.worker_id.clone(),
         worker_instance: args.worker_instance_id.clone(),
@@ -57,6 +54,19 @@ pub(super) fn free(
         return Err(EngineError::Contention(ContentionKind::ExecutionNotInEligibleSet));
     }
     Ok(())
+}
+
+/// Whether a worker that offers this qualifies (CLM-016, CLM-017).
+pub(super) fn check_capabilities(
+    execution: &Execution,
+    offered: &BTreeSet<String>,
+) -> Result<(), EngineError> {
+    let missing = execution.requirements.difference(offered);
+    let missing: Vec<&str> = missing.map(String::as_str).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(EngineError::validation(ValidationKind::CapabilityMismatch, missing.join(",")))
 }
 
 /// Whether the worker may redeem a grant of the execution (CLM-022, SUS-038, SUS-051).

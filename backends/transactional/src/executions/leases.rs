@@ -78,7 +78,8 @@ pub(super) enum Standing {
     NotActive(Box<Execution>),
 }
 
-/// The ladder (LSE-002, LSE-018): it exists, it is active, its lease is not due, the lease is the caller's.
+/// The ladder (LSE-002, LSE-018, LSE-022): it exists, it is active, its lease was not revoked and is not due, and the
+/// lease is the caller's.
 pub(super) async fn standing<T: Tx>(tx: &mut Session<T>, holder: &Holder<'_>) -> Rule<Standing> {
     let mut execution = existing(tx, holder.execution).await?;
     if execution.phase != LifecyclePhase::Active {
@@ -89,13 +90,16 @@ pub(super) async fn standing<T: Tx>(tx: &mut Session<T>, holder: &Holder<'_>) ->
     Ok(Standing::Held(Box::new(Held { execution, now })))
 }
 
-/// The ladder on an active execution: its lease is not due, and it is the caller's.
+/// The ladder on an active execution: its lease was not revoked, it is not due, and it is the caller's.
 pub(crate) fn hold<T: Tx>(
     tx: &mut Session<T>,
     execution: &mut Execution,
     holder: &Holder<'_>,
     now: TimestampMs,
 ) -> Rule<()> {
+    if execution.ownership == OwnershipState::LeaseRevoked {
+        return Err(EngineError::State(StateKind::LeaseRevoked).into());
+    }
     if execution.ownership == OwnershipState::LeaseExpiredReclaimable {
         return Err(EngineError::State(StateKind::LeaseExpired).into());
     }

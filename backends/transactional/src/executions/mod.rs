@@ -10,9 +10,11 @@ mod leases;
 mod lists;
 mod progress;
 mod reads;
+mod reclaim;
 mod redeem;
 mod replay;
 mod retries;
+mod revoke;
 mod scheduling;
 mod state;
 mod tags;
@@ -36,11 +38,14 @@ pub(crate) use reads::{
     current_attempt, describe, get_namespace, get_result, read_context, read_info, read_state,
     total_attempts,
 };
+pub use reclaim::reclaimed;
+pub(crate) use reclaim::{issue_reclaim_grant, reclaim_execution};
 pub use redeem::claimed;
 pub(crate) use redeem::{claim_execution, had, issue_grant_and_claim};
 pub(crate) use replay::replay;
 pub use retries::parse_retry_policy;
 pub(crate) use retries::{fail, fail_execution};
+pub(crate) use revoke::revoke_lease;
 pub(crate) use scheduling::{change_priority, promote_delayed};
 pub(crate) use tags::{get_tag, set_tag};
 

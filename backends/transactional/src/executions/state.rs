@@ -33,6 +33,14 @@ impl Execution {
         self.grant.as_ref().filter(|grant| is_fresh && !grant.is_over)
     }
 
+    /// LAPSED or REVOKED: the attempt is open, and nobody holds it.
+    pub(crate) fn is_reclaimable(&self) -> bool {
+        matches!(
+            self.ownership,
+            OwnershipState::LeaseExpiredReclaimable | OwnershipState::LeaseRevoked
+        )
+    }
+
     /// The suspension that lasts.
     pub fn suspended(&self) -> Option<&Suspended> {
         self.suspension.as_ref().filter(|_| self.phase == LifecyclePhase::Suspended)
@@ -151,6 +159,8 @@ impl Execution {
         self.last_lease = Some(lease.id);
         self.lease = Some(lease);
         self.lease_expired_at = None;
+        self.lease_revoked_at = None;
+        self.lease_revoke_reason = None;
         self.closing = None;
         self.grant = None;
         self.transition(now);
@@ -163,6 +173,17 @@ impl Execution {
         "lease expired, awaiting reclaim".clone_into(&mut self.blocking_detail);
         self.attempt_state = AttemptState::AttemptInterrupted;
         self.lease_expired_at = Some(now);
+        self.transition(now);
+    }
+
+    /// REVOKED: the lease was taken from its holder, the attempt is still open (OPS-014).
+    pub(crate) fn revoke(&mut self, reason: &str, now: TimestampMs) {
+        self.ownership = OwnershipState::LeaseRevoked;
+        self.blocking_reason = BlockingReason::WaitingForWorker;
+        self.blocking_detail = format!("lease revoked: {reason}");
+        self.attempt_state = AttemptState::AttemptInterrupted;
+        self.lease_revoked_at = Some(now);
+        self.lease_revoke_reason = Some(reason.to_owned());
         self.transition(now);
     }
 
@@ -247,6 +268,8 @@ impl Execution {
         };
         self.delay_until = None;
         self.lease_expired_at = None;
+        self.lease_revoked_at = None;
+        self.lease_revoke_reason = None;
         self.grant = None;
         self.completed_at = Some(now);
         self.uncascaded_since = self.flow.map(|_| now);

@@ -221,6 +221,9 @@ records! {
                 /// The id of the lease issued last.
                 last_lease as "last_lease_id": Option<LeaseId>,
                 priority: i32,
+                /// While its lease is revoked.
+                lease_revoked_at: Option<TimestampMs>,
+                lease_revoke_reason: Option<String>,
             }
             indexes {
                 /// What fresh claims may take, per lane and requirement set in their order (SCH-002).

@@ -24,6 +24,10 @@ async fn entries(world: World) -> Verdict {
         none("blocking_detail"),
     ]);
     expect_eq!(fields, expected, "entries");
+    // What backends keep for themselves.
+    let kept = ["grant", "last_lease_id", "uncascaded_since", "policy", "closing", "lease"];
+    let fields = world.read_exec_core_fields(partition, &id, &kept).await?;
+    expect!(fields.values().all(Option::is_none), "nothing else is known: {fields:?}");
     let nothing = world.read_exec_core_fields(partition, &id, &[]).await?;
     expect!(nothing.is_empty(), "no names, no entries");
 

@@ -101,6 +101,51 @@ const REPETITIONS: &[Repetition] = &[
         answers: &[(10, "retry_scheduled.delay_until=t+20 retry_scheduled.next_attempt_index=1")],
     },
     Repetition {
+        method: Method::RevokeLease,
+        clauses: &["OPS-014", "OPS-016"],
+        before: redeemed,
+        call: |fixture| fixture.revoke(1),
+        answers: &[
+            (1, "revoked.lease_epoch=1 revoked.lease_id=l1"),
+            (9, "already_satisfied.reason=already_revoked"),
+        ],
+    },
+    Repetition {
+        method: Method::IssueReclaimGrant,
+        clauses: &["LSE-025"],
+        before: |fixture| {
+            let mut lines = redeemed(fixture);
+            lines.push(call(fixture.revoke(1), "revoked.lease_epoch=1 revoked.lease_id=l1"));
+            lines
+        },
+        call: |fixture| fixture.regrant(1),
+        answers: &[
+            (
+                1,
+                "granted.execution_id=e1 granted.expires_at_ms=t+60000 granted.grant_key=grant \
+                 granted.lane_id=a granted.partition_key=partition",
+            ),
+            (9, "refused: state.grant_already_exists"),
+        ],
+    },
+    Repetition {
+        method: Method::ReclaimExecution,
+        clauses: &["LSE-030"],
+        before: |fixture| {
+            let mut lines = redeemed(fixture);
+            lines.push(call(fixture.revoke(1), "revoked.lease_epoch=1 revoked.lease_id=l1"));
+            let granted = "granted.execution_id=e1 granted.expires_at_ms=t+60000 \
+                           granted.grant_key=grant granted.lane_id=a granted.partition_key=partition";
+            lines.push(call(fixture.regrant(1), granted));
+            lines
+        },
+        call: |fixture| fixture.reclaim("w2", 1, 2),
+        answers: &[
+            (1, "claimed.handle=reclaimed"),
+            (9, "not_reclaimable.detail=told not_reclaimable.execution_id=e1"),
+        ],
+    },
+    Repetition {
         method: Method::Renew,
         clauses: &["LSE-009"],
         before: |fixture| {

@@ -269,3 +269,28 @@ instead(&[Method::RenewLease], "state.lease_expired", |_, _| {
     let expires_at = TimestampMs(1);
     Ok(Reply::RenewLease(RenewLeaseResult::Renewed { expires_at }))
 }));
+
+deviant!("revoked-is-stale", LSE_022, "Says of a revoked lease that another is the current one." => answer(|_, answer| {
+    if *answer == Err(EngineError::State(StateKind::LeaseRevoked)) {
+        *answer = Err(EngineError::State(StateKind::StaleLease));
+    }
+}));
+
+around!(
+    "due-before-revoked",
+    LSE_018,
+    "Says of a lease that was revoked and is due that it is due.",
+    |subject, call| {
+        let answer = subject.ask(call.clone()).await;
+        if let (Err(EngineError::State(StateKind::LeaseRevoked)), Some(payload)) =
+            (&answer, payload_of(&call))
+        {
+            let until = subject.field(&payload.execution_id, "lease_expires_at").await;
+            let until = until.and_then(|until| until.parse().ok());
+            if until.is_some_and(|until: i64| until <= subject.clock.now().0) {
+                return Err(EngineError::State(StateKind::LeaseExpired));
+            }
+        }
+        answer
+    }
+);

@@ -13,10 +13,12 @@ mod policies;
 mod priority;
 mod progress;
 mod reads;
+mod reclaim;
 mod redeem;
 mod repetition;
 mod replay;
 mod retries;
+mod revoke;
 mod scheduling;
 mod tags;
 

@@ -83,6 +83,7 @@ deviant!("minds-the-attempts-now", SYS_005,
     "Refuses attempts, priorities and completions from before 1970." => answer(|call, answer| {
     let now = match call {
         Call::ClaimExecution { args } => args.now,
+        Call::IssueReclaimGrant { args } => args.now,
         Call::ChangePriority { args } => args.now,
         Call::CompleteExecution { args } => args.now,
         _ => return,

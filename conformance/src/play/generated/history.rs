@@ -127,6 +127,7 @@ fn groups(history: &History) -> Vec<History> {
         let lane = match call {
             Call::Claim { lane, .. } => lane,
             Call::ClaimExecution { args } => &args.lane_id,
+            Call::ReclaimExecution { args } => &args.lane_id,
             Call::ClaimResumedExecution { args } => &args.lane_id,
             Call::ClaimFromResumeGrant { token } => &token.grant.lane_id,
             _ => continue,

@@ -175,6 +175,9 @@ fn named(value: Value, minted: &mut Minted) -> Value {
             let named = fields.into_iter().map(|(name, value)| {
                 let value = match name.as_str() {
                     "token_fingerprint" => json!("fingerprint"),
+                    "grant_key" => json!("grant"),
+                    "detail" => json!("told"),
+                    "partition_key" => json!("partition"),
                     _ => named(value, minted),
                 };
                 (name, value)

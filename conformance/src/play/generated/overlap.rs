@@ -52,6 +52,9 @@ impl<'h> Subjects<'h> {
                 (Call::Claim { policy, .. }, Some(id)) => {
                     subjects.claimed.insert(policy.worker_instance_id.as_str(), id);
                 }
+                (Call::ReclaimExecution { args }, _) => {
+                    subjects.claimed.insert(args.worker_instance_id.as_str(), &args.execution_id);
+                }
                 (Call::ClaimExecution { args }, _) => {
                     subjects.claimed.insert(args.worker_instance_id.as_str(), &args.execution_id);
                 }

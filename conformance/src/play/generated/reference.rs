@@ -251,15 +251,17 @@ impl Reference {
         self.live_holders().into_iter().filter_map(execution).collect()
     }
 
-    /// The names of leases that were given up for a suspension which lasts.
-    pub(crate) fn suspended_holders(&self) -> Vec<String> {
-        let is_suspended = |handle: &Handle| {
+    /// The names of leases that were given up for a suspension which lasts, or were revoked.
+    pub(crate) fn set_aside_holders(&self) -> Vec<String> {
+        let is_set_aside = |handle: &Handle| {
             let payload = HandlePayload::open(BackendTag::Mock, handle).ok()?;
-            self.snapshot.execution(&payload.execution_id)?.suspended().map(|_| ())
+            let execution = self.snapshot.execution(&payload.execution_id)?;
+            let is_revoked = execution.ownership == OwnershipState::LeaseRevoked;
+            (is_revoked || execution.suspended().is_some()).then_some(())
         };
-        let suspended =
-            |(name, handle): (&String, &Handle)| is_suspended(handle).map(|()| name.clone());
-        self.given.leases.iter().filter_map(suspended).collect()
+        let set_aside =
+            |(name, handle): (&String, &Handle)| is_set_aside(handle).map(|()| name.clone());
+        self.given.leases.iter().filter_map(set_aside).collect()
     }
 
     /// The names that leases were got under which are over, on executions that another holds.

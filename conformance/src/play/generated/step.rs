@@ -4,7 +4,9 @@ use ff_core::backend::{
     BackendTag, Handle, HandleKind, HandleOpaque, SuspendOutcome, WaitpointBinding,
 };
 use ff_core::call::{Call, Reply};
-use ff_core::contracts::{ClaimExecutionResult, ClaimResumedExecutionResult};
+use ff_core::contracts::{
+    ClaimExecutionResult, ClaimResumedExecutionResult, ReclaimExecutionOutcome,
+};
 use ff_core::engine_error::EngineError;
 use ff_core::types::{WaitpointId, WaitpointToken, WorkerInstanceId};
 use imbl::OrdMap;
@@ -31,6 +33,7 @@ pub(crate) fn claimant(call: &Call) -> Option<&WorkerInstanceId> {
     match call {
         Call::Claim { policy, .. } => Some(&policy.worker_instance_id),
         Call::ClaimExecution { args } => Some(&args.worker_instance_id),
+        Call::ReclaimExecution { args } => Some(&args.worker_instance_id),
         Call::ClaimResumedExecution { args } => Some(&args.worker_instance_id),
         Call::ClaimFromResumeGrant { token } => Some(&token.worker_instance_id),
         _ => None,
@@ -42,6 +45,7 @@ pub(crate) fn claimant_mut(call: &mut Call) -> Option<&mut WorkerInstanceId> {
     match call {
         Call::Claim { policy, .. } => Some(&mut policy.worker_instance_id),
         Call::ClaimExecution { args } => Some(&mut args.worker_instance_id),
+        Call::ReclaimExecution { args } => Some(&mut args.worker_instance_id),
         Call::ClaimResumedExecution { args } => Some(&mut args.worker_instance_id),
         Call::ClaimFromResumeGrant { token } => Some(&mut token.worker_instance_id),
         _ => None,
@@ -53,6 +57,7 @@ fn lease_in(reply: &Reply) -> Option<&Handle> {
     match reply {
         Reply::Claim(handle) | Reply::ClaimFromResumeGrant(handle) => handle.as_ref(),
         Reply::ClaimExecution(ClaimExecutionResult::Claimed(claimed)) => Some(&claimed.handle),
+        Reply::ReclaimExecution(ReclaimExecutionOutcome::Claimed(handle)) => Some(handle),
         Reply::ClaimResumedExecution(ClaimResumedExecutionResult::Claimed(claimed)) => {
             Some(&claimed.handle)
         }

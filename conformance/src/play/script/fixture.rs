@@ -28,6 +28,7 @@ use crate::play::generated::step::{Disguise, TOKEN, lease_of};
 use crate::play::generated::{Universe, plain_claim};
 use crate::stage::{
     CALLERS_NOW, ExecutionBuilder, Leased, Target, World, apply_args, cancellation, plain_signal,
+    revocation,
 };
 
 /// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
@@ -289,6 +290,27 @@ impl Fixture {
             call(self.grant(execution), format!("granted.execution_id=e{execution}")),
             call(self.redeem(instance, execution, number), begun),
         ]
+    }
+
+    pub(crate) fn revoke(&self, execution: usize) -> Call {
+        Call::RevokeLease { args: revocation(&self.execution(execution)) }
+    }
+
+    /// A grant for a minute to take over.
+    pub(crate) fn regrant(&self, execution: usize) -> Call {
+        let mut args = self.world.regranting(&self.execution(execution));
+        args.lane_id = self.lane();
+        Call::IssueReclaimGrant { args }
+    }
+
+    /// Takes over, the attempt and its lease with this number.
+    pub(crate) fn reclaim(&self, instance: &str, execution: usize, number: usize) -> Call {
+        let mut args = self.world.reclaiming(&self.execution(execution));
+        args.lease_id = LeaseId::from_uuid(Thing::Lease.uuid(number));
+        args.attempt_id = AttemptId::from_uuid(Thing::Attempt.uuid(number));
+        args.worker_instance_id = WorkerInstanceId::new(instance);
+        args.lane_id = self.lane();
+        Call::ReclaimExecution { args }
     }
 
     /// What names that lease.

@@ -36,7 +36,7 @@ pub(super) const PATCHES: &[Patched] = &[
         "first-attempts-forgotten",
         "CLM-025",
         "Attempts before the latest are not remembered.",
-        "executions/redeem.lua",
+        "executions/claims.lua",
         "current and current.id == args.attempt_id or partition:past_attempt(id, args.attempt_id)",
         "current and current.id == args.attempt_id",
     ),

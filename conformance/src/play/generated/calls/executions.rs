@@ -245,7 +245,7 @@ pub(super) fn lease(reference: &Reference) -> BoxedStrategy<Handle> {
     // There are few of them, and much that only they can show.
     let by_superseded = if superseded.is_empty() { 1 } else { 12 };
     let superseded = some_of(superseded);
-    let suspended = some_of(reference.suspended_holders());
+    let set_aside = some_of(reference.set_aside_holders());
     let bad = select(vec![
         (Disguise::CutLease, HandleKind::Fresh),
         (Disguise::PaddedLease, HandleKind::Fresh),
@@ -257,7 +257,7 @@ pub(super) fn lease(reference: &Reference) -> BoxedStrategy<Handle> {
     prop_oneof![
         14 => live.clone().prop_map(symbol),
         3 => any.prop_map(symbol),
-        3 => suspended.prop_map(symbol),
+        4 => set_aside.prop_map(symbol),
         by_superseded => superseded.prop_map(symbol),
         5 => (live, bad).prop_map(|(name, (disguise, kind))| lease_of(&name, disguise, kind)),
         1 => Just(symbol(ELSEWHERE.to_owned())),

@@ -34,7 +34,7 @@ pub(super) const OFFERS: &[Offer] = &[
 ];
 
 /// Two, so that many ask by the grant of another.
-fn worker() -> impl Strategy<Value = WorkerId> + Clone {
+pub(super) fn worker() -> impl Strategy<Value = WorkerId> + Clone {
     select(vec!["worker", "worker", "worker", "other"]).prop_map(WorkerId::new)
 }
 
@@ -82,7 +82,7 @@ fn grant(reference: &Reference) -> BoxedStrategy<Call> {
 }
 
 /// A number for the ids of the next claim, sometimes one that was used.
-fn number(reference: &Reference) -> BoxedStrategy<usize> {
+pub(super) fn number(reference: &Reference) -> BoxedStrategy<usize> {
     let next = 1 + reference.claims % 60;
     prop_oneof![
         6 => Just(next),

@@ -10,6 +10,7 @@ mod grants;
 mod lists;
 mod offer;
 mod reads;
+mod reclaim;
 mod scene;
 mod scheduling;
 mod service;
@@ -39,6 +40,7 @@ const CHAPTERS: &[&[Offer]] = &[
     dependencies::OFFERS,
     suspension::OFFERS,
     grants::OFFERS,
+    reclaim::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {

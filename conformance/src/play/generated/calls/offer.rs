@@ -1,7 +1,7 @@
 //! How calls of one method are drawn, and how often in which situation.
 
 use ff_core::call::{Call, Method};
-use ff_core::state::PublicState;
+use ff_core::state::{OwnershipState, PublicState};
 use ff_mock::{Edge, EdgeState, Execution, Flow, Secrets, Waitpoint};
 use proptest::strategy::BoxedStrategy;
 
@@ -65,6 +65,7 @@ pub(super) struct Situation {
     pub(super) has_waitpoint: bool,
     pub(super) is_resumable: bool,
     pub(super) is_granted: bool,
+    pub(super) is_left_behind: bool,
 }
 
 impl Situation {
@@ -90,6 +91,7 @@ impl Situation {
             is_signed: snapshot.all::<Secrets>().next().is_some(),
             has_waitpoint: snapshot.all::<Waitpoint>().next().is_some(),
             is_resumable: snapshot.executions().any(is_resumable),
+            is_left_behind: snapshot.executions().any(is_left_behind),
             is_granted: snapshot.executions().any(|known| known.reservation().is_some()),
         }
     }
@@ -98,6 +100,12 @@ impl Situation {
 /// Whether its attempt can go on.
 pub(super) fn is_resumable(execution: &Execution) -> bool {
     execution.public_state() == PublicState::Resumable
+}
+
+/// Whether its attempt is open, and nobody holds it.
+pub(super) fn is_left_behind(execution: &Execution) -> bool {
+    let left = [OwnershipState::LeaseExpiredReclaimable, OwnershipState::LeaseRevoked];
+    left.contains(&execution.ownership)
 }
 
 /// Edges that wait for their upstream.

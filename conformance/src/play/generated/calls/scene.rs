@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ff_core::backend::{
-    FailureClass, FailureReason, Handle, HandleKind, IdempotencyKey, ResumeCondition, ResumeToken,
-    SignalMatcher, SuspendArgs, SuspensionReasonCode, WaitpointBinding,
+    CapabilitySet, FailureClass, FailureReason, Handle, HandleKind, IdempotencyKey,
+    ResumeCondition, ResumeToken, SignalMatcher, SuspendArgs, SuspensionReasonCode,
+    WaitpointBinding,
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
-    ClaimResumedExecutionArgs, DeliverApprovalSignalArgs, IssueClaimGrantArgs, ResumeExecutionArgs,
-    ResumeGrant, RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs,
+    ClaimResumedExecutionArgs, DeliverApprovalSignalArgs, IssueClaimGrantArgs,
+    IssueReclaimGrantArgs, ResumeExecutionArgs, ResumeGrant, RotateWaitpointHmacSecretAllArgs,
+    SeedWaitpointHmacSecretArgs,
 };
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
+use ff_core::policy::RoutingRequirements;
 use ff_core::types::{
     AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseEpoch, LeaseFence, LeaseId, SuspensionId,
     WaitpointId, WorkerId, WorkerInstanceId,
@@ -23,7 +26,7 @@ use super::suspension::plain_signal;
 use crate::play::generated::names::Thing;
 use crate::play::generated::reference::{Reference, plain_claim};
 use crate::play::generated::step::{Disguise, Step, lease_of};
-use crate::stage::{CALLERS_NOW, plain_execution};
+use crate::stage::{CALLERS_NOW, plain_execution, revocation};
 
 /// A step on what the model makes of those before; nothing if one of those is missing.
 type Next = fn(&Reference) -> Option<Step>;
@@ -103,6 +106,10 @@ const LEASES: &[Next] = &[
     |_| called(Call::WaitChildren { handle: lease("late") }),
     |_| called(suspend("late", another(), "late")),
     |_| called(make_under("late", "late", 1)),
+    |reference| called(create_needing(reference, 9)),
+    |_| called(claim_able("able")),
+    |reference| called(Call::RevokeLease { args: revocation(&reference.universe.execution(9)) }),
+    |reference| called(regrant(reference, 9)),
 ];
 
 #[allow(clippy::unnecessary_wraps)] // As steps that may be missing.
@@ -137,6 +144,45 @@ fn create(reference: &Reference, number: usize) -> Call {
     Call::CreateExecution {
         args: ff_core::contracts::CreateExecutionArgs { now: CALLERS_NOW, ..args },
     }
+}
+
+/// One that only the able may have, before all others.
+fn create_needing(reference: &Reference, number: usize) -> Call {
+    let mut args = plain_execution(reference.universe.execution(number), lane());
+    let needs = RoutingRequirements {
+        required_capabilities: BTreeSet::from(["gpu".to_owned()]),
+        ..RoutingRequirements::default()
+    };
+    args.policy.get_or_insert_default().routing_requirements = Some(needs);
+    args.priority = 9_000;
+    Call::CreateExecution {
+        args: ff_core::contracts::CreateExecutionArgs { now: CALLERS_NOW, ..args },
+    }
+}
+
+fn claim_able(instance: &str) -> Call {
+    let mut claim = plain_claim(&lane(), instance);
+    if let Call::Claim { capabilities, .. } = &mut claim {
+        *capabilities = CapabilitySet::new(["gpu"]);
+    }
+    claim
+}
+
+/// To a worker that is not.
+fn regrant(reference: &Reference, number: usize) -> Call {
+    let args = IssueReclaimGrantArgs::new(
+        reference.universe.execution(number),
+        WorkerId::new("worker"),
+        WorkerInstanceId::new("granted"),
+        lane(),
+        None,
+        60_000,
+        None,
+        None,
+        BTreeSet::new(),
+        CALLERS_NOW,
+    );
+    Call::IssueReclaimGrant { args }
 }
 
 fn make(key: &str, millis: u64) -> Call {
