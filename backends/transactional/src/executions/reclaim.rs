@@ -13,10 +13,11 @@ use ff_core::state::{AttemptLifecycle, TerminalOutcome};
 use super::attempts::end_attempt;
 use super::claims::start;
 use super::create::later;
+use super::existing;
 use super::grants::check_capabilities;
-use super::{existing, found, had};
+use super::redeem::existing_for;
 use crate::engine::Rule;
-use crate::records::{Execution, Grant, Lease, PastAttempt, PastLease};
+use crate::records::{Execution, Grant, Lease};
 use crate::session::Session;
 use crate::store::Tx;
 
@@ -69,12 +70,9 @@ pub(crate) async fn reclaim_execution<T: Tx>(
     tag: BackendTag,
     args: &ReclaimExecutionArgs,
 ) -> Rule<ReclaimExecutionOutcome> {
-    let id = &args.execution_id;
-    let past = (PastLease::at(id, &args.lease_id), PastAttempt::at(id, &args.attempt_id));
-    let (execution, past_lease, past_attempt) =
-        tx.lock((Execution::at(id), past.0, past.1)).await?;
-    let mut execution = found(execution)?;
-    let execution_id = id.clone();
+    let (mut execution, had) =
+        existing_for(tx, &args.execution_id, args.lease_id, args.attempt_id).await?;
+    let execution_id = execution.id.clone();
     if !execution.is_reclaimable() {
         let detail = NOT_RECLAIMABLE.to_owned();
         return Ok(ReclaimExecutionOutcome::NotReclaimable { detail, execution_id });
@@ -87,13 +85,8 @@ pub(crate) async fn reclaim_execution<T: Tx>(
     if execution.lane != args.lane_id {
         return Err(EngineError::Contention(ContentionKind::ExecutionNotInEligibleSet).into());
     }
-    if past_lease.is_some() || execution.last_lease == Some(args.lease_id) {
-        return Err(had(id, &args.lease_id));
-    }
-    if past_attempt.is_some()
-        || execution.attempt.map(|current| current.id) == Some(args.attempt_id)
-    {
-        return Err(had(id, &args.attempt_id));
+    if let Some(had) = had {
+        return Err(had);
     }
     let reclaim_count = execution.reclaim_count;
     if reclaim_count >= cap(&execution, args.max_reclaim_count) {

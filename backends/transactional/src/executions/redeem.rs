@@ -9,7 +9,7 @@ use ff_core::contracts::{
 };
 use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::state::AttemptType;
-use ff_core::types::{ExecutionId, TimestampMs, WorkerId, WorkerInstanceId};
+use ff_core::types::{AttemptId, ExecutionId, LeaseId, TimestampMs, WorkerId, WorkerInstanceId};
 
 use super::claims::{begin, kind_of, mint_attempt, mint_lease, start};
 use super::grants;
@@ -28,11 +28,8 @@ pub(crate) async fn claim_execution<T: Tx>(
     tag: BackendTag,
     args: &ClaimExecutionArgs,
 ) -> Rule<ClaimExecutionResult> {
-    let id = &args.execution_id;
-    let past = (PastLease::at(id, &args.lease_id), PastAttempt::at(id, &args.attempt_id));
-    let (execution, past_lease, past_attempt) =
-        tx.lock((Execution::at(id), past.0, past.1)).await?;
-    let mut execution = found(execution)?;
+    let (mut execution, had) =
+        existing_for(tx, &args.execution_id, args.lease_id, args.attempt_id).await?;
     let refuse = |kind: ContentionKind| Err(EngineError::Contention(kind).into());
     if !execution.is_eligible() {
         return refuse(ContentionKind::ExecutionNotLeaseable);
@@ -45,12 +42,8 @@ pub(crate) async fn claim_execution<T: Tx>(
     if execution.total_attempts != args.expected_attempt_index.0 {
         return refuse(ContentionKind::ExecutionNotLeaseable);
     }
-    if past_lease.is_some() || execution.last_lease == Some(args.lease_id) {
-        return Err(had(id, &args.lease_id));
-    }
-    let current = execution.attempt.map(|attempt| attempt.id);
-    if past_attempt.is_some() || current == Some(args.attempt_id) {
-        return Err(had(id, &args.attempt_id));
+    if let Some(had) = had {
+        return Err(had);
     }
     if let Some(deadline) = args.execution_deadline_at {
         execution.deadline_at = Some(TimestampMs(deadline));
@@ -100,6 +93,27 @@ pub(crate) async fn issue_grant_and_claim<T: Tx>(
     };
     let fence = payload.fence;
     Ok(ClaimGrantOutcome::new(fence.lease_id, fence.lease_epoch, payload.attempt_index))
+}
+
+/// The execution, and the refusal for a caller's ids that it has had (CLM-025, LSE-031).
+pub(super) async fn existing_for<T: Tx>(
+    tx: &mut Session<T>,
+    id: &ExecutionId,
+    lease: LeaseId,
+    attempt: AttemptId,
+) -> Rule<(Execution, Option<Stop>)> {
+    let asked = (Execution::at(id), PastLease::at(id, &lease), PastAttempt::at(id, &attempt));
+    let (execution, past_lease, past_attempt) = tx.lock(asked).await?;
+    let execution = found(execution)?;
+    let current = execution.attempt.map(|current| current.id);
+    let refusal = if past_lease.is_some() || execution.last_lease == Some(lease) {
+        Some(had(id, &lease))
+    } else if past_attempt.is_some() || current == Some(attempt) {
+        Some(had(id, &attempt))
+    } else {
+        None
+    };
+    Ok((execution, refusal))
 }
 
 /// An id is used once (LSE-001, CLM-025).

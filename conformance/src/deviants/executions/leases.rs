@@ -13,7 +13,7 @@ use ff_core::types::{
 };
 
 use crate::deviants::declare::{around, deviant, reply, request};
-use crate::deviants::executions::frees_the_lapsed;
+use crate::deviants::executions::frees;
 use crate::deviants::fault::{
     Fault, answer, call, instead, marks_repetitions_of, payload_of, write,
 };
@@ -117,7 +117,7 @@ deviant!("revives", LSE_011, "Renews a lapsed lease." => answer(|call, answer| {
 }));
 
 deviant!("frees-the-lapsed", LSE_012, "Puts a lapsed execution back among the waiting." =>
-    frees_the_lapsed());
+    frees(OwnershipState::LeaseExpiredReclaimable));
 
 deviant!("keeps-the-worker", LSE_013,
     "Keeps showing the worker after the end." => write(|before, after| {

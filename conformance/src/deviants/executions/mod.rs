@@ -41,9 +41,10 @@ pub(in crate::deviants) fn is_over(answer: &super::fault::Answer) -> bool {
     matches!(answer, Err(EngineError::Contention(ContentionKind::ExecutionNotActive { .. })))
 }
 
-pub(in crate::deviants) fn frees_the_lapsed() -> Fault {
-    write(|_, after| {
-        if after.ownership == OwnershipState::LeaseExpiredReclaimable {
+/// Puts back among the waiting what is owned like this.
+pub(in crate::deviants) fn frees(owned: OwnershipState) -> Fault {
+    write(move |_, after| {
+        if after.ownership == owned {
             after.phase = LifecyclePhase::Runnable;
             after.ownership = OwnershipState::Unowned;
             after.eligibility = EligibilityState::EligibleNow;

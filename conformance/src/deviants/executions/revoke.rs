@@ -3,22 +3,15 @@
 use ff_core::call::{Method, Reply};
 use ff_core::contracts::RevokeLeaseResult;
 use ff_core::engine_error::EngineError;
-use ff_core::state::{AttemptState, EligibilityState, LifecyclePhase, OwnershipState};
+use ff_core::state::OwnershipState;
 use ff_core::types::WorkerInstanceId;
 
 use crate::deviants::declare::{around, deviant, reply, request};
+use crate::deviants::executions::frees;
 use crate::deviants::fault::{marks_repetitions_of, write};
 
 deviant!("frees-the-revoked", OPS_014, "Puts an execution whose lease is revoked back among the waiting." =>
-write(|_, after| {
-    if after.ownership == OwnershipState::LeaseRevoked {
-        after.phase = LifecyclePhase::Runnable;
-        after.ownership = OwnershipState::Unowned;
-        after.eligibility = EligibilityState::EligibleNow;
-        after.attempt_state = AttemptState::PendingRetryAttempt;
-        after.lease = None;
-    }
-}));
+    frees(OwnershipState::LeaseRevoked));
 
 reply!("tells-the-next-epoch", OPS_014, "Says of a revoked lease that it has the next epoch.",
     RevokeLease(RevokeLeaseResult::Revoked { lease_epoch, .. }) => *lease_epoch = "2".to_owned());

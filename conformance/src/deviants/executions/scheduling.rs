@@ -5,12 +5,12 @@ use std::sync::Mutex;
 use ff_core::backend::CapabilitySet;
 use ff_core::call::{Call, Method, Reply};
 use ff_core::partition::{Partition, PartitionFamily};
-use ff_core::state::{AttemptState, EligibilityState};
+use ff_core::state::{AttemptState, EligibilityState, OwnershipState};
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use ff_mock::Execution;
 
 use crate::deviants::declare::{around, deviant, request};
-use crate::deviants::executions::{creating, frees_the_lapsed};
+use crate::deviants::executions::{creating, frees};
 use crate::deviants::fault::{Fault, around, marks_repetitions_of, write};
 
 deviant!("promotes-to-claim", SCH_001, "Promotes due work when someone claims." =>
@@ -92,7 +92,8 @@ deviant!("largest-id-first", SCH_018,
     }
 }));
 
-deviant!("takes-the-lapsed", SCH_001, "Lets a lapsed execution be claimed." => frees_the_lapsed());
+deviant!("takes-the-lapsed", SCH_001, "Lets a lapsed execution be claimed." =>
+    frees(OwnershipState::LeaseExpiredReclaimable));
 
 deviant!("promotion-again", SCH_016, "Leaves a mark on what it has promoted already." =>
     marks_repetitions_of(Method::PromoteDelayed));
