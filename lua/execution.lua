@@ -95,6 +95,23 @@ function execution.shows_attempt(fields)
     and fields.attempt_state ~= 'pending_replay_attempt'
 end
 
+-- What a handle of the current lease says.
+function execution.handle_payload(fields)
+  local lease, attempt = fields.lease, fields.current_attempt
+  return {
+    execution_id = fields.execution_id,
+    fence = {
+      lease_id = lease.id,
+      lease_epoch = fields.lease_epoch,
+      attempt_id = attempt.id,
+    },
+    attempt_index = attempt.index,
+    lease_ttl_ms = lease.ttl_ms,
+    lane_id = fields.lane_id,
+    worker_instance_id = lease.worker_instance,
+  }
+end
+
 -- Every change passes here (EXE-028); the time never goes back.
 function execution.touch(fields, now)
   fields.last_mutation_at = math.max(fields.last_mutation_at, now)

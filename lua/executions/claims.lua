@@ -68,18 +68,7 @@ function claim.begin(partition, fields, attempt, lease)
     execution.go_on(fields, lease)
   end
   execution.emit(partition, fields, event, lease.acquired_at)
-  return {
-    execution_id = fields.execution_id,
-    fence = {
-      lease_id = lease.id,
-      lease_epoch = fields.lease_epoch,
-      attempt_id = fields.current_attempt.id,
-    },
-    attempt_index = fields.current_attempt.index,
-    lease_ttl_ms = lease.ttl_ms,
-    lane_id = fields.lane_id,
-    worker_instance_id = lease.worker_instance,
-  }
+  return execution.handle_payload(fields)
 end
 
 -- What the next attempt is.

@@ -41,7 +41,7 @@ function lease.held(partition, held, otherwise)
   return fields
 end
 
--- Whether what is told of the lease is what the record says (LSE-007, LSE-017). An operator has no fence
+-- Whether all that the caller says of the lease agrees with the record (LSE-007, LSE-017). An operator has no fence
 -- (LSE-006), and only a handle tells the lane.
 local function is_right(fields, held)
   local fence, current = held.fence, fields.lease

@@ -124,23 +124,6 @@ local function count_buffered(partition, suspension, waitpoints)
   return false
 end
 
--- What a handle of the execution's lease says.
-local function payload_of(fields)
-  local held = fields.lease
-  return {
-    execution_id = fields.execution_id,
-    fence = {
-      lease_id = held.id,
-      lease_epoch = fields.lease_epoch,
-      attempt_id = fields.current_attempt.id,
-    },
-    attempt_index = fields.current_attempt.index,
-    lease_ttl_ms = held.ttl_ms,
-    lane_id = fields.lane_id,
-    worker_instance_id = held.worker_instance,
-  }
-end
-
 local function kept_until(timeout_at, now)
   local kept = KEPT_AT_MOST_MS
   if timeout_at then
@@ -210,7 +193,7 @@ local function suspend(partition, args, context, held)
     suspension.resumed_at = now
     waitpoints[1].closed_at = now
   else
-    released = payload_of(fields)
+    released = execution.handle_payload(fields)
     local timeout = { timeout_at = timeout_at, timeout_behavior = timeout_behavior }
     give_up(partition, fields, args, digest, timeout, waitpoints)
   end

@@ -259,30 +259,28 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
 fn issue_claim_grant(args: &IssueClaimGrantArgs) -> Check {
     worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
     same_partition(args.partition, &args.execution_id)?;
-    grant_ttl(args.grant_ttl_ms)?;
     instant("now", args.now)?;
-    optional_text("admission summary", args.admission_summary.as_deref())?;
-    optional_text("capability hash", args.capability_hash.as_deref())?;
-    optional_text("route snapshot", args.route_snapshot_json.as_deref())?;
+    let kept = [&args.admission_summary, &args.capability_hash, &args.route_snapshot_json];
+    grant(args.grant_ttl_ms, kept)?;
     requirements(&args.worker_capabilities)
 }
 
 /// LSE-032.
 fn issue_reclaim_grant(args: &IssueReclaimGrantArgs) -> Check {
     worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
-    grant_ttl(args.grant_ttl_ms)?;
     instant("now", args.now)?;
-    optional_text("admission summary", args.admission_summary.as_deref())?;
-    optional_text("capability hash", args.capability_hash.as_deref())?;
-    optional_text("route snapshot", args.route_snapshot_json.as_deref())?;
+    let kept = [&args.admission_summary, &args.capability_hash, &args.route_snapshot_json];
+    grant(args.grant_ttl_ms, kept)?;
     requirements(&args.worker_capabilities)
 }
 
-fn grant_ttl(millis: u64) -> Check {
+/// How long a grant lasts, and the texts that are kept with it.
+fn grant(millis: u64, kept: [&Option<String>; 3]) -> Check {
     if millis == 0 {
         return Err(EngineError::invalid_input("a grant of 0 ms grants nothing"));
     }
-    integer("grant_ttl_ms", millis)
+    integer("grant_ttl_ms", millis)?;
+    kept.into_iter().try_for_each(|given| optional_text("text of the grant", given.as_deref()))
 }
 
 /// CLM-025.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, Handle, HandleKind, HandlePayload};
 use ff_core::state::{AttemptState, AttemptType};
-use ff_core::types::{AttemptId, AttemptIndex, LaneId, LeaseFence, LeaseId};
+use ff_core::types::{AttemptId, AttemptIndex, LaneId, LeaseId};
 
 use super::leases::emit;
 use crate::engine::{Rule, Stop};
@@ -85,26 +85,15 @@ pub(crate) fn begin<T: Tx>(
         Some(CurrentAttempt { kind: AttemptType::Reclaim, .. }) => LeaseEventKind::Reclaimed,
         _ => LeaseEventKind::Acquired,
     };
+    let now = lease.acquired_at;
     match attempt {
-        Some(attempt) => execution.start_attempt(attempt, lease.clone()),
-        None => execution.go_on(lease.clone()),
+        Some(attempt) => execution.start_attempt(attempt, lease),
+        None => execution.go_on(lease),
     }
     tx.put(&execution);
-    emit(tx, &execution, event, lease.acquired_at);
-    let attempt = execution.attempt.ok_or_else(|| {
+    emit(tx, &execution, event, now);
+    Ok(execution.handle_payload().ok_or_else(|| {
         let detail = "it is active without an attempt".to_owned();
         StoreError::Corrupt { record: "execution", detail }
-    })?;
-    Ok(HandlePayload {
-        fence: LeaseFence {
-            lease_id: lease.id,
-            lease_epoch: execution.epoch,
-            attempt_id: attempt.id,
-        },
-        attempt_index: attempt.index,
-        lease_ttl_ms: lease.ttl_ms,
-        lane_id: execution.lane,
-        worker_instance_id: lease.worker_instance,
-        execution_id: execution.id,
-    })
+    })?)
 }

@@ -46,7 +46,7 @@ impl<'a> Holder<'a> {
         Self { execution, fence, told: Told::Attempt(attempt) }
     }
 
-    /// Whether what is told of the lease is what the record says (LSE-007, LSE-017).
+    /// Whether all that the caller says of the lease agrees with the record (LSE-007, LSE-017).
     fn is_right(&self, execution: &Execution) -> bool {
         let attempt = execution.attempt.as_ref().map(|attempt| attempt.index);
         let fence = self.fence.is_none_or(|fence| execution.fence().as_ref() == Some(fence));

@@ -1,6 +1,6 @@
 //! The states of an execution, and the transitions between them.
 
-use ff_core::backend::SuspensionReasonCode;
+use ff_core::backend::{HandlePayload, SuspensionReasonCode};
 use ff_core::state::{
     AttemptState, BlockingReason, EligibilityState, LifecyclePhase, OwnershipState, PublicState,
     StateVector, TerminalOutcome,
@@ -96,6 +96,19 @@ impl Execution {
             lease_id: self.lease.as_ref()?.id,
             lease_epoch: self.epoch,
             attempt_id: self.attempt?.id,
+        })
+    }
+
+    /// What a handle of the current lease says.
+    pub(crate) fn handle_payload(&self) -> Option<HandlePayload> {
+        let lease = self.lease.as_ref()?;
+        Some(HandlePayload {
+            execution_id: self.id.clone(),
+            fence: self.fence()?,
+            attempt_index: self.attempt?.index,
+            lease_ttl_ms: lease.ttl_ms,
+            lane_id: self.lane.clone(),
+            worker_instance_id: lease.worker_instance.clone(),
         })
     }
 

@@ -126,7 +126,7 @@ async fn suspended<T: Tx>(
     let mut waitpoints = taken(&execution, args, bound, secrets.as_ref(), now)?;
     let mut suspension = new_suspension(&execution, args, &waitpoints);
     let is_met = count_buffered(tx, &mut suspension, &waitpoints).await?;
-    let released = (!is_met).then(|| payload_of(&execution)).flatten();
+    let released = (!is_met).then(|| execution.handle_payload()).flatten();
     for waitpoint in &mut waitpoints {
         if is_met {
             waitpoint.closed_at = Some(now);
@@ -364,19 +364,6 @@ impl Suspension {
         }
         effect
     }
-}
-
-/// What a handle of the execution's lease says.
-fn payload_of(execution: &Execution) -> Option<HandlePayload> {
-    let lease = execution.lease.as_ref()?;
-    Some(HandlePayload {
-        execution_id: execution.id.clone(),
-        fence: execution.fence()?,
-        attempt_index: execution.attempt?.index,
-        lease_ttl_ms: lease.ttl_ms,
-        lane_id: execution.lane.clone(),
-        worker_instance_id: lease.worker_instance.clone(),
-    })
 }
 
 fn kept_until(timeout_at: Option<TimestampMs>, now: TimestampMs) -> TimestampMs {

@@ -169,7 +169,7 @@ async fn reasons(world: World) -> Verdict {
     world.expect_satisfied(args, Some("different_worker_instance_id")).await
 }
 
-/// What is told of it, until it is held again, and until it ends.
+/// When and why it was revoked can be read until somebody holds it again, or until it ends.
 #[case(OPS_019)]
 async fn told(world: World) -> Verdict {
     let mut revoked = Vec::new();
