@@ -42,16 +42,52 @@ function execution.is_reclaimable(fields)
   return ownership == 'lease_expired_reclaimable' or ownership == 'lease_revoked'
 end
 
--- When there is something to do about it, by a call that needs nobody's lease.
-function execution.due_at(fields)
-  if fields.lifecycle_phase == 'suspended' then
-    return fields.suspension.timeout_at
-  elseif fields.eligibility_state == 'not_eligible_until_time' then
-    return fields.delay_until
-  elseif fields.ownership_state == 'leased' then
-    return fields.lease.expires_at
+-- Whether an admission block keeps it from every claim (SCH-007).
+function execution.is_blocked(fields)
+  local eligibility = fields.eligibility_state
+  return eligibility == 'blocked_by_budget'
+    or eligibility == 'blocked_by_quota'
+    or eligibility == 'blocked_by_route'
+end
+
+-- When the whole execution is out of time.
+function execution.deadline(fields)
+  return fields.lifecycle_phase ~= 'terminal' and fields.execution_deadline_at or nil
+end
+
+-- When its attempt is out of time; not while it is set aside (ATT-037).
+function execution.attempt_limit(fields)
+  return fields.attempt_clock and fields.attempt_clock.runs
+end
+
+-- What is to be done about it, and when, by calls that need nobody's lease.
+function execution.dues(fields)
+  local dues = {}
+  local function add(due, at)
+    if at then
+      dues[#dues + 1] = { due = due, at = at }
+    end
   end
-  return fields.uncascaded_since
+  add('deadline', execution.deadline(fields))
+  if fields.lifecycle_phase == 'suspended' then
+    add('suspension', fields.suspension.timeout_at)
+  elseif fields.eligibility_state == 'not_eligible_until_time' then
+    add('delay', fields.delay_until)
+  elseif fields.ownership_state == 'leased' then
+    add('lease', fields.lease.expires_at)
+  end
+  add('attempt', execution.attempt_limit(fields))
+  add('end', fields.uncascaded_since)
+  return dues
+end
+
+-- When there is something to do about it.
+function execution.due_at(fields)
+  local first
+  for _, due in ipairs(execution.dues(fields)) do
+    first = math.min(first or due.at, due.at)
+  end
+  return first
 end
 
 -- Its place among those that are suspended: by time, then by id.
@@ -126,7 +162,16 @@ end
 function execution.make_eligible(fields, now)
   fields.eligibility_state = 'eligible_now'
   fields.blocking_reason = 'waiting_for_worker'
+  fields.blocking_detail = ''
   fields.delay_until = nil
+  transition(fields, now)
+end
+
+-- BUDGET, QUOTA or ROUTE: no claim takes it (SCH-007).
+function execution.block(fields, eligibility, reason, detail, now)
+  fields.eligibility_state = eligibility
+  fields.blocking_reason = reason
+  fields.blocking_detail = detail
   transition(fields, now)
 end
 
@@ -143,19 +188,47 @@ end
 function execution.block_by_dependencies(fields, now)
   fields.eligibility_state = 'blocked_by_dependencies'
   fields.blocking_reason = 'waiting_for_children'
+  fields.blocking_detail = ''
   transition(fields, now)
 end
 
--- ACTIVE: a new attempt under a new lease (CLM-005).
-function execution.start_attempt(fields, attempt, lease)
+-- Nothing of an attempt that has ended can be held, taken over or timed out.
+local function clear_attempt(fields)
+  fields.ownership_state = 'unowned'
+  fields.blocking_detail = ''
+  fields.lease_expired_at = nil
+  fields.lease_revoked_at = nil
+  fields.lease_revoke_reason = nil
+  fields.grant = nil
+  fields.attempt_clock = nil
+end
+
+-- DELAY until another attempt begins (ATT-015).
+function execution.retry(fields, due, now)
+  fields.retry_count = fields.retry_count + 1
+  fields.attempt_state = 'pending_retry_attempt'
+  clear_attempt(fields)
+  execution.park_until(fields, due, 'waiting_for_retry_backoff', now)
+end
+
+-- ACTIVE: a new attempt under a new lease (CLM-005), for so many milliseconds at most (ATT-024).
+function execution.start_attempt(fields, attempt, lease, limit)
   fields.current_attempt = attempt
   fields.total_attempt_count = fields.total_attempt_count + 1
   fields.started_at = fields.started_at or lease.acquired_at
-  execution.go_on(fields, lease)
+  fields.attempt_clock = limit and { stands = limit }
+  execution.go_on(fields, lease, nil)
 end
 
--- ACTIVE: the attempt goes on under a new lease (SUS-037).
-function execution.go_on(fields, lease)
+-- ACTIVE: the attempt goes on under a new lease (SUS-037), for what is left of its time and at most for so many
+-- milliseconds (ATT-037, ATT-038).
+function execution.go_on(fields, lease, limit)
+  local left = fields.attempt_clock and fields.attempt_clock.stands
+  if left and limit then
+    left = math.min(left, limit)
+  end
+  left = left or limit
+  fields.attempt_clock = left and { runs = ff.after(lease.acquired_at, left) }
   fields.lifecycle_phase = 'active'
   fields.ownership_state = 'leased'
   fields.eligibility_state = 'not_applicable'
@@ -198,6 +271,16 @@ end
 function execution.drop_lease(fields)
   fields.ownership_state = 'unowned'
   fields.lease = nil
+end
+
+-- The same by its holder's own call; the attempt's clock stands still (ATT-037).
+function execution.release(fields, closing, now)
+  execution.drop_lease(fields)
+  fields.closing = closing
+  local limit = execution.attempt_limit(fields)
+  if limit then
+    fields.attempt_clock = { stands = math.max(limit - now, 0) }
+  end
 end
 
 -- WAIT after the end, for another attempt (OPS-010).
@@ -278,17 +361,12 @@ end
 -- TERMINAL, and the outbox is told.
 function execution.finish(partition, fields, outcome, now)
   fields.lifecycle_phase = 'terminal'
-  fields.ownership_state = 'unowned'
   fields.eligibility_state = 'not_applicable'
   fields.blocking_reason = 'none'
-  fields.blocking_detail = ''
   fields.terminal_outcome = outcome
   fields.attempt_state = fields.current_attempt and 'attempt_terminal' or 'none'
   fields.delay_until = nil
-  fields.lease_expired_at = nil
-  fields.lease_revoked_at = nil
-  fields.lease_revoke_reason = nil
-  fields.grant = nil
+  clear_attempt(fields)
   fields.completed_at = now
   fields.uncascaded_since = fields.flow_id and now
   transition(fields, now)

@@ -1,4 +1,6 @@
--- What time, or an earlier crash, has made due: the calls that see to it (HSK-001 to HSK-010).
+-- What time, or an earlier crash, has made due: the calls that see to it (HSK-001 to HSK-012).
+
+local execution = ff.execution
 
 local MAX_PAGE = 1000
 
@@ -15,31 +17,48 @@ local function has_ended(partition, id)
   return not fields or fields.lifecycle_phase == 'terminal'
 end
 
--- The call that sees to an execution whose time has come.
-local function of_execution(partition, fields, now)
-  local home = { family = 'execution', index = partition:number() }
-  if fields.lifecycle_phase == 'suspended' then
-    return {
-      expire_suspension = {
-        partition = home,
-        execution_id = fields.execution_id,
-        now_ms = now,
-      },
-    }
-  elseif fields.eligibility_state == 'not_eligible_until_time' then
-    return {
-      promote_delayed = {
-        partition = home,
-        lane = fields.lane_id,
-        execution_id = fields.execution_id,
-        now_ms = now,
-      },
-    }
-  elseif fields.ownership_state == 'leased' then
-    return {
-      mark_lease_expired_if_due = { partition = home, execution_id = fields.execution_id },
-    }
-  end
+-- The call that sees to something that is due of an execution, by what that is.
+local SEES_TO = {}
+
+function SEES_TO.deadline(home, fields, now)
+  return {
+    expire_execution = {
+      partition = home,
+      execution_id = fields.execution_id,
+      phase = 'execution_deadline',
+      now_ms = now,
+    },
+  }
+end
+
+function SEES_TO.attempt(home, fields, now)
+  local call = SEES_TO.deadline(home, fields, now)
+  call.expire_execution.phase = 'attempt_timeout'
+  return call
+end
+
+function SEES_TO.suspension(home, fields, now)
+  return {
+    expire_suspension = { partition = home, execution_id = fields.execution_id, now_ms = now },
+  }
+end
+
+function SEES_TO.delay(home, fields, now)
+  return {
+    promote_delayed = {
+      partition = home,
+      lane = fields.lane_id,
+      execution_id = fields.execution_id,
+      now_ms = now,
+    },
+  }
+end
+
+function SEES_TO.lease(home, fields)
+  return { mark_lease_expired_if_due = { partition = home, execution_id = fields.execution_id } }
+end
+
+SEES_TO['end'] = function(_, fields)
   return {
     cascade_completion = {
       payload = {
@@ -86,6 +105,7 @@ end
 
 ff.read('due', function(partition, args)
   local limit = math.min(args.limit, MAX_PAGE)
+  local home = { family = 'execution', index = partition:number() }
   local now, calls = partition:now(), {}
   local function add(call)
     if #calls < limit then
@@ -93,7 +113,11 @@ ff.read('due', function(partition, args)
     end
   end
   for _, fields in ipairs(partition:timed('execution', 'DUE', limit)) do
-    add(of_execution(partition, fields, now))
+    for _, found in ipairs(execution.dues(fields)) do
+      if found.at <= now then
+        add(SEES_TO[found.due](home, fields, now))
+      end
+    end
   end
   for _, left in ipairs(partition:timed('backlog', 'DUE', limit)) do
     add(of_member(partition, left, now))
@@ -106,7 +130,7 @@ ff.read('due', function(partition, args)
   for _, pending in ipairs(partition:timed('waitpoint', 'DUE', limit)) do
     add({
       close_waitpoint = {
-        partition = { family = 'execution', index = partition:number() },
+        partition = home,
         execution_id = pending.execution_id,
         waitpoint_id = pending.waitpoint_id,
         now_ms = now,

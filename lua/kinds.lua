@@ -45,7 +45,7 @@ ff.kinds = {
       'delay_until', 'execution_deadline_at', 'uncascaded_since', 'failure_reason', 'failure_category',
       'cancellation_reason', 'cancelled_by', 'progress_percent', 'progress_message', 'suspension',
       'waitpoint_count', 'signal_count', 'grant', 'last_lease_id', 'priority',
-      'lease_revoked_at', 'lease_revoke_reason',
+      'lease_revoked_at', 'lease_revoke_reason', 'attempt_clock',
     },
     indexes = {
       KEY = { per = {} },

@@ -21,8 +21,7 @@ function attempt.release(partition, fields, context, state)
   local now = partition:now()
   execution.emit(partition, fields, 'released', now)
   execution.end_attempt(partition, fields, state, now)
-  execution.drop_lease(fields)
-  fields.closing = { digest = redis.sha1hex(context.call) }
+  execution.release(fields, { digest = redis.sha1hex(context.call) }, now)
 end
 
 -- Ends the execution in success (ATT-007), with its result (ATT-008).

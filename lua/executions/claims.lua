@@ -52,8 +52,9 @@ function claim.lease(id, holder, ttl, now)
   }
 end
 
--- Begins a lease, for this attempt or for the one that goes on; returns what its handle stands for.
-function claim.begin(partition, fields, attempt, lease)
+-- Begins a lease, for this attempt or for the one that goes on, for so many milliseconds at most; returns what
+-- its handle stands for.
+function claim.begin(partition, fields, attempt, lease, limit)
   if fields.last_lease_id then
     partition:put('past_lease', {
       execution_id = fields.execution_id,
@@ -63,9 +64,9 @@ function claim.begin(partition, fields, attempt, lease)
   end
   local event = attempt and attempt.kind == 'reclaim' and 'reclaimed' or 'acquired'
   if attempt then
-    execution.start_attempt(fields, attempt, lease)
+    execution.start_attempt(fields, attempt, lease, limit)
   else
-    execution.go_on(fields, lease)
+    execution.go_on(fields, lease, limit)
   end
   execution.emit(partition, fields, event, lease.acquired_at)
   return execution.handle_payload(fields)
@@ -79,8 +80,11 @@ function claim.kind_of(fields)
   return KINDS[fields.attempt_state] or 'initial'
 end
 
--- Starts a new attempt under a new lease (CLM-005).
-function claim.start(partition, fields, attempt_id, lease)
+-- Starts a new attempt under a new lease (CLM-005), for as long as is given or its policy says (ATT-024).
+function claim.start(partition, fields, attempt_id, lease, given)
+  local policy = fields.policy and cmsgpack.unpack(fields.policy)
+  local timeouts = policy and policy.timeout_policy
+  local limit = given or timeouts and timeouts.attempt_timeout_ms
   local past = fields.current_attempt
   if past then
     partition:put('past_attempt', {
@@ -94,7 +98,7 @@ function claim.start(partition, fields, attempt_id, lease)
     index = fields.total_attempt_count,
     kind = claim.kind_of(fields),
     started_at = lease.acquired_at,
-  }, lease)
+  }, lease, limit)
 end
 
 -- Takes the first execution of the lane in this partition that the worker qualifies for (CLM-001,

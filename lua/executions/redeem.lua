@@ -26,7 +26,7 @@ ff.write('claim_execution', function(partition, args)
   end
   local lease = claim.lease(args.lease_id, args, args.lease_ttl_ms, now)
   local kind = claim.kind_of(fields)
-  local payload = claim.start(partition, fields, args.attempt_id, lease)
+  local payload = claim.start(partition, fields, args.attempt_id, lease, args.attempt_timeout_ms)
   return { payload = payload, attempt_type = kind, expires_at = lease.expires_at }
 end)
 

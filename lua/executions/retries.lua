@@ -2,6 +2,8 @@
 
 local attempt, execution = ff.attempt, ff.execution
 
+local retry = {}
+
 local FORBIDS_RETRY = { permanent = true, cancelled = true }
 
 local function contains(list, wanted)
@@ -16,15 +18,15 @@ end
 -- The retry policy, if it grants one more (ATT-009 to ATT-011).
 local function applicable_retry(fields, given, category)
   local policy = fields.policy and cmsgpack.unpack(fields.policy)
-  local retry = given or policy and policy.retry_policy
-  if not retry or FORBIDS_RETRY[category] or fields.retry_count >= retry.max_retries then
+  local asked = given or policy and policy.retry_policy
+  if not asked or FORBIDS_RETRY[category] or fields.retry_count >= asked.max_retries then
     return nil
   end
-  local categories = retry.retryable_categories
+  local categories = asked.retryable_categories
   if #categories > 0 and not contains(categories, category) then
     return nil
   end
-  return retry
+  return asked
 end
 
 -- The wait before the next retry, after `retries` others (ATT-012, ATT-032). It is exact also where the policy
@@ -44,6 +46,12 @@ local function backoff_ms(backoff, retries)
   return math.floor(math.min(grown, backoff.max_delay_ms))
 end
 
+-- When a retry is due, if the policy grants one more (ATT-012).
+function retry.due_at(fields, given, category, now)
+  local policy = applicable_retry(fields, given, category)
+  return policy and ff.after(now, backoff_ms(policy.backoff, fields.retry_count))
+end
+
 -- Ends the attempt in failure: a retry follows if the policy and the class permit (ATT-009).
 local function fail(partition, held, context, failure)
   local fields, again = attempt.ending(partition, held, context)
@@ -54,13 +62,10 @@ local function fail(partition, held, context, failure)
   fields.failure_reason = failure.reason
   fields.failure_category = failure.category
   attempt.release(partition, fields, context, 'ended_failure')
-  local retry = applicable_retry(fields, failure.policy, failure.category)
-  if retry then
-    local due = ff.after(now, backoff_ms(retry.backoff, fields.retry_count))
+  local due = retry.due_at(fields, failure.policy, failure.category, now)
+  if due then
     fields.closing.retry_at = due
-    fields.retry_count = fields.retry_count + 1
-    fields.attempt_state = 'pending_retry_attempt'
-    execution.park_until(fields, due, 'waiting_for_retry_backoff', now) -- ATT-015
+    execution.retry(fields, due, now) -- ATT-015
   else
     execution.finish(partition, fields, 'failed', now) -- ATT-017
   end
@@ -88,3 +93,5 @@ ff.write('fail_execution', function(partition, args, context)
       and { retry_scheduled = { delay_until = retry_at, next_attempt_index = following } }
     or 'terminal_failed'
 end)
+
+ff.retry = retry

@@ -2,8 +2,9 @@
 
 local claim, execution, grant, refusal = ff.claim, ff.execution, ff.grant, ff.refusal
 
-local function begin(partition, fields, id, holder, ttl)
-  return claim.begin(partition, fields, nil, claim.lease(id, holder, ttl, partition:now()))
+local function begin(partition, fields, id, holder, limit)
+  local lease = claim.lease(id, holder, holder.lease_ttl_ms, partition:now())
+  return claim.begin(partition, fields, nil, lease, limit)
 end
 
 -- Under a lease whose id the caller gives (SUS-037, SUS-038, SUS-051).
@@ -22,7 +23,8 @@ ff.write('claim_resumed_execution', function(partition, args)
     or partition:past_lease(args.execution_id, args.lease_id) then
     claim.had(fields, args.lease_id)
   end
-  local payload = begin(partition, fields, args.lease_id, args, args.lease_ttl_ms)
+  local limit = args.remaining_attempt_timeout_ms
+  local payload = begin(partition, fields, args.lease_id, args, limit)
   return { payload = payload, expires_at = fields.lease.expires_at }
 end)
 
@@ -34,5 +36,5 @@ ff.write('claim_from_resume_grant', function(partition, args, context)
     return nil
   end
   grant.check(fields, token.worker_id, token.grant.lane_id, partition:now())
-  return begin(partition, fields, context.lease_id, token, token.lease_ttl_ms)
+  return begin(partition, fields, context.lease_id, token, nil)
 end)

@@ -138,8 +138,7 @@ local function give_up(partition, fields, args, digest, suspension, waitpoints)
   local timeout_at, timeout_behavior = suspension.timeout_at, suspension.timeout_behavior
   execution.emit(partition, fields, 'released', now)
   execution.end_attempt(partition, fields, 'suspended', now)
-  execution.drop_lease(fields)
-  fields.closing = { digest = digest }
+  execution.release(fields, { digest = digest }, now)
   for _, taken_one in ipairs(waitpoints) do
     taken_one.taken_at_epoch = fields.lease_epoch
     taken_one.activated_at = now

@@ -9,9 +9,9 @@ use ff_core::backend::{
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
-    CancelFlowArgs, ClaimExecutionArgs, CreateExecutionArgs, DeliverApprovalSignalArgs,
-    DeliverSignalArgs, EdgeDependencyPolicy, IssueClaimGrantArgs, IssueReclaimGrantArgs,
-    ResolveDependencyArgs, StageDependencyEdgeArgs,
+    BlockingReason as Denial, CancelFlowArgs, ClaimExecutionArgs, CreateExecutionArgs,
+    DeliverApprovalSignalArgs, DeliverSignalArgs, EdgeDependencyPolicy, IssueClaimGrantArgs,
+    IssueReclaimGrantArgs, ResolveDependencyArgs, StageDependencyEdgeArgs,
 };
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
@@ -166,7 +166,39 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             text("source", args.source.as_str())?;
             integer("lease epoch", args.lease_epoch.map_or(0, |epoch| epoch.0))
         }
+        Call::BlockRoute { args } => {
+            lane(&args.lane_id)?;
+            same_partition(args.partition, &args.execution_id)?;
+            text("reason detail", &args.reason_detail)?;
+            instant("now", args.now)?;
+            blocking_reason(&args.reason_code, &[Denial::WaitingForCapableWorker])
+        }
+        Call::BlockExecutionForAdmission { args } => {
+            lane(&args.lane_id)?;
+            same_partition(args.partition, &args.execution_id)?;
+            optional_text("reason detail", args.reason_detail.as_deref())?;
+            instant("now", args.now)
+        }
+        Call::UnblockExecution {
+            partition,
+            execution_id,
+            expected_blocking_reason,
+            now_ms,
+            ..
+        } => {
+            same_partition(*partition, execution_id)?;
+            instant("now_ms", *now_ms)?;
+            blocking_reason(
+                expected_blocking_reason,
+                &[
+                    Denial::WaitingForBudget,
+                    Denial::WaitingForCapableWorker,
+                    Denial::WaitingForQuota,
+                ],
+            )
+        }
         Call::PromoteDelayed { partition, execution_id, now_ms, .. }
+        | Call::ExpireExecution { partition, execution_id, now_ms, .. }
         | Call::ExpireSuspension { partition, execution_id, now_ms } => {
             same_partition(*partition, execution_id)?;
             instant("now_ms", *now_ms)
@@ -253,6 +285,15 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
         }
         _ => Ok(()),
     }
+}
+
+/// Only these reasons are what the call is for (SCH-011, SCH-014).
+fn blocking_reason(given: &str, known: &[Denial]) -> Check {
+    if known.iter().any(|reason| reason.reason_code() == given) {
+        return Ok(());
+    }
+    let detail = format!("this call knows no reason {given:?}");
+    Err(EngineError::validation(ValidationKind::InvalidBlockingReason, detail))
 }
 
 /// CLM-019.

@@ -27,6 +27,8 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::AckCancelMember,
     Method::AddExecutionToFlow,
     Method::ApplyDependencyToChild,
+    Method::BlockExecutionForAdmission,
+    Method::BlockRoute,
     Method::Cancel,
     Method::CancelExecution,
     Method::CancelFlow,
@@ -51,6 +53,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::DescribeFlow,
     Method::DrainSiblingCancelGroup,
     Method::EvaluateFlowEligibility,
+    Method::ExpireExecution,
     Method::ExpireSuspension,
     Method::Fail,
     Method::FailExecution,
@@ -100,6 +103,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::StageDependencyEdge,
     Method::Suspend,
     Method::SuspendByTriple,
+    Method::UnblockExecution,
     Method::WaitChildren,
 ];
 
@@ -540,6 +544,16 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         }
         Call::ReclaimExecution { args } => {
             Reply::ReclaimExecution(executions::reclaim_execution(tx, settings.tag, args).await?)
+        }
+        Call::BlockRoute { args } => Reply::BlockRoute(executions::block_route(tx, args).await?),
+        Call::BlockExecutionForAdmission { args } => {
+            Reply::BlockExecutionForAdmission(executions::block_for_admission(tx, args).await?)
+        }
+        Call::UnblockExecution { execution_id, expected_blocking_reason: expected, .. } => {
+            Reply::UnblockExecution(executions::unblock(tx, execution_id, expected).await?)
+        }
+        Call::ExpireExecution { execution_id, phase, .. } => {
+            Reply::ExpireExecution(executions::expire(tx, execution_id, *phase).await?)
         }
         Call::ChangePriority { args } => {
             Reply::ChangePriority(executions::change_priority(tx, args).await?)

@@ -3,17 +3,18 @@
 use ff_core::backend::CompletionPayload;
 use ff_core::call::Call;
 use ff_core::contracts::{CancelExecutionArgs, EdgeGroupState};
+use ff_core::engine_backend::ExpirePhase;
 use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
-use ff_core::state::{EligibilityState, OwnershipState};
 use ff_core::types::{CancelSource, ExecutionId, TimestampMs};
 
 use crate::engine::Rule;
+use crate::executions::Due;
 use crate::page::{MAX_PAGE, partition_of};
 use crate::records::{Backlog, EdgeGroup, Execution, Flow, Waitpoint};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// The calls, at most `limit` (HSK-001 to HSK-010).
+/// The calls, at most `limit` (HSK-001 to HSK-012).
 pub(crate) async fn due<T: Tx>(
     tx: &mut Session<T>,
     key: &PartitionKey,
@@ -27,7 +28,8 @@ pub(crate) async fn due<T: Tx>(
     let noted = EdgeGroup::NOTED.of(&partition).up_to(&now).limit(limit);
     let pending = Waitpoint::DUE.of(&partition).up_to(&now).limit(limit);
     let (executions, left, noted, pending) = tx.get((executions, left, noted, pending)).await?;
-    let mut calls: Vec<Call> = executions.into_iter().filter_map(|due| sees_to(due, now)).collect();
+    let mut calls: Vec<Call> =
+        executions.iter().flat_map(|execution| see_to(execution, now)).collect();
     for left in left {
         calls.push(sees_to_member(tx, left, now).await?);
     }
@@ -44,28 +46,31 @@ pub(crate) async fn due<T: Tx>(
     Ok(calls)
 }
 
-/// The call that sees to an execution whose time has come.
-fn sees_to(execution: Execution, now: TimestampMs) -> Option<Call> {
-    let partition = home_of(&execution.id);
-    if execution.suspended().is_some() {
-        return Some(Call::ExpireSuspension { partition, execution_id: execution.id, now_ms: now });
-    }
-    if execution.eligibility == EligibilityState::NotEligibleUntilTime {
-        return Some(Call::PromoteDelayed {
-            partition,
-            lane: execution.lane,
-            execution_id: execution.id,
-            now_ms: now,
-        });
-    }
-    if execution.ownership == OwnershipState::Leased {
-        return Some(Call::MarkLeaseExpiredIfDue { partition, execution_id: execution.id });
-    }
-    let ended_at = execution.completed_at?;
-    let outcome = execution.outcome.as_str();
-    let payload = CompletionPayload::new(execution.id, outcome, None, ended_at);
-    let payload = payload.with_flow_id(execution.flow?);
-    Some(Call::CascadeCompletion { payload })
+/// The calls that see to an execution whose time has come.
+fn see_to(execution: &Execution, now: TimestampMs) -> impl Iterator<Item = Call> {
+    let due = execution.dues().filter(move |(_, at)| *at <= now);
+    due.filter_map(move |(due, _)| sees_to(execution, due, now))
+}
+
+fn sees_to(execution: &Execution, due: Due, now: TimestampMs) -> Option<Call> {
+    let (partition, execution_id) = (home_of(&execution.id), execution.id.clone());
+    let expire =
+        |phase, execution_id| Call::ExpireExecution { partition, execution_id, phase, now_ms: now };
+    Some(match due {
+        Due::Deadline => expire(ExpirePhase::ExecutionDeadline, execution_id),
+        Due::Attempt => expire(ExpirePhase::AttemptTimeout, execution_id),
+        Due::Suspension => Call::ExpireSuspension { partition, execution_id, now_ms: now },
+        Due::Delay => {
+            let lane = execution.lane.clone();
+            Call::PromoteDelayed { partition, lane, execution_id, now_ms: now }
+        }
+        Due::Lease => Call::MarkLeaseExpiredIfDue { partition, execution_id },
+        Due::End => {
+            let (outcome, ended_at) = (execution.outcome.as_str(), execution.completed_at?);
+            let payload = CompletionPayload::new(execution_id, outcome, None, ended_at);
+            Call::CascadeCompletion { payload: payload.with_flow_id(execution.flow?) }
+        }
+    })
 }
 
 fn home_of(execution: &ExecutionId) -> Partition {

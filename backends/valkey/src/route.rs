@@ -44,7 +44,9 @@ impl Route {
             | Call::PromoteDelayed { execution_id, .. }
             | Call::MarkLeaseExpiredIfDue { execution_id, .. }
             | Call::CloseWaitpoint { execution_id, .. }
-            | Call::ExpireSuspension { execution_id, .. } => to(execution_id.partition()),
+            | Call::ExpireExecution { execution_id, .. }
+            | Call::ExpireSuspension { execution_id, .. }
+            | Call::UnblockExecution { execution_id, .. } => to(execution_id.partition()),
             Call::SuspendByTriple { exec_id, .. } => to(exec_id.partition()),
             Call::DeliverSignal { args } => to(args.execution_id.partition()),
             Call::DeliverApprovalSignal { args } => to(args.execution_id.partition()),
@@ -55,6 +57,8 @@ impl Route {
             Call::IssueReclaimGrant { args } => to(args.execution_id.partition()),
             Call::ReclaimExecution { args } => to(args.execution_id.partition()),
             Call::IssueGrantAndClaim { args } => to(args.execution_id.partition()),
+            Call::BlockRoute { args } => to(args.execution_id.partition()),
+            Call::BlockExecutionForAdmission { args } => to(args.execution_id.partition()),
             Call::ChangePriority { args } => to(args.execution_id.partition()),
             Call::RenewLease { args } => to(args.execution_id.partition()),
             Call::CompleteExecution { args } => to(args.execution_id.partition()),

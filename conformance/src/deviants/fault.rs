@@ -271,9 +271,13 @@ pub(crate) fn target_of(call: &Call) -> Option<ExecutionId> {
         | Call::PromoteDelayed { execution_id, .. }
         | Call::ExpireSuspension { execution_id, .. }
         | Call::CloseWaitpoint { execution_id, .. }
+        | Call::UnblockExecution { execution_id, .. }
+        | Call::ExpireExecution { execution_id, .. }
         | Call::MarkLeaseExpiredIfDue { execution_id, .. } => Some(execution_id.clone()),
         Call::CancelExecution { args } => Some(args.execution_id.clone()),
         Call::ChangePriority { args } => Some(args.execution_id.clone()),
+        Call::BlockRoute { args } => Some(args.execution_id.clone()),
+        Call::BlockExecutionForAdmission { args } => Some(args.execution_id.clone()),
         Call::RevokeLease { args } => Some(args.execution_id.clone()),
         call => payload_of(call).map(|payload| payload.execution_id),
     }

@@ -2,9 +2,10 @@
 
 use ff_core::backend::{CancelFlowPolicy, CapabilitySet, FailureClass, FailureReason};
 use ff_core::call::Call;
-use ff_core::contracts::{EdgeDependencyPolicy, EdgeDirection};
+use ff_core::contracts::{BlockingReason, EdgeDependencyPolicy, EdgeDirection};
+use ff_core::engine_backend::ExpirePhase;
 use ff_core::partition::PartitionConfig;
-use ff_core::types::EdgeId;
+use ff_core::types::{EdgeId, TimestampMs};
 use serde_json::{Value, json};
 
 use super::generated::names::Thing;
@@ -17,8 +18,8 @@ use super::script::{Line, call};
 
 /// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
 /// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, 9 is suspended on waitpoint 1, 10 can go
-/// on by a grant, 13 is held under the attempt and lease 3, 14 can be claimed by a grant, 17 was revoked, and 18 too, and can be
-/// taken over.
+/// on by a grant, 13 is held under the attempt and lease 3, 14 can be claimed by a grant, 17 was revoked, 18
+/// too and can be taken over, 19 is blocked, and 20 is out of time.
 pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     let mut lines = vec![
         fixture.created(1),
@@ -56,6 +57,12 @@ pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     let granted = "granted.execution_id=e18 granted.expires_at_ms=t+60000 granted.grant_key=grant \
                    granted.lane_id=a granted.partition_key=partition";
     lines.push(call(fixture.regrant(18), granted));
+    lines.push(fixture.created(19));
+    lines.push(call(fixture.block_route(19), "blocked.execution_id=e19"));
+    lines.push(call(
+        fixture.create(20).with(|args| args.execution_deadline_at = Some(TimestampMs(1))),
+        "created.execution_id=e20 created.public_state=waiting",
+    ));
     lines
 }
 
@@ -98,6 +105,10 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fixture.regrant(17),
         fixture.reclaim("w18", 18, 7),
         fixture.change_priority(2, 5),
+        fixture.block(2, BlockingReason::WaitingForBudget),
+        fixture.block_route(2),
+        fixture.unblock(19, "waiting_for_capable_worker"),
+        fixture.expire(20, ExpirePhase::ExecutionDeadline),
         fixture.grant(2),
         fixture.go_on("w11", 10, 1),
         fixture.go_on_by_token("w11", 10),

@@ -54,6 +54,7 @@ enum Leads {
 use Leads::{Nowhere, To};
 
 const INPUT: Leads = To("refused: validation.invalid_input");
+const REASON: Leads = To("refused: validation.invalid_blocking_reason");
 const CAPABILITIES: Leads = To("refused: validation.invalid_capabilities");
 const DEPENDENCY: Leads = To("refused: validation.invalid_dependency");
 const NO_TOKEN: Leads = To("refused: validation.invalid_token");
@@ -63,17 +64,21 @@ const NO_WAITPOINT: Leads = To("refused: not_found.waitpoint");
 const STALE: Leads = To("refused: state.stale_lease");
 const NO_FLOW: Leads = To("refused: not_found.flow");
 const NO_MEMBER: Leads = To("refused: state.execution_not_in_flow");
+const REJECTED: Leads = To("rejected.message=execution_not_found");
 const NOTHING: Leads = To("ok, nothing");
 
 /// Where texts lead to something else than their rule says, with the clause that says so; what leads nowhere does so
 /// as a number too. A place is a JSON
 /// pointer into the call, or the beginning of one.
-const TEXTS: [(&str, Leads, &str); 12] = [
+const TEXTS: [(&str, Leads, &str); 15] = [
     ("/create_execution/args/policy/routing_requirements/required", CAPABILITIES, "EXE-004"),
     ("/claim/capabilities", CAPABILITIES, "SCH-004"),
     ("/issue_claim_grant/args/worker_capabilities", CAPABILITIES, "CLM-019"),
     ("/issue_reclaim_grant/args/worker_capabilities", CAPABILITIES, "LSE-032"),
     ("/promote_delayed/lane", Nowhere, "SYS-021"),
+    ("/unblock_execution/lane_id", Nowhere, "SYS-021"),
+    ("/unblock_execution/expected_blocking_reason", REASON, "SCH-014"),
+    ("/block_route/args/reason_code", REASON, "SCH-011"),
     ("/apply_dependency_to_child/args/data_passing_ref", DEPENDENCY, "GRA-010"),
     ("/apply_dependency_to_child/args/dependency_kind", DEPENDENCY, "GRA-010"),
     ("/resolve_dependency/args/lane_id", Nowhere, "DEP-013"),
@@ -84,7 +89,7 @@ const TEXTS: [(&str, Leads, &str); 12] = [
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 24] = [
+const NAMES: [(&str, &str); 26] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
@@ -96,6 +101,8 @@ const NAMES: [(&str, &str); 24] = [
     ("/issue_reclaim_grant/args/lane_id", "LSE-032"),
     ("/reclaim_execution/args/lane_id", "LSE-032"),
     ("/issue_grant_and_claim/args/lane_id", "CLM-030"),
+    ("/block_route/args/lane_id", "SCH-009"),
+    ("/block_execution_for_admission/args/lane_id", "SCH-009"),
     ("/claim_resumed_execution/args/lane_id", "SUS-054"),
     ("/grant/lane_id", "SUS-054"),
     ("/create_flow/args/namespace", "FLW-008"),
@@ -153,10 +160,14 @@ const UNKNOWN: [(&str, Leads, &str); 34] = [
 ];
 
 /// Where a SHOULD says what ids of nothing lead to.
-const DECIDED: [(&str, Leads, &str); 7] = [
+const DECIDED: [(&str, Leads, &str); 11] = [
     ("/evaluate_flow_eligibility", To("status.status=not_found"), "DEP-032"),
     ("/mark_lease_expired_if_due", NOTHING, "SYS-036"),
     ("/promote_delayed", NOTHING, "SYS-036"),
+    ("/block_route", REJECTED, "SCH-009"),
+    ("/block_execution_for_admission", REJECTED, "SCH-009"),
+    ("/unblock_execution", NOTHING, "SYS-036"),
+    ("/expire_execution", NOTHING, "SYS-036"),
     ("/close_waitpoint/execution_id", FOREIGN, "WPT-033"),
     ("/close_waitpoint", NOTHING, "SYS-036"),
     ("/read_current_attempt_index", INPUT, "ATT-030"),

@@ -13,7 +13,9 @@ pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
         Call::PromoteDelayed { now_ms, .. }
         | Call::ProjectFlowSummary { now_ms, .. }
         | Call::CloseWaitpoint { now_ms, .. }
-        | Call::ExpireSuspension { now_ms, .. } => now_ms,
+        | Call::ExpireSuspension { now_ms, .. }
+        | Call::ExpireExecution { now_ms, .. }
+        | Call::UnblockExecution { now_ms, .. } => now_ms,
         Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => &mut args.now,
         Call::DeliverSignal { args } => &mut args.now,
         Call::CancelExecution { args } => &mut args.now,
@@ -21,6 +23,8 @@ pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
         Call::ClaimExecution { args } => &mut args.now,
         Call::IssueReclaimGrant { args } => &mut args.now,
         Call::ClaimResumedExecution { args } => &mut args.now,
+        Call::BlockRoute { args } => &mut args.now,
+        Call::BlockExecutionForAdmission { args } => &mut args.now,
         Call::ChangePriority { args } => &mut args.now,
         Call::CompleteExecution { args } => &mut args.now,
         Call::ReplayExecution { args } => &mut args.now,

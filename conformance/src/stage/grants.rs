@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use ff_core::backend::ResumeToken;
 use ff_core::contracts::{
-    ClaimExecutionArgs, ClaimExecutionResult, ClaimResumedExecutionArgs,
+    ClaimExecutionArgs, ClaimExecutionResult, ClaimGrantOutcome, ClaimResumedExecutionArgs,
     ClaimResumedExecutionResult, ClaimedExecution, ClaimedResumedExecution, IssueClaimGrantArgs,
-    IssueClaimGrantOutcome, IssueReclaimGrantArgs, ReclaimExecutionArgs, ResumeGrant,
-    RevokeLeaseArgs,
+    IssueClaimGrantOutcome, IssueGrantAndClaimArgs, IssueReclaimGrantArgs, ReclaimExecutionArgs,
+    ResumeGrant, RevokeLeaseArgs,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -92,6 +92,15 @@ impl World {
             ClaimExecutionResult::Claimed(claimed) => Ok(claimed),
             other => Err(EngineError::invalid_input(format!("it is claimed, not {other:?}"))),
         }
+    }
+
+    /// An operator's claim for 30 s.
+    pub(crate) async fn claim_as_operator(
+        &self,
+        id: &ExecutionId,
+    ) -> Result<ClaimGrantOutcome, EngineError> {
+        let args = IssueGrantAndClaimArgs::new(id.clone(), self.lane_of(id), 30_000);
+        self.issue_grant_and_claim(args).await
     }
 
     /// A grant for a minute to take over, to a worker that offers nothing.

@@ -13,6 +13,7 @@ pub(crate) mod failure;
 mod grants;
 mod graph;
 mod harness;
+mod hooks;
 mod leased;
 mod model;
 mod observe;

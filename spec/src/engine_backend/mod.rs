@@ -286,7 +286,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("issue_claim_grant")
     }
 
-    /// Parks an eligible execution that no worker can run.
+    /// Keeps an execution that no worker can run from every claim, until one comes that can. (SCH-007 to SCH-011)
     async fn block_route(&self, args: BlockRouteArgs) -> Result<BlockRouteOutcome> {
         unavailable("block_route")
     }
@@ -485,7 +485,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("check_admission")
     }
 
-    /// Parks an eligible execution that admission denied.
+    /// Keeps an execution whose admission was denied from every claim. (SCH-007 to SCH-010)
     async fn block_execution_for_admission(
         &self,
         args: BlockExecutionForAdmissionArgs,
@@ -734,7 +734,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("close_waitpoint")
     }
 
-    /// Ends an attempt or an execution whose time limit has passed.
+    /// Ends an attempt or an execution that is out of time, or does nothing. (ATT-024 to ATT-028, ATT-037 to ATT-039)
     async fn expire_execution(
         &self,
         partition: Partition,
@@ -756,7 +756,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("expire_suspension")
     }
 
-    /// Makes a parked execution eligible again.
+    /// Lifts an admission block that is there for this reason. (SCH-012 to SCH-014)
     async fn unblock_execution(
         &self,
         partition: Partition,

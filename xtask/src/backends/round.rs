@@ -406,6 +406,40 @@ impl<E: Each> Round<E> {
         let lease = self.claim().await;
         self.call(json!({ "delay": { "handle": lease, "delay_until": 1 } })).await;
         self.take_over(home).await;
+        self.block(home).await;
+    }
+
+    /// Keeps an execution from claims, lets it go, and ends it by its deadline.
+    async fn block(&mut self, home: Partition) {
+        let id = ExecutionId::from_parts(home.index, Uuid::new_v4());
+        let mut args = plain_execution(id.clone(), self.lane.clone());
+        args.execution_deadline_at = Some(TimestampMs(1));
+        self.call(json!({ "create_execution": { "args": args } })).await;
+        let block = |reason: &str, what: &str| {
+            json!({
+                "execution_id": id, "lane_id": self.lane, "partition": home, reason: what,
+                "reason_detail": "why", "now": 0,
+            })
+        };
+        let denied = block("reason", "waiting_for_quota");
+        let routed = block("reason_code", "waiting_for_capable_worker");
+        let unblock = |reason: &str| {
+            json!({
+                "unblock_execution": {
+                    "partition": home, "lane_id": self.lane, "execution_id": id,
+                    "expected_blocking_reason": reason, "now_ms": 0,
+                },
+            })
+        };
+        let (admit, route) = (unblock("waiting_for_quota"), unblock("waiting_for_capable_worker"));
+        self.call(json!({ "block_execution_for_admission": { "args": denied } })).await;
+        self.call(admit).await;
+        self.call(json!({ "block_route": { "args": routed } })).await;
+        self.call(route).await;
+        let expire = json!({
+            "partition": home, "execution_id": id, "phase": "execution_deadline", "now_ms": 0,
+        });
+        self.call(json!({ "expire_execution": expire })).await;
     }
 
     /// Takes a lease from its holder, and takes the execution over.

@@ -171,7 +171,7 @@ pub(super) fn release<T: Tx>(
     let execution = &mut held.execution;
     emit(tx, execution, LeaseEventKind::Released, held.now);
     end_attempt(tx, execution, state, held.now);
-    execution.release(closing);
+    execution.release(closing, held.now);
 }
 
 /// Records the current attempt as it ends or is set aside.

@@ -2,7 +2,7 @@
 
 use ff_core::contracts::{CancelExecutionArgs, CancelExecutionResult};
 use ff_core::engine_error::{EngineError, StateKind};
-use ff_core::state::{LifecyclePhase, PublicState, TerminalOutcome};
+use ff_core::state::{AttemptLifecycle, LifecyclePhase, PublicState, TerminalOutcome};
 use ff_core::types::{CancelSource, LeaseFence};
 
 use super::leases::{Holder, hold};
@@ -29,7 +29,7 @@ pub(crate) async fn cancel_execution<T: Tx>(
         let fence = fence_of(args)?;
         hold(tx, &mut execution, &Holder::named(&args.execution_id, &fence), now)?;
     }
-    if let Some(lease) = interrupt(tx, &mut execution, now) {
+    if let Some(lease) = interrupt(tx, &mut execution, AttemptLifecycle::EndedCancelled, now) {
         tell_revoked(tx, &execution, Some(lease), "operator", now);
     }
     execution.cancellation_reason = Some(args.reason.clone());

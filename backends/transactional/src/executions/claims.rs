@@ -33,7 +33,7 @@ pub(crate) async fn claim<T: Tx>(
     let holder = (&policy.worker_id, &policy.worker_instance_id);
     let lease = Lease::new(mint_lease(tx, &execution), holder, policy.lease_ttl_ms.into(), now);
     let attempt = mint_attempt(tx, &execution);
-    let started = start(tx, execution, attempt, lease)?;
+    let started = start(tx, execution, attempt, lease, None)?;
     Ok(Some(started.seal(tag, HandleKind::Fresh)))
 }
 
@@ -45,12 +45,13 @@ pub(super) fn mint_attempt<T: Tx>(tx: &mut Session<T>, of: &Execution) -> Attemp
     AttemptId::from_uuid(tx.mint(&of.id, Minted::Attempt, of.total_attempts.into()))
 }
 
-/// Starts a new attempt under a new lease (CLM-005).
+/// Starts a new attempt under a new lease (CLM-005), for as long as is given or its policy says (ATT-024).
 pub(super) fn start<T: Tx>(
     tx: &mut Session<T>,
     execution: Execution,
     id: AttemptId,
     lease: Lease,
+    given: Option<u64>,
 ) -> Rule<HandlePayload> {
     let kind = kind_of(&execution);
     if let Some(CurrentAttempt { id, index, .. }) = execution.attempt {
@@ -58,7 +59,9 @@ pub(super) fn start<T: Tx>(
     }
     let index = AttemptIndex::new(execution.total_attempts);
     let attempt = CurrentAttempt { id, index, kind, started_at: lease.acquired_at };
-    begin(tx, execution, Some(attempt), lease)
+    let timeouts = execution.policy.as_ref().and_then(|policy| policy.timeout_policy.as_ref());
+    let limit = given.or_else(|| timeouts?.attempt_timeout_ms);
+    begin(tx, execution, Some(attempt), lease, limit)
 }
 
 /// What the next attempt is.
@@ -71,12 +74,14 @@ pub(super) fn kind_of(execution: &Execution) -> AttemptType {
     }
 }
 
-/// Begins a lease, for this attempt or for the one that goes on; returns what its handle stands for.
+/// Begins a lease, for this attempt or for the one that goes on, for so many milliseconds at most; returns what
+/// its handle stands for.
 pub(crate) fn begin<T: Tx>(
     tx: &mut Session<T>,
     mut execution: Execution,
     attempt: Option<CurrentAttempt>,
     lease: Lease,
+    limit: Option<u64>,
 ) -> Rule<HandlePayload> {
     if let Some(id) = execution.last_lease {
         tx.put(&PastLease { execution: execution.id.clone(), id, epoch: execution.epoch });
@@ -87,8 +92,8 @@ pub(crate) fn begin<T: Tx>(
     };
     let now = lease.acquired_at;
     match attempt {
-        Some(attempt) => execution.start_attempt(attempt, lease),
-        None => execution.go_on(lease),
+        Some(attempt) => execution.start_attempt(attempt, lease, limit),
+        None => execution.go_on(lease, limit),
     }
     tx.put(&execution);
     emit(tx, &execution, event, now);

@@ -109,6 +109,7 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
         lease_expired_at: None,
         lease_revoked_at: None,
         lease_revoke_reason: None,
+        attempt_clock: None,
         closing: None,
         created_at: now,
         started_at: None,

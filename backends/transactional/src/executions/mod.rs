@@ -1,9 +1,11 @@
 //! The chapter of executions: creation, reads, claims, leases, attempts.
 
 mod attempts;
+mod blocks;
 mod cancel;
 mod claims;
 mod create;
+mod expire;
 mod fields;
 mod grants;
 mod leases;
@@ -22,11 +24,13 @@ mod tags;
 pub(crate) use attempts::{
     cancel, complete, complete_execution, delay, digest, end_attempt, wait_children,
 };
+pub(crate) use blocks::{block_for_admission, block_route, unblock};
 pub(crate) use cancel::cancel_execution;
 pub(crate) use claims::{begin, claim, mint_lease};
 #[cfg(feature = "suite")]
 pub(crate) use create::new_execution;
 pub(crate) use create::{clamped, create, later, rank};
+pub(crate) use expire::expire;
 pub(crate) use fields::read_core_fields;
 pub(crate) use grants::{check as check_grant, issue_claim_grant, put_back};
 pub(crate) use leases::{
@@ -47,6 +51,7 @@ pub use retries::parse_retry_policy;
 pub(crate) use retries::{fail, fail_execution};
 pub(crate) use revoke::revoke_lease;
 pub(crate) use scheduling::{change_priority, promote_delayed};
+pub(crate) use state::Due;
 pub(crate) use tags::{get_tag, set_tag};
 
 use ff_core::engine_error::EngineError;

@@ -101,7 +101,7 @@ pub(crate) async fn reclaim_execution<T: Tx>(
     execution.reclaim_count += 1;
     let holder = (&args.worker_id, &args.worker_instance_id);
     let lease = Lease::new(args.lease_id, holder, args.lease_ttl_ms, now);
-    Ok(reclaimed(tag, start(tx, execution, args.attempt_id, lease)?))
+    Ok(reclaimed(tag, start(tx, execution, args.attempt_id, lease, None)?))
 }
 
 /// The answer to a takeover.

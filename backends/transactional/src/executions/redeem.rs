@@ -51,7 +51,7 @@ pub(crate) async fn claim_execution<T: Tx>(
     let holder = (&args.worker_id, &args.worker_instance_id);
     let lease = Lease::new(args.lease_id, holder, args.lease_ttl_ms, now);
     let (kind, expires_at) = (kind_of(&execution), lease.expires_at);
-    let payload = start(tx, execution, args.attempt_id, lease)?;
+    let payload = start(tx, execution, args.attempt_id, lease, args.attempt_timeout_ms)?;
     Ok(claimed(tag, payload, kind, expires_at))
 }
 
@@ -86,10 +86,10 @@ pub(crate) async fn issue_grant_and_claim<T: Tx>(
     let holder = (&worker, &instance);
     let lease = Lease::new(mint_lease(tx, &execution), holder, args.lease_duration_ms, now);
     let payload = if execution.is_interrupted() {
-        begin(tx, execution, None, lease)?
+        begin(tx, execution, None, lease, None)?
     } else {
         let attempt = mint_attempt(tx, &execution);
-        start(tx, execution, attempt, lease)?
+        start(tx, execution, attempt, lease, None)?
     };
     let fence = payload.fence;
     Ok(ClaimGrantOutcome::new(fence.lease_id, fence.lease_epoch, payload.attempt_index))

@@ -7,7 +7,7 @@ use ff_core::call::Call;
 use ff_core::contracts::{FailExecutionArgs, FailExecutionResult};
 use ff_core::engine_error::{EngineError, ValidationKind};
 use ff_core::policy::{BackoffStrategy, RetryPolicy};
-use ff_core::state::{AttemptLifecycle, AttemptState, BlockingReason, TerminalOutcome};
+use ff_core::state::{AttemptLifecycle, TerminalOutcome};
 use ff_core::types::{AttemptIndex, TimestampMs};
 
 use super::attempts::{Ending, ending, release};
@@ -91,22 +91,28 @@ async fn end<T: Tx>(
     let execution = &mut held.execution;
     execution.failure_reason = Some(failure.reason.to_owned());
     execution.failure_category = Some(failure.category.to_owned());
-    let retry = applicable_retry(execution, failure.policy, failure.category);
-    closing.retry_at =
-        retry.map(|policy| later(held.now, backoff_ms(&policy.backoff, execution.retry_count)));
+    closing.retry_at = retry_at(execution, failure.policy, failure.category, held.now);
     let told = (closing.retry_at, AttemptIndex::new(execution.total_attempts));
     release(tx, &mut held, closing, AttemptLifecycle::EndedFailure);
     match told.0 {
         Some(until) => {
-            let execution = &mut held.execution;
-            execution.retry_count += 1;
-            execution.attempt_state = AttemptState::PendingRetryAttempt;
-            execution.park_until(until, BlockingReason::WaitingForRetryBackoff, held.now);
-            tx.put(execution);
+            held.execution.retry(until, held.now);
+            tx.put(&held.execution);
         }
         None => super::end(tx, &mut held.execution, TerminalOutcome::Failed, held.now),
     }
     Ok(told)
+}
+
+/// When a retry is due, if the policy grants one more (ATT-012).
+pub(super) fn retry_at(
+    execution: &Execution,
+    given: Option<RetryPolicy>,
+    category: &str,
+    now: TimestampMs,
+) -> Option<TimestampMs> {
+    let policy = applicable_retry(execution, given, category)?;
+    Some(later(now, backoff_ms(&policy.backoff, execution.retry_count)))
 }
 
 /// The policy, if it grants one more retry (ATT-009 to ATT-011).

@@ -7,7 +7,19 @@ use ff_core::state::{
 };
 use ff_core::types::{LeaseFence, TimestampMs};
 
-use crate::records::{Closing, CurrentAttempt, Execution, Grant, Lease, Suspended};
+use super::later;
+use crate::records::{AttemptClock, Closing, CurrentAttempt, Execution, Grant, Lease, Suspended};
+
+/// What there may be to do about an execution, by a call that needs nobody's lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    Deadline,
+    Suspension,
+    Delay,
+    Lease,
+    Attempt,
+    End,
+}
 
 impl Execution {
     /// WAIT: a worker may have it, for a new attempt or for one that goes on.
@@ -46,17 +58,52 @@ impl Execution {
         self.suspension.as_ref().filter(|_| self.phase == LifecyclePhase::Suspended)
     }
 
-    /// When there is something to do about it, by a call that needs nobody's lease.
-    pub(crate) fn due_at(&self) -> Option<TimestampMs> {
-        if let Some(suspended) = self.suspended() {
-            suspended.timeout_at
-        } else if self.eligibility == EligibilityState::NotEligibleUntilTime {
-            self.delay_until
-        } else if self.ownership == OwnershipState::Leased {
-            self.lease.as_ref().map(|lease| lease.expires_at)
-        } else {
-            self.uncascaded_since
+    /// Whether an admission block keeps it from every claim (SCH-007).
+    pub(crate) fn is_blocked(&self) -> bool {
+        matches!(
+            self.eligibility,
+            EligibilityState::BlockedByBudget
+                | EligibilityState::BlockedByQuota
+                | EligibilityState::BlockedByRoute
+        )
+    }
+
+    /// Whether somebody holds it, as far as is known.
+    pub(crate) fn is_held(&self) -> bool {
+        self.ownership == OwnershipState::Leased
+    }
+
+    /// When the whole execution is out of time.
+    pub(crate) fn deadline(&self) -> Option<TimestampMs> {
+        self.deadline_at.filter(|_| !self.is_terminal())
+    }
+
+    /// When its attempt is out of time; not while it is set aside (ATT-037).
+    pub(crate) fn attempt_limit(&self) -> Option<TimestampMs> {
+        match self.attempt_clock {
+            Some(AttemptClock::Runs(until)) => Some(until),
+            _ => None,
         }
+    }
+
+    /// What is to be done about it, and when.
+    pub(crate) fn dues(&self) -> impl Iterator<Item = (Due, TimestampMs)> {
+        let is_delayed = self.eligibility == EligibilityState::NotEligibleUntilTime;
+        let lease = self.lease.as_ref().filter(|_| self.is_held());
+        let times = [
+            (Due::Deadline, self.deadline()),
+            (Due::Suspension, self.suspended().and_then(|suspended| suspended.timeout_at)),
+            (Due::Delay, self.delay_until.filter(|_| is_delayed)),
+            (Due::Lease, lease.map(|lease| lease.expires_at)),
+            (Due::Attempt, self.attempt_limit()),
+            (Due::End, self.uncascaded_since),
+        ];
+        times.into_iter().filter_map(|(due, at)| Some((due, at?)))
+    }
+
+    /// When there is something to do about it.
+    pub(crate) fn due_at(&self) -> Option<TimestampMs> {
+        self.dues().map(|(_, at)| at).min()
     }
 
     pub fn is_terminal(&self) -> bool {
@@ -126,7 +173,22 @@ impl Execution {
     pub(crate) fn make_eligible(&mut self, now: TimestampMs) {
         self.eligibility = EligibilityState::EligibleNow;
         self.blocking_reason = BlockingReason::WaitingForWorker;
+        self.blocking_detail.clear();
         self.delay_until = None;
+        self.transition(now);
+    }
+
+    /// BUDGET, QUOTA or ROUTE: no claim takes it (SCH-007).
+    pub(crate) fn block(
+        &mut self,
+        eligibility: EligibilityState,
+        reason: BlockingReason,
+        detail: &str,
+        now: TimestampMs,
+    ) {
+        self.eligibility = eligibility;
+        self.blocking_reason = reason;
+        detail.clone_into(&mut self.blocking_detail);
         self.transition(now);
     }
 
@@ -148,19 +210,41 @@ impl Execution {
     pub(crate) fn block_by_dependencies(&mut self, now: TimestampMs) {
         self.eligibility = EligibilityState::BlockedByDependencies;
         self.blocking_reason = BlockingReason::WaitingForChildren;
+        self.blocking_detail.clear();
         self.transition(now);
     }
 
-    /// ACTIVE: a new attempt under a new lease (CLM-005).
-    pub(crate) fn start_attempt(&mut self, attempt: CurrentAttempt, lease: Lease) {
+    /// DELAY until another attempt begins (ATT-015).
+    pub(crate) fn retry(&mut self, until: TimestampMs, now: TimestampMs) {
+        self.retry_count += 1;
+        self.attempt_state = AttemptState::PendingRetryAttempt;
+        self.clear_attempt();
+        self.park_until(until, BlockingReason::WaitingForRetryBackoff, now);
+    }
+
+    /// ACTIVE: a new attempt under a new lease (CLM-005), for so many milliseconds at most (ATT-024).
+    pub(crate) fn start_attempt(
+        &mut self,
+        attempt: CurrentAttempt,
+        lease: Lease,
+        limit: Option<u64>,
+    ) {
         self.attempt = Some(attempt);
         self.total_attempts += 1;
         self.started_at.get_or_insert(lease.acquired_at);
-        self.go_on(lease);
+        self.attempt_clock = limit.map(AttemptClock::Stands);
+        self.go_on(lease, None);
     }
 
-    /// ACTIVE: the attempt goes on under a new lease (SUS-037).
-    pub(crate) fn go_on(&mut self, lease: Lease) {
+    /// ACTIVE: the attempt goes on under a new lease (SUS-037), for what is left of its time and at most for so many
+    /// milliseconds (ATT-037, ATT-038).
+    pub(crate) fn go_on(&mut self, lease: Lease, limit: Option<u64>) {
+        let left = match self.attempt_clock {
+            Some(AttemptClock::Stands(left)) => Some(left),
+            _ => None,
+        };
+        let limit = left.into_iter().chain(limit).min();
+        self.attempt_clock = limit.map(|ms| AttemptClock::Runs(later(lease.acquired_at, ms)));
         let now = lease.acquired_at;
         self.phase = LifecyclePhase::Active;
         self.ownership = OwnershipState::Leased;
@@ -200,11 +284,26 @@ impl Execution {
         self.transition(now);
     }
 
-    /// Ends the lease by its holder's own call (LSE-013).
-    pub(crate) fn release(&mut self, closing: Closing) -> Option<Lease> {
+    /// Ends the lease by its holder's own call (LSE-013); the attempt's clock stands still (ATT-037).
+    pub(crate) fn release(&mut self, closing: Closing, now: TimestampMs) {
         self.ownership = OwnershipState::Unowned;
         self.closing = Some(closing);
-        self.lease.take()
+        self.lease = None;
+        if let Some(AttemptClock::Runs(until)) = self.attempt_clock {
+            let left = until.0.saturating_sub(now.0).max(0).unsigned_abs();
+            self.attempt_clock = Some(AttemptClock::Stands(left));
+        }
+    }
+
+    /// Nothing of an attempt that has ended can be held, taken over or timed out.
+    fn clear_attempt(&mut self) {
+        self.ownership = OwnershipState::Unowned;
+        self.blocking_detail.clear();
+        self.lease_expired_at = None;
+        self.lease_revoked_at = None;
+        self.lease_revoke_reason = None;
+        self.grant = None;
+        self.attempt_clock = None;
     }
 
     /// WAIT after the end, for another attempt (OPS-010).
@@ -252,7 +351,7 @@ impl Execution {
         if delay_ms == 0 {
             self.make_eligible(now);
         } else {
-            let until = super::later(now, delay_ms);
+            let until = later(now, delay_ms);
             self.park_until(until, BlockingReason::WaitingForResumeDelay, now);
         }
     }
@@ -270,20 +369,15 @@ impl Execution {
     /// TERMINAL.
     pub(crate) fn end(&mut self, outcome: TerminalOutcome, now: TimestampMs) {
         self.phase = LifecyclePhase::Terminal;
-        self.ownership = OwnershipState::Unowned;
         self.eligibility = EligibilityState::NotApplicable;
         self.blocking_reason = BlockingReason::None;
-        self.blocking_detail.clear();
         self.outcome = outcome;
         self.attempt_state = match self.attempt {
             Some(_) => AttemptState::AttemptTerminal,
             None => AttemptState::None,
         };
         self.delay_until = None;
-        self.lease_expired_at = None;
-        self.lease_revoked_at = None;
-        self.lease_revoke_reason = None;
-        self.grant = None;
+        self.clear_attempt();
         self.completed_at = Some(now);
         self.uncascaded_since = self.flow.map(|_| now);
         self.transition(now);

@@ -2,7 +2,7 @@
 
 use ff_core::backend::CancelFlowPolicy;
 use ff_core::contracts::CancelFlowResult;
-use ff_core::state::{LifecyclePhase, OwnershipState, TerminalOutcome};
+use ff_core::state::{AttemptLifecycle, LifecyclePhase, OwnershipState, TerminalOutcome};
 use ff_core::types::{FlowId, TimestampMs};
 
 use super::interrupt::{interrupt, tell_revoked};
@@ -81,7 +81,7 @@ fn cancel_member<T: Tx>(
     reason: &str,
     now: TimestampMs,
 ) {
-    let lease = interrupt(tx, member, now);
+    let lease = interrupt(tx, member, AttemptLifecycle::EndedCancelled, now);
     tell_revoked(tx, member, lease, "operator", now);
     member.cancellation_reason = Some(reason.to_owned());
     member.cancelled_by = Some("cancel_flow".to_owned());

@@ -1,6 +1,6 @@
 //! Ending a member over its holder's head.
 
-use ff_core::state::{AttemptLifecycle, AttemptState, OwnershipState};
+use ff_core::state::{AttemptLifecycle, AttemptState};
 use ff_core::types::TimestampMs;
 
 use crate::executions::end_attempt;
@@ -8,20 +8,21 @@ use crate::records::{Execution, Lease, LeaseEventKind, LeaseRecord};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// Ends the attempt that is open, if there is one, and forgets the lease; the live lease that was taken
-/// away, if there was one.
+/// Ends the attempt that is open, if there is one, like this, and forgets the lease; the live lease that was
+/// taken away, if there was one.
 pub(crate) fn interrupt<T: Tx>(
     tx: &mut Session<T>,
     member: &mut Execution,
+    state: AttemptLifecycle,
     now: TimestampMs,
 ) -> Option<Lease> {
     let open = [AttemptState::RunningAttempt, AttemptState::AttemptInterrupted];
     if open.contains(&member.attempt_state) {
-        end_attempt(tx, member, AttemptLifecycle::EndedCancelled, now);
+        end_attempt(tx, member, state, now);
     }
     member.closing = None;
     let lease = member.lease.take();
-    lease.filter(|_| member.ownership == OwnershipState::Leased)
+    lease.filter(|_| member.is_held())
 }
 
 /// Tells the outbox that a lease was taken away, or that there was none to take.

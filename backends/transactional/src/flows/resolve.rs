@@ -4,7 +4,7 @@ use ff_core::contracts::{
     EdgeDependencyPolicy, EdgeGroupState, ResolveDependencyArgs, ResolveDependencyOutcome,
 };
 use ff_core::engine_error::{EngineError, ValidationKind};
-use ff_core::state::{BlockingReason, EligibilityState, TerminalOutcome};
+use ff_core::state::{AttemptLifecycle, BlockingReason, EligibilityState, TerminalOutcome};
 use ff_core::types::TimestampMs;
 
 use super::groups::group_of;
@@ -129,7 +129,7 @@ fn release<T: Tx>(tx: &mut Session<T>, member: &mut Execution, now: TimestampMs)
 
 /// Ends a member that cannot run any more, whoever holds it (DEP-017, DEP-018).
 fn skip<T: Tx>(tx: &mut Session<T>, member: &mut Execution, now: TimestampMs) {
-    if let Some(lease) = interrupt(tx, member, now) {
+    if let Some(lease) = interrupt(tx, member, AttemptLifecycle::EndedCancelled, now) {
         tell_revoked(tx, member, Some(lease), "reconciler", now);
     }
     end(tx, member, TerminalOutcome::Skipped, now);

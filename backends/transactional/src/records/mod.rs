@@ -224,6 +224,8 @@ records! {
                 /// While its lease is revoked.
                 lease_revoked_at: Option<TimestampMs>,
                 lease_revoke_reason: Option<String>,
+                /// Of the attempt that is open, if its time is limited.
+                attempt_clock: Option<AttemptClock>,
             }
             indexes {
                 /// What fresh claims may take, per lane and requirement set in their order (SCH-002).
@@ -562,6 +564,16 @@ pub struct CurrentAttempt {
     pub index: AttemptIndex,
     pub kind: AttemptType,
     pub started_at: TimestampMs,
+}
+
+/// How long an attempt may still go on (ATT-024, ATT-037).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptClock {
+    /// Until then.
+    Runs(TimestampMs),
+    /// It was set aside, with so many milliseconds left.
+    Stands(u64),
 }
 
 /// A worker's hold on an execution.

@@ -42,7 +42,7 @@ pub(crate) async fn claim<T: Tx>(
     let holder = (&args.worker_id, &args.worker_instance_id);
     let lease = Lease::new(args.lease_id, holder, args.lease_ttl_ms, now);
     let expires_at = lease.expires_at;
-    let payload = begin(tx, execution, None, lease)?;
+    let payload = begin(tx, execution, None, lease, args.remaining_attempt_timeout_ms)?;
     Ok(claimed(tag, payload, expires_at))
 }
 
@@ -77,6 +77,6 @@ pub(crate) async fn claim_by_token<T: Tx>(
     executions::check_grant(&execution, &token.worker_id, &token.grant.lane_id, now)?;
     let holder = (&token.worker_id, &token.worker_instance_id);
     let lease = Lease::new(mint_lease(tx, &execution), holder, token.lease_ttl_ms.into(), now);
-    let payload = begin(tx, execution, None, lease)?;
+    let payload = begin(tx, execution, None, lease, None)?;
     Ok(Some(payload.seal(tag, HandleKind::Resumed)))
 }

@@ -141,7 +141,7 @@ async fn suspended<T: Tx>(
     } else {
         emit(tx, &execution, LeaseEventKind::Released, now);
         end_attempt(tx, &execution, AttemptLifecycle::Suspended, now);
-        execution.release(Closing { digest: digest.clone(), retry_at: None });
+        execution.release(Closing { digest: digest.clone(), retry_at: None }, now);
         execution.suspend(Suspended {
             id: args.suspension_id,
             waitpoint: waitpoints[0].id,

@@ -1,9 +1,11 @@
 //! Creation, reads, claims, leases and attempts of executions.
 
 mod attempts;
+mod blocks;
 mod cancel;
 mod claims;
 mod create;
+mod expire;
 mod fields;
 mod grants;
 mod idempotency;

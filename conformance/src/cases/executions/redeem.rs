@@ -2,10 +2,9 @@
 
 use ff_core::backend::{FailureClass, HandleKind};
 use ff_core::contracts::{
-    ClaimExecutionArgs, ClaimGrantOutcome, ClaimedExecution, IssueGrantAndClaimArgs, RenewLeaseArgs,
+    ClaimExecutionArgs, ClaimedExecution, IssueGrantAndClaimArgs, RenewLeaseArgs,
 };
 use ff_core::engine_backend::EngineBackend;
-use ff_core::engine_error::EngineError;
 use ff_core::state::AttemptType;
 use ff_core::types::{AttemptIndex, ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use futures_util::future::join_all;
@@ -32,12 +31,6 @@ impl World {
         let id = self.execution().create().await?;
         self.granted(&id).await?;
         Ok(id)
-    }
-
-    /// An operator's claim for 30 s.
-    async fn claim_as_operator(&self, id: &ExecutionId) -> Result<ClaimGrantOutcome, EngineError> {
-        let args = IssueGrantAndClaimArgs::new(id.clone(), self.lane_of(id), 30_000);
-        self.issue_grant_and_claim(args).await
     }
 
     /// Executions in every state but WAIT.

@@ -2,6 +2,8 @@
 
 use ff_core::backend::FailureClass;
 use ff_core::call::Method;
+use ff_core::contracts::BlockingReason;
+use ff_core::engine_backend::ExpirePhase;
 
 use crate::play::fixture::{cancel, complete, fail, progress, renew};
 use crate::play::{Fixture, Line, Repetition, around_calls, call, pass};
@@ -67,6 +69,40 @@ const REPETITIONS: &[Repetition] = &[
         before: |fixture| vec![fixture.created(1)],
         call: |fixture| fixture.change_priority(1, 5),
         answers: &[(10, "changed.execution_id=e1")],
+    },
+    Repetition {
+        method: Method::BlockRoute,
+        clauses: &["SCH-010"],
+        before: |fixture| vec![fixture.created(1)],
+        call: |fixture| fixture.block_route(1),
+        answers: &[(10, "blocked.execution_id=e1")],
+    },
+    Repetition {
+        method: Method::BlockExecutionForAdmission,
+        clauses: &["SCH-010"],
+        before: |fixture| vec![fixture.created(1)],
+        call: |fixture| fixture.block(1, BlockingReason::WaitingForQuota),
+        answers: &[(10, "blocked.execution_id=e1 blocked.reason=waiting_for_quota")],
+    },
+    Repetition {
+        method: Method::UnblockExecution,
+        clauses: &["SCH-012", "SCH-013"],
+        before: |fixture| {
+            vec![fixture.created(1), call(fixture.block_route(1), "blocked.execution_id=e1")]
+        },
+        call: |fixture| fixture.unblock(1, "waiting_for_capable_worker"),
+        answers: &[(1, "ok, nothing"), (9, "refused: contention.execution_not_eligible")],
+    },
+    Repetition {
+        method: Method::ExpireExecution,
+        clauses: &["ATT-025", "ATT-026"],
+        before: |fixture| {
+            let limited = fixture.create(1).retries(3, 20).attempts_of_ms(10);
+            let created = "created.execution_id=e1 created.public_state=waiting";
+            vec![call(limited, created), call(fixture.claim("w1"), "handle=fresh"), pass(10)]
+        },
+        call: |fixture| fixture.expire(1, ExpirePhase::AttemptTimeout),
+        answers: &[(10, "ok, nothing")],
     },
     Repetition {
         method: Method::Delay,

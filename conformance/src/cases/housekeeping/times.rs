@@ -5,7 +5,7 @@ use ff_core::call::Call;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{ExecutionId, TimestampMs};
 
-use crate::stage::{Failure, Verdict, World, case};
+use crate::stage::{Failure, Verdict, World, case, revocation};
 
 impl World {
     /// What is due, as method and execution.
@@ -21,6 +21,7 @@ pub(super) fn about(call: &Call) -> Option<ExecutionId> {
         Call::PromoteDelayed { execution_id, .. }
         | Call::MarkLeaseExpiredIfDue { execution_id, .. }
         | Call::ExpireSuspension { execution_id, .. }
+        | Call::ExpireExecution { execution_id, .. }
         | Call::CloseWaitpoint { execution_id, .. }
         | Call::AckCancelMember { execution_id, .. } => Some(execution_id.clone()),
         Call::CascadeCompletion { payload } => Some(payload.execution_id.clone()),
@@ -83,6 +84,59 @@ async fn leases(world: World) -> Verdict {
     world.complete(&done, None).await?;
     world.pass_ms(50_000).await?;
     expect_eq!(world.due_names().await?, [], "no lease is left of what has ended");
+    Ok(())
+}
+
+/// Attempts, held and left behind, to the millisecond.
+#[case(HSK_011, needs(clock, housekeeping))]
+async fn attempts(world: World) -> Verdict {
+    let limited = || world.execution().attempts_of_ms(500);
+    let held = limited().create().await?;
+    let handle = world.worker().ttl(600_000).claim().await?;
+    let (revoked, _) = limited().lane("revoked").claimed().await?;
+    world.revoke_lease(revocation(&revoked)).await?;
+    let (_aside, other) = limited().lane("aside").claimed().await?;
+    world.delay(&other, world.in_ms(90_000)).await?;
+    world.pass_ms(499).await?;
+    expect_eq!(world.due_names().await?, [], "a millisecond early");
+    world.pass_ms(1).await?;
+    let mut due = [named("expire_execution", &held), named("expire_execution", &revoked)];
+    due.sort();
+    for _ in 0..2 {
+        let mut listed = world.due_names().await?;
+        listed.sort();
+        expect_eq!(listed, due, "they are out of time");
+    }
+    world.complete(&handle, None).await?;
+    expect_eq!(world.due_names().await?, [named("expire_execution", &revoked)], "one is over");
+    expect_eq!(world.settle().await?, 1);
+    world.expect_fields(&revoked, [("failure_reason", "attempt_timeout")]).await
+}
+
+/// Deadlines of what waits, is delayed and is held, to the millisecond.
+#[case(HSK_012, needs(clock, housekeeping))]
+async fn deadlines(world: World) -> Verdict {
+    let limited = || world.execution().deadline_at(world.in_ms(500));
+    let waiting = limited().lane("waiting").create().await?;
+    let delayed = limited().delay_until(world.in_ms(90_000)).create().await?;
+    let held = limited().create().await?;
+    world.worker().ttl(600_000).claim().await?;
+    let (_, handle) = limited().lane("over").claimed().await?;
+    world.complete(&handle, None).await?;
+    world.pass_ms(499).await?;
+    expect_eq!(world.due_names().await?, [], "a millisecond early");
+    world.pass_ms(1).await?;
+    let mut due = [&waiting, &delayed, &held].map(|id| named("expire_execution", id));
+    due.sort();
+    for _ in 0..2 {
+        let mut listed = world.due_names().await?;
+        listed.sort();
+        expect_eq!(listed, due, "they are out of time");
+    }
+    expect_eq!(world.settle().await?, 3);
+    for id in [waiting, delayed, held] {
+        world.expect_fields(&id, [("failure_reason", "execution_deadline")]).await?;
+    }
     Ok(())
 }
 

@@ -18,7 +18,7 @@ fn is_operators(before: Option<&Execution>, after: &Execution) -> bool {
 
 deviant!("redeems-twice", CLM_020, "Keeps a grant that was redeemed." => write(|before, after| {
     if let Some(before) = before
-        && before.epoch != after.epoch
+        && after.grant.is_none()
     {
         after.grant.clone_from(&before.grant);
     }

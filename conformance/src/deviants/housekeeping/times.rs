@@ -1,5 +1,8 @@
 //! Deviants that break the clauses under "Times".
 
+use ff_core::call::Call;
+use ff_core::engine_backend::ExpirePhase;
+
 use crate::deviants::declare::deviant;
 use crate::deviants::fault::{due, write};
 use crate::deviants::housekeeping::without;
@@ -18,6 +21,18 @@ deviant!("forgets-leases", HSK_002, "Lists no lease." => without("mark_lease_exp
 deviant!("forgets-timeouts", HSK_009, "Lists no suspension." => without("expire_suspension"));
 
 deviant!("forgets-waitpoints", HSK_010, "Lists no waitpoint." => without("close_waitpoint"));
+
+deviant!("forgets-attempts", HSK_011, "Lists no attempt that is out of time." => due(|calls| {
+    calls.retain(|call| !is_expiry(call, ExpirePhase::AttemptTimeout));
+}));
+
+deviant!("forgets-ends-by-time", HSK_012, "Lists no deadline." => due(|calls| {
+    calls.retain(|call| !is_expiry(call, ExpirePhase::ExecutionDeadline));
+}));
+
+fn is_expiry(call: &Call, of: ExpirePhase) -> bool {
+    matches!(call, Call::ExpireExecution { phase, .. } if *phase == of)
+}
 
 deviant!("lists-the-last-first", HSK_006, "Lists all but the first." => due(|calls| {
     if calls.len() > 4 {

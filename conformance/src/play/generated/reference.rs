@@ -12,7 +12,7 @@ use ff_core::state::{LifecyclePhase, OwnershipState};
 use ff_core::types::{
     EdgeId, ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId,
 };
-use ff_mock::{Execution, Settings, Snapshot, Take};
+use ff_mock::{AttemptClock, Execution, Settings, Snapshot, Take};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -315,6 +315,16 @@ impl Reference {
     /// The milliseconds until each lease is due.
     pub(crate) fn lease_ends(&self) -> Vec<u64> {
         self.left(|execution| Some(execution.lease.as_ref()?.expires_at))
+    }
+
+    /// The milliseconds until each attempt and each execution is out of time.
+    pub(crate) fn limits(&self) -> Vec<u64> {
+        let attempts = self.left(|execution| match execution.attempt_clock {
+            Some(AttemptClock::Runs(until)) => Some(until),
+            _ => None,
+        });
+        let deadlines = self.left(|execution| execution.deadline_at);
+        attempts.into_iter().chain(deadlines).collect()
     }
 
     fn left(&self, until: impl Fn(&Execution) -> Option<TimestampMs>) -> Vec<u64> {

@@ -10,12 +10,13 @@ use ff_core::backend::{
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
-    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, CancelFlowArgs, ChangePriorityArgs,
-    ClaimResumedExecutionArgs, CreateFlowArgs, DeliverApprovalSignalArgs, EdgeDependencyPolicy,
-    EvaluateFlowEligibilityArgs, IssueGrantAndClaimArgs, ListPendingWaitpointsArgs,
-    ReplayExecutionArgs, ResolveDependencyArgs, ResumeExecutionArgs,
+    AddExecutionToFlowArgs, ApplyDependencyToChildArgs, BlockingReason, CancelFlowArgs,
+    ChangePriorityArgs, ClaimResumedExecutionArgs, CreateFlowArgs, DeliverApprovalSignalArgs,
+    EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, IssueGrantAndClaimArgs,
+    ListPendingWaitpointsArgs, ReplayExecutionArgs, ResolveDependencyArgs, ResumeExecutionArgs,
     RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
 };
+use ff_core::engine_backend::ExpirePhase;
 use ff_core::partition::{Partition, flow_partition};
 use ff_core::types::{
     AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseFence, LeaseId,
@@ -343,6 +344,35 @@ impl Fixture {
         let id = self.execution(execution);
         let args = IssueGrantAndClaimArgs::new(id, self.lane(), 30_000);
         Call::IssueGrantAndClaim { args }
+    }
+
+    pub(crate) fn block(&self, execution: usize, reason: BlockingReason) -> Call {
+        let mut args = self.world.blocking(&self.execution(execution), reason);
+        args.lane_id = self.lane();
+        Call::BlockExecutionForAdmission { args }
+    }
+
+    pub(crate) fn block_route(&self, execution: usize) -> Call {
+        let mut args = self.world.routing(&self.execution(execution));
+        args.lane_id = self.lane();
+        Call::BlockRoute { args }
+    }
+
+    pub(crate) fn unblock(&self, execution: usize, reason: &str) -> Call {
+        let execution_id = self.execution(execution);
+        Call::UnblockExecution {
+            partition: self.world.partition_of(&execution_id),
+            lane_id: self.lane(),
+            execution_id,
+            expected_blocking_reason: reason.to_owned(),
+            now_ms: CALLERS_NOW,
+        }
+    }
+
+    pub(crate) fn expire(&self, execution: usize, phase: ExpirePhase) -> Call {
+        let execution_id = self.execution(execution);
+        let partition = self.world.partition_of(&execution_id);
+        Call::ExpireExecution { partition, execution_id, phase, now_ms: CALLERS_NOW }
     }
 
     pub(crate) fn change_priority(&self, execution: usize, new_priority: i32) -> Call {

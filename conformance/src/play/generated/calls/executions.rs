@@ -113,16 +113,20 @@ fn policy() -> impl Strategy<Value = ExecutionPolicy> + Clone {
         weighted(0.9, retry_policy()),
         weighted(0.2, required),
         weighted(0.2, select(vec![0, 1, 1_000])),
-        weighted(0.2, select(vec![None, Some(7_000)])),
+        weighted(
+            0.4,
+            (select(vec![None, Some(500), Some(40_000)]), select(vec![None, Some(7_000)])),
+        ),
         select(vec![10, 1, 0]),
     )
-        .prop_map(|(retry_policy, required, dedup_window_ms, deadline, max_replay_count)| {
+        .prop_map(|(retry_policy, required, dedup_window_ms, limits, max_replay_count)| {
             ExecutionPolicy {
                 max_replay_count,
                 retry_policy,
                 dedup_window_ms,
-                timeout_policy: deadline.map(|execution_deadline_ms| TimeoutPolicy {
-                    execution_deadline_ms,
+                timeout_policy: limits.map(|(attempt, deadline)| TimeoutPolicy {
+                    attempt_timeout_ms: attempt,
+                    execution_deadline_ms: deadline,
                     ..TimeoutPolicy::default()
                 }),
                 routing_requirements: required.map(|tokens| RoutingRequirements {

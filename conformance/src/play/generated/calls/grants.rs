@@ -104,9 +104,9 @@ fn redeem(reference: &Reference) -> BoxedStrategy<Call> {
         (Just(id), lane, expected.prop_map(AttemptIndex::new))
     });
     let (ids, ttl) = ((number(reference), number(reference)), select(vec![30_000, 1_000]));
-    let deadline = weighted(0.2, select(vec![1, 1 << 50]));
-    let good = (target, worker(), ids, ttl, deadline).prop_map(
-        move |((id, lane, expected), worker, (lease, attempt), ttl, deadline)| {
+    let limits = (weighted(0.2, select(vec![1, 5_000])), weighted(0.2, select(vec![1, 1 << 50])));
+    let good = (target, worker(), ids, ttl, limits).prop_map(
+        move |((id, lane, expected), worker, (lease, attempt), ttl, (timeout, deadline))| {
             ClaimExecutionArgs::new(
                 id,
                 worker,
@@ -117,7 +117,7 @@ fn redeem(reference: &Reference) -> BoxedStrategy<Call> {
                 AttemptId::from_uuid(Thing::Attempt.uuid(attempt)),
                 expected,
                 String::new(),
-                None,
+                timeout,
                 deadline,
                 CALLERS_NOW,
             )

@@ -7,6 +7,7 @@ mod executions;
 mod flow_reads;
 mod flows;
 mod grants;
+mod hooks;
 mod lists;
 mod offer;
 mod reads;
@@ -41,6 +42,7 @@ const CHAPTERS: &[&[Offer]] = &[
     suspension::OFFERS,
     grants::OFFERS,
     reclaim::OFFERS,
+    hooks::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {
@@ -104,6 +106,7 @@ fn advance(reference: &Reference) -> BoxedStrategy<Step> {
     // Work whose lease has lapsed stays as it is, so that time is not let pass as often.
     let jump = prop_oneof![
         3 => until(reference.delays()),
+        2 => until(reference.limits()),
         1 => until(reference.lease_ends()),
         1 => some.clone(),
     ];

@@ -1,7 +1,7 @@
 //! How calls of one method are drawn, and how often in which situation.
 
 use ff_core::call::{Call, Method};
-use ff_core::state::{OwnershipState, PublicState};
+use ff_core::state::{EligibilityState, OwnershipState, PublicState};
 use ff_mock::{Edge, EdgeState, Execution, Flow, Secrets, Waitpoint};
 use proptest::strategy::BoxedStrategy;
 
@@ -66,6 +66,7 @@ pub(super) struct Situation {
     pub(super) is_resumable: bool,
     pub(super) is_granted: bool,
     pub(super) is_left_behind: bool,
+    pub(super) is_blocked: bool,
 }
 
 impl Situation {
@@ -92,6 +93,7 @@ impl Situation {
             has_waitpoint: snapshot.all::<Waitpoint>().next().is_some(),
             is_resumable: snapshot.executions().any(is_resumable),
             is_left_behind: snapshot.executions().any(is_left_behind),
+            is_blocked: snapshot.executions().any(is_blocked),
             is_granted: snapshot.executions().any(|known| known.reservation().is_some()),
         }
     }
@@ -106,6 +108,16 @@ pub(super) fn is_resumable(execution: &Execution) -> bool {
 pub(super) fn is_left_behind(execution: &Execution) -> bool {
     let left = [OwnershipState::LeaseExpiredReclaimable, OwnershipState::LeaseRevoked];
     left.contains(&execution.ownership)
+}
+
+/// Whether an admission block keeps it from every claim.
+pub(super) fn is_blocked(execution: &Execution) -> bool {
+    let blocked = [
+        EligibilityState::BlockedByBudget,
+        EligibilityState::BlockedByQuota,
+        EligibilityState::BlockedByRoute,
+    ];
+    blocked.contains(&execution.eligibility)
 }
 
 /// Edges that wait for their upstream.
