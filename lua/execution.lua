@@ -50,6 +50,14 @@ function execution.is_blocked(fields)
     or eligibility == 'blocked_by_route'
 end
 
+-- The lease under which it is held, or was until that ran out.
+function execution.unrevoked_lease(fields)
+  local ownership = fields.ownership_state
+  if ownership == 'leased' or ownership == 'lease_expired_reclaimable' then
+    return fields.lease
+  end
+end
+
 -- When the whole execution is out of time.
 function execution.deadline(fields)
   return fields.lifecycle_phase ~= 'terminal' and fields.execution_deadline_at or nil

@@ -6,7 +6,8 @@
 -- partition; it has those records that have a time, each by its whole key. Beside an index that
 -- `leads_to` a field stands the set of all values that the field has had in its records. An index with
 -- `when` has only those records of which that holds; one `by` a number is in the order of that. An index by
--- `place` is one set of a partition, of texts in their order.
+-- `place` is one set of a partition, of texts in their order. A `queue` is one set for each lane and requirement
+-- set, of the executions of which it holds in the order of claims, beside the sets that a lane has.
 
 ff.kinds = {
   layout = {
@@ -66,7 +67,25 @@ ff.kinds = {
           return ff.execution.is_reserved(fields) and fields.grant.expires_at or nil
         end,
       },
-      QUEUE = { queue = true },
+      LEASES = {
+        at = function(fields)
+          local lease = ff.execution.unrevoked_lease(fields)
+          return lease and lease.expires_at
+        end,
+      },
+      QUEUE = {
+        queue = 'queue',
+        holds = function(fields)
+          return ff.execution.is_claimable(fields)
+        end,
+        is_work = true,
+      },
+      ROUTED = {
+        queue = 'routed',
+        holds = function(fields)
+          return fields.eligibility_state == 'blocked_by_route'
+        end,
+      },
     },
   },
   payload = {
@@ -106,6 +125,25 @@ ff.kinds = {
     key = { 'lane_id' },
     fields = {},
     indexes = { KEY = { per = {} } },
+  },
+  registration = {
+    key = { 'namespace', 'worker_instance_id' },
+    fields = {
+      'worker_id', 'lanes', 'capabilities', 'liveness_ttl_ms', 'registered_at',
+      'last_heartbeat_at', 'expires_at',
+    },
+    indexes = {
+      KEY = {
+        place = function(fields)
+          return ff.worker.place(fields.namespace, fields.worker_instance_id)
+        end,
+      },
+      EXPIRING = {
+        place = function(fields)
+          return ff.worker.expiry(fields)
+        end,
+      },
+    },
   },
   edge = {
     key = { 'flow_id', 'edge_id' },

@@ -64,7 +64,7 @@ end
 local READ = {
   'idempotency', 'flow', 'flow_tags', 'execution', 'payload', 'result', 'tags', 'edge', 'group',
   'secrets', 'waitpoint', 'suspension', 'suspend_replay', 'signal', 'signal_key', 'past_lease',
-  'past_attempt',
+  'past_attempt', 'registration',
 }
 
 for place = 1, #READ do
@@ -143,21 +143,24 @@ function partition:append(outbox, event)
   self.events[#self.events + 1] = { outbox, record.pack(ff.outboxes[outbox], event) }
 end
 
--- The queue that a claimable execution stands in, its lane's set of queues, and its member there:
--- claims go by the members' byte order (SCH-002).
-local function place_in_queue(self, fields)
-  if not fields or not ff.execution.is_claimable(fields) then
+-- The queue of this name that an execution stands in, and its member there: claims go by the members' byte
+-- order (SCH-002).
+local function place_in_queue(self, how, fields)
+  if not fields or not how.holds(fields) then
     return nil
   end
   local rank = 9000 - fields.priority
   local member = string.format('%04d:%016.0f:', rank, fields.created_at)
   return {
-    queue = self:key('queue', { fields.lane_id, fields.required_capabilities }),
-    lane = self:key('lane', { fields.lane_id }),
     lane_id = fields.lane_id,
     requirements = fields.required_capabilities,
     member = member .. fields.execution_id,
   }
+end
+
+-- The requirement sets of those queues of this name that are not empty.
+function partition:sets(name, lane)
+  return redis.call('SMEMBERS', self:key(name .. '.sets', { lane }))
 end
 
 -- Tells the caller that there is more work in a lane, and all instances whose claims wait.
@@ -169,24 +172,25 @@ local function announce(self, lane)
 end
 
 -- Removes a member from a queue; a lane lists those that are not empty.
-function partition:leave_queue(lane, requirements, member)
-  local queue = self:key('queue', { lane, requirements })
+function partition:leave_queue(name, lane, requirements, member)
+  local queue = self:key(name, { lane, requirements })
   redis.call('ZREM', queue, member)
   if redis.call('EXISTS', queue) == 0 then
-    redis.call('SREM', self:key('lane', { lane }), requirements)
+    redis.call('SREM', self:key(name .. '.sets', { lane }), requirements)
   end
 end
 
--- Keeps the queues in step with an execution.
-local function queue(self, before, after)
-  before, after = place_in_queue(self, before), place_in_queue(self, after)
+-- Keeps the queues of a name in step with an execution.
+local function queue(self, how, before, after)
+  before, after = place_in_queue(self, how, before), place_in_queue(self, how, after)
+  local name = how.queue
   if before and not (after and after.member == before.member) then
-    self:leave_queue(before.lane_id, before.requirements, before.member)
+    self:leave_queue(name, before.lane_id, before.requirements, before.member)
   end
   if after and not (before and after.member == before.member) then
-    redis.call('ZADD', after.queue, 0, after.member)
-    redis.call('SADD', after.lane, after.requirements)
-    if not before then
+    redis.call('ZADD', self:key(name, { after.lane_id, after.requirements }), 0, after.member)
+    redis.call('SADD', self:key(name .. '.sets', { after.lane_id }), after.requirements)
+    if how.is_work and not before then
       announce(self, after.lane_id)
     end
   end
@@ -265,7 +269,7 @@ end
 local function reindex(self, kind, before, after)
   for index, how in pairs(ff.kinds[kind].indexes) do
     if how.queue then
-      queue(self, before, after)
+      queue(self, how, before, after)
     elseif how.at then
       retime(self, kind, index, before, after)
     elseif how.place then
@@ -276,10 +280,9 @@ local function reindex(self, kind, before, after)
   end
 end
 
--- The first in a queue, and the second if there is one; members of all queues compare.
-function partition:first_in_queue(lane, requirements)
-  local first = redis.call('ZRANGE', self:key('queue', { lane, requirements }), 0, 1)
-  return first[1], first[2]
+-- The first in a queue, `count` at most; members of all queues compare.
+function partition:first_in_queue(name, lane, requirements, count)
+  return redis.call('ZRANGE', self:key(name, { lane, requirements }), 0, count - 1)
 end
 
 function partition:commit()

@@ -4,13 +4,23 @@ local execution, refusal = ff.execution, ff.refusal
 
 local claim = {}
 
-local function is_subset(requirements, offered)
+-- Whether tokens joined by commas are all among these.
+function claim.is_subset(requirements, offered)
   for token in string.gmatch(requirements, '[^,]+') do
     if not offered[token] then
       return false
     end
   end
   return true
+end
+
+-- These tokens, to be asked for one by one.
+function claim.set_of(tokens)
+  local set = {}
+  for _, token in ipairs(tokens) do
+    set[token] = true
+  end
+  return set
 end
 
 local KINDS = {
@@ -21,16 +31,16 @@ local KINDS = {
 -- Of each queue of the lane whose requirements the worker meets, the first; of these, the first (SCH-002)
 -- with its queue, and whether there is more.
 local function head_of(partition, lane, offered)
-  local sets = redis.call('SMEMBERS', partition:key('lane', { lane }))
+  local sets = partition:sets('queue', lane)
   local first, queue
   local more = #sets > 1
   for _, requirements in ipairs(sets) do
-    if is_subset(requirements, offered) then
-      local candidate, second = partition:first_in_queue(lane, requirements)
+    if claim.is_subset(requirements, offered) then
+      local candidate, second = unpack(partition:first_in_queue('queue', lane, requirements, 2))
       more = more or second ~= nil
       if not candidate then
         -- Somebody else has removed the queue: it must not be looked for for ever.
-        partition:leave_queue(lane, requirements, '')
+        partition:leave_queue('queue', lane, requirements, '')
       end
       if candidate and (not first or candidate < first) then
         first, queue = candidate, requirements
@@ -104,10 +114,7 @@ end
 -- Takes the first execution of the lane in this partition that the worker qualifies for (CLM-001,
 -- CLM-002). An entry without its record, which only somebody else can have removed, blocks nobody.
 ff.write('claim', function(partition, args, context)
-  local offered = {}
-  for _, token in ipairs(args.capabilities.tokens) do
-    offered[token] = true
-  end
+  local offered = claim.set_of(args.capabilities.tokens)
   if ff.grant.put_back(partition) then
     return { more = true }
   end
@@ -122,7 +129,7 @@ ff.write('claim', function(partition, args, context)
     fields = partition:execution(id)
     if not fields then
       redis.log(redis.LOG_WARNING, 'the record of ' .. id .. ' is gone, its entry in a queue goes too')
-      partition:leave_queue(args.lane, queue, first)
+      partition:leave_queue('queue', args.lane, queue, first)
     end
   until fields
 

@@ -10,8 +10,8 @@ mod snapshot;
 
 pub use ff_transactional::Settings;
 pub use ff_transactional::records::{
-    AttemptClock, Edge, EdgeGroup, EdgeState, Execution, Flow, Record, Secrets, Signal, Stored,
-    SuspendReplay, Waitpoint,
+    AttemptClock, Edge, EdgeGroup, EdgeState, Execution, Flow, Record, Registration, Secrets,
+    Signal, Stored, SuspendReplay, Waitpoint,
 };
 pub use memory::{MemoryStore, OnWrite, Take};
 pub use mock::{MockBackend, Model};

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use ff_core::backend::{
-    CancelFlowPolicy, Handle, HandleKind, HandlePayload, IdempotencyKey, SuspendArgs,
+    CancelFlowPolicy, Handle, HandleKind, HandlePayload, IdempotencyKey, Namespace, SuspendArgs,
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
     BlockingReason as Denial, CancelFlowArgs, ClaimExecutionArgs, CreateExecutionArgs,
     DeliverApprovalSignalArgs, DeliverSignalArgs, EdgeDependencyPolicy, IssueClaimGrantArgs,
-    IssueReclaimGrantArgs, ResolveDependencyArgs, StageDependencyEdgeArgs,
+    IssueReclaimGrantArgs, MARK_WORKER_DEAD_REASON_MAX_BYTES, RegisterWorkerArgs,
+    ResolveDependencyArgs, StageDependencyEdgeArgs,
 };
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::{ConflictKind, EngineError, StateKind, ValidationKind};
@@ -28,7 +29,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::engine::Settings;
-use crate::executions::parse_retry_policy;
+use crate::executions::{parse_retry_policy, worker_after};
 use crate::page::partition_of;
 use crate::{suspension, tags};
 
@@ -40,6 +41,10 @@ const MAX_BUDGETS: usize = 64;
 
 /// The largest quorum (DEP-050).
 const MAX_QUORUM: u32 = i32::MAX.unsigned_abs();
+
+/// The most lanes of a worker, and the longest names in the registry in bytes (WRK-002, WRK-016).
+const MAX_LANES: usize = 64;
+const MAX_REGISTRY_NAME: usize = 1_024;
 
 type Check = Result<(), EngineError>;
 
@@ -166,6 +171,41 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             text("source", args.source.as_str())?;
             integer("lease epoch", args.lease_epoch.map_or(0, |epoch| epoch.0))
         }
+        Call::RegisterWorker { args } => register_worker(args),
+        Call::HeartbeatWorker { args } => {
+            registered(&args.namespace, &args.worker_instance_id)?;
+            instant("now", args.now)
+        }
+        Call::MarkWorkerDead { args } => {
+            registered(&args.namespace, &args.worker_instance_id)?;
+            let reason = &args.reason;
+            if reason.len() > MARK_WORKER_DEAD_REASON_MAX_BYTES || reason.contains(char::is_control)
+            {
+                return Err(EngineError::invalid_input("reason: at most 256 bytes of text"));
+            }
+            instant("now", args.now)
+        }
+        Call::ListWorkers { args } => match (&args.namespace, &args.after) {
+            (Some(namespace), after) => {
+                registry_name("namespace", namespace.as_str())?;
+                optional_text("cursor", after.as_ref().map(WorkerInstanceId::as_str))
+            }
+            (None, Some(cursor)) => {
+                text("cursor", cursor.as_str())?;
+                worker_after(cursor).map(drop)
+            }
+            (None, None) => Ok(()),
+        },
+        Call::ListExpiredLeases { args } => {
+            instant("as_of", args.as_of)?;
+            if let Some(after) = &args.after {
+                instant("expires_at_ms", after.expires_at_ms)?;
+            }
+            if args.max_partitions_per_call == Some(0) {
+                return Err(EngineError::invalid_input("no list comes of 0 partitions"));
+            }
+            optional_text("namespace", args.namespace.as_ref().map(Namespace::as_str))
+        }
         Call::BlockRoute { args } => {
             lane(&args.lane_id)?;
             same_partition(args.partition, &args.execution_id)?;
@@ -285,6 +325,38 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
         }
         _ => Ok(()),
     }
+}
+
+/// WRK-002.
+fn register_worker(args: &RegisterWorkerArgs) -> Check {
+    name("worker id", args.worker_id.as_str())?;
+    registered(&args.namespace, &args.worker_instance_id)?;
+    if args.lanes.is_empty() || args.lanes.len() > MAX_LANES {
+        let detail = format!("a worker serves 1 to {MAX_LANES} lanes");
+        return Err(EngineError::invalid_input(detail));
+    }
+    args.lanes.iter().try_for_each(lane)?;
+    if args.liveness_ttl_ms == 0 {
+        return Err(EngineError::invalid_input("a worker is not registered for 0 ms"));
+    }
+    integer("liveness_ttl_ms", args.liveness_ttl_ms)?;
+    instant("now", args.now)?;
+    requirements(&args.capabilities)
+}
+
+/// Names that the registry can have (WRK-016).
+fn registered(namespace: &Namespace, instance: &WorkerInstanceId) -> Check {
+    registry_name("namespace", namespace.as_str())?;
+    registry_name("worker instance id", instance.as_str())
+}
+
+fn registry_name(what: &str, given: &str) -> Check {
+    name(what, given)?;
+    if given.len() > MAX_REGISTRY_NAME {
+        let detail = format!("a {what} in the registry has at most {MAX_REGISTRY_NAME} bytes");
+        return Err(EngineError::invalid_input(detail));
+    }
+    Ok(())
 }
 
 /// Only these reasons are what the call is for (SCH-011, SCH-014).

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use ff_core::backend::BackendTag;
+use ff_core::backend::{BackendTag, Namespace};
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::{BackendIdentity, Capabilities, Supports, Version};
+use ff_core::contracts::{HeartbeatWorkerArgs, RegisterWorkerArgs};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey};
-use ff_core::types::FlowId;
+use ff_core::types::{FlowId, WorkerInstanceId};
 
 use crate::records::Backlog;
 use crate::session::Session;
@@ -61,16 +62,20 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::GetExecutionResult,
     Method::GetExecutionTag,
     Method::GetFlowTag,
+    Method::HeartbeatWorker,
     Method::IssueClaimGrant,
     Method::IssueGrantAndClaim,
     Method::IssueReclaimGrant,
     Method::ListEdges,
     Method::ListExecutions,
+    Method::ListExpiredLeases,
     Method::ListFlows,
     Method::ListLanes,
     Method::ListPendingWaitpoints,
     Method::ListSuspended,
+    Method::ListWorkers,
     Method::MarkLeaseExpiredIfDue,
+    Method::MarkWorkerDead,
     Method::ObserveSignals,
     Method::Ping,
     Method::Prepare,
@@ -86,6 +91,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ReadWaitpointToken,
     Method::ReclaimExecution,
     Method::ReconcileSiblingCancelGroup,
+    Method::RegisterWorker,
     Method::Renew,
     Method::RenewLease,
     Method::ReplayExecution,
@@ -197,6 +203,25 @@ impl<S: Store> Transactional<S> {
             tx.leave().await.map(|()| left)
         };
         self.tried(look).await.map(|left| !left)
+    }
+
+    /// Lifts the route blocks that are there for want of this worker, some at a time (WRK-014).
+    async fn lift_routes(
+        &self,
+        namespace: &Namespace,
+        instance: &WorkerInstanceId,
+    ) -> Result<(), EngineError> {
+        let lift = |again| async move {
+            let access = if again { Access::WriteAgain } else { Access::Write };
+            let mut tx = Session::new(self.store.begin(access).await?, access);
+            let lifted = executions::lift_routes(&mut tx, namespace, instance).await;
+            match settled(lifted)? {
+                Ok(more) => self.keep(tx).await.map(|()| Ok(more)),
+                Err(refused) => tx.leave().await.map(|()| Err(refused)),
+            }
+        };
+        while self.tried(lift).await?? {}
+        Ok(())
     }
 
     fn error_of(&self, error: StoreError) -> EngineError {
@@ -345,6 +370,16 @@ impl<S: Store> Dispatch for Transactional<S> {
                 }
                 Ok(reply)
             }
+            Call::RegisterWorker {
+                args: RegisterWorkerArgs { namespace, worker_instance_id, .. },
+            }
+            | Call::HeartbeatWorker {
+                args: HeartbeatWorkerArgs { namespace, worker_instance_id, .. },
+            } => {
+                let reply = self.run(&call).await?;
+                self.lift_routes(namespace, worker_instance_id).await?;
+                Ok(reply)
+            }
             Call::Prepare {} => {
                 let prepared = self.store.prepare().await;
                 let outcome = prepared.map_err(|error| self.error_of(error))?;
@@ -431,10 +466,10 @@ macro_rules! dispatch_through {
 
 fn access(method: Method) -> Access {
     match method {
-        // The execution tells which group to look at.
-        Method::EvaluateFlowEligibility => Access::Read,
+        // The execution tells which group to look at. What is over, or another's, does not shorten a page.
+        Method::EvaluateFlowEligibility | Method::ListExpiredLeases | Method::ListWorkers
         // The suspension tells which waitpoints and signals, the cursor from which time on.
-        Method::ListPendingWaitpoints | Method::ObserveSignals | Method::ListSuspended => {
+        | Method::ListPendingWaitpoints | Method::ObserveSignals | Method::ListSuspended => {
             Access::Read
         }
         method if method.is_read() => Access::Look,
@@ -545,6 +580,19 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         Call::ReclaimExecution { args } => {
             Reply::ReclaimExecution(executions::reclaim_execution(tx, settings.tag, args).await?)
         }
+        Call::ListExpiredLeases { args } => {
+            Reply::ListExpiredLeases(executions::list_expired(tx, args).await?)
+        }
+        Call::RegisterWorker { args } => {
+            Reply::RegisterWorker(executions::register(tx, args).await?)
+        }
+        Call::HeartbeatWorker { args } => {
+            Reply::HeartbeatWorker(executions::heartbeat(tx, args).await?)
+        }
+        Call::MarkWorkerDead { args } => {
+            Reply::MarkWorkerDead(executions::mark_dead(tx, args).await?)
+        }
+        Call::ListWorkers { args } => Reply::ListWorkers(executions::list_workers(tx, args).await?),
         Call::BlockRoute { args } => Reply::BlockRoute(executions::block_route(tx, args).await?),
         Call::BlockExecutionForAdmission { args } => {
             Reply::BlockExecutionForAdmission(executions::block_for_admission(tx, args).await?)

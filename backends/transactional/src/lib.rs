@@ -26,9 +26,11 @@ mod waiting;
 
 pub use arguments::housekeeping as check_housekeeping;
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
-pub use executions::{claimed as claimed_execution, parse_retry_policy, reclaimed};
+pub use executions::{
+    claimed as claimed_execution, expired_leases_page, parse_retry_policy, reclaimed,
+};
 pub use layout::families;
-pub use page::MAX_PAGE;
+pub use page::{MAX_PAGE, Page};
 pub use patch::{Patch, PatchError};
 pub use server_url::ServerUrl;
 pub use shutdown::Waits;

@@ -8,18 +8,23 @@ pub const MAX_PAGE: usize = 1_000;
 
 /// A page that is asked for.
 #[derive(Clone, Copy)]
-pub(crate) struct Page {
+pub struct Page {
     size: usize,
 }
 
 impl Page {
     pub(crate) fn of(limit: usize) -> Self {
-        Self { size: limit.min(MAX_PAGE) }
+        Self::at_most(limit, MAX_PAGE)
+    }
+
+    /// With as many entries as this, but never more than `most`.
+    pub(crate) fn at_most(limit: usize, most: usize) -> Self {
+        Self { size: limit.min(most) }
     }
 
     /// How many entries to look for: one beyond the page tells whether another page follows, and an
     /// empty page asks for nothing.
-    pub(crate) fn wanted(self) -> usize {
+    pub fn wanted(self) -> usize {
         if self.size == 0 { 0 } else { self.size + 1 }
     }
 

@@ -23,20 +23,22 @@ use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
 use ff_core::state::AttemptType;
-use ff_core::types::{ExecutionId, FlowId, TimestampMs, WaitpointId};
+use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WaitpointId};
 use ff_transactional::{
     Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, claimed_execution,
     claimed_resumed, families, parse_retry_policy, reclaimed,
 };
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::claims::Claims;
 use crate::hints::Hints;
 use crate::route::Route;
-use crate::server::{Server, transport};
+use crate::routes::Sign;
+use crate::server::{Answer, Server, transport};
 use crate::wire::Wire;
-use crate::{keys, lanes};
+use crate::{expired, keys, lanes};
 
 /// A durable-execution engine on a Valkey server.
 pub struct ValkeyBackend {
@@ -77,7 +79,7 @@ impl ValkeyBackend {
 
     /// What the library declares of records and outboxes, for the test that compares it.
     #[doc(hidden)]
-    pub async fn kinds_for_test<T: serde::de::DeserializeOwned>(&self) -> Result<T, EngineError> {
+    pub async fn kinds_for_test<T: DeserializeOwned>(&self) -> Result<T, EngineError> {
         let fcall = self.server.fcall("kinds", true, 0, &Wire::map([]), None)?;
         self.server.call(&fcall).await?.into().map_err(transport)
     }
@@ -166,6 +168,15 @@ impl ValkeyBackend {
         })
     }
 
+    /// A sign of life of a worker; what is blocked for want of it is lifted.
+    async fn sign_of_life<O: DeserializeOwned>(&self, call: &Call) -> Result<O, EngineError> {
+        let sign: Sign<O> = self.content(call).await?.into().map_err(transport)?;
+        let partitions = self.settings.partitions.num_flow_partitions;
+        let tell = |partition, answer: &Answer| self.tell(partition, &answer.work);
+        sign.routes.lift(&self.server, partitions, tell).await?;
+        Ok(sign.outcome)
+    }
+
     async fn claim_by_token(&self, call: &Call) -> Result<Option<Handle>, EngineError> {
         let begun: Option<HandlePayload> = self.content(call).await?.into().map_err(transport)?;
         Ok(begun.map(|payload| payload.seal(BackendTag::Valkey, HandleKind::Resumed)))
@@ -185,11 +196,16 @@ impl ValkeyBackend {
             route.held.as_ref(),
         )?;
         let answer = self.server.called(&fcall).await?;
-        for lane in &answer.work {
-            self.claims.remember(lane, route.partition);
+        self.tell(route.partition, &answer.work);
+        Ok(answer.content)
+    }
+
+    /// Tells claims that there is more work in these lanes.
+    fn tell(&self, partition: u16, work: &[LaneId]) {
+        for lane in work {
+            self.claims.remember(lane, partition);
             self.waiting.wake(lane);
         }
-        Ok(answer.content)
     }
 }
 
@@ -244,6 +260,15 @@ impl Dispatch for ValkeyBackend {
                 lanes::list(&self.server, partitions, &arguments, *limit)
                     .await
                     .map(Reply::ListLanes)
+            }
+            Call::ListExpiredLeases { args } => {
+                expired::list(&self.server, partitions, args).await.map(Reply::ListExpiredLeases)
+            }
+            Call::RegisterWorker { .. } => {
+                self.sign_of_life(&call).await.map(Reply::RegisterWorker)
+            }
+            Call::HeartbeatWorker { .. } => {
+                self.sign_of_life(&call).await.map(Reply::HeartbeatWorker)
             }
             Call::RotateWaitpointHmacSecretAll { .. } => {
                 keys::rotate(&self.server, partitions, &arguments(&call)?)

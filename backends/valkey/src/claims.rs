@@ -139,9 +139,9 @@ async fn look(
     lane: &LaneId,
     capabilities: &CapabilitySet,
 ) -> Result<Vec<u16>, EngineError> {
-    // As `place_in_queue` and `index` in `lua/partition.lua`.
+    // As `sets` and `index` in `lua/partition.lua`.
     let queues =
-        |partition| format!("{}:lane:{}:{lane}", server.tag(partition), lane.as_str().len());
+        |partition| format!("{}:queue.sets:{}:{lane}", server.tag(partition), lane.as_str().len());
     let reserved = |partition| format!("{}:execution.RESERVED", server.tag(partition));
     let mut any = server.client.cmd("EXISTS");
     for partition in 0..partitions {

@@ -7,7 +7,7 @@ use ff_core::contracts::{
 use ff_core::engine_error::EngineError;
 
 use crate::everywhere::everywhere;
-use crate::server::{Server, transport};
+use crate::server::{Answer, Server, transport};
 use crate::wire::Wire;
 
 /// Each partition by itself: one that fails does not keep the others from rotating.
@@ -16,10 +16,10 @@ pub(crate) async fn rotate(
     partitions: u16,
     arguments: &Wire,
 ) -> Result<RotateWaitpointHmacSecretAllResult, EngineError> {
-    let method = Method::RotateWaitpointHmacSecretAll;
-    let answers = everywhere(server, method, 0..partitions, arguments).await?;
-    let entry = |(partition, answer): (u16, Result<Wire, EngineError>)| {
-        let result = answer.and_then(|answer| answer.into().map_err(transport)?);
+    let method = Method::RotateWaitpointHmacSecretAll.as_str();
+    let answers = everywhere(server, method, false, 0..partitions, arguments).await?;
+    let entry = |(partition, answer): (u16, Result<Answer, EngineError>)| {
+        let result = answer.and_then(|answer| answer.content.into().map_err(transport)?);
         RotateWaitpointHmacSecretAllEntry::new(partition, result)
     };
     Ok(RotateWaitpointHmacSecretAllResult::new((0..partitions).zip(answers).map(entry).collect()))
@@ -32,11 +32,11 @@ pub(crate) async fn seed(
     partitions: u16,
     arguments: &Wire,
 ) -> Result<SeedOutcome, EngineError> {
-    let method = Method::SeedWaitpointHmacSecret;
+    let method = Method::SeedWaitpointHmacSecret.as_str();
     let mut outcome = None;
     for part in [0..1, 1..partitions] {
-        for answer in everywhere(server, method, part, arguments).await? {
-            let there: SeedOutcome = answer?.into().map_err(transport)?;
+        for answer in everywhere(server, method, false, part, arguments).await? {
+            let there: SeedOutcome = answer?.content.into().map_err(transport)?;
             let outcome = outcome.get_or_insert_with(|| there.clone());
             if let SeedOutcome::AlreadySeeded { same_secret: false, .. } = there {
                 *outcome = there;

@@ -19,11 +19,12 @@ pub(crate) async fn list(
     arguments: &Wire,
     limit: usize,
 ) -> Result<ListLanesPage, EngineError> {
-    let replies = everywhere(server, Method::ListLanes, 0..partitions, arguments).await?;
+    let method = Method::ListLanes.as_str();
+    let replies = everywhere(server, method, true, 0..partitions, arguments).await?;
     let mut lanes = BTreeSet::new();
     let mut more = false;
     for reply in replies {
-        let page: ListLanesPage = reply?.into().map_err(transport)?;
+        let page: ListLanesPage = reply?.content.into().map_err(transport)?;
         // A partition that has more has filled its page, so that those here fill one as well.
         more |= page.next_cursor.is_some();
         lanes.extend(page.lanes);

@@ -8,12 +8,14 @@
 mod backend;
 mod claims;
 mod everywhere;
+mod expired;
 mod hints;
 mod keys;
 mod lanes;
 mod library;
 mod open;
 mod route;
+mod routes;
 mod server;
 mod wire;
 

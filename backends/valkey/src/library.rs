@@ -30,6 +30,8 @@ files! {
     "executions/blocks.lua",
     "executions/scheduling.lua",
     "executions/leases.lua",
+    "executions/expired.lua",
+    "executions/workers.lua",
     "executions/progress.lua",
     "executions/attempts.lua",
     "executions/retries.lua",

@@ -57,6 +57,11 @@ impl Route {
             Call::IssueReclaimGrant { args } => to(args.execution_id.partition()),
             Call::ReclaimExecution { args } => to(args.execution_id.partition()),
             Call::IssueGrantAndClaim { args } => to(args.execution_id.partition()),
+            // The registry is in the first partition.
+            Call::RegisterWorker { .. }
+            | Call::HeartbeatWorker { .. }
+            | Call::MarkWorkerDead { .. }
+            | Call::ListWorkers { .. } => to(0),
             Call::BlockRoute { args } => to(args.execution_id.partition()),
             Call::BlockExecutionForAdmission { args } => to(args.execution_id.partition()),
             Call::ChangePriority { args } => to(args.execution_id.partition()),

@@ -1,25 +1,29 @@
 //! A call of every method, with all of its arguments given.
 
-use ff_core::backend::{CancelFlowPolicy, CapabilitySet, FailureClass, FailureReason};
+use ff_core::backend::{CancelFlowPolicy, CapabilitySet, FailureClass, FailureReason, Namespace};
 use ff_core::call::Call;
-use ff_core::contracts::{BlockingReason, EdgeDependencyPolicy, EdgeDirection};
+use ff_core::contracts::{
+    BlockingReason, EdgeDependencyPolicy, EdgeDirection, ListExpiredLeasesArgs, ListWorkersArgs,
+};
 use ff_core::engine_backend::ExpirePhase;
 use ff_core::partition::PartitionConfig;
-use ff_core::types::{EdgeId, TimestampMs};
+use ff_core::types::{EdgeId, TimestampMs, WorkerInstanceId};
 use serde_json::{Value, json};
 
 use super::generated::names::Thing;
 use super::generated::observed::{Known, page_of};
 use super::script::fixture::{
-    Fixture, cancel, cancel_flow, cancel_header, complete, create_waitpoint, flow, observe,
-    progress, renew, rotate, seed, seeded, suspend, suspended, tag_flow, wait_children,
+    Fixture, beat, cancel, cancel_flow, cancel_header, complete, create_waitpoint, die, flow,
+    observe, progress, register, renew, rotate, seed, seeded, suspend, suspended, tag_flow,
+    wait_children,
 };
 use super::script::{Line, call};
 
 /// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
 /// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, 9 is suspended on waitpoint 1, 10 can go
 /// on by a grant, 13 is held under the attempt and lease 3, 14 can be claimed by a grant, 17 was revoked, 18
-/// too and can be taken over, 19 is blocked, and 20 is out of time.
+/// too and can be taken over, 19 is blocked, 20 is out of time, and
+/// the worker instance `one` is registered.
 pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     let mut lines = vec![
         fixture.created(1),
@@ -57,6 +61,7 @@ pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     let granted = "granted.execution_id=e18 granted.expires_at_ms=t+60000 granted.grant_key=grant \
                    granted.lane_id=a granted.partition_key=partition";
     lines.push(call(fixture.regrant(18), granted));
+    lines.push(call(register(), "registered"));
     lines.push(fixture.created(19));
     lines.push(call(fixture.block_route(19), "blocked.execution_id=e19"));
     lines.push(call(
@@ -105,6 +110,11 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fixture.regrant(17),
         fixture.reclaim("w18", 18, 7),
         fixture.change_priority(2, 5),
+        register(),
+        beat(),
+        die(),
+        Call::ListWorkers { args: registry() },
+        Call::ListExpiredLeases { args: expired() },
         fixture.block(2, BlockingReason::WaitingForBudget),
         fixture.block_route(2),
         fixture.unblock(19, "waiting_for_capable_worker"),
@@ -161,6 +171,23 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
     let seen: Vec<_> = calls.iter().map(Call::method).collect();
     calls.extend(known.reads(partitions).into_iter().filter(|read| !seen.contains(&read.method())));
     calls.into_iter().map(|call| filled(&call)).collect()
+}
+
+/// The workers of a namespace.
+fn registry() -> ListWorkersArgs {
+    let mut args = ListWorkersArgs::new();
+    args.namespace = Some(Namespace::new("tenant"));
+    args.after = Some(WorkerInstanceId::new("a"));
+    args.limit = Some(10);
+    args
+}
+
+/// The leases of a namespace that have run out.
+fn expired() -> ListExpiredLeasesArgs {
+    let mut args = ListExpiredLeasesArgs::new(TimestampMs(1));
+    args.namespace = Some(Namespace::new("tenant"));
+    args.limit = Some(10);
+    args
 }
 
 /// A call with a value for each argument that is missing.

@@ -70,11 +70,12 @@ const NOTHING: Leads = To("ok, nothing");
 /// Where texts lead to something else than their rule says, with the clause that says so; what leads nowhere does so
 /// as a number too. A place is a JSON
 /// pointer into the call, or the beginning of one.
-const TEXTS: [(&str, Leads, &str); 15] = [
+const TEXTS: [(&str, Leads, &str); 16] = [
     ("/create_execution/args/policy/routing_requirements/required", CAPABILITIES, "EXE-004"),
     ("/claim/capabilities", CAPABILITIES, "SCH-004"),
     ("/issue_claim_grant/args/worker_capabilities", CAPABILITIES, "CLM-019"),
     ("/issue_reclaim_grant/args/worker_capabilities", CAPABILITIES, "LSE-032"),
+    ("/register_worker/args/capabilities", CAPABILITIES, "WRK-002"),
     ("/promote_delayed/lane", Nowhere, "SYS-021"),
     ("/unblock_execution/lane_id", Nowhere, "SYS-021"),
     ("/unblock_execution/expected_blocking_reason", REASON, "SCH-014"),
@@ -89,7 +90,7 @@ const TEXTS: [(&str, Leads, &str); 15] = [
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 26] = [
+const NAMES: [(&str, &str); 31] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
@@ -102,6 +103,11 @@ const NAMES: [(&str, &str); 26] = [
     ("/reclaim_execution/args/lane_id", "LSE-032"),
     ("/issue_grant_and_claim/args/lane_id", "CLM-030"),
     ("/block_route/args/lane_id", "SCH-009"),
+    ("/register_worker/args/namespace", "WRK-016"),
+    ("/register_worker/args/lanes/0", "WRK-002"),
+    ("/heartbeat_worker/args/namespace", "WRK-016"),
+    ("/mark_worker_dead/args/namespace", "WRK-016"),
+    ("/list_workers/args/namespace", "WRK-016"),
     ("/block_execution_for_admission/args/lane_id", "SCH-009"),
     ("/claim_resumed_execution/args/lane_id", "SUS-054"),
     ("/grant/lane_id", "SUS-054"),

@@ -1,9 +1,14 @@
 //! Builders for the calls of schedulers and scanners: admission blocks, and limits of time.
 
-use ff_core::contracts::{BlockExecutionForAdmissionArgs, BlockRouteArgs, BlockingReason};
+use std::collections::BTreeSet;
+
+use ff_core::backend::Namespace;
+use ff_core::contracts::{
+    BlockExecutionForAdmissionArgs, BlockRouteArgs, BlockingReason, RegisterWorkerArgs,
+};
 use ff_core::engine_backend::{EngineBackend, ExpirePhase};
 use ff_core::engine_error::EngineError;
-use ff_core::types::{ExecutionId, TimestampMs};
+use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 
 use super::builders::ExecutionBuilder;
 use super::callers_now::CALLERS_NOW;
@@ -23,6 +28,19 @@ impl ExecutionBuilder {
     pub(crate) fn deadline_at(self, at: TimestampMs) -> Self {
         self.with(|args| args.execution_deadline_at = Some(at))
     }
+}
+
+/// A registration of an instance for the lane `a`, with nothing special about it.
+pub(crate) fn registering(instance: &str, ttl: u64) -> RegisterWorkerArgs {
+    RegisterWorkerArgs::new(
+        WorkerId::new("worker"),
+        WorkerInstanceId::new(instance),
+        BTreeSet::from([LaneId::new("a")]),
+        BTreeSet::from(["cpu".to_owned()]),
+        ttl,
+        Namespace::new("tenant"),
+        CALLERS_NOW,
+    )
 }
 
 impl World {

@@ -41,6 +41,7 @@ pub(crate) use grants::revocation;
 pub(crate) use graph::{BLOCKED, FanIn, Graph, READY, SKIPPED, lane_of};
 pub(crate) use harness::SEED_VARIABLE;
 pub use harness::{Deployment, Harness, HarnessError, KnownDifference, Nemesis, Settling, Vandal};
+pub(crate) use hooks::registering;
 pub(crate) use leased::{ENDING, KEEPING, LeaseCall, Leased, SUSPENDING};
 pub use model::{ModelHarness, kept_by_xtask, play_by_xtask, rerun_by_xtask};
 pub(crate) use observe::CORE_FIELDS;

@@ -604,22 +604,24 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("ping")
     }
 
-    /// Registers a worker, or refreshes its registration.
+    /// Registers a worker for 1 to 2^53 − 1 ms, or replaces what is registered of it; lifts route blocks that are there for
+    /// want of it. (WRK-001, WRK-002, WRK-004 to WRK-006, WRK-009, WRK-013 to WRK-016)
     async fn register_worker(&self, args: RegisterWorkerArgs) -> Result<RegisterWorkerOutcome> {
         unavailable("register_worker")
     }
 
-    /// Keeps a registration alive.
+    /// Keeps a registration alive for its TTL, and lifts route blocks as it does. (WRK-003, WRK-005, WRK-006, WRK-013,
+    /// WRK-014, WRK-016)
     async fn heartbeat_worker(&self, args: HeartbeatWorkerArgs) -> Result<HeartbeatWorkerOutcome> {
         unavailable("heartbeat_worker")
     }
 
-    /// Removes a registration.
+    /// Removes a registration; no lease ends by it. (WRK-005, WRK-007, WRK-008, WRK-013, WRK-016)
     async fn mark_worker_dead(&self, args: MarkWorkerDeadArgs) -> Result<MarkWorkerDeadOutcome> {
         unavailable("mark_worker_dead")
     }
 
-    /// Leases that ran out at `as_of` or before, oldest first.
+    /// Leases that have run out at `as_of`, the first to do so first, 1 to 10 000 in a page. (LSE-033 to LSE-037)
     async fn list_expired_leases(
         &self,
         args: ListExpiredLeasesArgs,
@@ -627,7 +629,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_expired_leases")
     }
 
-    /// Live registrations.
+    /// The workers that are registered in a namespace, or in all, 1 to 10 000 in a page. (WRK-001, WRK-005, WRK-006,
+    /// WRK-009 to WRK-012, WRK-016)
     async fn list_workers(&self, args: ListWorkersArgs) -> Result<ListWorkersResult> {
         unavailable("list_workers")
     }

@@ -407,6 +407,29 @@ impl<E: Each> Round<E> {
         self.call(json!({ "delay": { "handle": lease, "delay_until": 1 } })).await;
         self.take_over(home).await;
         self.block(home).await;
+        self.register().await;
+    }
+
+    /// Registers a worker, hears of it and strikes it off.
+    async fn register(&mut self) {
+        let registration = json!({
+            "worker_id": "worker", "worker_instance_id": "one", "lanes": [self.lane],
+            "capabilities": ["cpu"], "liveness_ttl_ms": 60_000, "namespace": "tenant", "now": 0,
+        });
+        self.call(json!({ "register_worker": { "args": registration } })).await;
+        let sign = json!({ "worker_instance_id": "one", "namespace": "tenant", "now": 0 });
+        self.call(json!({ "heartbeat_worker": { "args": sign } })).await;
+        let list = json!({ "after": null, "limit": 10, "namespace": "tenant" });
+        self.call(json!({ "list_workers": { "args": list } })).await;
+        let death = json!({
+            "worker_instance_id": "one", "namespace": "tenant", "reason": "why", "now": 0,
+        });
+        self.call(json!({ "mark_worker_dead": { "args": death } })).await;
+        let list = json!({
+            "as_of": 1, "after": null, "limit": 10, "max_partitions_per_call": null,
+            "namespace": null,
+        });
+        self.call(json!({ "list_expired_leases": { "args": list } })).await;
     }
 
     /// Keeps an execution from claims, lets it go, and ends it by its deadline.

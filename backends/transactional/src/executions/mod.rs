@@ -6,6 +6,7 @@ mod cancel;
 mod claims;
 mod create;
 mod expire;
+mod expired;
 mod fields;
 mod grants;
 mod leases;
@@ -20,6 +21,7 @@ mod revoke;
 mod scheduling;
 mod state;
 mod tags;
+mod workers;
 
 pub(crate) use attempts::{
     cancel, complete, complete_execution, delay, digest, end_attempt, wait_children,
@@ -31,6 +33,8 @@ pub(crate) use claims::{begin, claim, mint_lease};
 pub(crate) use create::new_execution;
 pub(crate) use create::{clamped, create, later, rank};
 pub(crate) use expire::expire;
+pub(crate) use expired::list_expired;
+pub use expired::page as expired_leases_page;
 pub(crate) use fields::read_core_fields;
 pub(crate) use grants::{check as check_grant, issue_claim_grant, put_back};
 pub(crate) use leases::{
@@ -53,6 +57,9 @@ pub(crate) use revoke::revoke_lease;
 pub(crate) use scheduling::{change_priority, promote_delayed};
 pub(crate) use state::Due;
 pub(crate) use tags::{get_tag, set_tag};
+pub(crate) use workers::{
+    heartbeat, lift_routes, list as list_workers, mark_dead, place_of as worker_after, register,
+};
 
 use ff_core::engine_error::EngineError;
 use ff_core::state::TerminalOutcome;

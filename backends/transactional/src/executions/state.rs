@@ -68,6 +68,17 @@ impl Execution {
         )
     }
 
+    /// Whether it is blocked until a worker comes that can run it.
+    pub(crate) fn is_routed(&self) -> bool {
+        self.eligibility == EligibilityState::BlockedByRoute
+    }
+
+    /// The lease under which it is held, or was until that ran out.
+    pub(crate) fn unrevoked_lease(&self) -> Option<&Lease> {
+        let is_lapsed = self.ownership == OwnershipState::LeaseExpiredReclaimable;
+        self.lease.as_ref().filter(|_| is_lapsed || self.is_held())
+    }
+
     /// Whether somebody holds it, as far as is known.
     pub(crate) fn is_held(&self) -> bool {
         self.ownership == OwnershipState::Leased

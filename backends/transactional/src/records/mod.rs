@@ -249,6 +249,15 @@ records! {
                 /// What fresh claims may take again once its grant has run out.
                 RESERVED(reserved_until: TimestampMs) =
                     |execution| Some((execution.reservation()?.expires_at,));
+                /// What is held, or was until its lease ran out and nobody has taken it over.
+                LEASES(lease_expires_at: TimestampMs) =
+                    |execution| Some((execution.unrevoked_lease()?.expires_at,));
+                /// What no worker could run, per lane and requirement set.
+                ROUTED(routed_lane: LaneId, routed_requirements: String) =
+                    |execution| execution.is_routed().then(|| (
+                        execution.lane.clone(),
+                        requirements::digest(&execution.requirements),
+                    ));
             }
             shown {
                 // One column for both: the phase, or once it is terminal the outcome.
@@ -333,6 +342,26 @@ records! {
             fixed {}
             changing {}
             indexes {}
+            shown {}
+        }
+
+        /// A worker that has registered, until it is dead or its time is over for long.
+        registration: Registration in "ff_worker_registry" {
+            key { namespace: Namespace, instance as "worker_instance_id": WorkerInstanceId }
+            fixed {}
+            changing {
+                worker as "worker_id": WorkerId,
+                lanes: BTreeSet<LaneId>,
+                capabilities: BTreeSet<String>,
+                liveness_ttl_ms: u64,
+                registered_at: TimestampMs,
+                last_heartbeat_at: TimestampMs,
+                expires_at: TimestampMs,
+            }
+            indexes {
+                EXPIRING(expires_at: TimestampMs) =
+                    |registration| Some((registration.expires_at,));
+            }
             shown {}
         }
 

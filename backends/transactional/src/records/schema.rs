@@ -3,7 +3,7 @@
 use ff_core::backend::Namespace;
 use ff_core::types::{
     AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseId, SignalId, TimestampMs,
-    WaitpointId,
+    WaitpointId, WorkerInstanceId,
 };
 use uuid::Uuid;
 
@@ -76,6 +76,7 @@ indexed! {
     &'static str: Text = |text| (*text).to_owned();
     LaneId: Text = |lane| lane.0.clone();
     Namespace: Text = |namespace| namespace.0.clone();
+    WorkerInstanceId: Text = |instance| instance.0.clone();
 }
 
 /// An execution is found by its partition and its UUID, which sort as its text does within a

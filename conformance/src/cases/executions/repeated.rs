@@ -5,7 +5,7 @@ use ff_core::call::Method;
 use ff_core::contracts::BlockingReason;
 use ff_core::engine_backend::ExpirePhase;
 
-use crate::play::fixture::{cancel, complete, fail, progress, renew};
+use crate::play::fixture::{beat, cancel, complete, die, fail, progress, register, renew};
 use crate::play::{Fixture, Line, Repetition, around_calls, call, pass};
 use crate::stage::declare;
 
@@ -69,6 +69,27 @@ const REPETITIONS: &[Repetition] = &[
         before: |fixture| vec![fixture.created(1)],
         call: |fixture| fixture.change_priority(1, 5),
         answers: &[(10, "changed.execution_id=e1")],
+    },
+    Repetition {
+        method: Method::RegisterWorker,
+        clauses: &["WRK-001", "WRK-015"],
+        before: |_| Vec::new(),
+        call: |_| register(),
+        answers: &[(1, "registered"), (9, "refreshed")],
+    },
+    Repetition {
+        method: Method::HeartbeatWorker,
+        clauses: &["WRK-003"],
+        before: |_| vec![call(register(), "registered"), pass(10)],
+        call: |_| beat(),
+        answers: &[(10, "refreshed.next_expiry_ms=t+60010")],
+    },
+    Repetition {
+        method: Method::MarkWorkerDead,
+        clauses: &["WRK-007"],
+        before: |_| vec![call(register(), "registered")],
+        call: |_| die(),
+        answers: &[(1, "marked"), (9, "not_registered")],
     },
     Repetition {
         method: Method::BlockRoute,

@@ -6,6 +6,7 @@ mod cancel;
 mod claims;
 mod create;
 mod expire;
+mod expired;
 mod fields;
 mod grants;
 mod idempotency;
@@ -23,6 +24,7 @@ mod retries;
 mod revoke;
 mod scheduling;
 mod tags;
+mod workers;
 
 use crate::deviants::fault::{Fault, answer, call, write};
 use ff_core::call::Call;

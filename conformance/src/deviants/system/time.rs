@@ -80,12 +80,15 @@ deviant!("minds-the-suspensions-now", SYS_005,
 }));
 
 deviant!("minds-the-attempts-now", SYS_005,
-    "Refuses attempts, blocks and completions from before 1970." => answer(|call, answer| {
+    "Refuses attempts, blocks and workers from before 1970." => answer(|call, answer| {
     let now = match call {
         Call::ClaimExecution { args } => args.now,
         Call::IssueReclaimGrant { args } => args.now,
         Call::ChangePriority { args } => args.now,
         Call::CompleteExecution { args } => args.now,
+        Call::RegisterWorker { args } => args.now,
+        Call::HeartbeatWorker { args } => args.now,
+        Call::MarkWorkerDead { args } => args.now,
         Call::BlockRoute { args } => args.now,
         Call::BlockExecutionForAdmission { args } => args.now,
         Call::UnblockExecution { now_ms, .. } | Call::ExpireExecution { now_ms, .. } => *now_ms,

@@ -80,7 +80,7 @@ impl Arena {
         Self {
             backends,
             clock,
-            supports,
+            supports: at_one_instant(supports),
             rough: Mutex::new(initial),
             given: Mutex::default(),
             history: Mutex::default(),
@@ -276,4 +276,12 @@ async fn given_up(call: &Call, backend: &dyn EngineBackend, polls: usize) -> Opt
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// But for what is done, or looked at, in one partition after the other.
+fn at_one_instant(mut supports: Supports) -> Supports {
+    supports.register_worker = false;
+    supports.heartbeat_worker = false;
+    supports.list_expired_leases = false;
+    supports
 }

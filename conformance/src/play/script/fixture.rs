@@ -12,9 +12,10 @@ use ff_core::call::Call;
 use ff_core::contracts::{
     AddExecutionToFlowArgs, ApplyDependencyToChildArgs, BlockingReason, CancelFlowArgs,
     ChangePriorityArgs, ClaimResumedExecutionArgs, CreateFlowArgs, DeliverApprovalSignalArgs,
-    EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, IssueGrantAndClaimArgs,
-    ListPendingWaitpointsArgs, ReplayExecutionArgs, ResolveDependencyArgs, ResumeExecutionArgs,
-    RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
+    EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, HeartbeatWorkerArgs, IssueGrantAndClaimArgs,
+    ListPendingWaitpointsArgs, MarkWorkerDeadArgs, ReplayExecutionArgs, ResolveDependencyArgs,
+    ResumeExecutionArgs, RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs,
+    StageDependencyEdgeArgs,
 };
 use ff_core::engine_backend::ExpirePhase;
 use ff_core::partition::{Partition, flow_partition};
@@ -29,7 +30,7 @@ use crate::play::generated::step::{Disguise, TOKEN, lease_of};
 use crate::play::generated::{Universe, plain_claim};
 use crate::stage::{
     CALLERS_NOW, ExecutionBuilder, Leased, Target, World, apply_args, cancellation, plain_signal,
-    revocation,
+    registering, revocation,
 };
 
 /// Who and what written histories are about. The executions 1, 2, 5 and 6 and the flows 1 and 2
@@ -609,4 +610,22 @@ pub(crate) fn rotate(kid: &str) -> Call {
 pub(crate) fn seed(kid: &str) -> Call {
     let args = SeedWaitpointHmacSecretArgs::new(kid, "0f".repeat(32));
     Call::SeedWaitpointHmacSecret { args }
+}
+
+/// A registration of the worker instance `one` for a minute.
+pub(crate) fn register() -> Call {
+    Call::RegisterWorker { args: registering("one", 60_000) }
+}
+
+pub(crate) fn beat() -> Call {
+    let args = registering("one", 60_000);
+    let args = HeartbeatWorkerArgs::new(args.worker_instance_id, args.namespace, CALLERS_NOW);
+    Call::HeartbeatWorker { args }
+}
+
+pub(crate) fn die() -> Call {
+    let args = registering("one", 60_000);
+    let (instance, namespace) = (args.worker_instance_id, args.namespace);
+    let args = MarkWorkerDeadArgs::new(instance, namespace, "why".to_owned(), CALLERS_NOW);
+    Call::MarkWorkerDead { args }
 }

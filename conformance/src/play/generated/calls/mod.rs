@@ -4,6 +4,7 @@
 mod arguments;
 mod dependencies;
 mod executions;
+mod expired;
 mod flow_reads;
 mod flows;
 mod grants;
@@ -17,6 +18,7 @@ mod scheduling;
 mod service;
 mod suspension;
 mod system;
+mod workers;
 
 use ff_core::capability::Supports;
 use proptest::prelude::*;
@@ -43,6 +45,8 @@ const CHAPTERS: &[&[Offer]] = &[
     grants::OFFERS,
     reclaim::OFFERS,
     hooks::OFFERS,
+    expired::OFFERS,
+    workers::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {
