@@ -399,6 +399,22 @@ pub(crate) fn pages_by_number(method: Method) -> Fault {
     })
 }
 
+/// Answers calls of a method as if it were so many milliseconds later.
+pub(crate) fn later_by(method: Method, millis: i64) -> Fault {
+    around(move |subject, call| {
+        Box::pin(async move {
+            if call.method() != method {
+                return subject.ask(call).await;
+            }
+            let now = subject.clock.now();
+            subject.clock.set(TimestampMs(now.0 + millis));
+            let answer = subject.ask(call).await;
+            subject.clock.set(now);
+            answer
+        })
+    })
+}
+
 /// Turns away calls of a method while another is under way.
 pub(crate) fn busy(method: Method) -> Fault {
     let under_way = Arc::new(AtomicUsize::new(0));

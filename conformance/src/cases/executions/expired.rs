@@ -88,7 +88,7 @@ async fn content(world: World) -> Verdict {
         until,
         AttemptIndex::new(0),
     );
-    expect_eq!(seen, Some(expected), "what is told of it");
+    expect_eq!(seen, Some(expected), "the entry of the unmarked lease");
     expect_eq!(world.observe(&unmarked).await?, before, "listing changes nothing");
     Ok(())
 }

@@ -312,7 +312,7 @@ async fn pages(world: World) -> Verdict {
     let after = Some(WorkerInstanceId::new("aa"));
     let page = world.workers_page(Some("tenant"), after, Some(1)).await?;
     let found = page.entries.first().map(|one| one.worker_instance_id.to_string());
-    expect_eq!(found.as_deref(), Some("ab"), "after one that there is not");
+    expect_eq!(found.as_deref(), Some("ab"), "after an instance that is not registered");
     Ok(())
 }
 

@@ -1,14 +1,13 @@
 //! Deviants that break the clauses under "Expire".
 
-use ff_core::call::{Call, Method};
+use ff_core::call::Method;
 use ff_core::engine_backend::ExpirePhase;
 use ff_core::state::{OwnershipState, TerminalOutcome};
-use ff_core::types::TimestampMs;
 use ff_mock::{AttemptClock, Execution};
 
-use crate::deviants::declare::{around, deviant, request};
+use crate::deviants::declare::{deviant, request};
 use crate::deviants::executions::{creating, is_retry};
-use crate::deviants::fault::{marks_repetitions_of, write};
+use crate::deviants::fault::{later_by, marks_repetitions_of, write};
 
 deviant!("policies-without-time", ATT_024, "Does not look for a limit in the policy." => creating(|args| {
     if let Some(timeouts) = args.policy.as_mut().and_then(|policy| policy.timeout_policy.as_mut()) {
@@ -54,16 +53,8 @@ deviant!("only-who-holds-has-no-time", ATT_037, "Lets time stand still once nobo
 request!("goes-on-as-before", ATT_038, "Does not mind how much time a claim gives.",
     ClaimResumedExecution { args } => args.remaining_attempt_timeout_ms = None);
 
-around!("out-of-time-early", ATT_025, "Ends attempts before their time.", |subject, call| {
-    if !matches!(call, Call::ExpireExecution { .. }) {
-        return subject.ask(call).await;
-    }
-    let now = subject.clock.now();
-    subject.clock.set(TimestampMs(now.0 + 3_600_000));
-    let answer = subject.ask(call).await;
-    subject.clock.set(now);
-    answer
-});
+deviant!("out-of-time-early", ATT_025, "Ends attempts before their time." =>
+    later_by(Method::ExpireExecution, 3_600_000));
 
 deviant!("marks-repeated-ends", ATT_025, "Leaves a mark on what is out of time already." =>
     marks_repetitions_of(Method::ExpireExecution));
