@@ -11,7 +11,7 @@ use ff_mock::Execution;
 
 use crate::deviants::declare::{around, deviant, request};
 use crate::deviants::executions::{creating, frees};
-use crate::deviants::fault::{Fault, around, marks_repetitions_of, write};
+use crate::deviants::fault::{Fault, around, later_by, marks_repetitions_of, write};
 
 deviant!("promotes-to-claim", SCH_001, "Promotes due work when someone claims." =>
     promotes_to_claim());
@@ -52,16 +52,8 @@ deviant!("promotes-to-first", SCH_015,
     }
 }));
 
-around!("promotes-early", SCH_016, "Promotes before the time.", |subject, call| {
-    if !matches!(call, Call::PromoteDelayed { .. }) {
-        return subject.ask(call).await;
-    }
-    let now = subject.clock.now();
-    subject.clock.set(TimestampMs(now.0 + 3_600_000));
-    let answer = subject.ask(call).await;
-    subject.clock.set(now);
-    answer
-});
+deviant!("promotes-early", SCH_016, "Promotes before the time." =>
+    later_by(Method::PromoteDelayed, 3_600_000));
 
 deviant!("one-time-for-both", SCH_017,
     "Keeps delay and deadline in one place." => write(|_, after| {

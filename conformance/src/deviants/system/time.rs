@@ -8,7 +8,7 @@ use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::types::{LaneId, TimestampMs};
 
 use crate::deviants::declare::{around, deviant, reply};
-use crate::deviants::fault::{Fault, answer, around, call, write};
+use crate::deviants::fault::{Fault, answer, call, later_by, write};
 
 reply!("begins-at-one", SYS_046, "Shows a clock that begins at one.",
     ServerTimeMs(now) => *now = (*now).max(1));
@@ -162,16 +162,5 @@ fn trusts_now() -> Fault {
 
 /// Lets the clock be a millisecond late for one method.
 fn a_moment_late(method: Method) -> Fault {
-    around(move |subject, call| {
-        Box::pin(async move {
-            if call.method() != method {
-                return subject.ask(call).await;
-            }
-            let now = subject.clock.now();
-            subject.clock.set(TimestampMs(now.0 - 1));
-            let answer = subject.ask(call).await;
-            subject.clock.set(now);
-            answer
-        })
-    })
+    later_by(method, -1)
 }
