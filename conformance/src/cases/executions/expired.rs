@@ -102,7 +102,7 @@ async fn order(world: World) -> Verdict {
         let until = world.field(&id, "lease_expires_at").await?.unwrap_or_default();
         expected.push((until.parse::<i64>().unwrap_or_default(), id));
     }
-    expected.sort_by_key(|(until, _)| *until);
+    expected.sort_by_key(|(until, id)| (*until, id.partition(), id.uuid()));
     world.pass_ms(90).await?;
     for limit in [1, 2, 4, 5, 6] {
         let listed = world.expired(limit).await?;
