@@ -21,12 +21,14 @@ function execution.is_interrupted(fields)
   return fields.attempt_state == 'attempt_interrupted'
 end
 
--- Whether a grant keeps it from fresh claims, until somebody finds that it has run out (CLM-014).
+-- Whether a grant keeps it from claims, until somebody finds that it has run out (CLM-014).
 function execution.is_reserved(fields)
-  return execution.is_eligible(fields)
-    and not execution.is_interrupted(fields)
-    and fields.grant ~= nil
-    and not fields.grant.is_over
+  return execution.is_eligible(fields) and fields.grant ~= nil and not fields.grant.is_over
+end
+
+-- Whether a grant keeps it for its worker.
+function execution.is_granted(fields, now)
+  return fields.grant ~= nil and fields.grant.expires_at > now
 end
 
 -- Whether a fresh claim may take it (SCH-001).
@@ -34,6 +36,24 @@ function execution.is_claimable(fields)
   return execution.is_eligible(fields)
     and not execution.is_interrupted(fields)
     and not execution.is_reserved(fields)
+end
+
+-- Whether its attempt may go on under whatever grant is given next (CLM-033).
+function execution.is_resumable(fields)
+  return execution.is_eligible(fields)
+    and execution.is_interrupted(fields)
+    and not execution.is_reserved(fields)
+end
+
+-- Its place among all that wait on its lane in its partition, by its bytes (SCH-002, SCH-018).
+function execution.place(fields)
+  local place = string.format('%04d:%016.0f:', 9000 - fields.priority, fields.created_at)
+  return place .. fields.execution_id
+end
+
+-- The execution at a place.
+function execution.at_place(place)
+  return string.match(place, '^%d+:%d+:(.*)$')
 end
 
 -- LAPSED or REVOKED: the attempt is open, and nobody holds it.

@@ -6,7 +6,7 @@
 -- partition; it has those records that have a time, each by its whole key. Beside an index that
 -- `leads_to` a field stands the set of all values that the field has had in its records. An index with
 -- `when` has only those records of which that holds; one `by` a number is in the order of that. An index by
--- `place` is one set of a partition, of texts in their order. A `queue` is one set for each lane and requirement
+-- `place` has texts in their order, in such sets too. A `queue` is one set for each lane and requirement
 -- set, of the executions of which it holds in the order of claims, beside the sets that a lane has.
 
 ff.kinds = {
@@ -57,9 +57,16 @@ ff.kinds = {
         end,
       },
       SUSPENDED = {
+        per = {},
         place = function(fields)
           return fields.lifecycle_phase == 'suspended'
             and ff.execution.place_suspended(fields.suspension.since, fields.execution_id)
+        end,
+      },
+      WAITING = {
+        per = { 'lane_id' },
+        place = function(fields)
+          return ff.execution.is_eligible(fields) and ff.execution.place(fields)
         end,
       },
       RESERVED = {
@@ -79,6 +86,12 @@ ff.kinds = {
           return ff.execution.is_claimable(fields)
         end,
         is_work = true,
+      },
+      RESUMABLE = {
+        queue = 'resumable',
+        holds = function(fields)
+          return ff.execution.is_resumable(fields)
+        end,
       },
       ROUTED = {
         queue = 'routed',
@@ -134,11 +147,13 @@ ff.kinds = {
     },
     indexes = {
       KEY = {
+        per = {},
         place = function(fields)
           return ff.worker.place(fields.namespace, fields.worker_instance_id)
         end,
       },
       EXPIRING = {
+        per = {},
         place = function(fields)
           return ff.worker.expiry(fields)
         end,

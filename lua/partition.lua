@@ -149,12 +149,10 @@ local function place_in_queue(self, how, fields)
   if not fields or not how.holds(fields) then
     return nil
   end
-  local rank = 9000 - fields.priority
-  local member = string.format('%04d:%016.0f:', rank, fields.created_at)
   return {
     lane_id = fields.lane_id,
     requirements = fields.required_capabilities,
-    member = member .. fields.execution_id,
+    member = ff.execution.place(fields),
   }
 end
 
@@ -252,16 +250,16 @@ end
 
 -- Keeps an index by place in step with a record.
 local function replace(self, kind, index, before, after)
-  local place = ff.kinds[kind].indexes[index].place
-  local from, to = before and place(before), after and place(after)
+  local how = ff.kinds[kind].indexes[index]
+  local from, to = before and how.place(before), after and how.place(after)
   if from == to then
     return
   end
   if from then
-    redis.call('ZREM', self:index(kind, index), from)
+    redis.call('ZREM', self:index(kind, index, unpack(values_of(before, how.per))), from)
   end
   if to then
-    redis.call('ZADD', self:index(kind, index), 0, to)
+    redis.call('ZADD', self:index(kind, index, unpack(values_of(after, how.per))), 0, to)
   end
 end
 

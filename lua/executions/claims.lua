@@ -28,26 +28,47 @@ local KINDS = {
   pending_replay_attempt = 'replay',
 }
 
--- Of each queue of the lane whose requirements the worker meets, the first; of these, the first (SCH-002)
--- with its queue, and whether there is more.
-local function head_of(partition, lane, offered)
-  local sets = partition:sets('queue', lane)
+-- Of each queue of these names on the lane whose requirements the worker meets, the first; of these, the first
+-- (SCH-002) with its queue, and whether there is more.
+local function head_of(partition, names, lane, offered)
   local first, queue
-  local more = #sets > 1
-  for _, requirements in ipairs(sets) do
-    if claim.is_subset(requirements, offered) then
-      local candidate, second = unpack(partition:first_in_queue('queue', lane, requirements, 2))
-      more = more or second ~= nil
-      if not candidate then
-        -- Somebody else has removed the queue: it must not be looked for for ever.
-        partition:leave_queue('queue', lane, requirements, '')
-      end
-      if candidate and (not first or candidate < first) then
-        first, queue = candidate, requirements
+  local count, more = 0, false
+  for _, name in ipairs(names) do
+    local sets = partition:sets(name, lane)
+    count = count + #sets
+    for _, requirements in ipairs(sets) do
+      if claim.is_subset(requirements, offered) then
+        local candidate, second = unpack(partition:first_in_queue(name, lane, requirements, 2))
+        more = more or second ~= nil
+        if not candidate then
+          -- Somebody else has removed the queue: it must not be looked for for ever.
+          partition:leave_queue(name, lane, requirements, '')
+        end
+        if candidate and (not first or candidate < first) then
+          first, queue = candidate, { name = name, requirements = requirements }
+        end
       end
     end
   end
-  return first, queue, more
+  return first, queue, more or count > 1
+end
+
+-- The first execution in these queues of the lane that the worker qualifies for, and whether there is more. An
+-- entry without its record, which only somebody else can have removed, blocks nobody.
+function claim.first(partition, names, lane, offered)
+  while true do
+    local first, queue, more = head_of(partition, names, lane, offered)
+    if not first then
+      return nil
+    end
+    local id = execution.at_place(first)
+    local fields = partition:execution(id)
+    if fields then
+      return fields, more
+    end
+    redis.log(redis.LOG_WARNING, 'the record of ' .. id .. ' is gone, its entry in a queue goes too')
+    partition:leave_queue(queue.name, lane, queue.requirements, first)
+  end
 end
 
 -- A lease that begins now.
@@ -112,30 +133,19 @@ function claim.start(partition, fields, attempt_id, lease, given)
 end
 
 -- Takes the first execution of the lane in this partition that the worker qualifies for (CLM-001,
--- CLM-002). An entry without its record, which only somebody else can have removed, blocks nobody.
+-- CLM-002).
 ff.write('claim', function(partition, args, context)
   local offered = claim.set_of(args.capabilities.tokens)
   if ff.grant.put_back(partition) then
     return { more = true }
   end
-  local id, fields, more
-  repeat
-    local first, queue
-    first, queue, more = head_of(partition, args.lane, offered)
-    if not first then
-      return nil
-    end
-    id = string.match(first, '^%d+:%d+:(.*)$')
-    fields = partition:execution(id)
-    if not fields then
-      redis.log(redis.LOG_WARNING, 'the record of ' .. id .. ' is gone, its entry in a queue goes too')
-      partition:leave_queue('queue', args.lane, queue, first)
-    end
-  until fields
-
+  local fields, more = claim.first(partition, { 'queue' }, args.lane, offered)
+  if not fields then
+    return nil
+  end
   local policy = args.policy
   local lease = claim.lease(context.lease_id, policy, policy.lease_ttl_ms, partition:now())
-  return { payload = claim.start(partition, fields, context.attempt_id, lease), more = more }
+  return { found = claim.start(partition, fields, context.attempt_id, lease), more = more }
 end)
 
 -- An id is used once (LSE-001, CLM-025).

@@ -27,6 +27,11 @@ function grant.give(fields, args, now)
   if #missing > 0 then
     refusal.validation('capability_mismatch', table.concat(missing, ','))
   end
+  grant.issue(fields, args, now)
+end
+
+-- Keeps an execution for a worker.
+function grant.issue(fields, args, now)
   fields.grant = {
     worker = args.worker_id,
     worker_instance = args.worker_instance_id,
@@ -38,11 +43,21 @@ function grant.give(fields, args, now)
   }
 end
 
+-- What a grant of the execution is to who asked for it.
+function grant.describe(partition, fields)
+  return {
+    execution_id = fields.execution_id,
+    partition_key = '{fp:' .. partition:number() .. '}',
+    grant_key = fields.execution_id .. ':' .. ff.record.decimal(fields.lease_epoch),
+    expires_at_ms = fields.grant.expires_at,
+  }
+end
+
 -- Refuses what is not in WAIT, has a grant that lasts, or is of another lane (CLM-019, CLM-029).
 function grant.free(fields, lane, now)
   if not execution.is_eligible(fields) then
     refusal.contention('execution_not_eligible')
-  elseif fields.grant and fields.grant.expires_at > now then
+  elseif execution.is_granted(fields, now) then
     refusal.state('grant_already_exists')
   elseif fields.lane_id ~= lane then
     refusal.contention('execution_not_in_eligible_set')

@@ -37,21 +37,15 @@ ff.write('issue_reclaim_grant', function(partition, args)
     return exceeded(fields)
   end
   local now = partition:now()
-  if fields.grant and fields.grant.expires_at > now then
+  if execution.is_granted(fields, now) then
     refusal.state('grant_already_exists')
   elseif fields.lane_id ~= args.lane_id then
     refusal.contention('execution_not_in_eligible_set')
   end
   grant.give(fields, args, now)
-  return {
-    granted = {
-      execution_id = id,
-      partition_key = '{fp:' .. partition:number() .. '}',
-      grant_key = id .. ':' .. ff.record.decimal(fields.lease_epoch),
-      expires_at_ms = fields.grant.expires_at,
-      lane_id = fields.lane_id,
-    },
-  }
+  local granted = grant.describe(partition, fields)
+  granted.lane_id = fields.lane_id
+  return { granted = granted }
 end)
 
 -- Starts a new attempt in place of the one that was left behind (LSE-026, LSE-028, LSE-030, LSE-031), or ends the

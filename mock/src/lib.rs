@@ -8,11 +8,11 @@ mod mock;
 mod script;
 mod snapshot;
 
-pub use ff_transactional::Settings;
 pub use ff_transactional::records::{
     AttemptClock, Edge, EdgeGroup, EdgeState, Execution, Flow, Record, Registration, Secrets,
     Signal, Stored, SuspendReplay, Waitpoint,
 };
+pub use ff_transactional::{Queues, Settings};
 pub use memory::{MemoryStore, OnWrite, Take};
 pub use mock::{MockBackend, Model};
 pub use script::{Expectation, Unmet};

@@ -9,7 +9,7 @@ use ff_core::types::{ExecutionId, TimestampMs};
 use ff_transactional::records::{
     CompletionRecord, Event, Execution, Key, Kind, LeaseRecord, Range, Record, Stored, ordered,
 };
-use ff_transactional::{Access, Changes, Minted, Query, Store, StoreError, Tx};
+use ff_transactional::{Access, Changes, Minted, Query, Queues, Store, StoreError, Tx};
 use imbl::{OrdMap, OrdSet, Vector};
 use smallvec::SmallVec;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -222,7 +222,8 @@ impl State {
 impl MemoryTx {
     /// Whether a claim may take it; everything else sees everything.
     fn is_seen(&self, range: &Range, record: &Record) -> bool {
-        if range.kind != Kind::Execution || range.index != Execution::QUEUE.place() {
+        let queues = Queues::All.indexes();
+        if range.kind != Kind::Execution || !queues.iter().any(|it| it.place() == range.index) {
             return true;
         }
         let id = Execution::of(record).map(|execution| &execution.id);

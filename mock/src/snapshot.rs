@@ -4,7 +4,6 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
-use ff_core::backend::CapabilitySet;
 use ff_core::call::{Call, Reply};
 use ff_core::clock::ManualClock;
 use ff_core::dispatch::Dispatch;
@@ -13,7 +12,7 @@ use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::PartitionKey;
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use ff_transactional::records::{Edge, Execution, Flow, Kind, Stored};
-use ff_transactional::{Settings, Transactional, place_in_queue};
+use ff_transactional::{Queues, Settings, Transactional};
 use futures_util::FutureExt;
 
 use crate::memory::{MemoryStore, State, Take};
@@ -86,28 +85,26 @@ impl Snapshot {
         at_once(model.due(partition, limit))
     }
 
-    /// What a claim would find at this time, by partition; of each the first first (SCH-002).
+    /// What a call may take or keep that looks for work in these queues of a lane at this time, by partition; of
+    /// each the first first (SCH-002).
     pub fn claimable(
         &self,
+        queues: Queues,
         lane: &LaneId,
-        offered: &CapabilitySet,
+        offered: &BTreeSet<String>,
         now: TimestampMs,
     ) -> BTreeMap<u16, Vec<ExecutionId>> {
-        let offered: BTreeSet<String> = offered.tokens.iter().cloned().collect();
-        let queue = Execution::QUEUE.of(lane);
-        let run_out = Execution::RESERVED.all().up_to(&now);
+        let indexes = queues.indexes().iter();
+        let scans =
+            indexes.map(|queue| queue.of(lane)).chain([Execution::RESERVED.all().up_to(&now)]);
         let mut waiting = BTreeMap::new();
-        let qualifies = |execution: &Execution| {
-            execution.lane == *lane && execution.requirements.is_subset(&offered)
-        };
-        for record in self.0.range(queue.range()) {
-            if let Some(execution) = Execution::of(record).filter(|it| qualifies(it)) {
-                waiting.insert(place_in_queue(record), execution.id.clone());
-            }
-        }
-        for execution in self.0.range(run_out.range()).filter_map(Execution::of) {
-            if qualifies(execution) {
-                waiting.insert(place_of(execution), execution.id.clone());
+        for scan in scans {
+            for execution in self.0.range(scan.range()).filter_map(Execution::of) {
+                let is_sought = queues == Queues::All || !execution.is_interrupted();
+                if is_sought && execution.lane == *lane && execution.requirements.is_subset(offered)
+                {
+                    waiting.insert(execution.place(), execution.id.clone());
+                }
             }
         }
         let mut claimable: BTreeMap<u16, Vec<ExecutionId>> = BTreeMap::new();
@@ -147,15 +144,6 @@ impl Snapshot {
         }
         hasher.finish()
     }
-}
-
-/// Its place in its queue, where it stands as soon as somebody finds that its grant has run out.
-fn place_of(execution: &Execution) -> Option<Vec<ff_transactional::records::Part>> {
-    let mut execution = execution.clone();
-    if let Some(grant) = &mut execution.grant {
-        grant.is_over = true;
-    }
-    place_in_queue(&execution.into_record())
 }
 
 /// The result of a future that has nothing to wait for.

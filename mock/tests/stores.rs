@@ -11,7 +11,7 @@ use ff_core::types::TimestampMs;
 use ff_mock::{MemoryStore, Record};
 use ff_transactional::records::{Execution, Key, Part, Payload, Stored};
 use ff_transactional::suite::{Storage, check};
-use ff_transactional::{Access, Before, Changes, Query, Store, StoreError, Tx};
+use ff_transactional::{Access, Before, Changes, Query, Queues, Store, StoreError, Tx};
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
 
@@ -228,8 +228,9 @@ impl Tx for FaultyTx {
         tx.commit(changes).await
     }
 
-    async fn first_claimable(
+    async fn first_in(
         &mut self,
+        _: Queues,
         lane: &ff_core::types::LaneId,
         offered: &BTreeSet<String>,
     ) -> Result<Option<Record>> {
@@ -240,8 +241,8 @@ impl Tx for FaultyTx {
         });
         let oldest = self.is(Fault::TakesOldest);
         Ok(wanted.min_by_key(|record| {
-            let entry = record.entry(Execution::QUEUE.place()).unwrap_or_default();
-            entry.into_iter().skip(if oldest { 3 } else { 2 }).collect::<Vec<_>>()
+            let place = Execution::of(record).map(|execution| execution.place());
+            place.map(|(rank, age, home, id)| (if oldest { 0 } else { rank }, age, home, id))
         }))
     }
 }

@@ -6,7 +6,7 @@ use ff_core::types::LaneId;
 use ff_transactional::records::{
     Column, Event, Key, Kind, Outbox, Packed, Part, Range, Record, Schema, Type,
 };
-use ff_transactional::sql::{Arguments, names};
+use ff_transactional::sql::{Arguments, names, of_resumable};
 use ff_transactional::{Before, Changes, Patch, PatchError, Query, StoreError, Write};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query as SqlQuery;
@@ -21,6 +21,7 @@ pub(crate) type Statement = SqlQuery<'static, Postgres, PgArguments>;
 pub(crate) struct Statements {
     pub(crate) clock: SqlStr,
     pub(crate) first_claimable: SqlStr,
+    pub(crate) first_resumable: SqlStr,
     patch: Option<Patch>,
 }
 
@@ -30,12 +31,12 @@ impl Statements {
             Some(patch) => patch.apply(file, text).map(safe),
             None => Ok(text.into_sql_str()),
         };
+        let first_claimable =
+            load("first_claimable.sql", include_str!("../sql/first_claimable.sql"))?;
         Ok(Self {
             clock: load("clock.sql", include_str!("../sql/clock.sql"))?,
-            first_claimable: load(
-                "first_claimable.sql",
-                include_str!("../sql/first_claimable.sql"),
-            )?,
+            first_resumable: safe(of_resumable(first_claimable.as_str())),
+            first_claimable,
             patch: patch.copied(),
         })
     }

@@ -8,7 +8,10 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::records::{Kind, Range, Record};
-use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, WaitingClaims};
+use ff_transactional::{
+    Access, Changes, Query, Queues, Store, StoreError, Tx, WaitingClaims, first_of,
+};
+use sqlx::SqlStr;
 use sqlx::postgres::{PgPool, PgRow};
 
 use crate::connections::{Connections, Lent};
@@ -203,23 +206,45 @@ impl Tx for PostgresTx {
         self.server_time().await.map(|_| ())
     }
 
-    async fn first_claimable(
+    async fn first_in(
         &mut self,
+        queues: Queues,
         lane: &LaneId,
         offered: &BTreeSet<String>,
     ) -> Result<Option<Record>> {
         let offered: Vec<String> = offered.iter().cloned().collect();
         self.begun = true;
         self.lent().await?.begin("BEGIN").await?;
+        let fresh = self.first_by(self.sql.first_claimable.clone(), lane, &offered).await?;
+        let resumable = match queues {
+            Queues::Fresh => None,
+            Queues::All => self.first_by(self.sql.first_resumable.clone(), lane, &offered).await?,
+        };
+        Ok(first_of(fresh.into_iter().chain(resumable)))
+    }
+
+    async fn has_grant_run_out(&mut self) -> Result<bool> {
+        Ok(self.has_grant_run_out)
+    }
+}
+
+impl PostgresTx {
+    /// What a statement finds to be the first of a lane; locked.
+    async fn first_by(
+        &mut self,
+        statement: SqlStr,
+        lane: &LaneId,
+        offered: &[String],
+    ) -> Result<Option<Record>> {
         let mut heads = HEADS;
         loop {
-            let first = sqlx::query(self.sql.first_claimable.clone());
-            let first = first.bind(lane.0.clone()).bind(offered.clone()).bind(heads);
+            let first = sqlx::query(statement.clone());
+            let first = first.bind(lane.0.clone()).bind(offered.to_vec()).bind(heads);
             let first = first.bind(self.clock.manual().map(|now| now.0));
             let rows = self.rows(first).await?;
             let row = rows.first();
             let row = row.ok_or_else(|| StoreError::Failed("a claim has no answer".into()))?;
-            self.has_grant_run_out = get(row, "has_grant_run_out")?;
+            self.has_grant_run_out |= get::<bool>(row, "has_grant_run_out")?;
             if get::<Option<Vec<u8>>>(row, "fixed")?.is_some() {
                 self.now = Some(TimestampMs(get(row, "now")?));
                 return Kind::Execution.unpack(&packed(row)?).map(Some);
@@ -230,9 +255,5 @@ impl Tx for PostgresTx {
             }
             heads *= 16;
         }
-    }
-
-    async fn has_grant_run_out(&mut self) -> Result<bool> {
-        Ok(self.has_grant_run_out)
     }
 }

@@ -3,8 +3,8 @@
 
 use ff_core::types::LaneId;
 use ff_transactional::records::{Event, Key, Kind, Packed, Part, Range, Record};
-use ff_transactional::sql::{Arguments, names};
-use ff_transactional::{Before, Query, StoreError, Write};
+use ff_transactional::sql::{Arguments, names, of_resumable};
+use ff_transactional::{Before, Query, Queues, StoreError, Write};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Params, Row, params_from_iter};
 
@@ -48,9 +48,14 @@ pub(crate) fn count(connection: &Connection, range: &Range) -> Result<usize> {
 }
 
 /// The first of each requirement set of a lane, in no order.
-pub(crate) fn heads(connection: &Connection, lane: &LaneId) -> Result<Vec<Record>> {
+pub(crate) fn heads(connection: &Connection, queues: Queues, lane: &LaneId) -> Result<Vec<Record>> {
     let sql = include_str!("../sql/heads.sql");
-    records(connection, Kind::Execution, sql, [&lane.0])
+    let mut heads = records(connection, Kind::Execution, sql, [&lane.0])?;
+    if queues == Queues::All {
+        let sql = of_resumable(sql);
+        heads.extend(records(connection, Kind::Execution, &sql, [&lane.0])?);
+    }
+    Ok(heads)
 }
 
 fn records(

@@ -6,7 +6,7 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::records::{Execution, Outbox, Range, Record, Stored};
-use ff_transactional::{Access, Changes, Query, Store, StoreError, Tx, place_in_queue};
+use ff_transactional::{Access, Changes, Query, Queues, Store, StoreError, Tx, first_of};
 use sqlx::SqlitePool;
 use tokio::sync::broadcast;
 
@@ -171,17 +171,17 @@ impl Tx for SqliteTx {
         asked.await
     }
 
-    async fn first_claimable(
+    async fn first_in(
         &mut self,
+        queues: Queues,
         lane: &LaneId,
         offered: &BTreeSet<String>,
     ) -> Result<Option<Record>> {
         self.begin().await?;
-        let heads = self.lent.patiently(|it| statements::heads(it, lane)).await?;
+        let heads = self.lent.patiently(|it| statements::heads(it, queues, lane)).await?;
         let qualifies = |record: &Record| {
             Execution::of(record).is_some_and(|it| it.requirements.is_subset(offered))
         };
-        let heads = heads.into_iter().filter(qualifies);
-        Ok(heads.min_by_key(place_in_queue))
+        Ok(first_of(heads.into_iter().filter(qualifies)))
     }
 }

@@ -73,6 +73,15 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             requirements(&capabilities.tokens.iter().cloned().collect())
         }
         Call::IssueClaimGrant { args } => issue_claim_grant(args),
+        Call::ClaimForWorker { args } => {
+            worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
+            lease_ttl(args.grant_ttl_ms)?;
+            requirements(&args.worker_capabilities)
+        }
+        Call::ScanEligibleExecutions { args } => {
+            lane(&args.lane_id)?;
+            holds_executions(settings, args.partition)
+        }
         Call::ClaimResumedExecution { args } => {
             worker(&args.lane_id, &args.worker_id, &args.worker_instance_id)?;
             lease_ttl(args.lease_ttl_ms)?;
@@ -640,12 +649,24 @@ fn open(settings: &Settings, handle: &Handle) -> Check {
 /// A partition of this deployment that holds executions and flows.
 fn partition_here(settings: &Settings, key: &PartitionKey) -> Result<Partition, EngineError> {
     let partition = partition_of(key)?;
-    let count = settings.partitions.num_flow_partitions;
-    if partition.index < count {
-        return Ok(partition);
+    holds_executions(settings, partition).map(|()| partition)
+}
+
+/// Whether the partition is of this deployment, and of the family that flows and executions share.
+fn holds_executions(settings: &Settings, partition: Partition) -> Check {
+    let (tag, count) = (partition.hash_tag(), settings.partitions.num_flow_partitions);
+    if !is_of_flows(partition) {
+        return Err(EngineError::invalid_input(format!("{tag} holds no executions and no flows")));
     }
-    let detail = format!("{key} is beyond the {count} partitions of this deployment");
+    if partition.index < count {
+        return Ok(());
+    }
+    let detail = format!("{tag} is beyond the {count} partitions of this deployment");
     Err(EngineError::invalid_input(detail))
+}
+
+fn is_of_flows(partition: Partition) -> bool {
+    matches!(partition.family, PartitionFamily::Flow | PartitionFamily::Execution)
 }
 
 /// The arguments of `Housekeeping::due` (HSK-001).
@@ -718,8 +739,7 @@ fn home_of(settings: &Settings, partition: Partition, flow: &FlowId) -> Check {
 }
 
 fn lives_in(partition: Partition, home: u16, record: &impl Display) -> Check {
-    let family = matches!(partition.family, PartitionFamily::Flow | PartitionFamily::Execution);
-    if family && partition.index == home {
+    if is_of_flows(partition) && partition.index == home {
         return Ok(());
     }
     Err(EngineError::invalid_input(format!("{record} does not live in {}", partition.hash_tag())))

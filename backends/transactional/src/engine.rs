@@ -38,6 +38,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ChangePriority,
     Method::Claim,
     Method::ClaimExecution,
+    Method::ClaimForWorker,
     Method::ClaimFromResumeGrant,
     Method::ClaimResumedExecution,
     Method::CloseWaitpoint,
@@ -100,6 +101,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ResumeExecution,
     Method::RevokeLease,
     Method::RotateWaitpointHmacSecretAll,
+    Method::ScanEligibleExecutions,
     Method::SeedWaitpointHmacSecret,
     Method::ServerTimeMs,
     Method::SetEdgeGroupPolicy,
@@ -468,6 +470,7 @@ fn access(method: Method) -> Access {
     match method {
         // The execution tells which group to look at. What is over, or another's, does not shorten a page.
         Method::EvaluateFlowEligibility | Method::ListExpiredLeases | Method::ListWorkers
+        | Method::ScanEligibleExecutions
         // The suspension tells which waitpoints and signals, the cursor from which time on.
         | Method::ListPendingWaitpoints | Method::ObserveSignals | Method::ListSuspended => {
             Access::Read
@@ -528,6 +531,12 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         }
         Call::IssueClaimGrant { args } => {
             Reply::IssueClaimGrant(executions::issue_claim_grant(tx, args).await?)
+        }
+        Call::ClaimForWorker { args } => {
+            Reply::ClaimForWorker(executions::claim_for_worker(tx, args).await?)
+        }
+        Call::ScanEligibleExecutions { args } => {
+            Reply::ScanEligibleExecutions(executions::scan_eligible(tx, args).await?)
         }
         Call::ClaimResumedExecution { args } => {
             Reply::ClaimResumedExecution(suspension::claim_resumed(tx, settings.tag, args).await?)

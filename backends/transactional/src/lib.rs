@@ -35,7 +35,7 @@ pub use patch::{Patch, PatchError};
 pub use server_url::ServerUrl;
 pub use shutdown::Waits;
 pub use store::{
-    Access, Before, Changes, Minted, Query, Store, StoreError, Tx, Write, place_in_queue,
+    Access, Before, Changes, Minted, Query, Queues, Store, StoreError, Tx, Write, first_of,
 };
 pub use suspension::claimed_resumed;
 pub use waiting::WaitingClaims;

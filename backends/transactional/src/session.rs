@@ -6,7 +6,7 @@ use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use uuid::Uuid;
 
 use crate::records::{At, Event, Execution, Key, Part, Range, Record, Scan, Stored};
-use crate::store::{Access, Before, Changes, Minted, Query, StoreError, Tx, Write};
+use crate::store::{Access, Before, Changes, Minted, Query, Queues, StoreError, Tx, Write};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -197,13 +197,14 @@ impl<T: Tx> Session<T> {
         self.tx.mint(of, what, number)
     }
 
-    /// See [`Tx::first_claimable`].
-    pub(crate) async fn first_claimable(
+    /// See [`Tx::first_in`].
+    pub(crate) async fn first_in(
         &mut self,
+        queues: Queues,
         lane: &LaneId,
         offered: &BTreeSet<String>,
     ) -> Result<Option<Execution>> {
-        let Some(first) = self.tx.first_claimable(lane, offered).await? else {
+        let Some(first) = self.tx.first_in(queues, lane, offered).await? else {
             return Ok(None);
         };
         self.note(first.key(), Some(first.clone()), true);

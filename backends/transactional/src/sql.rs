@@ -88,6 +88,12 @@ pub fn columns(schema: &Schema) -> Vec<(String, &'static str)> {
     columns
 }
 
+/// A statement about the queues of fresh work, for attempts that may go on.
+pub fn of_resumable(sql: &str) -> String {
+    sql.replace("queue_lane", "resumable_lane")
+        .replace("queue_requirements", "resumable_requirements")
+}
+
 /// The names of the columns, for a list.
 pub fn names(columns: &[Column]) -> String {
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();

@@ -9,7 +9,7 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use uuid::Uuid;
 
-use crate::records::{Event, Execution, Key, Part, Range, Record, Stored};
+use crate::records::{Event, Execution, Index, Key, Range, Record, Stored};
 use crate::requirements;
 use crate::waiting::WaitingClaims;
 
@@ -109,43 +109,44 @@ pub trait Tx: Send {
         Uuid::new_v4()
     }
 
-    /// An execution of the lane that is claimable and whose requirements are among what is offered: of
-    /// its partition the first in the order of [`Execution::QUEUE`], but for those that other
-    /// transactions have locked; locked. The partitions' order is the store's, the same for every set
-    /// of requirements.
-    fn first_claimable(
+    /// An execution of the lane in these queues whose requirements are among what is offered: the first of
+    /// these ([`Execution::place`]), but for those that other transactions have locked; locked.
+    fn first_in(
         &mut self,
+        queues: Queues,
         lane: &LaneId,
         offered: &BTreeSet<String>,
     ) -> impl Future<Output = Result<Option<Record>>> + Send {
         async move {
             let mut firsts = Vec::new();
-            let mut seen: Option<String> = None;
-            loop {
-                // Jumps from one set to the next, so that the backlog's length costs nothing.
-                let next = Execution::QUEUE.of(lane).after(seen.as_ref()).limit(1);
-                let found = self.get(&[Query::Range(next.range().clone())]).await?;
-                let first = found.first().and_then(|found| Execution::of(found.first()?));
-                let Some(first) = first else {
-                    break;
-                };
-                let set = requirements::join(&first.requirements);
-                if first.requirements.is_subset(offered) {
-                    let queue = Execution::QUEUE.of(lane).and(&set);
-                    firsts.push(Query::Range(queue.limit(1).range().clone()));
+            for queue in queues.indexes() {
+                let mut seen: Option<String> = None;
+                loop {
+                    // Jumps from one set to the next, so that the backlog's length costs nothing.
+                    let next = queue.of(lane).after(seen.as_ref()).limit(1);
+                    let found = self.get(&[Query::Range(next.range().clone())]).await?;
+                    let first = found.first().and_then(|found| Execution::of(found.first()?));
+                    let Some(first) = first else {
+                        break;
+                    };
+                    let set = requirements::join(&first.requirements);
+                    if first.requirements.is_subset(offered) {
+                        let queue = queue.of(lane).and(&set);
+                        firsts.push(Query::Range(queue.limit(1).range().clone()));
+                    }
+                    seen = Some(set);
                 }
-                seen = Some(set);
             }
             if firsts.is_empty() {
                 return Ok(None);
             }
             let found = self.lock(&firsts).await?;
-            Ok(found.into_iter().flatten().min_by_key(place_in_queue))
+            Ok(first_of(found.into_iter().flatten()))
         }
     }
 
     /// Whether an execution is kept from claims by a grant that has run out; asked after
-    /// [`Tx::first_claimable`].
+    /// [`Tx::first_in`].
     fn has_grant_run_out(&mut self) -> impl Future<Output = Result<bool>> + Send {
         async move {
             let now = self.now().await?;
@@ -156,11 +157,28 @@ pub trait Tx: Send {
     }
 }
 
-/// What decides between claimable executions of a lane (SCH-002, SCH-018): less goes first.
-pub fn place_in_queue(record: &Record) -> Option<Vec<Part>> {
-    let mut entry = record.entry(Execution::QUEUE.place())?;
-    // The lane is the same for all, and the sets say nothing about the order.
-    Some(entry.split_off(2))
+/// The execution that goes before the others.
+pub fn first_of(executions: impl Iterator<Item = Record>) -> Option<Record> {
+    executions.min_by_key(|record| Execution::of(record).map(|execution| execution.place()))
+}
+
+/// Where work is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queues {
+    /// What fresh claims may take.
+    Fresh,
+    /// That, and attempts that may go on.
+    All,
+}
+
+impl Queues {
+    /// Both have the lane and the requirement set first.
+    pub fn indexes(self) -> &'static [Index<Execution>] {
+        match self {
+            Self::Fresh => &[Execution::QUEUE],
+            Self::All => &[Execution::QUEUE, Execution::RESUMABLE],
+        }
+    }
 }
 
 /// What a transaction knew of a record before it wrote it.

@@ -12,10 +12,11 @@ use ff_core::backend::{
     BackendTag, CancelFlowWait, Handle, HandleKind, HandlePayload, SuspendOutcome,
     SuspendOutcomeDetails,
 };
-use ff_core::call::{Call, Reply};
+use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::contracts::{
-    ClaimExecutionResult, ClaimResumedExecutionResult, ReclaimExecutionOutcome,
+    ClaimExecutionResult, ClaimForWorkerArgs, ClaimForWorkerOutcome, ClaimResumedExecutionResult,
+    ReclaimExecutionOutcome,
 };
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
@@ -32,7 +33,7 @@ use ff_transactional::{
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, Search};
 use crate::hints::Hints;
 use crate::route::Route;
 use crate::routes::Sign;
@@ -168,6 +169,24 @@ impl ValkeyBackend {
         })
     }
 
+    /// Work for a worker, wherever it is.
+    async fn claim_for_worker(
+        &self,
+        call: &Call,
+        args: &ClaimForWorkerArgs,
+    ) -> Result<ClaimForWorkerOutcome, EngineError> {
+        let search = Search {
+            method: call.method(),
+            arguments: &arguments(call)?,
+            lane: &args.lane_id,
+            offered: args.worker_capabilities.clone(),
+            queues: &["queue", "resumable"],
+        };
+        let partitions = self.settings.partitions.num_flow_partitions;
+        let found = self.claims.first(&self.server, partitions, &search).await?;
+        Ok(found.map_or(ClaimForWorkerOutcome::NoWork, ClaimForWorkerOutcome::Granted))
+    }
+
     /// A sign of life of a worker; what is blocked for want of it is lifted.
     async fn sign_of_life<O: DeserializeOwned>(&self, call: &Call) -> Result<O, EngineError> {
         let sign: Sign<O> = self.content(call).await?.into().map_err(transport)?;
@@ -242,10 +261,25 @@ impl Dispatch for ValkeyBackend {
                 if policy.max_wait.is_some() {
                     self.hints.listen(self.server.prefix(), &self.claims, &self.waiting);
                 }
-                let look =
-                    || self.claims.claim(&self.server, partitions, &arguments, lane, capabilities);
+                let search = Search {
+                    method: Method::Claim,
+                    arguments: &arguments,
+                    lane,
+                    offered: capabilities.tokens.iter().cloned().collect(),
+                    queues: &["queue"],
+                };
+                let look = || async {
+                    let found = self.claims.first(&self.server, partitions, &search).await?;
+                    let handle = |payload: HandlePayload| {
+                        payload.seal(BackendTag::Valkey, HandleKind::Fresh)
+                    };
+                    Ok(found.map(handle))
+                };
                 let claim = self.waiting.claim(lane, capabilities, policy, look);
                 claim.await.map(Reply::Claim)
+            }
+            Call::ClaimForWorker { args } => {
+                self.claim_for_worker(&call, args).await.map(Reply::ClaimForWorker)
             }
             Call::CancelFlow { id, wait, .. } => {
                 let reply = self.run(&call).await?;

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use ferriskey::PipeSlot;
-use ff_core::backend::{BackendTag, CapabilitySet, Handle, HandleKind, HandlePayload};
+use ff_core::call::Method;
 use ff_core::engine_error::EngineError;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::requirements;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::server::{Server, transport};
 use crate::wire::Wire;
@@ -34,39 +35,48 @@ struct Known {
     served: usize,
 }
 
-/// The result of a claim in one partition.
+/// A call that takes the first work it finds.
+pub(crate) struct Search<'a> {
+    pub(crate) method: Method,
+    pub(crate) arguments: &'a Wire,
+    pub(crate) lane: &'a LaneId,
+    pub(crate) offered: BTreeSet<String>,
+    /// The names of the queues it looks into, as in `lua/kinds.lua`.
+    pub(crate) queues: &'static [&'static str],
+}
+
+/// The result of such a call in one partition.
 #[derive(Deserialize)]
-struct Taken {
-    /// None if the claim is to be made again.
-    payload: Option<HandlePayload>,
+struct Taken<T> {
+    /// None if the call is to be made again.
+    found: Option<T>,
     /// Whether the lane has more work there.
     more: bool,
 }
 
 impl Claims {
-    /// Takes fresh work, wherever it is: one round trip if there is some where there was some before. A
+    /// Takes work, wherever it is: one round trip if there is some where there was some before. A
     /// look at all partitions sees one after the other, so calls that overlap it can hide what they are
     /// about (CLM-009).
-    pub(crate) async fn claim(
+    pub(crate) async fn first<T: DeserializeOwned>(
         &self,
         server: &Server,
         partitions: u16,
-        arguments: &Wire,
-        lane: &LaneId,
-        capabilities: &CapabilitySet,
-    ) -> Result<Option<Handle>, EngineError> {
+        search: &Search<'_>,
+    ) -> Result<Option<T>, EngineError> {
+        let lane = search.lane;
         loop {
             while let Some(partition) = self.next(lane) {
-                if let Some(taken) = claim_in(server, partition, arguments).await? {
+                if let Some(taken) = first_in(server, partition, search).await? {
                     if taken.more {
                         self.remember(lane, partition);
                     }
-                    if let Some(payload) = taken.payload {
-                        return Ok(Some(payload.seal(BackendTag::Valkey, HandleKind::Fresh)));
+                    if taken.found.is_some() {
+                        return Ok(taken.found);
                     }
                 }
             }
-            let found = look(server, partitions, lane, capabilities).await?;
+            let found = look(server, partitions, search).await?;
             if found.is_empty() {
                 self.lanes().remove(lane);
                 return Ok(None);
@@ -110,12 +120,13 @@ impl Claims {
     }
 }
 
-async fn claim_in(
+async fn first_in<T: DeserializeOwned>(
     server: &Server,
     partition: u16,
-    arguments: &Wire,
-) -> Result<Option<Taken>, EngineError> {
-    let fcall = server.fcall("claim", false, partition, arguments, None)?;
+    search: &Search<'_>,
+) -> Result<Option<Taken<T>>, EngineError> {
+    let function = search.method.as_str();
+    let fcall = server.fcall(function, false, partition, search.arguments, None)?;
     server.call(&fcall).await?.into().map_err(transport)
 }
 
@@ -123,7 +134,7 @@ async fn claim_in(
 type Reserved = (String, f64);
 
 /// The queues of a partition, and what is the first to be kept no longer.
-type Looked = (PipeSlot<Vec<String>>, PipeSlot<Vec<Reserved>>);
+type Looked = (Vec<PipeSlot<Vec<String>>>, PipeSlot<Vec<Reserved>>);
 
 /// A time as sorted sets have it.
 #[allow(clippy::cast_precision_loss)] // Times are below 2^53.
@@ -136,26 +147,31 @@ fn score(time: TimestampMs) -> f64 {
 async fn look(
     server: &Server,
     partitions: u16,
-    lane: &LaneId,
-    capabilities: &CapabilitySet,
+    search: &Search<'_>,
 ) -> Result<Vec<u16>, EngineError> {
+    let lane = search.lane;
     // As `sets` and `index` in `lua/partition.lua`.
-    let queues =
-        |partition| format!("{}:queue.sets:{}:{lane}", server.tag(partition), lane.as_str().len());
+    let queues = |partition| {
+        let names = search.queues.iter();
+        names.map(move |name| {
+            format!("{}:{name}.sets:{}:{lane}", server.tag(partition), lane.as_str().len())
+        })
+    };
     let reserved = |partition| format!("{}:execution.RESERVED", server.tag(partition));
     let mut any = server.client.cmd("EXISTS");
     for partition in 0..partitions {
-        any = any.arg(queues(partition)).arg(reserved(partition));
+        any = queues(partition).fold(any, ferriskey::CommandBuilder::arg);
+        any = any.arg(reserved(partition));
     }
     let any: u64 = any.execute().await.map_err(transport)?;
     if any == 0 {
         return Ok(Vec::new());
     }
-    let offered: BTreeSet<String> = capabilities.tokens.iter().cloned().collect();
     let mut pipeline = server.client.pipeline();
     let slots: Vec<Looked> = (0..partitions)
         .map(|partition| {
-            let sets = pipeline.cmd("SMEMBERS").arg(queues(partition)).finish();
+            let sets = queues(partition).map(|sets| pipeline.cmd("SMEMBERS").arg(sets).finish());
+            let sets = sets.collect();
             let first = pipeline.cmd("ZRANGE").arg(reserved(partition)).arg(0).arg(0);
             (sets, first.arg("WITHSCORES").finish())
         })
@@ -165,10 +181,15 @@ async fn look(
     let now = server.now_of(time.value().map_err(transport)?)?;
     let mut found = Vec::new();
     for (partition, (sets, first)) in (0..).zip(slots) {
-        let (sets, first) = (sets.value().map_err(transport)?, first.value().map_err(transport)?);
-        let meets = |set: &String| requirements::split(set).is_subset(&offered);
+        let mut has_work = false;
+        for set in sets {
+            let sets: Vec<String> = set.value().map_err(transport)?;
+            let meets = |set: &String| requirements::split(set).is_subset(&search.offered);
+            has_work |= sets.iter().any(meets);
+        }
+        let first = first.value().map_err(transport)?;
         let has_run_out = |(_, until): &Reserved| *until <= score(now);
-        if sets.iter().any(meets) || first.iter().any(has_run_out) {
+        if has_work || first.iter().any(has_run_out) {
             found.push(partition);
         }
     }

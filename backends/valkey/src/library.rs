@@ -25,6 +25,7 @@ files! {
     "executions/create.lua",
     "executions/grants.lua",
     "executions/claims.lua",
+    "executions/assignment.lua",
     "executions/redeem.lua",
     "executions/reclaim.lua",
     "executions/blocks.lua",

@@ -78,6 +78,7 @@ impl Route {
                 let parsed = partition.parse();
                 to(parsed.map_err(|error| EngineError::invalid_input(error.to_string()))?.index)
             }
+            Call::ScanEligibleExecutions { args } => to(args.partition.index),
             Call::CreateFlow { args } => flow(&args.flow_id),
             Call::AddExecutionToFlow { args } => flow(&args.flow_id),
             Call::StageDependencyEdge { args } => flow(&args.flow_id),

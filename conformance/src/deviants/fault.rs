@@ -18,7 +18,7 @@ use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
 use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use ff_mock::{
-    EdgeGroup, Execution, MemoryStore, Model, OnWrite, Settings, Snapshot, Stored, Take,
+    EdgeGroup, Execution, MemoryStore, Model, OnWrite, Queues, Settings, Snapshot, Stored, Take,
 };
 
 pub(crate) type Answer = Result<Reply, EngineError>;
@@ -175,7 +175,8 @@ impl Subject {
         offered: &CapabilitySet,
     ) -> BTreeMap<u16, Vec<ExecutionId>> {
         let held = Snapshot::of(self.model.store()).await;
-        held.claimable(lane, offered, self.clock.now())
+        let offered = offered.tokens.iter().cloned().collect();
+        held.claimable(Queues::Fresh, lane, &offered, self.clock.now())
     }
 
     /// A claim that takes this.
@@ -411,6 +412,27 @@ pub(crate) fn later_by(method: Method, millis: i64) -> Fault {
             let answer = subject.ask(call).await;
             subject.clock.set(now);
             answer
+        })
+    })
+}
+
+/// Leaves a mark on what requires something, where a call of this method looks for work.
+pub(crate) fn marks_the_passed_over(method: Method) -> Fault {
+    let demanding: Mutex<Vec<ExecutionId>> = Mutex::default();
+    around(move |subject, call| {
+        let mut passed_over = Vec::new();
+        match &call {
+            Call::CreateExecution { args } if args.policy.is_some() => {
+                lock(&demanding).push(args.execution_id.clone());
+            }
+            other if other.method() == method => passed_over.clone_from(&lock(&demanding)),
+            _ => {}
+        }
+        Box::pin(async move {
+            for id in passed_over {
+                subject.leave_trace(&id).await;
+            }
+            subject.ask(call).await
         })
     })
 }

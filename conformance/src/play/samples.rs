@@ -120,6 +120,8 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fixture.unblock(19, "waiting_for_capable_worker"),
         fixture.expire(20, ExpirePhase::ExecutionDeadline),
         fixture.grant(2),
+        fixture.assign(),
+        fixture.scan(2),
         fixture.go_on("w11", 10, 1),
         fixture.go_on_by_token("w11", 10),
         fixture.promote(2),

@@ -70,10 +70,11 @@ const NOTHING: Leads = To("ok, nothing");
 /// Where texts lead to something else than their rule says, with the clause that says so; what leads nowhere does so
 /// as a number too. A place is a JSON
 /// pointer into the call, or the beginning of one.
-const TEXTS: [(&str, Leads, &str); 16] = [
+const TEXTS: [(&str, Leads, &str); 17] = [
     ("/create_execution/args/policy/routing_requirements/required", CAPABILITIES, "EXE-004"),
     ("/claim/capabilities", CAPABILITIES, "SCH-004"),
     ("/issue_claim_grant/args/worker_capabilities", CAPABILITIES, "CLM-019"),
+    ("/claim_for_worker/args/worker_capabilities", CAPABILITIES, "CLM-037"),
     ("/issue_reclaim_grant/args/worker_capabilities", CAPABILITIES, "LSE-032"),
     ("/register_worker/args/capabilities", CAPABILITIES, "WRK-002"),
     ("/promote_delayed/lane", Nowhere, "SYS-021"),
@@ -90,7 +91,7 @@ const TEXTS: [(&str, Leads, &str); 16] = [
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 31] = [
+const NAMES: [(&str, &str); 33] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
@@ -98,6 +99,8 @@ const NAMES: [(&str, &str); 31] = [
     ("/create_execution/args/lane_id", "EXE-003"),
     ("/claim/lane", "EXE-003"),
     ("/issue_claim_grant/args/lane_id", "CLM-019"),
+    ("/claim_for_worker/args/lane_id", "CLM-037"),
+    ("/scan_eligible_executions/args/lane_id", "SCH-019"),
     ("/claim_execution/args/lane_id", "CLM-025"),
     ("/issue_reclaim_grant/args/lane_id", "LSE-032"),
     ("/reclaim_execution/args/lane_id", "LSE-032"),

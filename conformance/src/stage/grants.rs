@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use ff_core::backend::ResumeToken;
 use ff_core::contracts::{
-    ClaimExecutionArgs, ClaimExecutionResult, ClaimGrantOutcome, ClaimResumedExecutionArgs,
-    ClaimResumedExecutionResult, ClaimedExecution, ClaimedResumedExecution, IssueClaimGrantArgs,
-    IssueClaimGrantOutcome, IssueGrantAndClaimArgs, IssueReclaimGrantArgs, ReclaimExecutionArgs,
-    ResumeGrant, RevokeLeaseArgs,
+    ClaimExecutionArgs, ClaimExecutionResult, ClaimForWorkerArgs, ClaimForWorkerOutcome,
+    ClaimGrant, ClaimGrantOutcome, ClaimResumedExecutionArgs, ClaimResumedExecutionResult,
+    ClaimedExecution, ClaimedResumedExecution, IssueClaimGrantArgs, IssueClaimGrantOutcome,
+    IssueGrantAndClaimArgs, IssueReclaimGrantArgs, ReclaimExecutionArgs, ResumeGrant,
+    RevokeLeaseArgs,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -63,6 +64,29 @@ impl World {
     /// Issues a grant for a minute, for what follows.
     pub(crate) async fn granted(&self, id: &ExecutionId) -> Result<(), Failure> {
         self.grant(self.granting(id)).await.map_err(Failure::in_setup)
+    }
+
+    /// Work on the default lane, kept for a minute for a worker that offers nothing.
+    pub(crate) fn assigning(&self) -> ClaimForWorkerArgs {
+        let (worker, instance) = worker();
+        ClaimForWorkerArgs::new(self.lane(), worker, instance, BTreeSet::new(), 60_000)
+    }
+
+    /// Finds work for a worker.
+    pub(crate) async fn assigned(
+        &self,
+        args: ClaimForWorkerArgs,
+    ) -> Result<Option<ClaimGrant>, EngineError> {
+        match self.claim_for_worker(args).await? {
+            ClaimForWorkerOutcome::Granted(grant) => Ok(Some(grant)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What is found for a worker that offers nothing.
+    pub(crate) async fn assigns(&self) -> Result<Option<ExecutionId>, EngineError> {
+        let grant = self.assigned(self.assigning()).await?;
+        Ok(grant.map(|grant| grant.execution_id))
     }
 
     /// Starts the first attempt under a lease of 30 s, by a grant of the same worker.

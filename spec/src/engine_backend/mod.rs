@@ -276,7 +276,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("claim_resumed_execution")
     }
 
-    /// Eligible executions of a lane, in claim order.
+    /// What waits on a lane in a partition, in the order of claims, 0 to 1 000 ids. (SCH-005, SCH-006, SCH-019)
     async fn scan_eligible_executions(&self, args: ScanEligibleArgs) -> Result<Vec<ExecutionId>> {
         unavailable("scan_eligible_executions")
     }
@@ -635,7 +635,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_workers")
     }
 
-    /// Finds admissible work for a worker and reserves it.
+    /// Finds work for a worker and keeps it for 1 to 2^53 − 1 ms. (CLM-009, CLM-032 to CLM-037)
     async fn claim_for_worker(&self, args: ClaimForWorkerArgs) -> Result<ClaimForWorkerOutcome> {
         unavailable("claim_for_worker")
     }

@@ -366,6 +366,8 @@ impl<E: Each> Round<E> {
             "grant_ttl_ms": 60_000, "now": 0,
         });
         self.call(json!({ "issue_claim_grant": { "args": grant } })).await;
+        let scan = json!({ "lane_id": self.lane, "partition": home, "limit": 10 });
+        self.call(json!({ "scan_eligible_executions": { "args": scan } })).await;
         let fence = json!({
             "lease_id": Uuid::new_v4(), "lease_epoch": 1, "attempt_id": Uuid::new_v4(),
         });
@@ -401,6 +403,8 @@ impl<E: Each> Round<E> {
         });
         self.call(json!({ "complete_execution": { "args": completion } })).await;
 
+        self.assign(home).await;
+
         let delayed = ExecutionId::from_parts(home.index, Uuid::new_v4());
         self.create(&delayed, None).await;
         let lease = self.claim().await;
@@ -408,6 +412,22 @@ impl<E: Each> Round<E> {
         self.take_over(home).await;
         self.block(home).await;
         self.register().await;
+    }
+
+    /// Finds work for a worker, and ends it.
+    async fn assign(&mut self, home: Partition) {
+        let id = ExecutionId::from_parts(home.index, Uuid::new_v4());
+        self.create(&id, None).await;
+        let find = json!({
+            "lane_id": self.lane, "worker_id": "worker", "worker_instance_id": "worker",
+            "worker_capabilities": [], "grant_ttl_ms": 60_000,
+        });
+        self.call(json!({ "claim_for_worker": { "args": find } })).await;
+        let cancel = json!({
+            "execution_id": id, "attempt_id": null, "lease_epoch": null, "lease_id": null,
+            "reason": "why", "source": "operator_override", "now": 0,
+        });
+        self.call(json!({ "cancel_execution": { "args": cancel } })).await;
     }
 
     /// Registers a worker, hears of it and strikes it off.

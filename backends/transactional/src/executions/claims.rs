@@ -10,7 +10,7 @@ use super::leases::emit;
 use crate::engine::{Rule, Stop};
 use crate::records::{CurrentAttempt, Execution, Lease, LeaseEventKind, PastAttempt, PastLease};
 use crate::session::Session;
-use crate::store::{Minted, StoreError, Tx};
+use crate::store::{Minted, Queues, StoreError, Tx};
 
 /// Takes the first execution of the lane that the worker qualifies for (CLM-001, CLM-002), but for
 /// what calls that overlap this are about (CLM-009).
@@ -22,7 +22,7 @@ pub(crate) async fn claim<T: Tx>(
     policy: &ClaimPolicy,
 ) -> Rule<Option<Handle>> {
     let offered: BTreeSet<String> = capabilities.tokens.iter().cloned().collect();
-    let first = tx.first_claimable(lane, &offered).await?;
+    let first = tx.first_in(Queues::Fresh, lane, &offered).await?;
     if tx.has_grant_run_out().await? {
         return Err(Stop::GrantRunOut);
     }

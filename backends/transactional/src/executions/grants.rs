@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ff_core::contracts::{IssueClaimGrantArgs, IssueClaimGrantOutcome};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
+use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 use ff_core::types::{LaneId, TimestampMs, WorkerId};
 
 use super::create::later;
@@ -25,14 +26,12 @@ pub(crate) async fn issue_claim_grant<T: Tx>(
     let now = tx.now().await?;
     free(&execution, &args.lane_id, now)?;
     check_capabilities(&execution, &args.worker_capabilities)?;
+    let holder = (&args.worker_id, &args.worker_instance_id);
     execution.grant = Some(Grant {
-        worker: args.worker_id.clone(),
-        worker_instance: args.worker_instance_id.clone(),
-        expires_at: later(now, args.grant_ttl_ms),
-        is_over: false,
         admission_summary: args.admission_summary.clone(),
         capability_hash: args.capability_hash.clone(),
         route_snapshot_json: args.route_snapshot_json.clone(),
+        ..Grant::new(holder, later(now, args.grant_ttl_ms))
     });
     tx.put(&execution);
     Ok(IssueClaimGrantOutcome::Granted { execution_id: execution.id })
@@ -47,7 +46,7 @@ pub(super) fn free(
     if !execution.is_eligible() {
         return Err(EngineError::Contention(ContentionKind::ExecutionNotEligible));
     }
-    if execution.grant.as_ref().is_some_and(|grant| grant.expires_at > now) {
+    if execution.is_granted(now) {
         return Err(EngineError::State(StateKind::GrantAlreadyExists));
     }
     if execution.lane != *lane {
@@ -67,6 +66,12 @@ pub(super) fn check_capabilities(
         return Ok(());
     }
     Err(EngineError::validation(ValidationKind::CapabilityMismatch, missing.join(",")))
+}
+
+/// Where the execution is, and what a grant of it is called.
+pub(super) fn named(execution: &Execution) -> (PartitionKey, String) {
+    let home = Partition { family: PartitionFamily::Flow, index: execution.id.partition() };
+    (PartitionKey::from(&home), format!("{}:{}", execution.id, execution.epoch))
 }
 
 /// Whether the worker may redeem a grant of the execution (CLM-022, SUS-038, SUS-051).

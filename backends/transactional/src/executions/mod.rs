@@ -1,5 +1,6 @@
 //! The chapter of executions: creation, reads, claims, leases, attempts.
 
+mod assignment;
 mod attempts;
 mod blocks;
 mod cancel;
@@ -23,6 +24,7 @@ mod state;
 mod tags;
 mod workers;
 
+pub(crate) use assignment::{claim_for_worker, scan_eligible};
 pub(crate) use attempts::{
     cancel, complete, complete_execution, delay, digest, end_attempt, wait_children,
 };

@@ -6,7 +6,6 @@ use ff_core::contracts::{
     ReclaimGrant,
 };
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
-use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
 use ff_core::policy::ExecutionPolicy;
 use ff_core::state::{AttemptLifecycle, TerminalOutcome};
 
@@ -14,7 +13,7 @@ use super::attempts::end_attempt;
 use super::claims::start;
 use super::create::later;
 use super::existing;
-use super::grants::check_capabilities;
+use super::grants::{check_capabilities, named};
 use super::redeem::existing_for;
 use crate::engine::Rule;
 use crate::records::{Execution, Grant, Lease};
@@ -37,7 +36,7 @@ pub(crate) async fn issue_reclaim_grant<T: Tx>(
         return Ok(IssueReclaimGrantOutcome::ReclaimCapExceeded { execution_id, reclaim_count });
     }
     let now = tx.now().await?;
-    if execution.grant.as_ref().is_some_and(|grant| grant.expires_at > now) {
+    if execution.is_granted(now) {
         return Err(EngineError::State(StateKind::GrantAlreadyExists).into());
     }
     if execution.lane != args.lane_id {
@@ -46,19 +45,14 @@ pub(crate) async fn issue_reclaim_grant<T: Tx>(
     check_capabilities(&execution, &args.worker_capabilities)?;
     let expires_at = later(now, args.grant_ttl_ms);
     execution.grant = Some(Grant {
-        worker: args.worker_id.clone(),
-        worker_instance: args.worker_instance_id.clone(),
-        expires_at,
-        is_over: false,
         admission_summary: args.admission_summary.clone(),
         capability_hash: args.capability_hash.clone(),
         route_snapshot_json: args.route_snapshot_json.clone(),
+        ..Grant::new((&args.worker_id, &args.worker_instance_id), expires_at)
     });
     tx.put(&execution);
-    let home = Partition { family: PartitionFamily::Flow, index: execution_id.partition() };
-    let key = format!("{execution_id}:{}", execution.epoch);
+    let (home, key) = named(&execution);
     let until = expires_at.0.unsigned_abs();
-    let home = PartitionKey::from(&home);
     let grant = ReclaimGrant::new(execution_id, home, key, until, execution.lane);
     Ok(IssueReclaimGrantOutcome::Granted(grant))
 }

@@ -6,8 +6,9 @@ use ff_core::state::{
     StateVector, TerminalOutcome,
 };
 use ff_core::types::{LeaseFence, TimestampMs};
+use uuid::Uuid;
 
-use super::later;
+use super::{later, rank};
 use crate::records::{AttemptClock, Closing, CurrentAttempt, Execution, Grant, Lease, Suspended};
 
 /// What there may be to do about an execution, by a call that needs nobody's lease.
@@ -23,14 +24,14 @@ pub(crate) enum Due {
 
 impl Execution {
     /// WAIT: a worker may have it, for a new attempt or for one that goes on.
-    pub(crate) fn is_eligible(&self) -> bool {
+    pub fn is_eligible(&self) -> bool {
         self.phase == LifecyclePhase::Runnable
             && self.ownership == OwnershipState::Unowned
             && self.eligibility == EligibilityState::EligibleNow
     }
 
     /// Whether its attempt goes on instead of a new one being started.
-    pub(crate) fn is_interrupted(&self) -> bool {
+    pub fn is_interrupted(&self) -> bool {
         self.attempt_state == AttemptState::AttemptInterrupted
     }
 
@@ -39,10 +40,24 @@ impl Execution {
         self.is_eligible() && !self.is_interrupted() && self.reservation().is_none()
     }
 
-    /// What keeps it from fresh claims, until somebody finds that it has run out (CLM-014).
+    /// Whether its attempt may go on under whatever grant is given next (CLM-033).
+    pub fn is_resumable(&self) -> bool {
+        self.is_eligible() && self.is_interrupted() && self.reservation().is_none()
+    }
+
+    /// What keeps it from claims, until somebody finds that it has run out (CLM-014).
     pub fn reservation(&self) -> Option<&Grant> {
-        let is_fresh = self.is_eligible() && !self.is_interrupted();
-        self.grant.as_ref().filter(|grant| is_fresh && !grant.is_over)
+        self.grant.as_ref().filter(|grant| self.is_eligible() && !grant.is_over)
+    }
+
+    /// Whether a grant keeps it for its worker.
+    pub fn is_granted(&self, now: TimestampMs) -> bool {
+        self.grant.as_ref().is_some_and(|grant| grant.expires_at > now)
+    }
+
+    /// Its place among all that wait on its lane (SCH-002, SCH-018): less goes first.
+    pub fn place(&self) -> (i64, TimestampMs, u16, Uuid) {
+        (rank(self.priority), self.created_at, self.id.partition(), self.id.uuid())
     }
 
     /// LAPSED or REVOKED: the attempt is open, and nobody holds it.

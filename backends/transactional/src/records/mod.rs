@@ -93,6 +93,16 @@ impl Event {
     }
 }
 
+/// The queue of an execution, and its place there.
+fn queued(execution: &Execution) -> (LaneId, String, i64, TimestampMs) {
+    (
+        execution.lane.clone(),
+        requirements::join(&execution.requirements),
+        executions::rank(execution.priority),
+        execution.created_at,
+    )
+}
+
 records! {
     records {
         /// How many partitions of a family the deployment has.
@@ -234,19 +244,31 @@ records! {
                     queue_requirements: String,
                     queue_rank: i64,
                     queue_age: TimestampMs
-                ) = |execution| execution.is_claimable().then(|| (
-                    execution.lane.clone(),
-                    requirements::join(&execution.requirements),
-                    executions::rank(execution.priority),
-                    execution.created_at,
-                ));
+                ) = |execution| execution.is_claimable().then(|| queued(execution));
+                /// What has an attempt that may go on, in the same way.
+                RESUMABLE(
+                    resumable_lane: LaneId,
+                    resumable_requirements: String,
+                    queue_rank: i64,
+                    queue_age: TimestampMs
+                ) = |execution| execution.is_resumable().then(|| queued(execution));
+                /// What waits in a partition, granted or not, per lane in the same order.
+                WAITING(
+                    partition_key: u16,
+                    waiting_lane: LaneId,
+                    queue_rank: i64,
+                    queue_age: TimestampMs
+                ) = |execution| execution.is_eligible().then(|| {
+                    let (lane, _, rank, age) = queued(execution);
+                    (execution.id.partition(), lane, rank, age)
+                });
                 MEMBERS(flow_id: FlowId) = |execution| Some((execution.flow?,));
                 /// What time or an end has made due, or will.
                 DUE(partition_key: u16, due_at: TimestampMs) =
                     |execution| Some((execution.id.partition(), execution.due_at()?));
                 SUSPENDED(partition_key: u16, suspended_at: TimestampMs) =
                     |execution| Some((execution.id.partition(), execution.suspended()?.since));
-                /// What fresh claims may take again once its grant has run out.
+                /// What may be taken again once its grant has run out.
                 RESERVED(reserved_until: TimestampMs) =
                     |execution| Some((execution.reservation()?.expires_at,));
                 /// What is held, or was until its lease ran out and nobody has taken it over.
@@ -648,6 +670,24 @@ pub struct Grant {
     pub admission_summary: Option<String>,
     pub capability_hash: Option<String>,
     pub route_snapshot_json: Option<String>,
+}
+
+impl Grant {
+    /// With nothing that is only kept.
+    pub(crate) fn new(
+        (worker, worker_instance): (&WorkerId, &WorkerInstanceId),
+        expires_at: TimestampMs,
+    ) -> Self {
+        Self {
+            worker: worker.clone(),
+            worker_instance: worker_instance.clone(),
+            expires_at,
+            is_over: false,
+            admission_summary: None,
+            capability_hash: None,
+            route_snapshot_json: None,
+        }
+    }
 }
 
 /// The call that ended a lease, so that its repetition is recognised.

@@ -8,7 +8,7 @@ use ff_core::types::LaneId;
 use super::samples::{execution, id};
 use super::{Bench, Finding, Storage, changes, expect, told};
 use crate::records::{Execution, Key, Record, Stored};
-use crate::store::{Access, Before, Store, StoreError, Tx};
+use crate::store::{Access, Before, Queues, Store, StoreError, Tx};
 
 /// Executions of one partition: priorities, ages and requirements in no order.
 fn waiting() -> Vec<Record> {
@@ -29,7 +29,7 @@ async fn take<S: Storage>(bench: &Bench<S>, offered: &[&str]) -> Result<Option<K
     let lane = LaneId::new("lane");
     let offered = offered.iter().map(|token| (*token).to_owned()).collect();
     let mut tx = bench.store.begin(Access::Write).await?;
-    let Some(first) = tx.first_claimable(&lane, &offered).await? else {
+    let Some(first) = tx.first_in(Queues::Fresh, &lane, &offered).await? else {
         return Ok(None);
     };
     let mut after = first.clone();
@@ -47,9 +47,7 @@ pub(super) async fn in_order<S: Storage>(bench: Bench<S>) -> Finding {
     bench.put(waiting()).await?;
     let mut expected: Vec<Record> = waiting();
     expected.pop();
-    expected.sort_by_key(|record| {
-        record.entry(Execution::QUEUE.place()).map(|mut entry| entry.split_off(2))
-    });
+    expected.sort_by_key(|record| Execution::of(record).map(|execution| execution.place()));
     let (mut plain, mut rest) = (Vec::new(), Vec::new());
     for record in expected {
         let needs = Execution::of(&record).is_some_and(|it| !it.requirements.is_empty());

@@ -1,5 +1,6 @@
 //! Creation, reads, claims, leases and attempts of executions.
 
+mod assignment;
 mod attempts;
 mod blocks;
 mod cancel;

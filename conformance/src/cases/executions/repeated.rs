@@ -37,6 +37,20 @@ const REPETITIONS: &[Repetition] = &[
         answers: &[(1, "granted.execution_id=e1"), (9, "refused: state.grant_already_exists")],
     },
     Repetition {
+        method: Method::ClaimForWorker,
+        clauses: &["CLM-032", "CLM-035"],
+        before: |fixture| vec![fixture.created(1)],
+        call: Fixture::assign,
+        answers: &[
+            (
+                1,
+                "granted.execution_id=e1 granted.expires_at_ms=t+60000 granted.grant_key=grant \
+                 granted.partition_key=partition",
+            ),
+            (9, "no_work"),
+        ],
+    },
+    Repetition {
         method: Method::ClaimExecution,
         clauses: &["CLM-024"],
         before: |fixture| {

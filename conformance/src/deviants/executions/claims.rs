@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ff_core::backend::{BackendTag, Handle, HandleKind, HandlePayload};
-use ff_core::call::{Call, Reply};
+use ff_core::call::{Call, Method, Reply};
 use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::state::{AttemptState, EligibilityState, LifecyclePhase};
 use ff_core::types::ExecutionId;
@@ -14,7 +14,7 @@ use ff_mock::{Execution, Take};
 
 use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::fault::{
-    Answer, Fault, Subject, answer, around, counted, linger, lock, write,
+    Answer, Fault, Subject, answer, around, counted, linger, lock, marks_the_passed_over, write,
 };
 
 deviant!("nothing-is-an-error", CLM_001,
@@ -63,7 +63,7 @@ reply!("loses-the-last-partition", CLM_002,
 });
 
 deviant!("marks-the-passed-over", CLM_002, "Leaves a mark on what a claim passes over." =>
-    marks_the_passed_over());
+    marks_the_passed_over(Method::Claim));
 
 deviant!("serves-one-partition", CLM_011, "Claims from the last partition that has work." =>
     serves_one_partition());
@@ -195,28 +195,6 @@ fn hands_out_twice() -> Fault {
                 None => claimed.clone_from(&last),
             }
         }
-    })
-}
-
-fn marks_the_passed_over() -> Fault {
-    let demanding: Mutex<Vec<ExecutionId>> = Mutex::default();
-    around(move |subject, call| {
-        let mut passed_over = Vec::new();
-        if let Ok(mut demanding) = demanding.lock() {
-            match &call {
-                Call::CreateExecution { args } if args.policy.is_some() => {
-                    demanding.push(args.execution_id.clone());
-                }
-                Call::Claim { .. } => passed_over.clone_from(&demanding),
-                _ => {}
-            }
-        }
-        Box::pin(async move {
-            for id in passed_over {
-                subject.leave_trace(&id).await;
-            }
-            subject.ask(call).await
-        })
     })
 }
 

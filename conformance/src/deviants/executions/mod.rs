@@ -1,5 +1,6 @@
 //! Deviants of executions.
 
+mod assignment;
 mod attempts;
 mod blocks;
 mod cancel;

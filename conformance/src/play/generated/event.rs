@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ff_core::call::Call;
+use ff_core::call::{Call, Reply};
+use ff_core::contracts::ClaimForWorkerOutcome;
 use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::types::{ExecutionId, TimestampMs};
 use serde_json::Value;
@@ -21,7 +22,7 @@ pub(crate) struct Event {
     pub(crate) times: Vec<TimestampMs>,
     /// Absent if it was given up or lost.
     pub(crate) answer: Option<Answer>,
-    /// The execution that a claim got, if it showed who held it before that was over.
+    /// The execution that a claim got, if it told, or if that showed who held it before it was over.
     pub(crate) claimed: Option<ExecutionId>,
     /// The answer in canonical form.
     pub(super) seen: Option<Value>,
@@ -37,7 +38,8 @@ impl Event {
         answer: Option<Answer>,
     ) -> Self {
         let seen = answer.as_ref().map(|answer| canonical(answer, &mut Minted::Alike));
-        Self { worker, call, times, answer, claimed: None, seen, passable: Passable::default() }
+        let claimed = answer.as_ref().and_then(assigned).cloned();
+        Self { worker, call, times, answer, claimed, seen, passable: Passable::default() }
     }
 
     /// Whether it reads, or was refused and so left no trace (SYS-011).
@@ -58,6 +60,16 @@ impl Event {
     /// The same call, of which only the start is known.
     pub(crate) fn without_answer(&self) -> Self {
         Self { answer: None, claimed: None, seen: None, ..self.clone() }
+    }
+}
+
+/// The execution that was found for a worker.
+pub(super) fn assigned(answer: &Answer) -> Option<&ExecutionId> {
+    match answer {
+        Ok(Reply::ClaimForWorker(ClaimForWorkerOutcome::Granted(grant))) => {
+            Some(&grant.execution_id)
+        }
+        _ => None,
     }
 }
 

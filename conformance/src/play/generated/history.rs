@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use ff_core::call::{Call, Method, Reply};
-use ff_core::types::TimestampMs;
-use ff_mock::Take;
+use ff_core::types::{ExecutionId, TimestampMs};
+use ff_mock::{Queues, Take};
 
 use super::event::{Event, History};
 use super::linearizability::{Judgement, Object, judge};
@@ -45,12 +45,30 @@ impl Object for Reference {
 }
 
 impl Reference {
+    /// What a claim could take at this time, for oneself or for a worker; none if the call is none.
+    pub(super) fn claimable(
+        &self,
+        call: &Call,
+        now: TimestampMs,
+    ) -> Option<BTreeMap<u16, Vec<ExecutionId>>> {
+        Some(match call {
+            Call::Claim { lane, capabilities, .. } => {
+                let offered = capabilities.tokens.iter().cloned().collect();
+                self.snapshot.claimable(Queues::Fresh, lane, &offered, now)
+            }
+            Call::ClaimForWorker { args } => {
+                let offered = &args.worker_capabilities;
+                self.snapshot.claimable(Queues::All, &args.lane_id, offered, now)
+            }
+            _ => return None,
+        })
+    }
+
     /// What a claim may have taken; what is likeliest comes last.
     fn choices(&self, event: &Event, now: TimestampMs) -> Vec<Take> {
-        let Call::Claim { lane, capabilities, .. } = &event.call else {
+        let Some(claimable) = self.claimable(&event.call, now) else {
             return vec![Take::First];
         };
-        let claimable = self.snapshot.claimable(lane, capabilities, now);
         let mut choices = Vec::new();
         if event.passable.allows_none(claimable.values().flatten()) {
             choices.push(Take::Nothing);
@@ -189,6 +207,10 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
             }
         }
         Call::Claim { lane, .. } => drop(objects.insert(format!("lane {lane}"))),
+        Call::ClaimForWorker { args } => drop(objects.insert(format!("lane {}", args.lane_id))),
+        Call::ScanEligibleExecutions { args } => {
+            objects.insert(format!("lane {}", args.lane_id));
+        }
         Call::ListExecutions { partition, .. } => {
             objects.insert(format!("partition {}", partition.as_str()));
         }

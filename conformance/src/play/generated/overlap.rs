@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ff_core::call::{Call, Reply};
+use ff_core::contracts::ClaimForWorkerOutcome;
 use ff_core::types::{ExecutionId, FlowId};
 
 use super::event::{Event, History, Passable};
@@ -16,7 +17,7 @@ pub(super) fn passable(universe: &Universe, history: &History) -> Vec<Passable> 
     let about: Vec<Passable> = history.iter().map(|span| subjects.about(&span.op)).collect();
     let of = |claim: &Span<Event>| {
         let mut passable = Passable::default();
-        if !matches!(claim.op.call, Call::Claim { .. }) {
+        if !matches!(claim.op.call, Call::Claim { .. } | Call::ClaimForWorker { .. }) {
             return passable;
         }
         for (other, about) in history.iter().zip(&about) {
@@ -82,9 +83,22 @@ impl<'h> Subjects<'h> {
         if event.call.method().is_read() {
             return about;
         }
-        let got_nothing = matches!(event.answer, Some(Ok(Reply::Claim(None)) | Err(_)));
+        let got_nothing = match &event.answer {
+            Some(Ok(Reply::Claim(None) | Reply::ClaimForWorker(ClaimForWorkerOutcome::NoWork))) => {
+                true
+            }
+            Some(answer) => answer.is_err(),
+            None => false,
+        };
         let holder = match &event.call {
-            Call::Claim { .. } if got_nothing => return about,
+            Call::Claim { .. } | Call::ClaimForWorker { .. } if got_nothing => return about,
+            Call::ClaimForWorker { .. } => {
+                match &event.claimed {
+                    Some(id) => drop(about.about.insert(id.clone())),
+                    None => about.unknown += 1,
+                }
+                return about;
+            }
             Call::Claim { policy, .. } => Some(policy.worker_instance_id.as_str().to_owned()),
             call => {
                 let mut call = call.clone();

@@ -12,6 +12,7 @@ use ff_core::types::ExecutionId;
 use ff_mock::Take;
 use serde_json::Value;
 
+use super::event::assigned;
 use super::names::{Minted, canonical, leaves};
 use super::observed::observables;
 use super::reference::{Answer, Reference, claimed_elsewhere};
@@ -191,12 +192,13 @@ impl Player {
 
     /// Which execution a claim got: the one that shows its worker instance.
     async fn claimed(&self, call: &Call, answer: &Answer) -> Result<Option<ExecutionId>, String> {
-        let (Call::Claim { lane, capabilities, policy }, Ok(Reply::Claim(Some(_)))) =
-            (call, answer)
-        else {
+        if let Some(id) = assigned(answer) {
+            return Ok(Some(id.clone()));
+        }
+        let (Call::Claim { policy, .. }, Ok(Reply::Claim(Some(_)))) = (call, answer) else {
             return Ok(None);
         };
-        let candidates = self.reference.snapshot.claimable(lane, capabilities, self.reference.now);
+        let candidates = self.reference.claimable(call, self.reference.now).unwrap_or_default();
         // With one partition to take from, there is nothing to find out.
         if candidates.len() < 2 {
             return Ok(None);

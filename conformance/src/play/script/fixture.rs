@@ -14,8 +14,8 @@ use ff_core::contracts::{
     ChangePriorityArgs, ClaimResumedExecutionArgs, CreateFlowArgs, DeliverApprovalSignalArgs,
     EdgeDependencyPolicy, EvaluateFlowEligibilityArgs, HeartbeatWorkerArgs, IssueGrantAndClaimArgs,
     ListPendingWaitpointsArgs, MarkWorkerDeadArgs, ReplayExecutionArgs, ResolveDependencyArgs,
-    ResumeExecutionArgs, RotateWaitpointHmacSecretAllArgs, SeedWaitpointHmacSecretArgs,
-    StageDependencyEdgeArgs,
+    ResumeExecutionArgs, RotateWaitpointHmacSecretAllArgs, ScanEligibleArgs,
+    SeedWaitpointHmacSecretArgs, StageDependencyEdgeArgs,
 };
 use ff_core::engine_backend::ExpirePhase;
 use ff_core::partition::{Partition, flow_partition};
@@ -269,6 +269,20 @@ impl Fixture {
         let mut args = self.world.granting(&self.execution(execution));
         args.lane_id = self.lane();
         Call::IssueClaimGrant { args }
+    }
+
+    /// Work for a worker that offers nothing, for a minute.
+    pub(crate) fn assign(&self) -> Call {
+        let mut args = self.world.assigning();
+        args.lane_id = self.lane();
+        Call::ClaimForWorker { args }
+    }
+
+    /// What waits where this execution is.
+    pub(crate) fn scan(&self, execution: usize) -> Call {
+        let partition = self.world.partition_of(&self.execution(execution));
+        let args = ScanEligibleArgs::new(self.lane(), partition, 10);
+        Call::ScanEligibleExecutions { args }
     }
 
     /// Starts the first attempt, it and its lease with this number.

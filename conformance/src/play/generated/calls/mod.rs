@@ -2,6 +2,7 @@
 //! made and what is wrong with some of them.
 
 mod arguments;
+mod assignment;
 mod dependencies;
 mod executions;
 mod expired;
@@ -43,6 +44,7 @@ const CHAPTERS: &[&[Offer]] = &[
     dependencies::OFFERS,
     suspension::OFFERS,
     grants::OFFERS,
+    assignment::OFFERS,
     reclaim::OFFERS,
     hooks::OFFERS,
     expired::OFFERS,

@@ -6,7 +6,7 @@ use ff_core::contracts::ChangePriorityArgs;
 use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::state::{EligibilityState, OwnershipState};
 use ff_core::types::{ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
-use ff_mock::Execution;
+use ff_mock::{Execution, Queues};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -30,15 +30,7 @@ fn claim(reference: &Reference) -> BoxedStrategy<Call> {
     let instance = format!("w{}", reference.claims + 1);
     let offered = subsequence(TOKENS.to_vec(), 0..=TOKENS.len());
     let offered = prop_oneof![3 => Just(TOKENS.to_vec()), 1 => offered];
-    let lanes = reference.universe.lanes();
-    let all = CapabilitySet::new(TOKENS);
-    let has_work =
-        |lane: &&LaneId| !reference.snapshot.claimable(lane, &all, reference.now).is_empty();
-    let busy: Vec<LaneId> = lanes.iter().filter(has_work).cloned().collect();
-    let lane = match busy {
-        none if none.is_empty() => select(lanes).boxed(),
-        busy => prop_oneof![4 => select(busy), 1 => select(lanes)].boxed(),
-    };
+    let lane = lane_with_work(reference, Queues::Fresh);
     let good = (lane, offered, select(vec![30_000, 20_000, 1_000])).prop_map(
         move |(lane, tokens, ttl)| {
             let instance = WorkerInstanceId::new(&instance);
@@ -65,6 +57,18 @@ pub(super) fn lane(reference: &Reference, id: &ExecutionId) -> BoxedStrategy<Lan
     match reference.snapshot.execution(id) {
         Some(execution) => prop_oneof![8 => Just(execution.lane.clone()), 1 => any].boxed(),
         None => any.boxed(),
+    }
+}
+
+/// Mostly a lane where a call that looks into these queues finds work.
+pub(super) fn lane_with_work(reference: &Reference, queues: Queues) -> BoxedStrategy<LaneId> {
+    let lanes = reference.universe.lanes();
+    let all = TOKENS.iter().map(|token| (*token).to_owned()).collect();
+    let found = |lane| reference.snapshot.claimable(queues, lane, &all, reference.now);
+    let busy: Vec<LaneId> = lanes.iter().filter(|lane| !found(lane).is_empty()).cloned().collect();
+    match busy {
+        none if none.is_empty() => select(lanes).boxed(),
+        busy => prop_oneof![4 => select(busy), 1 => select(lanes)].boxed(),
     }
 }
 
