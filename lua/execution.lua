@@ -123,6 +123,19 @@ function execution.place_suspended(since, id)
   return string.format('%016.0f:%s', since, id)
 end
 
+-- For how long its policy has it kept once it has ended, in milliseconds (OPS-023).
+function execution.kept_ms(fields)
+  local policy = fields.policy and cmsgpack.unpack(fields.policy)
+  local stream = policy and policy.stream_policy
+  return stream and stream.retention_ttl_ms or 0
+end
+
+-- Its place among those of its lane that have ended: by the term for which it is kept, by time, then by id.
+function execution.place_ended(fields)
+  local term, at = execution.kept_ms(fields), fields.completed_at
+  return string.format('%016.0f:%016.0f:%s', term, at, fields.execution_id)
+end
+
 local BY_OUTCOME = {
   success = 'completed',
   failed = 'failed',

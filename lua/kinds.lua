@@ -69,6 +69,12 @@ ff.kinds = {
           return ff.execution.is_eligible(fields) and ff.execution.place(fields)
         end,
       },
+      ENDED = {
+        per = { 'lane_id' },
+        place = function(fields)
+          return fields.completed_at and ff.execution.place_ended(fields)
+        end,
+      },
       RESERVED = {
         at = function(fields)
           return ff.execution.is_reserved(fields) and fields.grant.expires_at or nil
@@ -127,12 +133,12 @@ ff.kinds = {
   past_lease = {
     key = { 'execution_id', 'lease_id' },
     fields = { 'lease_epoch' },
-    indexes = {},
+    indexes = { KEY = { per = { 'execution_id' } } },
   },
   past_attempt = {
     key = { 'execution_id', 'attempt_id' },
     fields = { 'attempt_index' },
-    indexes = {},
+    indexes = { KEY = { per = { 'execution_id' } } },
   },
   lane = {
     key = { 'lane_id' },
@@ -198,6 +204,7 @@ ff.kinds = {
       'taken_at_epoch', 'activated_at', 'closed_at',
     },
     indexes = {
+      OWNED = { per = { 'execution_id' } },
       PENDING = {
         per = { 'execution_id' },
         when = function(fields)
@@ -223,7 +230,7 @@ ff.kinds = {
   suspend_replay = {
     key = { 'execution_id', 'digest' },
     fields = { 'suspension_id', 'waitpoints', 'released', 'expires_at' },
-    indexes = {},
+    indexes = { KEY = { per = { 'execution_id' } } },
   },
   signal = {
     key = { 'execution_id', 'signal_id' },
@@ -237,7 +244,7 @@ ff.kinds = {
   signal_key = {
     key = { 'waitpoint_id', 'digest' },
     fields = { 'signal_id', 'expires_at' },
-    indexes = {},
+    indexes = { KEY = { per = { 'waitpoint_id' } } },
   },
   backlog = {
     key = { 'flow_id', 'execution_id' },

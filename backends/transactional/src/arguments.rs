@@ -78,6 +78,20 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             lease_ttl(args.grant_ttl_ms)?;
             requirements(&args.worker_capabilities)
         }
+        Call::TrimRetention { partition, lane_id, retention_ms, now_ms, filter, .. } => {
+            holds_executions(settings, *partition)?;
+            lane(lane_id)?;
+            integer("retention_ms", *retention_ms)?;
+            instant("now_ms", *now_ms)?;
+            optional_text("namespace", filter.namespace.as_ref().map(Namespace::as_str))?;
+            match &filter.instance_tag {
+                Some((key, value)) => {
+                    validate_tag_key(key)?;
+                    text("tag value", value)
+                }
+                None => Ok(()),
+            }
+        }
         Call::ScanEligibleExecutions { args } => {
             lane(&args.lane_id)?;
             holds_executions(settings, args.partition)

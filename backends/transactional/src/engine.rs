@@ -111,6 +111,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::StageDependencyEdge,
     Method::Suspend,
     Method::SuspendByTriple,
+    Method::TrimRetention,
     Method::UnblockExecution,
     Method::WaitChildren,
 ];
@@ -382,6 +383,9 @@ impl<S: Store> Dispatch for Transactional<S> {
                 self.lift_routes(namespace, worker_instance_id).await?;
                 Ok(reply)
             }
+            Call::TrimRetention { .. } => {
+                executions::by_parts(&call, |part| async move { self.run(&part).await }).await
+            }
             Call::Prepare {} => {
                 let prepared = self.store.prepare().await;
                 let outcome = prepared.map_err(|error| self.error_of(error))?;
@@ -611,6 +615,13 @@ async fn answer<T: Tx>(tx: &mut Session<T>, settings: Settings, call: &Call) -> 
         }
         Call::ExpireExecution { execution_id, phase, .. } => {
             Reply::ExpireExecution(executions::expire(tx, execution_id, *phase).await?)
+        }
+        Call::TrimRetention {
+            partition, lane_id: lane, retention_ms, batch_size, filter, ..
+        } => {
+            let (partition, retention_ms, batch_size) = (*partition, *retention_ms, *batch_size);
+            let asked = executions::Trim { partition, lane, retention_ms, batch_size, filter };
+            Reply::TrimRetention(executions::trim(tx, asked).await?)
         }
         Call::ChangePriority { args } => {
             Reply::ChangePriority(executions::change_priority(tx, args).await?)

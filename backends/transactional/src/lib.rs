@@ -27,7 +27,7 @@ mod waiting;
 pub use arguments::housekeeping as check_housekeeping;
 pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
 pub use executions::{
-    claimed as claimed_execution, expired_leases_page, parse_retry_policy, reclaimed,
+    by_parts, claimed as claimed_execution, expired_leases_page, parse_retry_policy, reclaimed,
 };
 pub use layout::families;
 pub use page::{MAX_PAGE, Page};

@@ -159,6 +159,13 @@ impl<T: Tx> Session<T> {
         self.write(at.key().clone(), None);
     }
 
+    /// Removes what was found.
+    pub(crate) fn remove_all<R: Stored>(&mut self, records: Vec<R>) {
+        for record in records {
+            self.write(record.key(), None);
+        }
+    }
+
     fn write(&mut self, key: Key, after: Option<Record>) {
         let before = match self.held.get(&key).or_else(|| self.seen.get(&key)) {
             None => Before::Unknown,

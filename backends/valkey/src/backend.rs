@@ -26,8 +26,8 @@ use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
 use ff_core::state::AttemptType;
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WaitpointId};
 use ff_transactional::{
-    Settings, WaitingClaims, Waits, admit, capabilities, check_housekeeping, claimed_execution,
-    claimed_resumed, families, parse_retry_policy, reclaimed,
+    Settings, WaitingClaims, Waits, admit, by_parts, capabilities, check_housekeeping,
+    claimed_execution, claimed_resumed, families, parse_retry_policy, reclaimed,
 };
 
 use serde::Deserialize;
@@ -303,6 +303,9 @@ impl Dispatch for ValkeyBackend {
             }
             Call::HeartbeatWorker { .. } => {
                 self.sign_of_life(&call).await.map(Reply::HeartbeatWorker)
+            }
+            Call::TrimRetention { .. } => {
+                by_parts(&call, |part| async move { self.run(&part).await }).await
             }
             Call::RotateWaitpointHmacSecretAll { .. } => {
                 keys::rotate(&self.server, partitions, &arguments(&call)?)

@@ -55,6 +55,7 @@ files! {
     "flows/resolve.lua",
     "flows/cascade.lua",
     "executions/replay.lua",
+    "executions/retention.lua",
     "flows/cancel.lua",
     "flows/headers.lua",
     "flows/summaries.lua",

@@ -79,6 +79,7 @@ impl Route {
                 to(parsed.map_err(|error| EngineError::invalid_input(error.to_string()))?.index)
             }
             Call::ScanEligibleExecutions { args } => to(args.partition.index),
+            Call::TrimRetention { partition, .. } => to(partition.index),
             Call::CreateFlow { args } => flow(&args.flow_id),
             Call::AddExecutionToFlow { args } => flow(&args.flow_id),
             Call::StageDependencyEdge { args } => flow(&args.flow_id),

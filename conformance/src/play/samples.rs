@@ -1,6 +1,8 @@
 //! A call of every method, with all of its arguments given.
 
-use ff_core::backend::{CancelFlowPolicy, CapabilitySet, FailureClass, FailureReason, Namespace};
+use ff_core::backend::{
+    CancelFlowPolicy, CapabilitySet, FailureClass, FailureReason, Namespace, ScannerFilter,
+};
 use ff_core::call::Call;
 use ff_core::contracts::{
     BlockingReason, EdgeDependencyPolicy, EdgeDirection, ListExpiredLeasesArgs, ListWorkersArgs,
@@ -72,6 +74,7 @@ pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
 }
 
 /// The samples. Each would do something in that world.
+#[allow(clippy::too_many_lines)] // One line a method.
 pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Call> {
     let member = fixture.execution(2);
     let known = Known {
@@ -122,6 +125,7 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fixture.grant(2),
         fixture.assign(),
         fixture.scan(2),
+        fixture.trim(1, ScannerFilter::NOOP.with_namespace("tenant")),
         fixture.go_on("w11", 10, 1),
         fixture.go_on_by_token("w11", 10),
         fixture.promote(2),

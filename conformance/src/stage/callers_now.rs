@@ -15,6 +15,7 @@ pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
         | Call::CloseWaitpoint { now_ms, .. }
         | Call::ExpireSuspension { now_ms, .. }
         | Call::ExpireExecution { now_ms, .. }
+        | Call::TrimRetention { now_ms, .. }
         | Call::UnblockExecution { now_ms, .. } => now_ms,
         Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => &mut args.now,
         Call::DeliverSignal { args } => &mut args.now,

@@ -833,7 +833,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("project_flow_summary")
     }
 
-    /// Removes terminal executions that are old enough; how many.
+    /// Removes terminal executions that ended 0 to 2^53 − 1 ms ago or longer; how many. (OPS-015, OPS-020 to OPS-027)
     async fn trim_retention(
         &self,
         partition: Partition,

@@ -428,6 +428,11 @@ impl<E: Each> Round<E> {
             "reason": "why", "source": "operator_override", "now": 0,
         });
         self.call(json!({ "cancel_execution": { "args": cancel } })).await;
+        self.call(json!({ "trim_retention": {
+            "partition": home, "lane_id": self.lane, "retention_ms": 0, "now_ms": 0,
+            "batch_size": 1, "filter": { "namespace": null, "instance_tag": null },
+        } }))
+        .await;
     }
 
     /// Registers a worker, hears of it and strikes it off.

@@ -132,6 +132,12 @@ impl Execution {
         self.dues().map(|(_, at)| at).min()
     }
 
+    /// For how long its policy has it kept once it has ended, in milliseconds (OPS-023).
+    pub(crate) fn kept_ms(&self) -> i64 {
+        let stream = self.policy.as_ref().and_then(|policy| policy.stream_policy.as_ref());
+        stream.and_then(|stream| stream.retention_ttl_ms).unwrap_or(0).cast_signed()
+    }
+
     pub fn is_terminal(&self) -> bool {
         self.phase == LifecyclePhase::Terminal
     }

@@ -274,6 +274,14 @@ records! {
                 /// What is held, or was until its lease ran out and nobody has taken it over.
                 LEASES(lease_expires_at: TimestampMs) =
                     |execution| Some((execution.unrevoked_lease()?.expires_at,));
+                /// What has ended, per lane and term for which it is kept at least.
+                ENDED(partition_key: u16, ended_lane: LaneId, kept_ms: i64, ended_at: TimestampMs) =
+                    |execution| Some((
+                        execution.id.partition(),
+                        execution.lane.clone(),
+                        execution.kept_ms(),
+                        execution.completed_at?,
+                    ));
                 /// What no worker could run, per lane and requirement set.
                 ROUTED(routed_lane: LaneId, routed_requirements: String) =
                     |execution| execution.is_routed().then(|| (
@@ -469,6 +477,8 @@ records! {
             indexes {
                 PENDING(execution_id: ExecutionId) =
                     |waitpoint| waitpoint.is_pending().then(|| (waitpoint.execution.clone(),));
+                OWNED(owner_execution_id: ExecutionId) =
+                    |waitpoint| Some((waitpoint.execution.clone(),));
                 DUE(partition_key: u16, due_at: TimestampMs) = |waitpoint| {
                     let until = waitpoint.pending_until.filter(|_| waitpoint.is_pending());
                     Some((waitpoint.partition, until?))
@@ -742,6 +752,13 @@ pub enum EdgeState {
     Unsatisfied,
     Satisfied,
     Impossible,
+}
+
+impl EdgeState {
+    /// Whether its upstream's end has been counted.
+    pub(crate) fn is_resolved(self) -> bool {
+        matches!(self, Self::Satisfied | Self::Impossible)
+    }
 }
 
 /// What happened to a lease.

@@ -22,6 +22,7 @@ mod redeem;
 mod repeated;
 mod repetition;
 mod replay;
+mod retention;
 mod retries;
 mod revoke;
 mod scheduling;

@@ -1,6 +1,6 @@
 //! Calls about executions, made again and again.
 
-use ff_core::backend::FailureClass;
+use ff_core::backend::{FailureClass, ScannerFilter};
 use ff_core::call::Method;
 use ff_core::contracts::BlockingReason;
 use ff_core::engine_backend::ExpirePhase;
@@ -49,6 +49,17 @@ const REPETITIONS: &[Repetition] = &[
             ),
             (9, "no_work"),
         ],
+    },
+    Repetition {
+        method: Method::TrimRetention,
+        clauses: &["OPS-015", "OPS-021"],
+        before: |fixture| {
+            let cancelled = "cancelled.execution_id=e1 cancelled.public_state=cancelled";
+            let cancel = call(fixture.cancel_execution(1), cancelled);
+            vec![fixture.created(1), fixture.created(2), cancel]
+        },
+        call: |fixture| fixture.trim(1, ScannerFilter::NOOP),
+        answers: &[(1, "1"), (9, "0")],
     },
     Repetition {
         method: Method::ClaimExecution,

@@ -21,6 +21,7 @@ mod reclaim;
 mod redeem;
 mod repetition;
 mod replay;
+mod retention;
 mod retries;
 mod revoke;
 mod scheduling;

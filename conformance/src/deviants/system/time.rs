@@ -80,7 +80,7 @@ deviant!("minds-the-suspensions-now", SYS_005,
 }));
 
 deviant!("minds-the-attempts-now", SYS_005,
-    "Refuses attempts, blocks and workers from before 1970." => answer(|call, answer| {
+    "Refuses attempts, blocks, workers and removals from before 1970." => answer(|call, answer| {
     let now = match call {
         Call::ClaimExecution { args } => args.now,
         Call::IssueReclaimGrant { args } => args.now,
@@ -91,7 +91,9 @@ deviant!("minds-the-attempts-now", SYS_005,
         Call::MarkWorkerDead { args } => args.now,
         Call::BlockRoute { args } => args.now,
         Call::BlockExecutionForAdmission { args } => args.now,
-        Call::UnblockExecution { now_ms, .. } | Call::ExpireExecution { now_ms, .. } => *now_ms,
+        Call::UnblockExecution { now_ms, .. }
+        | Call::ExpireExecution { now_ms, .. }
+        | Call::TrimRetention { now_ms, .. } => *now_ms,
         _ => return,
     };
     if now.0 <= 0 {

@@ -208,6 +208,7 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
         }
         Call::Claim { lane, .. } => drop(objects.insert(format!("lane {lane}"))),
         Call::ClaimForWorker { args } => drop(objects.insert(format!("lane {}", args.lane_id))),
+        Call::TrimRetention { lane_id, .. } => drop(objects.insert(format!("lane {lane_id}"))),
         Call::ScanEligibleExecutions { args } => {
             objects.insert(format!("lane {}", args.lane_id));
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ff_core::backend::{
     CancelFlowPolicy, CancelFlowWait, CompletionPayload, FailureClass, FailureReason, Handle,
-    HandleKind, Namespace, ResumeCondition, SignalMatcher, SuspendArgs, SuspensionReasonCode,
-    WaitpointBinding,
+    HandleKind, Namespace, ResumeCondition, ScannerFilter, SignalMatcher, SuspendArgs,
+    SuspensionReasonCode, WaitpointBinding,
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
@@ -388,6 +388,18 @@ impl Fixture {
         let execution_id = self.execution(execution);
         let partition = self.world.partition_of(&execution_id);
         Call::ExpireExecution { partition, execution_id, phase, now_ms: CALLERS_NOW }
+    }
+
+    /// Removes what has ended where this execution is.
+    pub(crate) fn trim(&self, execution: usize, filter: ScannerFilter) -> Call {
+        Call::TrimRetention {
+            partition: self.world.partition_of(&self.execution(execution)),
+            lane_id: self.lane(),
+            retention_ms: 0,
+            now_ms: CALLERS_NOW,
+            batch_size: 10,
+            filter,
+        }
     }
 
     pub(crate) fn change_priority(&self, execution: usize, new_priority: i32) -> Call {

@@ -14,6 +14,7 @@ mod lists;
 mod offer;
 mod reads;
 mod reclaim;
+mod retention;
 mod scene;
 mod scheduling;
 mod service;
@@ -48,6 +49,7 @@ const CHAPTERS: &[&[Offer]] = &[
     reclaim::OFFERS,
     hooks::OFFERS,
     expired::OFFERS,
+    retention::OFFERS,
     workers::OFFERS,
 ];
 

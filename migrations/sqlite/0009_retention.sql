@@ -1,0 +1,15 @@
+-- What has ended, by lane, and the waitpoints of an execution.
+
+ALTER TABLE ff_exec_core ADD COLUMN ended_lane TEXT;
+ALTER TABLE ff_exec_core ADD COLUMN kept_ms INTEGER;
+ALTER TABLE ff_exec_core ADD COLUMN ended_at INTEGER;
+
+CREATE INDEX ff_exec_ended
+    ON ff_exec_core (partition_key, ended_lane, kept_ms, ended_at, execution_id)
+    WHERE ended_lane IS NOT NULL;
+
+ALTER TABLE ff_waitpoint ADD COLUMN owner_partition_key INTEGER;
+ALTER TABLE ff_waitpoint ADD COLUMN owner_execution_id BLOB;
+
+CREATE INDEX ff_waitpoint_owned
+    ON ff_waitpoint (owner_partition_key, owner_execution_id, partition_key, waitpoint_id);
