@@ -331,25 +331,38 @@ impl World {
     }
 }
 
-/// To one after the other, then as before once the grants have run out.
+/// To one after the other.
 #[case(CLM_035)]
 async fn once(world: World) -> Verdict {
     let begun = world.interrupted(world.execution()).await?;
     let fresh = world.execution().create().await?;
+    let otherwise = world.execution().create().await?;
+    world.granted(&otherwise).await?;
+    let mut kept = BTreeSet::new();
     for _ in 0..2 {
-        let mut kept = BTreeSet::new();
-        for _ in 0..2 {
-            let mut args = world.assigning();
-            args.grant_ttl_ms = 50;
-            kept.extend(world.assigned(args).await?.map(|grant| grant.execution_id));
-        }
-        expect_eq!(kept, BTreeSet::from([begun.clone(), fresh.clone()]), "each once");
-        expect_eq!(world.assigns().await?, None, "both are kept");
-        world.pass_ms(50).await?;
+        kept.extend(world.assigns().await?);
     }
-    world.granted(&begun).await?;
-    expect_eq!(world.assigns().await?, Some(fresh), "what is kept otherwise is passed over");
-    expect_eq!(world.assigns().await?, None, "nothing is left");
+    expect_eq!(kept, BTreeSet::from([begun, fresh]), "each once");
+    expect_eq!(world.assigns().await?, None, "all are kept, one otherwise");
+    Ok(())
+}
+
+/// As before once the grant has run out.
+#[case(CLM_035)]
+async fn run_out(world: World) -> Verdict {
+    for has_begun in [true, false] {
+        let id = if has_begun {
+            world.interrupted(world.execution()).await?
+        } else {
+            world.execution().create().await?
+        };
+        let mut args = world.assigning();
+        args.grant_ttl_ms = 50;
+        let kept = world.assigned(args).await?.map(|grant| grant.execution_id);
+        expect_eq!(kept.as_ref(), Some(&id), "it waits");
+        world.pass_ms(50).await?;
+        expect_eq!(world.assigns().await?, Some(id), "it waits again");
+    }
     Ok(())
 }
 

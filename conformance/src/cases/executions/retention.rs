@@ -3,12 +3,12 @@
 use std::slice;
 
 use ff_core::backend::{Handle, ScannerFilter, SuspendArgs};
-use ff_core::contracts::{CreateExecutionResult, DeliverSignalResult};
+use ff_core::contracts::{ClaimExecutionArgs, CreateExecutionResult, DeliverSignalResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::policy::StreamPolicy;
-use ff_core::types::{ExecutionId, LaneId};
+use ff_core::types::{ExecutionId, LaneId, LeaseId, SignalId};
 
 use crate::stage::{
     CALLERS_NOW, ExecutionBuilder, Failure, Graph, Verdict, World, any_at, cancellation, case,
@@ -17,6 +17,14 @@ use crate::stage::{
 
 /// More than any case creates.
 const ALL: u32 = 1_000;
+
+/// What the parts of an execution are called.
+struct Names {
+    begin: ClaimExecutionArgs,
+    again: LeaseId,
+    suspend: SuspendArgs,
+    signal: SignalId,
+}
 
 impl World {
     /// Removes what ended so long ago on the default lane of a partition.
@@ -38,10 +46,37 @@ impl World {
         Ok(id)
     }
 
-    /// Where it is and what is left there.
+    /// One that is suspended, likewise.
+    async fn suspended_in(&self, execution: ExecutionBuilder) -> Result<ExecutionId, Failure> {
+        self.sign().await?;
+        let claimed = execution.claimed().await?;
+        Ok(self.suspended_by(claimed, self.plain_suspension()).await?.id)
+    }
+
+    /// What is left in a partition.
     async fn left(&self, partition: u16) -> Result<Vec<ExecutionId>, Failure> {
         let key = self.partition_key_of(&self.execution_id_in(partition));
         Ok(self.list_executions(key, None, ALL as usize).await?.executions)
+    }
+
+    /// Begins an attempt, suspends it, sends it a signal and lets it go on and end; whoever comes after must not be
+    /// told from the first.
+    async fn lives(&self, id: &ExecutionId, names: &Names) -> Verdict {
+        self.execution().id(id).tag("app.key", "value").payload(b"input").create().await?;
+        self.granted(id).await?;
+        let claimed = self.redeem(names.begin.clone()).await?;
+        let suspended = self.suspended_by((id.clone(), claimed.handle), names.suspend.clone());
+        let suspended = suspended.await?;
+        let signal = plain_signal(&suspended.target(), names.signal);
+        let delivered = self.deliver_signal(signal).await?;
+        let is_new = matches!(delivered, DeliverSignalResult::Accepted { .. });
+        expect!(is_new, "the signal is new: {delivered:?}");
+        self.granted(id).await?;
+        let mut again = self.going_on(id);
+        again.lease_id = names.again;
+        let handle: Handle = self.go_on(again).await?.handle;
+        self.complete(&handle, Some(b"result".to_vec())).await?;
+        Ok(())
     }
 }
 
@@ -51,9 +86,8 @@ async fn selection(world: World) -> Verdict {
     let one = || world.execution().id(&world.execution_id_in(7));
     let mut kept = Vec::new();
     world.ended(one()).await?;
-    let (_, failing) = one().claimed().await?;
-    let failed = world.cancel(&failing, "why").await;
-    failed.map_err(Failure::setup_refused)?;
+    let (_, handle) = one().claimed().await?;
+    world.cancel(&handle, "why").await.map_err(Failure::setup_refused)?;
     let cancelled = one().create().await?;
     world.cancel_execution(cancellation(&cancelled)).await.map_err(Failure::setup_refused)?;
     kept.push(world.ended(one().lane("other")).await?);
@@ -83,42 +117,6 @@ async fn to_the_millisecond(world: World) -> Verdict {
     world.pass_ms(1).await?;
     expect_eq!(world.trims(7, 50, ALL).await?, 1, "it may go");
     Ok(())
-}
-
-impl World {
-    async fn suspended_in(&self, execution: ExecutionBuilder) -> Result<ExecutionId, Failure> {
-        self.sign().await?;
-        let claimed = execution.claimed().await?;
-        Ok(self.suspended_by(claimed, self.plain_suspension()).await?.id)
-    }
-
-    /// Begins an attempt, suspends it, sends it a signal and lets it go on and end; whoever comes after must not be
-    /// told from the first.
-    async fn lives(&self, id: &ExecutionId, names: &Names) -> Verdict {
-        self.execution().id(id).tag("app.key", "value").payload(b"input").create().await?;
-        self.granted(id).await?;
-        let claimed = self.redeem(names.begin.clone()).await?;
-        let suspended = self.suspended_by((id.clone(), claimed.handle), names.suspend.clone());
-        let suspended = suspended.await?;
-        let signal = plain_signal(&suspended.target(), names.signal);
-        let delivered = self.deliver_signal(signal).await?;
-        let is_new = matches!(delivered, DeliverSignalResult::Accepted { .. });
-        expect!(is_new, "the signal is new: {delivered:?}");
-        self.granted(id).await?;
-        let mut again = self.going_on(id);
-        again.lease_id = names.again;
-        let handle: Handle = self.go_on(again).await?.handle;
-        self.complete(&handle, Some(b"result".to_vec())).await?;
-        Ok(())
-    }
-}
-
-/// What the parts of an execution are called.
-struct Names {
-    begin: ff_core::contracts::ClaimExecutionArgs,
-    again: ff_core::types::LeaseId,
-    suspend: SuspendArgs,
-    signal: ff_core::types::SignalId,
 }
 
 /// Reads and lists, and one beside it that stays as it is.
@@ -155,9 +153,9 @@ async fn as_new(world: World) -> Verdict {
     let condition = any_at("wp");
     let names = Names {
         begin: world.redeeming(&id),
-        again: ff_core::types::LeaseId::from_uuid(world.uuid()),
+        again: LeaseId::from_uuid(world.uuid()),
         suspend: world.suspending(condition, &["wp"]),
-        signal: ff_core::types::SignalId::from_uuid(world.uuid()),
+        signal: SignalId::from_uuid(world.uuid()),
     };
     let mut seen = Vec::new();
     for _ in 0..2 {
