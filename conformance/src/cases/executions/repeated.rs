@@ -52,7 +52,7 @@ const REPETITIONS: &[Repetition] = &[
     },
     Repetition {
         method: Method::TrimRetention,
-        clauses: &["OPS-015", "OPS-021"],
+        clauses: &["OPS-020", "OPS-021"],
         before: |fixture| {
             let cancelled = "cancelled.execution_id=e1 cancelled.public_state=cancelled";
             let cancel = call(fixture.cancel_execution(1), cancelled);
