@@ -44,6 +44,11 @@ impl World {
         ExecutionBuilder { world: self.clone(), args }
     }
 
+    /// Begins an execution in this partition.
+    pub fn execution_in(&self, partition: u16) -> ExecutionBuilder {
+        self.execution().id(&self.execution_id_in(partition))
+    }
+
     /// Begins a worker with nothing special about it.
     pub fn worker(&self) -> Worker {
         Worker::new(self.clone(), self.lane())

@@ -58,4 +58,4 @@ pub(crate) use suspended::{
 pub(crate) use time::Waited;
 pub use unreliable::Unreliable;
 pub use world::World;
-pub(crate) use world::{MOST_ROUNDS, apply_args, cancellation};
+pub(crate) use world::{FIRST, MOST_ROUNDS, apply_args, cancellation};

@@ -32,6 +32,9 @@ use super::harness::{Deployment, Nemesis, Vandal};
 use super::recorder::{Recorder, Unclaimed};
 use super::time::{Time, Waited};
 
+/// The partition that every deployment has.
+pub(crate) const FIRST: u16 = 0;
+
 /// How often all that is due is seen to before it counts as endless.
 pub(crate) const MOST_ROUNDS: usize = 64;
 
@@ -214,6 +217,23 @@ impl World {
     /// The partition of an execution, as scanner hooks take it.
     pub fn partition_of(&self, id: &ExecutionId) -> Partition {
         Partition { family: PartitionFamily::Execution, index: id.partition() }
+    }
+
+    /// A partition that is not the first, where there are more.
+    pub(crate) fn another_partition(&self) -> Option<u16> {
+        Some(self.partitions().num_flow_partitions - 1).filter(|last| *last > 0)
+    }
+
+    /// Where no execution is: what is wrong with it, the partition and the lane.
+    pub(crate) fn nowhere(&self) -> [(&'static str, Partition, LaneId); 3] {
+        let home = self.partition_of(&self.execution_id());
+        let beyond = Partition { index: self.partitions().num_flow_partitions, ..home };
+        let budgets = Partition { family: PartitionFamily::Budget, ..home };
+        [
+            ("beyond the last", beyond, self.lane()),
+            ("of budgets", budgets, self.lane()),
+            ("no lane", home, LaneId::new("a\nb")),
+        ]
     }
 
     /// The partition of an execution, as lists take it.

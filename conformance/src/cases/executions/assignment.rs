@@ -6,11 +6,12 @@ use std::slice;
 use ff_core::contracts::{ClaimForWorkerArgs, ScanEligibleArgs};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::PartitionFamily;
 use ff_core::types::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
 use futures_util::future::join_all;
 
-use crate::stage::{ExecutionBuilder, Failure, Verdict, World, cancellation, case, revocation};
+use crate::stage::{
+    ExecutionBuilder, FIRST, Failure, Verdict, World, cancellation, case, revocation,
+};
 
 type Tokens = BTreeSet<String>;
 
@@ -33,9 +34,9 @@ impl World {
         Ok(id)
     }
 
-    /// One in each state that is not WAIT, on the default lane of this partition.
-    async fn elsewhere_than_waiting(&self, partition: u16) -> Result<Vec<ExecutionId>, Failure> {
-        let one = || self.execution().id(&self.execution_id_in(partition));
+    /// One in each state that is not WAIT, on the default lane of the first partition.
+    async fn elsewhere_than_waiting(&self) -> Result<Vec<ExecutionId>, Failure> {
+        let one = || self.execution_in(FIRST);
         let lapsed = one().create().await?;
         self.worker().ttl(50).claim().await?;
         self.pass_ms(50).await?;
@@ -67,7 +68,7 @@ fn offering(mut args: ClaimForWorkerArgs, tokens: &Tokens) -> ClaimForWorkerArgs
 /// By priority and age, whatever is required and whether it has begun.
 #[case(SCH_005)]
 async fn order(world: World) -> Verdict {
-    let one = || world.execution().id(&world.execution_id_in(7));
+    let one = || world.execution_in(FIRST);
     let begun = world.interrupted(one().priority(5)).await?;
     let mut expected = vec![(-5, begun)];
     for (number, priority) in [1, 9, 5, 1].into_iter().enumerate() {
@@ -85,10 +86,12 @@ async fn order(world: World) -> Verdict {
 /// Nothing that does not wait, nor of another lane or partition; what is listed is free all the same.
 #[case(SCH_005)]
 async fn content(world: World) -> Verdict {
-    world.elsewhere_than_waiting(7).await?;
-    let waiting = world.execution().id(&world.execution_id_in(7)).create().await?;
-    world.execution().id(&world.execution_id_in(7)).lane("other").create().await?;
-    world.execution().id(&world.execution_id_in(6)).create().await?;
+    world.elsewhere_than_waiting().await?;
+    let waiting = world.execution_in(FIRST).create().await?;
+    world.execution_in(FIRST).lane("other").create().await?;
+    if let Some(last) = world.another_partition() {
+        world.execution_in(last).create().await?;
+    }
     let before = world.observe(&waiting).await?;
     for _ in 0..2 {
         expect_eq!(world.scans(&waiting, 10).await?, slice::from_ref(&waiting), "what waits there");
@@ -100,7 +103,7 @@ async fn content(world: World) -> Verdict {
 /// To the millisecond, whether it has begun or not.
 #[case(SCH_006, needs(clock))]
 async fn granted(world: World) -> Verdict {
-    let one = |priority| world.execution().id(&world.execution_id_in(7)).priority(priority);
+    let one = |priority| world.execution_in(FIRST).priority(priority);
     let begun = world.interrupted(one(9)).await?;
     let (fresh, free) = (one(5).create().await?, one(1).create().await?);
     for id in [&begun, &fresh] {
@@ -124,7 +127,7 @@ async fn granted(world: World) -> Verdict {
 /// Pages are full though grants keep what comes first.
 #[case(SCH_019)]
 async fn limits(world: World) -> Verdict {
-    let mut ids: Vec<_> = (0..6).map(|_| world.execution_id_in(7)).collect();
+    let mut ids: Vec<_> = (0..6).map(|_| world.execution_id_in(FIRST)).collect();
     ids.sort_by_key(ExecutionId::uuid);
     for (number, id) in (0..).zip(&ids) {
         world.execution().id(id).priority(10 - number).create().await?;
@@ -147,7 +150,7 @@ async fn limits(world: World) -> Verdict {
 async fn thousand(world: World) -> Verdict {
     let mut ids = Vec::new();
     for _ in 0..1_001 {
-        let id = world.execution_id_in(7);
+        let id = world.execution_id_in(FIRST);
         world.execution().id(&id).create().await?;
         let created = world.field(&id, "created_at").await?.unwrap_or_default();
         ids.push((created.parse::<i64>().unwrap_or_default(), id.uuid(), id));
@@ -162,15 +165,7 @@ async fn thousand(world: World) -> Verdict {
 /// A partition that is none, or of others, and no lane.
 #[case(SCH_019)]
 async fn nowhere(world: World) -> Verdict {
-    let home = world.partition_of(&world.execution_id());
-    let (mut beyond, mut budgets) = (home, home);
-    beyond.index = world.partitions().num_flow_partitions;
-    budgets.family = PartitionFamily::Budget;
-    for (what, partition, lane) in [
-        ("beyond the last", beyond, world.lane()),
-        ("of budgets", budgets, world.lane()),
-        ("no lane", home, LaneId::new("a\nb")),
-    ] {
+    for (what, partition, lane) in world.nowhere() {
         let answer =
             world.scan_eligible_executions(ScanEligibleArgs::new(lane, partition, 0)).await;
         expect_refused!(answer, "validation.invalid_input", "{what}");
@@ -213,7 +208,7 @@ async fn until(world: World) -> Verdict {
 /// In the order of priorities, and each attempt goes on.
 #[case(CLM_033)]
 async fn goes_on(world: World) -> Verdict {
-    let one = |priority| world.execution().id(&world.execution_id_in(7)).priority(priority);
+    let one = |priority| world.execution_in(FIRST).priority(priority);
     let second = world.interrupted(one(5)).await?;
     let first = one(9).create().await?;
     let third = one(3).create().await?;
@@ -392,7 +387,7 @@ async fn at_once(world: World) -> Verdict {
 /// In none of the other states.
 #[case(CLM_036)]
 async fn nothing_else(world: World) -> Verdict {
-    let others = world.elsewhere_than_waiting(7).await?;
+    let others = world.elsewhere_than_waiting().await?;
     expect_eq!(world.assigns().await?, None, "nothing waits");
     for id in others {
         let kept = world.redeem(world.redeeming(&id)).await;

@@ -11,8 +11,8 @@ use ff_core::policy::StreamPolicy;
 use ff_core::types::{ExecutionId, LaneId, LeaseId, SignalId};
 
 use crate::stage::{
-    CALLERS_NOW, ExecutionBuilder, Failure, Graph, Verdict, World, any_at, cancellation, case,
-    plain_signal,
+    CALLERS_NOW, ExecutionBuilder, FIRST, Failure, Graph, Verdict, World, any_at, cancellation,
+    case, plain_signal,
 };
 
 /// More than any case creates.
@@ -27,14 +27,9 @@ struct Names {
 }
 
 impl World {
-    /// Removes what ended so long ago on the default lane of a partition.
-    async fn trims(
-        &self,
-        partition: u16,
-        retention_ms: u64,
-        most: u32,
-    ) -> Result<u32, EngineError> {
-        let partition = Partition { family: PartitionFamily::Flow, index: partition };
+    /// Removes what ended so long ago on the default lane of the first partition.
+    async fn trims(&self, retention_ms: u64, most: u32) -> Result<u32, EngineError> {
+        let partition = Partition { family: PartitionFamily::Flow, index: FIRST };
         let (lane, filter) = (self.lane(), ScannerFilter::NOOP);
         self.trim_retention(partition, &lane, retention_ms, CALLERS_NOW, most, &filter).await
     }
@@ -83,7 +78,7 @@ impl World {
 /// What has ended, however; nothing that has not, nor anywhere else.
 #[case(OPS_015)]
 async fn selection(world: World) -> Verdict {
-    let one = || world.execution().id(&world.execution_id_in(7));
+    let one = || world.execution_in(FIRST);
     let mut kept = Vec::new();
     world.ended(one()).await?;
     let (_, handle) = one().claimed().await?;
@@ -91,45 +86,51 @@ async fn selection(world: World) -> Verdict {
     let cancelled = one().create().await?;
     world.cancel_execution(cancellation(&cancelled)).await.map_err(Failure::setup_refused)?;
     kept.push(world.ended(one().lane("other")).await?);
-    let elsewhere = world.ended(world.execution().id(&world.execution_id_in(6))).await?;
+    let other = world.another_partition();
+    if let Some(other) = other {
+        world.ended(world.execution_in(other)).await?;
+    }
     kept.push(one().create().await?);
     world.worker().ttl(50).claim().await?;
     kept.push(world.suspended_in(one()).await?);
     kept.push(one().claimed().await?.0);
     kept.push(one().delay_until(world.in_ms(60_000)).create().await?);
-    expect_eq!(world.trims(7, 60_000, ALL).await?, 0, "a minute is not over");
+    expect_eq!(world.trims(60_000, ALL).await?, 0, "a minute is not over");
     world.pass_ms(50).await?;
-    expect_eq!(world.trims(7, 50, ALL).await?, 3, "what has ended");
-    let mut left = world.left(7).await?;
+    expect_eq!(world.trims(50, ALL).await?, 3, "what has ended");
+    let mut left = world.left(FIRST).await?;
     left.sort();
     kept.sort();
     expect_eq!(left, kept, "what has not ended, or is of another lane");
-    expect_eq!(world.left(6).await?, [elsewhere], "in another partition");
+    if let Some(other) = other {
+        expect_eq!(world.left(other).await?.len(), 1, "in another partition");
+    }
     Ok(())
 }
 
 /// A millisecond before its time, and then.
 #[case(OPS_015, needs(clock))]
 async fn to_the_millisecond(world: World) -> Verdict {
-    world.ended(world.execution().id(&world.execution_id_in(7))).await?;
+    world.ended(world.execution_in(FIRST)).await?;
     world.pass_ms(49).await?;
-    expect_eq!(world.trims(7, 50, ALL).await?, 0, "it is kept");
+    expect_eq!(world.trims(50, ALL).await?, 0, "it is kept");
     world.pass_ms(1).await?;
-    expect_eq!(world.trims(7, 50, ALL).await?, 1, "it may go");
+    expect_eq!(world.trims(50, ALL).await?, 1, "it may go");
     Ok(())
 }
 
 /// Reads and lists, and one beside it that stays as it is.
 #[case(OPS_020)]
 async fn gone(world: World) -> Verdict {
-    let other =
-        world.ended(world.execution().id(&world.execution_id_in(6)).tag("app.a", "b")).await?;
-    let beside = world.execution().id(&world.execution_id_in(7)).delay_until(world.in_ms(60_000));
+    let other = world.another_partition().unwrap_or(FIRST);
+    let other = world.execution_in(other).lane("other").tag("app.a", "b");
+    let other = world.ended(other).await?;
+    let beside = world.execution_in(FIRST).delay_until(world.in_ms(60_000));
     let beside = beside.create().await?;
-    let id = world.ended(world.execution().id(&world.execution_id_in(7)).tag("app.a", "b")).await?;
+    let id = world.ended(world.execution_in(FIRST).tag("app.a", "b")).await?;
     let (before, next) = (world.observe(&other).await?, world.observe(&beside).await?);
-    expect_eq!(world.trims(7, 0, ALL).await?, 1, "which is removed");
-    let nobody = world.execution_id_in(7);
+    expect_eq!(world.trims(0, ALL).await?, 1, "which is removed");
+    let nobody = world.execution_id_in(FIRST);
     expect_eq!(world.observe(&id).await?, world.observe(&nobody).await?, "what is shown of it");
     expect_eq!(world.get_execution_result(&id).await?, None, "its result");
     expect_refused!(
@@ -138,8 +139,8 @@ async fn gone(world: World) -> Verdict {
         "its input"
     );
     expect_eq!(world.get_execution_tag(&id, "app.a").await?, None, "its tag");
-    expect_eq!(world.left(7).await?, slice::from_ref(&beside), "what is listed");
-    expect_eq!(world.observe(&other).await?, before, "one of another partition");
+    expect!(!world.left(FIRST).await?.contains(&id), "it is not listed");
+    expect_eq!(world.observe(&other).await?, before, "one of another lane");
     expect_eq!(world.observe(&beside).await?, next, "one beside it");
     Ok(())
 }
@@ -147,7 +148,7 @@ async fn gone(world: World) -> Verdict {
 /// Lives twice, under the same names, and shows the same both times.
 #[case(OPS_020)]
 async fn as_new(world: World) -> Verdict {
-    let id = world.execution_id_in(7);
+    let id = world.execution_id_in(FIRST);
     world.sign().await?;
     world.remember(id.clone(), world.lane());
     let condition = any_at("wp");
@@ -161,7 +162,7 @@ async fn as_new(world: World) -> Verdict {
     for _ in 0..2 {
         world.lives(&id, &names).await?;
         seen.push(world.observe(&id).await?.without(&["_at", "_at_ms"]));
-        expect_eq!(world.trims(7, 0, ALL).await?, 1, "which is removed");
+        expect_eq!(world.trims(0, ALL).await?, 1, "which is removed");
     }
     expect_eq!(seen[0], seen[1], "what both have shown");
     Ok(())
@@ -171,11 +172,11 @@ async fn as_new(world: World) -> Verdict {
 #[case(OPS_021)]
 async fn batches(world: World) -> Verdict {
     for _ in 0..5 {
-        world.ended(world.execution().id(&world.execution_id_in(7))).await?;
+        world.ended(world.execution_in(FIRST)).await?;
     }
     for (most, count, left) in [(0, 0, 5), (2, 2, 3), (2, 2, 1), (ALL, 1, 0), (ALL, 0, 0)] {
-        expect_eq!(world.trims(7, 0, most).await?, count, "of at most {most}");
-        expect_eq!(world.left(7).await?.len(), left, "what is left");
+        expect_eq!(world.trims(0, most).await?, count, "of at most {most}");
+        expect_eq!(world.left(FIRST).await?.len(), left, "what is left");
     }
     Ok(())
 }
@@ -184,11 +185,11 @@ async fn batches(world: World) -> Verdict {
 #[case(OPS_021)]
 async fn many(world: World) -> Verdict {
     for _ in 0..70 {
-        let id = world.execution().id(&world.execution_id_in(7)).create().await?;
+        let id = world.execution_in(FIRST).create().await?;
         world.cancel_execution(cancellation(&id)).await.map_err(Failure::setup_refused)?;
     }
-    expect_eq!(world.trims(7, 0, 69).await?, 69, "all but one");
-    expect_eq!(world.trims(7, 0, ALL).await?, 1, "the last");
+    expect_eq!(world.trims(0, 69).await?, 69, "all but one");
+    expect_eq!(world.trims(0, ALL).await?, 1, "the last");
     Ok(())
 }
 
@@ -197,7 +198,7 @@ async fn many(world: World) -> Verdict {
 async fn oldest(world: World) -> Verdict {
     let mut ids = Vec::new();
     for _ in 0..4 {
-        ids.push(world.execution().id(&world.execution_id_in(7)).create().await?);
+        ids.push(world.execution_in(FIRST).create().await?);
     }
     for place in [2, 0, 3, 1] {
         world.pass_ms(1).await?;
@@ -205,8 +206,8 @@ async fn oldest(world: World) -> Verdict {
         cancel.map_err(Failure::setup_refused)?;
     }
     for gone in [2, 0, 3, 1] {
-        expect_eq!(world.trims(7, 0, 1).await?, 1, "one");
-        let left = world.left(7).await?;
+        expect_eq!(world.trims(0, 1).await?, 1, "one");
+        let left = world.left(FIRST).await?;
         expect!(!left.contains(&ids[gone]), "{} has gone, not another: {left:?}", ids[gone]);
     }
     Ok(())
@@ -237,7 +238,7 @@ async fn members(world: World) -> Verdict {
 #[case(OPS_023)]
 async fn terms(world: World) -> Verdict {
     let keeping = |millis| {
-        let one = world.execution().id(&world.execution_id_in(7));
+        let one = world.execution_in(FIRST);
         one.policy(|policy| {
             policy.stream_policy = Some(StreamPolicy {
                 durability_mode: "durable".to_owned(),
@@ -248,20 +249,20 @@ async fn terms(world: World) -> Verdict {
     };
     let long = world.ended(keeping(60_000)).await?;
     let short = world.ended(keeping(10)).await?;
-    let plain = world.ended(world.execution().id(&world.execution_id_in(7))).await?;
+    let plain = world.ended(world.execution_in(FIRST)).await?;
     world.pass_ms(50).await?;
-    expect_eq!(world.trims(7, 60_000, ALL).await?, 0, "a minute is not over");
-    expect_eq!(world.trims(7, 50, ALL).await?, 2, "both but the first");
-    expect_eq!(world.left(7).await?, [long], "neither {short} nor {plain}");
+    expect_eq!(world.trims(60_000, ALL).await?, 0, "a minute is not over");
+    expect_eq!(world.trims(50, ALL).await?, 2, "both but the first");
+    expect_eq!(world.left(FIRST).await?, [long], "neither {short} nor {plain}");
     Ok(())
 }
 
 /// Keys and lanes.
 #[case(OPS_024)]
 async fn remembered(world: World) -> Verdict {
-    let id = world.ended(world.execution().id(&world.execution_id_in(7)).key("key")).await?;
-    expect_eq!(world.trims(7, 0, ALL).await?, 1, "which is removed");
-    let again = world.execution().id(&world.execution_id_in(7)).key("key").try_create().await?;
+    let id = world.ended(world.execution_in(FIRST).key("key")).await?;
+    expect_eq!(world.trims(0, ALL).await?, 1, "which is removed");
+    let again = world.execution_in(FIRST).key("key").try_create().await?;
     let known =
         matches!(&again, CreateExecutionResult::Duplicate { execution_id } if *execution_id == id);
     expect!(known, "the key stands for {id}: {again:?}");
@@ -273,7 +274,7 @@ async fn remembered(world: World) -> Verdict {
 /// Of one namespace and with one tag, behind 40 others.
 #[case(OPS_026)]
 async fn filters(world: World) -> Verdict {
-    let one = || world.execution().id(&world.execution_id_in(7));
+    let one = || world.execution_in(FIRST);
     let mut others = Vec::new();
     for number in 0..40 {
         let tag = if number % 2 == 0 { "app.key" } else { "app.other" };
@@ -295,22 +296,14 @@ async fn filters(world: World) -> Verdict {
         let trimmed = world.trim_retention(home, &lane, 0, CALLERS_NOW, ALL, &filter).await?;
         expect_eq!(trimmed, expected, "by {filter:?}");
     }
-    expect_eq!(world.left(7).await?, [], "neither {tagged} nor another is left");
+    expect_eq!(world.left(FIRST).await?, [], "neither {tagged} nor another is left");
     Ok(())
 }
 
 /// A partition that is none, or of others, and no lane.
 #[case(OPS_027)]
 async fn nowhere(world: World) -> Verdict {
-    let home = world.partition_of(&world.execution_id());
-    let (mut beyond, mut budgets) = (home, home);
-    beyond.index = world.partitions().num_flow_partitions;
-    budgets.family = PartitionFamily::Budget;
-    for (what, partition, lane) in [
-        ("beyond the last", beyond, world.lane()),
-        ("of budgets", budgets, world.lane()),
-        ("no lane", home, LaneId::new("a\nb")),
-    ] {
+    for (what, partition, lane) in world.nowhere() {
         let filter = ScannerFilter::NOOP;
         let answer = world.trim_retention(partition, &lane, 0, CALLERS_NOW, 0, &filter).await;
         expect_refused!(answer, "validation.invalid_input", "{what}");

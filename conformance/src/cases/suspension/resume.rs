@@ -377,7 +377,7 @@ async fn listed(world: World) -> Verdict {
     let mut gone = Vec::new();
     for number in 0..8_usize {
         let partition = u16::from(number == 7 && world.partitions().num_flow_partitions > 1);
-        let execution = world.execution().id(&world.execution_id_in(partition));
+        let execution = world.execution_in(partition);
         let mut args = world.plain_suspension();
         args.reason_code = reasons[number % 2];
         let suspended = world.suspended_by(execution.claimed().await?, args).await?;
@@ -392,7 +392,7 @@ async fn listed(world: World) -> Verdict {
     }
     world.resume(&gone[0]).await?;
     world.cancel_execution(cancellation(&gone[1])).await?;
-    world.execution().id(&world.execution_id_in(0)).create().await?;
+    world.execution_in(0).create().await?;
     for size in [1, 2, 3, 10] {
         let (mut seen, mut cursor) = (Vec::new(), None);
         for _ in 0..10 {
@@ -420,7 +420,7 @@ async fn listed_in_order(world: World) -> Verdict {
         let at = world.now();
         let mut together = Vec::new();
         for _ in 0..2 {
-            let execution = world.execution().id(&world.execution_id_in(0));
+            let execution = world.execution_in(0);
             let suspended =
                 world.suspended_by(execution.claimed().await?, world.plain_suspension()).await?;
             together.push(suspended.id);
@@ -458,7 +458,7 @@ async fn listed_in_order(world: World) -> Verdict {
         (Vec::new(), None),
         "the end"
     );
-    let never = world.execution().id(&world.execution_id_in(0)).create().await?;
+    let never = world.execution_in(0).create().await?;
     for cursor in [never, world.execution_id_in(0), world.execution_id_in(1)] {
         expect_refused!(world.list_page(0, Some(cursor.clone()), 10).await, refused, "{cursor}");
     }

@@ -423,7 +423,7 @@ async fn approvals(world: World) -> Verdict {
     let nobody = Target { waitpoint: WaitpointId::from_uuid(world.uuid()), ..target.clone() };
     let unknown = world.deliver_approval_signal(world.approval(&nobody, "one")).await;
     expect_refused!(unknown, "not_found.waitpoint");
-    let other = world.execution().id(&world.execution_id_in(suspended.id.partition()));
+    let other = world.execution_in(suspended.id.partition());
     let foreign = Target { execution: other.create().await?, ..target.clone() };
     let foreign = world.deliver_approval_signal(world.approval(&foreign, "one")).await;
     expect_refused!(foreign, "not_found.waitpoint", "another's");

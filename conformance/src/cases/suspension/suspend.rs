@@ -185,7 +185,7 @@ async fn policy(world: World) -> Verdict {
 async fn known_ids(world: World) -> Verdict {
     let claimed = world.signing().await?;
     let pending = world.pending(&claimed, "early").await?;
-    let other = world.execution().id(&world.execution_id_in(claimed.0.partition()));
+    let other = world.execution_in(claimed.0.partition());
     let other = world.suspended_by(other.claimed().await?, world.plain_suspension()).await?;
     let reuse = |waitpoint_id| {
         let mut args = world.plain_suspension();

@@ -214,7 +214,7 @@ async fn interrupted_reads(world: World) -> Verdict {
 #[case(SYS_045, needs(vandal))]
 async fn damaged_record(world: World) -> Verdict {
     let sound = world.execution().lane("sound").create().await?;
-    let id = world.execution().id(&world.execution_id_in(sound.partition())).create().await?;
+    let id = world.execution_in(sound.partition()).create().await?;
     world.damage(&id).await?;
     let partition = world.partition_of(&id);
     for call in [
