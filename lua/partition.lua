@@ -162,14 +162,25 @@ function partition:sets(name, lane)
 end
 
 -- Tells the caller that there is more work in a lane, and all instances whose claims wait.
-local function announce(self, lane)
+function partition:announce(lane)
   self.work = self.work or {}
   self.work[#self.work + 1] = lane
   local prefix, number = string.match(self.tag, '^(.*){fp:(%d+)}$')
   redis.call('PUBLISH', prefix .. 'work', number .. ' ' .. lane)
 end
 
--- Removes a member from a queue; a lane lists those that are not empty.
+-- Puts a member into an ordered set.
+function partition:enter(set, score, member)
+  redis.call('ZADD', set, score, member)
+end
+
+-- Puts a member into a queue; a lane lists those that are not empty.
+function partition:enter_queue(name, lane, requirements, member)
+  redis.call('ZADD', self:key(name, { lane, requirements }), 0, member)
+  redis.call('SADD', self:key(name .. '.sets', { lane }), requirements)
+end
+
+-- Removes a member from a queue.
 function partition:leave_queue(name, lane, requirements, member)
   local queue = self:key(name, { lane, requirements })
   redis.call('ZREM', queue, member)
@@ -186,10 +197,9 @@ local function queue(self, how, before, after)
     self:leave_queue(name, before.lane_id, before.requirements, before.member)
   end
   if after and not (before and after.member == before.member) then
-    redis.call('ZADD', self:key(name, { after.lane_id, after.requirements }), 0, after.member)
-    redis.call('SADD', self:key(name .. '.sets', { after.lane_id }), after.requirements)
+    self:enter_queue(name, after.lane_id, after.requirements, after.member)
     if how.is_work and not before then
-      announce(self, after.lane_id)
+      self:announce(after.lane_id)
     end
   end
 end
@@ -224,9 +234,9 @@ local function relist(self, kind, index, before, after)
   end
   if to then
     local score = how.by and record.decimal(after[how.by]) or 0
-    redis.call('ZADD', self:key(kind .. '.' .. index, to), score, after[name])
+    self:enter(self:key(kind .. '.' .. index, to), score, after[name])
     if how.leads_to then
-      redis.call('ZADD', self:key(kind .. '.' .. index .. '.next', to), 0, after[how.leads_to])
+      self:enter(self:key(kind .. '.' .. index .. '.next', to), 0, after[how.leads_to])
     end
   end
 end
@@ -242,7 +252,7 @@ local function retime(self, kind, index, before, after)
   local key = self:index(kind, index)
   local member = table.concat(values_of(after or before, declared.key), ' ')
   if to then
-    redis.call('ZADD', key, record.decimal(to), member)
+    self:enter(key, record.decimal(to), member)
   else
     redis.call('ZREM', key, member)
   end
@@ -259,12 +269,12 @@ local function replace(self, kind, index, before, after)
     redis.call('ZREM', self:index(kind, index, unpack(values_of(before, how.per))), from)
   end
   if to then
-    redis.call('ZADD', self:index(kind, index, unpack(values_of(after, how.per))), 0, to)
+    self:enter(self:index(kind, index, unpack(values_of(after, how.per))), 0, to)
   end
 end
 
 -- Keeps the indexes in step with a record.
-local function reindex(self, kind, before, after)
+function partition:reindex(kind, before, after)
   for index, how in pairs(ff.kinds[kind].indexes) do
     if how.queue then
       queue(self, how, before, after)
@@ -276,6 +286,27 @@ local function reindex(self, kind, before, after)
       relist(self, kind, index, before, after)
     end
   end
+end
+
+-- The entries that the indexes should have of a record: each with its set, and with its score or the requirement
+-- set under which a lane lists the queue.
+function partition:entries(kind, fields)
+  local found = {}
+  local noting = setmetatable({}, { __index = self })
+  function noting.enter(_, set, score, member)
+    found[#found + 1] = { set = set, member = member, score = tonumber(score) }
+  end
+  function noting.enter_queue(_, name, lane, requirements, member)
+    found[#found + 1] = {
+      set = self:key(name, { lane, requirements }),
+      member = member,
+      sets = self:key(name .. '.sets', { lane }),
+      requirements = requirements,
+    }
+  end
+  function noting.announce() end
+  noting:reindex(kind, nil, fields)
+  return found
 end
 
 -- The first in a queue, `count` at most; members of all queues compare.
@@ -294,7 +325,7 @@ function partition:commit()
           local names = values_of(fields or entry.removed, kind.key)
           before = record.before(kind, entry.values, names)
         end
-        reindex(self, entry.kind, before, fields)
+        self:reindex(entry.kind, before, fields)
       end
       if not packed then
         redis.call('DEL', key)

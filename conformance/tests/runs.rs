@@ -224,7 +224,7 @@ async fn what_a_case_needs_and_is_not_there_is_a_reasoned_skip() {
     assert!(reasons.remove("the deployment has no clock").unwrap() > 10);
     assert!(reasons.remove("the deployment has no nemesis").unwrap() > 1);
     assert!(reasons.remove("the deployment has no housekeeping").unwrap() > 1);
-    assert_eq!(reasons.remove("the deployment has no vandal"), Some(1));
+    assert!(reasons.remove("the deployment has no vandal").unwrap() > 1);
     assert_eq!(reasons, BTreeMap::new());
 }
 
@@ -458,7 +458,7 @@ async fn every_kind_of_report_obeys_the_schema() {
     assert!(!validator.is_valid(&wrong));
 
     let details = details_text(&report);
-    assert!(details.contains("not claimed by mock, changed: 23 methods"), "{details}");
+    assert!(details.contains("not claimed by mock, changed: 22 methods"), "{details}");
     let text = summary_text(&report, false);
     assert!(text.contains("elsewhere: 3 skipped: install it"), "{text}");
     assert!(text.contains("FF_CONFORMANCE_SEED=7 cargo test --test runs -- --exact "), "{text}");

@@ -44,8 +44,8 @@ fn deviants_stand_under_the_topic_of_their_clause() {
     }
 }
 
-/// What rules share: the states of a record, and how a lease ends from outside.
-const SHARED: [&str; 3] = ["flow", "interrupt", "state"];
+/// What rules share: the states of a record, how a lease ends from outside, and whom a filter lets through.
+const SHARED: [&str; 4] = ["filter", "flow", "interrupt", "state"];
 
 #[test]
 fn rules_in_rust_and_lua_have_the_topics_of_the_contract() {

@@ -3,19 +3,6 @@
 -- How many are looked at in one go.
 local PAGE = 32
 
--- Whether it passes the filter (OPS-026).
-local function passes(partition, filter, fields)
-  if filter.namespace and fields.namespace ~= filter.namespace then
-    return false
-  end
-  if not filter.instance_tag then
-    return true
-  end
-  local key, value = unpack(filter.instance_tag)
-  local tagged = partition:tags(fields.execution_id)
-  return tagged ~= nil and tagged.tags[key] == value
-end
-
 -- Whether somebody still depends on it (OPS-022).
 local function is_needed(partition, fields)
   if not fields.flow_id then
@@ -38,7 +25,7 @@ local function collect(partition, args, index, term, ended_by, found)
     local places = redis.call('ZRANGE', index, after, last, 'BYLEX', 'LIMIT', 0, PAGE)
     for _, place in ipairs(places) do
       local fields = partition:execution(string.match(place, '^%d+:%d+:(.*)$'))
-      if passes(partition, args.filter, fields) and not is_needed(partition, fields) then
+      if ff.passes(partition, args.filter, fields) and not is_needed(partition, fields) then
         found[#found + 1] = fields
         count = count + 1
       end

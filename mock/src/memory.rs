@@ -1,5 +1,6 @@
 //! A store in memory. Its state is made of persistent maps, so that a copy costs nothing.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use ff_core::types::{ExecutionId, TimestampMs};
 use ff_transactional::records::{
     CompletionRecord, Event, Execution, Key, Kind, LeaseRecord, Range, Record, Stored, ordered,
 };
-use ff_transactional::{Access, Changes, Minted, Query, Queues, Store, StoreError, Tx};
+use ff_transactional::{Access, Changes, Inspected, Minted, Query, Queues, Store, StoreError, Tx};
 use imbl::{OrdMap, OrdSet, Vector};
 use smallvec::SmallVec;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -45,6 +46,8 @@ pub(crate) struct State {
     events: Vector<Event>,
     /// The keys of records that do not decode.
     damaged: OrdSet<Bytes>,
+    /// How often the execution under a key was removed.
+    lives: OrdMap<Bytes, u64>,
 }
 
 /// What a claim takes, where that is open.
@@ -103,6 +106,18 @@ impl MemoryStore {
         self.state.lock().await.damaged.insert(key);
     }
 
+    /// From now on each of these executions stands in the indexes where the other one belongs.
+    pub async fn exchange(&self, one: &ExecutionId, other: &ExecutionId) {
+        let mut state = self.state.lock().await;
+        let keys = [one, other].map(|id| Bytes::from_vec(ordered::key(Execution::at(id).key())));
+        let entries = keys.each_ref().map(|key| state.entries_of(key));
+        for (entries, key) in entries.into_iter().zip(keys.into_iter().rev()) {
+            for entry in entries {
+                state.entries.insert(entry, key.clone());
+            }
+        }
+    }
+
     /// The outbox of completions, oldest first.
     pub async fn completions(&self) -> Vec<CompletionRecord> {
         self.events(|event| match event {
@@ -136,6 +151,7 @@ impl Store for MemoryStore {
             on_write: self.on_write.clone(),
             take: self.take.clone(),
             repeatable: self.repeatable,
+            displaced: HashSet::new(),
         })
     }
 
@@ -151,6 +167,8 @@ pub struct MemoryTx {
     on_write: Option<OnWrite>,
     take: Take,
     repeatable: bool,
+    /// What was found not to be where the indexes should have it.
+    displaced: HashSet<Key>,
 }
 
 impl State {
@@ -202,6 +220,42 @@ impl State {
         }
     }
 
+    /// All entries that lead to a record.
+    fn entries_of(&self, key: &Bytes) -> Vec<Bytes> {
+        self.entries
+            .iter()
+            .filter(|(_, leads_to)| *leads_to == key)
+            .map(|(entry, _)| entry.clone())
+            .collect()
+    }
+
+    /// The records in a range of keys, and whether all entries are theirs that lead to them.
+    fn inspect(&self, range: &Range) -> Vec<Inspected> {
+        let mut entries: HashMap<&Bytes, HashSet<&[u8]>> = HashMap::new();
+        for (entry, key) in &self.entries {
+            entries.entry(key).or_default().insert(entry);
+        }
+        let inspect = |record: &Record| {
+            let (key, declared) = (record.key(), ordered::entries(record));
+            let bytes = Bytes::from_vec(ordered::key(&key));
+            let found = entries.remove(&bytes).unwrap_or_default();
+            let record = Some(record.clone()).filter(|_| !self.damaged.contains(&bytes));
+            let is_in_place =
+                record.is_some() && found == declared.iter().map(|entry| &**entry).collect();
+            Inspected { key, record, is_in_place }
+        };
+        let limit = range.limit.unwrap_or(usize::MAX);
+        self.range(range).take(limit).map(inspect).collect()
+    }
+
+    /// Removes a record and whatever leads to it.
+    fn forget(&mut self, key: &[u8]) {
+        for entry in self.entries_of(&Bytes::from_slice(key)) {
+            self.entries.remove(&entry);
+        }
+        self.records.remove(key);
+    }
+
     fn replace(&mut self, key: &[u8], after: Option<Record>) {
         let entries = |record: Option<&Record>| record.map(ordered::entries).unwrap_or_default();
         let (left, taken) = (entries(self.records.get(key)), entries(after.as_ref()));
@@ -212,10 +266,14 @@ impl State {
         for entry in taken.into_iter().filter(|entry| !left.contains(entry)) {
             self.entries.insert(Bytes::from_slice(&entry), key.clone());
         }
-        match after {
-            Some(after) => self.records.insert(key, after),
-            None => self.records.remove(&key),
-        };
+        if let Some(after) = after {
+            self.records.insert(key, after);
+            return;
+        }
+        if key.first() == Some(&(Kind::Execution as u8)) {
+            *self.lives.entry(key.clone()).or_default() += 1;
+        }
+        self.records.remove(&key);
     }
 }
 
@@ -254,6 +312,13 @@ impl Tx for MemoryTx {
         self.get(queries).await
     }
 
+    async fn inspect(&mut self, range: &Range) -> Result<Vec<Inspected>> {
+        let inspected = self.state.inspect(range);
+        let displaced = inspected.iter().filter(|stored| !stored.is_in_place);
+        self.displaced.extend(displaced.map(|stored| stored.key.clone()));
+        Ok(inspected)
+    }
+
     async fn now(&mut self) -> Result<TimestampMs> {
         Ok(self.clock.now())
     }
@@ -264,7 +329,11 @@ impl Tx for MemoryTx {
             if let (Some(on_write), Some(after)) = (&self.on_write, &mut after) {
                 on_write(self.state.record(&key), after);
             }
-            self.state.replace(&ordered::key(&key), after);
+            let bytes = ordered::key(&key);
+            if self.displaced.contains(&key) {
+                self.state.forget(&bytes);
+            }
+            self.state.replace(&bytes, after);
         }
         self.state.events.extend(changes.events);
         Ok(())
@@ -276,7 +345,9 @@ impl Tx for MemoryTx {
 
     fn mint(&mut self, of: &ExecutionId, what: Minted, number: u64) -> Uuid {
         if self.repeatable {
-            let name = format!("{of} {} {number}", <&str>::from(what));
+            let key = ordered::key(Execution::at(of).key());
+            let life = self.state.lives.get(&*key).copied().unwrap_or_default();
+            let name = format!("{of} {life} {} {number}", <&str>::from(what));
             return Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
         }
         Uuid::new_v4()

@@ -6,8 +6,8 @@ use ff_core::types::LaneId;
 use ff_transactional::records::{
     Column, Event, Key, Kind, Outbox, Packed, Part, Range, Record, Schema, Type,
 };
-use ff_transactional::sql::{Arguments, names, of_resumable};
-use ff_transactional::{Before, Changes, Patch, PatchError, Query, StoreError, Write};
+use ff_transactional::sql::{Arguments, inspected, names, of_resumable};
+use ff_transactional::{Before, Changes, Inspected, Patch, PatchError, Query, StoreError, Write};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query as SqlQuery;
 use sqlx::{AssertSqlSafe, Postgres, Row, SqlSafeStr, SqlStr};
@@ -69,6 +69,16 @@ impl Statements {
         let rows = arguments.in_range(range);
         let bound = Bound(arguments.parts.into_iter().map(Values::One).collect());
         bound.fill(self.made("count", format!("SELECT count(*) FROM (SELECT {rows}) counted")))
+    }
+
+    /// What is in a range, as it stands there; rows are for [`as_it_stands`].
+    pub(crate) fn inspect(&self, range: &Range) -> Statement {
+        let schema = range.kind.schema();
+        let columns = names(&[&*schema.key, &*schema.columns].concat());
+        let mut arguments = Arguments::default();
+        let rows = arguments.in_range(range);
+        let bound = Bound(arguments.parts.into_iter().map(Values::One).collect());
+        bound.fill(self.made("inspect", format!("SELECT fixed, changing, {columns} {rows}")))
     }
 
     /// Writes all changes, if every record that was read in some version is still in it; else it fails.
@@ -276,6 +286,21 @@ impl Found {
 
 pub(crate) fn packed(row: &PgRow) -> Result<Packed, StoreError> {
     Ok(Packed { fixed: get(row, "fixed")?, changing: get(row, "changing")? })
+}
+
+/// A record as it stands in a row of [`Statements::inspect`].
+pub(crate) fn as_it_stands(kind: Kind, row: &PgRow) -> Result<Inspected, StoreError> {
+    let schema = kind.schema();
+    let value = |column: &Column| {
+        let name = &*column.name;
+        Ok(match column.kind {
+            Type::Integer => get::<Option<i64>>(row, name)?.map(Part::Integer),
+            Type::Uuid => get::<Option<Uuid>>(row, name)?.map(Part::Uuid),
+            Type::Text => get::<Option<String>>(row, name)?.map(Part::Text),
+        })
+    };
+    let values = schema.key.iter().chain(&schema.columns).map(value);
+    Ok(inspected(kind, values.collect::<Result<_, StoreError>>()?, &packed(row)?))
 }
 
 pub(crate) fn get<'r, T>(row: &'r PgRow, name: &str) -> Result<T, StoreError>

@@ -9,7 +9,7 @@ use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::records::{Kind, Range, Record};
 use ff_transactional::{
-    Access, Changes, Query, Queues, Store, StoreError, Tx, WaitingClaims, first_of,
+    Access, Changes, Inspected, Query, Queues, Store, StoreError, Tx, WaitingClaims, first_of,
 };
 use sqlx::SqlStr;
 use sqlx::postgres::{PgPool, PgRow};
@@ -18,7 +18,7 @@ use crate::connections::{Connections, Lent};
 use crate::hints::Hints;
 use crate::open;
 use crate::parts::parts;
-use crate::statements::{Found, Lock, Locked, Statement, Statements, get, packed};
+use crate::statements::{Found, Lock, Locked, Statement, Statements, as_it_stands, get, packed};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -174,6 +174,11 @@ impl Tx for PostgresTx {
         let row = row.ok_or_else(|| StoreError::Failed("a count has no answer".into()))?;
         let count: i64 = get(row, "count")?;
         usize::try_from(count).map_err(|error| StoreError::Failed(error.into()))
+    }
+
+    async fn inspect(&mut self, range: &Range) -> Result<Vec<Inspected>> {
+        let rows = self.rows(self.sql.inspect(range)).await?;
+        rows.iter().map(|row| as_it_stands(range.kind, row)).collect()
     }
 
     async fn now(&mut self) -> Result<TimestampMs> {

@@ -2,11 +2,12 @@
 //! everything else is bound.
 
 use ff_core::types::LaneId;
-use ff_transactional::records::{Event, Key, Kind, Packed, Part, Range, Record};
-use ff_transactional::sql::{Arguments, names, of_resumable};
-use ff_transactional::{Before, Query, Queues, StoreError, Write};
+use ff_transactional::records::{Column, Event, Key, Kind, Packed, Part, Range, Record, Type};
+use ff_transactional::sql::{Arguments, inspected, names, of_resumable};
+use ff_transactional::{Before, Inspected, Query, Queues, StoreError, Write};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Params, Row, params_from_iter};
+use uuid::Uuid;
 
 use crate::connections::failed;
 
@@ -45,6 +46,37 @@ pub(crate) fn count(connection: &Connection, range: &Range) -> Result<usize> {
     let parts = arguments.parts.iter().map(|part| bound(Some(part)));
     let count = statement.query_row(params_from_iter(parts), |row| row.get::<_, u32>(0));
     count.map(|count| count as usize).map_err(failed)
+}
+
+/// What is in a range, as it stands there.
+pub(crate) fn inspect(connection: &Connection, range: &Range) -> Result<Vec<Inspected>> {
+    let schema = range.kind.schema();
+    let columns = [&*schema.key, &*schema.columns].concat();
+    let mut arguments = Arguments::default();
+    let rows = arguments.in_range(range);
+    let sql = format!("SELECT fixed, changing, {} {rows}", names(&columns));
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let parts = arguments.parts.iter().map(|part| bound(Some(part)));
+    let mut rows = statement.query(params_from_iter(parts)).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let packed = Packed { fixed: blob(row, 0)?, changing: blob(row, 1)? };
+        let values = columns.iter().zip(2..).map(|(column, place)| part(row, place, column));
+        found.push(inspected(range.kind, values.collect::<Result<_>>()?, &packed));
+    }
+    Ok(found)
+}
+
+/// The value in a column, if there is one.
+fn part(row: &Row<'_>, place: usize, column: &Column) -> Result<Option<Part>> {
+    let part = match column.kind {
+        Type::Integer => row.get::<_, Option<i64>>(place).map(|it| it.map(Part::Integer)),
+        Type::Uuid => row
+            .get::<_, Option<[u8; 16]>>(place)
+            .map(|it| it.map(|it| Part::Uuid(Uuid::from_bytes(it)))),
+        Type::Text => row.get::<_, Option<String>>(place).map(|it| it.map(Part::Text)),
+    };
+    part.map_err(failed)
 }
 
 /// The first of each requirement set of a lane, in no order.

@@ -6,7 +6,9 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::records::{Execution, Outbox, Range, Record, Stored};
-use ff_transactional::{Access, Changes, Query, Queues, Store, StoreError, Tx, first_of};
+use ff_transactional::{
+    Access, Changes, Inspected, Query, Queues, Store, StoreError, Tx, first_of,
+};
 use sqlx::SqlitePool;
 use tokio::sync::broadcast;
 
@@ -132,6 +134,12 @@ impl Tx for SqliteTx {
         self.begin().await?;
         let counted = self.lent.patiently(|it| statements::count(it, range));
         counted.await
+    }
+
+    async fn inspect(&mut self, range: &Range) -> Result<Vec<Inspected>> {
+        self.begin().await?;
+        let inspected = self.lent.patiently(|it| statements::inspect(it, range));
+        inspected.await
     }
 
     async fn now(&mut self) -> Result<TimestampMs> {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use ff_core::backend::{
-    CancelFlowPolicy, Handle, HandleKind, HandlePayload, IdempotencyKey, Namespace, SuspendArgs,
+    CancelFlowPolicy, Handle, HandleKind, HandlePayload, IdempotencyKey, Namespace, ScannerFilter,
+    SuspendArgs,
 };
 use ff_core::call::Call;
 use ff_core::contracts::{
@@ -83,14 +84,12 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             lane(lane_id)?;
             integer("retention_ms", *retention_ms)?;
             instant("now_ms", *now_ms)?;
-            optional_text("namespace", filter.namespace.as_ref().map(Namespace::as_str))?;
-            match &filter.instance_tag {
-                Some((key, value)) => {
-                    validate_tag_key(key)?;
-                    text("tag value", value)
-                }
-                None => Ok(()),
-            }
+            scanner_filter(filter)
+        }
+        Call::ReconcileExecutionIndex { partition, lanes, filter } => {
+            holds_executions(settings, *partition)?;
+            lanes.iter().try_for_each(lane)?;
+            scanner_filter(filter)
         }
         Call::ScanEligibleExecutions { args } => {
             lane(&args.lane_id)?;
@@ -677,6 +676,17 @@ fn holds_executions(settings: &Settings, partition: Partition) -> Check {
     }
     let detail = format!("{tag} is beyond the {count} partitions of this deployment");
     Err(EngineError::invalid_input(detail))
+}
+
+fn scanner_filter(filter: &ScannerFilter) -> Check {
+    optional_text("namespace", filter.namespace.as_ref().map(Namespace::as_str))?;
+    match &filter.instance_tag {
+        Some((key, value)) => {
+            validate_tag_key(key)?;
+            text("tag value", value)
+        }
+        None => Ok(()),
+    }
 }
 
 fn is_of_flows(partition: Partition) -> bool {

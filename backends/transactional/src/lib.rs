@@ -35,7 +35,8 @@ pub use patch::{Patch, PatchError};
 pub use server_url::ServerUrl;
 pub use shutdown::Waits;
 pub use store::{
-    Access, Before, Changes, Minted, Query, Queues, Store, StoreError, Tx, Write, first_of,
+    Access, Before, Changes, Inspected, Minted, Query, Queues, Store, StoreError, Tx, Write,
+    first_of,
 };
 pub use suspension::claimed_resumed;
 pub use waiting::WaitingClaims;

@@ -6,7 +6,9 @@ use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use uuid::Uuid;
 
 use crate::records::{At, Event, Execution, Key, Part, Range, Record, Scan, Stored};
-use crate::store::{Access, Before, Changes, Minted, Query, Queues, StoreError, Tx, Write};
+use crate::store::{
+    Access, Before, Changes, Inspected, Minted, Query, Queues, StoreError, Tx, Write,
+};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -50,6 +52,11 @@ impl<T: Tx> Session<T> {
     /// How many records the storage has in the range, without those that are written here.
     pub(crate) async fn count<R: Stored>(&mut self, scan: Scan<R>) -> Result<usize> {
         self.tx.count(scan.range()).await
+    }
+
+    /// See [`Tx::inspect`].
+    pub(crate) async fn inspect<R: Stored>(&mut self, scan: Scan<R>) -> Result<Vec<Inspected>> {
+        self.tx.inspect(scan.range()).await
     }
 
     async fn answer<A: Ask>(&mut self, ask: A, lock: bool) -> Result<A::Answer> {

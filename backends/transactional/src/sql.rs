@@ -1,7 +1,8 @@
 //! SQL that stores in tables share. A kind's table has the columns of its schema, and what is packed
 //! of a record in `fixed` and `changing`; an outbox has what is packed in `event`.
 
-use crate::records::{Column, Key, Part, Range, Schema, Type};
+use crate::records::{Column, Key, Kind, Packed, Part, Range, Schema, Type};
+use crate::store::Inspected;
 
 /// A statement under construction: its arguments so far, by their numbers from 1.
 #[derive(Debug, Default)]
@@ -86,6 +87,15 @@ pub fn columns(schema: &Schema) -> Vec<(String, &'static str)> {
     let packed: &[&str] = if schema.key.is_empty() { &["event"] } else { &["fixed", "changing"] };
     columns.extend(packed.iter().map(|name| ((*name).to_owned(), "bytes")));
     columns
+}
+
+/// A record as it stands in a row: the values of the key's columns, of the others, and what is packed.
+pub fn inspected(kind: Kind, mut values: Vec<Option<Part>>, packed: &Packed) -> Inspected {
+    let columns = values.split_off(kind.schema().key.len());
+    let record = kind.unpack(packed).ok();
+    let is_in_place = record.as_ref().is_some_and(|record| record.columns() == columns);
+    let parts = values.into_iter().flatten().collect();
+    Inspected { key: Key { kind, parts }, record, is_in_place }
 }
 
 /// A statement about the queues of fresh work, for attempts that may go on.

@@ -52,6 +52,16 @@ pub enum StoreError {
 
 type Result<T> = std::result::Result<T, StoreError>;
 
+/// A record as it stands in the storage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspected {
+    pub key: Key,
+    /// `None` if it cannot be decoded.
+    pub record: Option<Record>,
+    /// Whether each index has it where it belongs, and nowhere else. What is written again is in place.
+    pub is_in_place: bool,
+}
+
 /// What is asked for: the record with a key, if it is there, or those in a range of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
@@ -90,6 +100,20 @@ pub trait Tx: Send {
         async move {
             let found = self.get(&[Query::Range(range.clone())]).await?;
             Ok(found.iter().map(Vec::len).sum())
+        }
+    }
+
+    /// The records in a range of the index by key, whatever state they are in. A storage whose indexes follow
+    /// from its records has all in place.
+    fn inspect(&mut self, range: &Range) -> impl Future<Output = Result<Vec<Inspected>>> + Send {
+        async move {
+            let found = self.get(&[Query::Range(range.clone())]).await?;
+            let inspected = found.into_iter().flatten().map(|record| Inspected {
+                key: record.key(),
+                record: Some(record),
+                is_in_place: true,
+            });
+            Ok(inspected.collect())
         }
     }
 

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use ferriskey::Client;
 use ff_core::backend::{
-    BackendTag, CancelFlowWait, Handle, HandleKind, HandlePayload, SuspendOutcome,
-    SuspendOutcomeDetails,
+    BackendTag, CancelFlowWait, CapabilitySet, ClaimPolicy, Handle, HandleKind, HandlePayload,
+    SuspendOutcome, SuspendOutcomeDetails,
 };
-use ff_core::call::{Call, Method, Reply};
+use ff_core::call::{Call, Reply};
 use ff_core::capability::Capabilities;
 use ff_core::contracts::{
     ClaimExecutionResult, ClaimForWorkerArgs, ClaimForWorkerOutcome, ClaimResumedExecutionResult,
@@ -39,7 +39,7 @@ use crate::route::Route;
 use crate::routes::Sign;
 use crate::server::{Answer, Server, transport};
 use crate::wire::Wire;
-use crate::{expired, keys, lanes};
+use crate::{expired, keys, lanes, reconcile};
 
 /// A durable-execution engine on a Valkey server.
 pub struct ValkeyBackend {
@@ -169,6 +169,34 @@ impl ValkeyBackend {
         })
     }
 
+    /// Fresh work, wherever it is and whenever it comes.
+    async fn claim(
+        &self,
+        call: &Call,
+        lane: &LaneId,
+        capabilities: &CapabilitySet,
+        policy: &ClaimPolicy,
+    ) -> Result<Option<Handle>, EngineError> {
+        if policy.max_wait.is_some() {
+            self.hints.listen(self.server.prefix(), &self.claims, &self.waiting);
+        }
+        let search = Search {
+            method: call.method(),
+            arguments: &arguments(call)?,
+            lane,
+            offered: capabilities.tokens.iter().cloned().collect(),
+            queues: &["queue"],
+        };
+        let partitions = self.settings.partitions.num_flow_partitions;
+        let look = || async {
+            let found = self.claims.first(&self.server, partitions, &search).await?;
+            let handle =
+                |payload: HandlePayload| payload.seal(BackendTag::Valkey, HandleKind::Fresh);
+            Ok(found.map(handle))
+        };
+        self.waiting.claim(lane, capabilities, policy, look).await
+    }
+
     /// Work for a worker, wherever it is.
     async fn claim_for_worker(
         &self,
@@ -257,26 +285,7 @@ impl Dispatch for ValkeyBackend {
         }
         match &call {
             Call::Claim { lane, capabilities, policy } => {
-                let arguments = arguments(&call)?;
-                if policy.max_wait.is_some() {
-                    self.hints.listen(self.server.prefix(), &self.claims, &self.waiting);
-                }
-                let search = Search {
-                    method: Method::Claim,
-                    arguments: &arguments,
-                    lane,
-                    offered: capabilities.tokens.iter().cloned().collect(),
-                    queues: &["queue"],
-                };
-                let look = || async {
-                    let found = self.claims.first(&self.server, partitions, &search).await?;
-                    let handle = |payload: HandlePayload| {
-                        payload.seal(BackendTag::Valkey, HandleKind::Fresh)
-                    };
-                    Ok(found.map(handle))
-                };
-                let claim = self.waiting.claim(lane, capabilities, policy, look);
-                claim.await.map(Reply::Claim)
+                self.claim(&call, lane, capabilities, policy).await.map(Reply::Claim)
             }
             Call::ClaimForWorker { args } => {
                 self.claim_for_worker(&call, args).await.map(Reply::ClaimForWorker)
@@ -306,6 +315,10 @@ impl Dispatch for ValkeyBackend {
             }
             Call::TrimRetention { .. } => {
                 by_parts(&call, |part| async move { self.run(&part).await }).await
+            }
+            Call::ReconcileExecutionIndex { partition, filter, .. } => {
+                let counts = reconcile::reconcile(&self.server, partition.index, filter).await;
+                counts.map(Reply::ReconcileExecutionIndex)
             }
             Call::RotateWaitpointHmacSecretAll { .. } => {
                 keys::rotate(&self.server, partitions, &arguments(&call)?)

@@ -14,6 +14,7 @@ mod keys;
 mod lanes;
 mod library;
 mod open;
+mod reconcile;
 mod route;
 mod routes;
 mod server;

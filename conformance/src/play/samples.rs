@@ -126,6 +126,7 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fixture.assign(),
         fixture.scan(2),
         fixture.trim(1, ScannerFilter::NOOP.with_namespace("tenant")),
+        fixture.put_back(1, ScannerFilter::NOOP.with_namespace("tenant")),
         fixture.go_on("w11", 10, 1),
         fixture.go_on_by_token("w11", 10),
         fixture.promote(2),

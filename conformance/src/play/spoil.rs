@@ -91,7 +91,7 @@ const TEXTS: [(&str, Leads, &str); 17] = [
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 34] = [
+const NAMES: [(&str, &str); 35] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
@@ -102,6 +102,7 @@ const NAMES: [(&str, &str); 34] = [
     ("/claim_for_worker/args/lane_id", "CLM-037"),
     ("/scan_eligible_executions/args/lane_id", "SCH-019"),
     ("/trim_retention/lane_id", "OPS-027"),
+    ("/reconcile_execution_index/lanes/0", "SCH-023"),
     ("/claim_execution/args/lane_id", "CLM-025"),
     ("/issue_reclaim_grant/args/lane_id", "LSE-032"),
     ("/reclaim_execution/args/lane_id", "LSE-032"),

@@ -283,4 +283,8 @@ pub trait Settling: Send + Sync + 'static {
 pub trait Vandal: Send + Sync + 'static {
     /// Replaces the record of this execution by something that cannot be decoded.
     async fn damage(&self, execution: &ExecutionId) -> Result<(), HarnessError>;
+
+    /// Puts each of two executions of one partition into the indexes where the other one belongs, but for the one by id;
+    /// false if there are no indexes apart from the records.
+    async fn exchange(&self, one: &ExecutionId, other: &ExecutionId) -> Result<bool, HarnessError>;
 }

@@ -116,10 +116,24 @@ impl World {
 
     /// Damages the record of an execution, for cases that need a vandal.
     pub(crate) async fn damage(&self, id: &ExecutionId) -> Verdict {
-        let vandal = self.0.vandal.as_deref();
-        let vandal = vandal.expect("the runner skips cases that need a vandal where there is none");
-        let damaged = vandal.damage(id).await;
+        let damaged = self.vandal().damage(id).await;
         damaged.map_err(|error| Failure::new(format!("a record cannot be damaged: {error}")))
+    }
+
+    /// Exchanges the places that two executions have in the indexes, likewise; how many are misplaced then.
+    pub(crate) async fn exchange(
+        &self,
+        one: &ExecutionId,
+        other: &ExecutionId,
+    ) -> Result<u32, Failure> {
+        let exchanged = self.vandal().exchange(one, other).await;
+        let failed = |error| Failure::new(format!("places cannot be exchanged: {error}"));
+        Ok(if exchanged.map_err(failed)? { 2 } else { 0 })
+    }
+
+    fn vandal(&self) -> &dyn Vandal {
+        let vandal = self.0.vandal.as_deref();
+        vandal.expect("the runner skips cases that need a vandal where there is none")
     }
 
     /// What is due in this partition, for cases that need housekeeping.

@@ -793,7 +793,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("reconcile_sibling_cancel_group")
     }
 
-    /// Counts executions that are missing from the index their state requires.
+    /// Puts executions of a partition back where the indexes should have them; how many were not there.
+    /// (SCH-020 to SCH-023)
     async fn reconcile_execution_index(
         &self,
         partition: Partition,

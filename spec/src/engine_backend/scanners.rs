@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What scanners find to repair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Arbitrary)]
 pub struct ReconcileCounts {
-    /// Records that differ from what they should be.
+    /// Records that were not what, or where, they should be.
     pub processed: u32,
     /// Records that cannot be decoded.
     pub errors: u32,

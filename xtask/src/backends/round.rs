@@ -430,7 +430,11 @@ impl<E: Each> Round<E> {
         self.call(json!({ "cancel_execution": { "args": cancel } })).await;
         self.call(json!({ "trim_retention": {
             "partition": home, "lane_id": self.lane, "retention_ms": 0, "now_ms": 0,
-            "batch_size": 1, "filter": { "namespace": null, "instance_tag": null },
+            "batch_size": 100, "filter": { "namespace": null, "instance_tag": null },
+        } }))
+        .await;
+        self.call(json!({ "reconcile_execution_index": {
+            "partition": home, "lanes": [], "filter": { "namespace": null, "instance_tag": null },
         } }))
         .await;
     }

@@ -4,6 +4,7 @@ mod cancellation;
 mod cycle;
 mod due;
 mod flow;
+mod grant;
 mod growth;
 mod idle;
 mod limits;
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
     /// Seconds of each of the three runs
     #[arg(long, value_name = "N", default_value_t = 2)]
     seconds: u64,
-    /// Connections, in `cycle`, `flow` and `suspend`
+    /// Connections, in `cycle`, `grant`, `flow` and `suspend`
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 16])]
     connections: Vec<usize>,
     /// Members of the flows, in `cancellation`
@@ -61,7 +62,9 @@ pub(crate) struct Arguments {
 enum Scenario {
     /// Create, claim, complete: in one partition, and in all
     Cycle,
-    /// A claim and a page of a list, beside ever more that waits
+    /// Create, keep for a worker, claim, complete: in all partitions
+    Grant,
+    /// Claims, lists and removals, beside ever more that waits
     Growth,
     /// Flows of a hundred members in a row, built and cancelled
     Flow,
@@ -135,6 +138,9 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
             match scenario {
                 Scenario::Cycle => {
                     cycle::measure(*backend, &arguments.connections, time, &mut rows).await?;
+                }
+                Scenario::Grant => {
+                    grant::measure(*backend, &arguments.connections, time, &mut rows).await?;
                 }
                 Scenario::Growth => {
                     growth::measure(*backend, &arguments.waiting, &mut rows).await?;

@@ -8,6 +8,7 @@ use ff_core::engine_error::EngineError;
 use ff_core::partition::Partition;
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 
+use super::filter::passing;
 use crate::engine::Rule;
 use crate::records::{
     Attempt, Backlog, Edge, Execution, ExecutionResult, Flow, PastAttempt, PastLease, Payload,
@@ -103,21 +104,13 @@ async fn removable<T: Tx>(
     Ok(found)
 }
 
-/// Those that pass the filter (OPS-026), are still what they were, and on which nobody depends any more (OPS-022).
+/// Those that pass the filter, are still what they were, and on which nobody depends any more (OPS-022).
 async fn may_go<T: Tx>(
     tx: &mut Session<T>,
     filter: &ScannerFilter,
-    mut executions: Vec<Execution>,
+    executions: Vec<Execution>,
 ) -> Rule<Vec<Execution>> {
-    if let Some(namespace) = &filter.namespace {
-        executions.retain(|execution| execution.namespace == *namespace);
-    }
-    if let Some((key, value)) = &filter.instance_tag {
-        let tags = executions.iter().map(|execution| Tags::at(&execution.id)).collect::<Vec<_>>();
-        let mut tags = tx.get(tags).await?.into_iter().flatten();
-        let mut has_tag = || tags.next().is_some_and(|tags| tags.tags.get(key) == Some(value));
-        executions.retain(|_| has_tag());
-    }
+    let executions = passing(tx, filter, executions).await?;
     let flows = executions.iter().filter_map(|execution| execution.flow);
     let flows = flows.map(|flow| Flow::at(&flow)).collect::<Vec<_>>();
     let ids = executions.iter().map(|execution| Execution::at(&execution.id)).collect::<Vec<_>>();

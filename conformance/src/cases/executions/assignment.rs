@@ -20,13 +20,20 @@ type Spoilt = (&'static str, fn(&mut ClaimForWorkerArgs));
 
 impl World {
     /// What waits on the default lane where this execution is.
-    async fn scans(&self, at: &ExecutionId, limit: u32) -> Result<Vec<ExecutionId>, EngineError> {
+    pub(super) async fn scans(
+        &self,
+        at: &ExecutionId,
+        limit: u32,
+    ) -> Result<Vec<ExecutionId>, EngineError> {
         let args = ScanEligibleArgs::new(self.lane(), self.partition_of(at), limit);
         self.scan_eligible_executions(args).await
     }
 
     /// An attempt that may go on, in the place of this execution, where nothing else waits.
-    async fn interrupted(&self, execution: ExecutionBuilder) -> Result<ExecutionId, Failure> {
+    pub(super) async fn interrupted(
+        &self,
+        execution: ExecutionBuilder,
+    ) -> Result<ExecutionId, Failure> {
         self.sign().await?;
         let claimed = execution.claimed().await?;
         let id = self.suspended_by(claimed, self.plain_suspension()).await?.id;
@@ -35,7 +42,7 @@ impl World {
     }
 
     /// One in each state that is not WAIT, on the default lane of the first partition.
-    async fn elsewhere_than_waiting(&self) -> Result<Vec<ExecutionId>, Failure> {
+    pub(super) async fn elsewhere_than_waiting(&self) -> Result<Vec<ExecutionId>, Failure> {
         let one = || self.execution_in(FIRST);
         let lapsed = one().create().await?;
         self.worker().ttl(50).claim().await?;

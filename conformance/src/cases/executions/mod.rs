@@ -18,6 +18,7 @@ mod priority;
 mod progress;
 mod reads;
 mod reclaim;
+mod reconcile;
 mod redeem;
 mod repeated;
 mod repetition;

@@ -1,11 +1,14 @@
 //! Taking over what was left behind.
 
+use std::collections::BTreeSet;
+
 use ff_core::backend::{FailureClass, Handle, HandleKind};
 use ff_core::contracts::{
-    IssueReclaimGrantArgs, IssueReclaimGrantOutcome, ReclaimExecutionArgs, ReclaimExecutionOutcome,
+    IssueReclaimGrantArgs, IssueReclaimGrantOutcome, ListExpiredLeasesArgs, ReclaimExecutionArgs,
+    ReclaimExecutionOutcome,
 };
 use ff_core::engine_backend::EngineBackend;
-use ff_core::engine_error::EngineError;
+use ff_core::engine_error::{EngineError, StateKind};
 use ff_core::types::{AttemptIndex, ExecutionId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use futures_util::future::join_all;
 
@@ -418,4 +421,104 @@ async fn arguments(world: World) -> Verdict {
     let args = changed(world.reclaiming(id), |args| args.max_reclaim_count = Some(1));
     world.reclaim_execution(args).await?;
     world.expect_fields(id, [("failure_reason", "max_reclaims_exceeded")]).await
+}
+
+/// 2 000 executions and eight workers of which four stop renewing at random: with nothing but time and what it makes due,
+/// all end, each once, and every takeover is counted.
+#[case(LSE_026, LSE_030, needs(clock, concurrency, housekeeping))]
+async fn crashes(world: World) -> Verdict {
+    let last = world.partitions().num_flow_partitions - 1;
+    let mut ids = BTreeSet::new();
+    for partition in [0, last / 2, last, 0].repeat(500) {
+        ids.insert(world.execution_in(partition).create().await?);
+    }
+    let (mut ended, mut takeovers) = (Vec::new(), 0);
+    // Who stops leaves its lease to run out; the others go on until nothing is left for them.
+    for _ in 0..100 {
+        let work = (0..8).map(|number| {
+            let (world, crashes) = (world.clone(), number < 4);
+            tokio::spawn(async move { world.works_on(crashes).await })
+        });
+        for worked in join_all(work.collect::<Vec<_>>()).await {
+            let worked =
+                worked.map_err(|panic| Failure::new(format!("a task died: {panic}")))??;
+            ended.extend(worked.ended);
+            takeovers += worked.takeovers;
+        }
+        if ended.len() >= ids.len() {
+            break;
+        }
+        world.pass_ms(30_000).await?;
+        world.settle().await?;
+    }
+    expect_eq!(ended.len(), ids.len(), "each ends once");
+    expect!(ended.iter().collect::<BTreeSet<_>>() == ids.iter().collect(), "all end");
+    expect!(takeovers > 0, "some stop");
+    let mut counted = 0;
+    for id in &ids {
+        let reclaims = world.field(id, "lease_reclaim_count").await?.unwrap_or_default();
+        counted += reclaims.parse::<u32>().unwrap_or_default();
+        world.expect_fields(id, [("public_state", "completed")]).await?;
+    }
+    expect_eq!(counted, takeovers, "the reclaims");
+    expect_eq!(world.due().await?, [], "nothing is due");
+    Ok(())
+}
+
+/// What a worker has done.
+#[derive(Default)]
+struct Worked {
+    ended: Vec<ExecutionId>,
+    takeovers: u32,
+}
+
+impl World {
+    /// Takes over what was left behind, then claims; renews each lease now and then, and completes. One that crashes
+    /// knows nothing of each eighth execution any more.
+    async fn works_on(&self, crashes: bool) -> Result<Worked, Failure> {
+        let mut worked = Worked::default();
+        let expired = self.list_expired_leases(ListExpiredLeasesArgs::new(self.in_ms(0))).await?;
+        let mut left = expired.entries.into_iter().map(|lease| lease.execution_id);
+        loop {
+            let next = match left.next() {
+                Some(id) => {
+                    let Some(handle) = self.takes_over(&id).await? else { continue };
+                    worked.takeovers += 1;
+                    Some((id, handle))
+                }
+                None => match self.assigns().await? {
+                    Some(id) => {
+                        let claimed = self.redeem(self.redeeming(&id)).await?;
+                        Some((id, claimed.handle))
+                    }
+                    None => None,
+                },
+            };
+            let Some((id, handle)) = next else { return Ok(worked) };
+            for _ in 0..self.random() % 3 {
+                self.renew(&handle).await?;
+            }
+            if crashes && self.random().is_multiple_of(8) {
+                continue;
+            }
+            self.complete(&handle, None).await?;
+            worked.ended.push(id);
+        }
+    }
+
+    /// Unless somebody else does.
+    async fn takes_over(&self, id: &ExecutionId) -> Result<Option<Handle>, Failure> {
+        match self.issue_reclaim_grant(self.regranting(id)).await {
+            Ok(IssueReclaimGrantOutcome::Granted(_)) => {}
+            Ok(IssueReclaimGrantOutcome::NotReclaimable { .. })
+            | Err(EngineError::State(StateKind::GrantAlreadyExists)) => return Ok(None),
+            other => return Err(Failure::new(format!("it is granted or not: {other:?}"))),
+        }
+        match self.reclaim_execution(self.reclaiming(id)).await? {
+            ReclaimExecutionOutcome::Claimed(handle) => Ok(Some(handle)),
+            ReclaimExecutionOutcome::GrantNotFound { .. }
+            | ReclaimExecutionOutcome::NotReclaimable { .. } => Ok(None),
+            other => Err(Failure::new(format!("it is taken over or not: {other:?}"))),
+        }
+    }
 }

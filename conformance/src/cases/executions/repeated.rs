@@ -62,6 +62,13 @@ const REPETITIONS: &[Repetition] = &[
         answers: &[(1, "1"), (9, "0")],
     },
     Repetition {
+        method: Method::ReconcileExecutionIndex,
+        clauses: &["SCH-021"],
+        before: |fixture| vec![fixture.created(1)],
+        call: |fixture| fixture.put_back(1, ScannerFilter::NOOP),
+        answers: &[(10, "errors=0 processed=0")],
+    },
+    Repetition {
         method: Method::ClaimExecution,
         clauses: &["CLM-024"],
         before: |fixture| {

@@ -1,14 +1,12 @@
 //! Removing executions that ended long ago.
 
-use std::slice;
-
 use ff_core::backend::{Handle, ScannerFilter, SuspendArgs};
 use ff_core::contracts::{ClaimExecutionArgs, CreateExecutionResult, DeliverSignalResult};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::policy::StreamPolicy;
-use ff_core::types::{ExecutionId, LaneId, LeaseId, SignalId};
+use ff_core::types::{ExecutionId, LeaseId, SignalId};
 
 use crate::stage::{
     CALLERS_NOW, ExecutionBuilder, FIRST, Failure, Graph, Verdict, World, any_at, cancellation,
@@ -16,7 +14,7 @@ use crate::stage::{
 };
 
 /// More than any case creates.
-const ALL: u32 = 1_000;
+pub(super) const ALL: u32 = 1_000;
 
 /// What the parts of an execution are called.
 struct Names {
@@ -28,21 +26,24 @@ struct Names {
 
 impl World {
     /// Removes what ended so long ago on the default lane of the first partition.
-    async fn trims(&self, retention_ms: u64, most: u32) -> Result<u32, EngineError> {
+    pub(super) async fn trims(&self, retention_ms: u64, most: u32) -> Result<u32, EngineError> {
         let partition = Partition { family: PartitionFamily::Flow, index: FIRST };
         let (lane, filter) = (self.lane(), ScannerFilter::NOOP);
         self.trim_retention(partition, &lane, retention_ms, CALLERS_NOW, most, &filter).await
     }
 
     /// One that has ended, where nothing else is to be claimed.
-    async fn ended(&self, execution: ExecutionBuilder) -> Result<ExecutionId, Failure> {
+    pub(super) async fn ended(&self, execution: ExecutionBuilder) -> Result<ExecutionId, Failure> {
         let (id, handle) = execution.claimed().await?;
         self.complete(&handle, Some(b"result".to_vec())).await.map_err(Failure::setup_refused)?;
         Ok(id)
     }
 
     /// One that is suspended, likewise.
-    async fn suspended_in(&self, execution: ExecutionBuilder) -> Result<ExecutionId, Failure> {
+    pub(super) async fn suspended_in(
+        &self,
+        execution: ExecutionBuilder,
+    ) -> Result<ExecutionId, Failure> {
         self.sign().await?;
         let claimed = execution.claimed().await?;
         Ok(self.suspended_by(claimed, self.plain_suspension()).await?.id)
@@ -282,6 +283,12 @@ async fn filters(world: World) -> Verdict {
         world.cancel_execution(cancellation(&id)).await.map_err(Failure::setup_refused)?;
         others.push(id);
     }
+    for _ in 0..2 {
+        let untagged = one().namespace("ours").create().await?;
+        let cancel = world.cancel_execution(cancellation(&untagged)).await;
+        cancel.map_err(Failure::setup_refused)?;
+        others.push(untagged);
+    }
     let tagged = world.ended(one().namespace("theirs").tag("app.key", "value")).await?;
     let ours = world.ended(one().namespace("ours").tag("app.key", "value")).await?;
     let home = world.partition_of(&ours);
@@ -291,6 +298,7 @@ async fn filters(world: World) -> Verdict {
         (ScannerFilter::new().with_namespace("ours").with_instance_tag("app.key", "value"), 1),
         (ScannerFilter::new().with_instance_tag("app.key", "value"), 1),
         (ScannerFilter::new().with_namespace("theirs"), 40),
+        (ScannerFilter::new().with_namespace("ours"), 2),
     ] {
         let lane = world.lane();
         let trimmed = world.trim_retention(home, &lane, 0, CALLERS_NOW, ALL, &filter).await?;

@@ -402,6 +402,12 @@ impl Fixture {
         }
     }
 
+    /// Goes over what is where this execution is.
+    pub(crate) fn put_back(&self, execution: usize, filter: ScannerFilter) -> Call {
+        let partition = self.world.partition_of(&self.execution(execution));
+        Call::ReconcileExecutionIndex { partition, lanes: vec![self.lane()], filter }
+    }
+
     pub(crate) fn change_priority(&self, execution: usize, new_priority: i32) -> Call {
         let args = ChangePriorityArgs {
             execution_id: self.execution(execution),

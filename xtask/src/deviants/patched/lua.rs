@@ -499,4 +499,22 @@ pub(super) const PATCHES: &[Patched] = &[
         "'(' .. cursor",
         "'[' .. cursor",
     ),
+    patched(
+        Language::Lua,
+        "leaves-strays",
+        "SCH-020",
+        "What an index has too much stays there.",
+        "executions/reconcile.lua",
+        "  walk.mended[#walk.mended + 1] = id\n  return true",
+        "  walk.mended[#walk.mended + 1] = id\n  return false",
+    ),
+    patched(
+        Language::Lua,
+        "passes-over-damage",
+        "SCH-021",
+        "What does not decode is not counted.",
+        "executions/reconcile.lua",
+        "walk.errors = walk.errors + 1",
+        "walk.errors = 0",
+    ),
 ];

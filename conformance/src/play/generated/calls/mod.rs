@@ -14,6 +14,7 @@ mod lists;
 mod offer;
 mod reads;
 mod reclaim;
+mod reconcile;
 mod retention;
 mod scene;
 mod scheduling;
@@ -50,6 +51,7 @@ const CHAPTERS: &[&[Offer]] = &[
     hooks::OFFERS,
     expired::OFFERS,
     retention::OFFERS,
+    reconcile::OFFERS,
     workers::OFFERS,
 ];
 

@@ -19,6 +19,19 @@ pub(super) const OFFERS: &[Offer] = &[offer(Method::TrimRetention, 4, trim)];
 
 type Trim = (Partition, LaneId, u64, TimestampMs, ScannerFilter);
 
+/// What a scanner looks at: mostly everything.
+pub(super) fn filter() -> BoxedStrategy<ScannerFilter> {
+    let namespace = weighted(0.3, select(vec!["tenant", "other"]));
+    let tag = weighted(0.1, select(vec![("app.key", "value"), ("app.key", "other")]));
+    let filter = |(namespace, tag): (Option<&str>, Option<(&str, &str)>)| {
+        let mut filter = ScannerFilter::new();
+        filter.namespace = namespace.map(Namespace::new);
+        filter.instance_tag = tag.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        filter
+    };
+    (namespace, tag).prop_map(filter).boxed()
+}
+
 /// Mostly where something has ended.
 fn trim(reference: &Reference) -> BoxedStrategy<Call> {
     let ended = execution_that(reference, Execution::is_terminal);
@@ -26,17 +39,10 @@ fn trim(reference: &Reference) -> BoxedStrategy<Call> {
     let place =
         placed(ended).prop_flat_map(move |(partition, id)| (Just(partition), lane(&seen, &id)));
     let retention = select(vec![0, 0, 1_000, 1 << 50]);
-    let namespace = weighted(0.3, select(vec!["tenant", "other"]));
-    let tag = weighted(0.1, select(vec![("app.key", "value"), ("app.key", "other")]));
     let batch = select(vec![0, 1, 2, 100]);
-    let good = (place, retention, namespace, tag).prop_map(
-        |((partition, lane), retention, namespace, tag)| {
-            let mut filter = ScannerFilter::new();
-            filter.namespace = namespace.map(Namespace::new);
-            filter.instance_tag = tag.map(|(key, value)| (key.to_owned(), value.to_owned()));
-            (partition, lane, retention, CALLERS_NOW, filter)
-        },
-    );
+    let good = (place, retention, filter()).prop_map(|((partition, lane), retention, filter)| {
+        (partition, lane, retention, CALLERS_NOW, filter)
+    });
     let bad: Ways<Trim> = &[
         |(partition, ..)| partition.index = u16::MAX,
         |(partition, ..)| partition.family = PartitionFamily::Quota,
