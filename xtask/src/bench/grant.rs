@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ff_conformance::{HarnessError, plain_execution};
 use ff_core::contracts::{
@@ -17,17 +16,16 @@ use ff_core::types::{
 use rand::Rng;
 use uuid::Uuid;
 
-use super::measure::{AsyncWorker, Row, Times, beside_limits, timed};
-use crate::backends::Backend;
+use super::measure::{AsyncWorker, Times, timed};
 
 /// Creates an execution, has whatever comes first on the lane kept for it, claims that and completes it.
-struct Worker {
+pub(super) struct Worker {
     backend: Arc<dyn EngineBackend>,
     instance: WorkerInstanceId,
 }
 
 impl Worker {
-    fn new(backend: Arc<dyn EngineBackend>, number: usize) -> Self {
+    pub(super) fn new(backend: Arc<dyn EngineBackend>, number: usize) -> Self {
         Self { backend, instance: WorkerInstanceId::new(format!("worker-{number}")) }
     }
 }
@@ -100,14 +98,4 @@ pub(super) fn claiming(
         None,
         TimestampMs::now(),
     )
-}
-
-/// Over this many connections, in all partitions.
-pub(super) async fn measure(
-    backend: Backend,
-    connections: &[usize],
-    time: Duration,
-    rows: &mut Vec<Row>,
-) -> Result<(), HarnessError> {
-    beside_limits((backend, "grant"), connections, time, 100, Worker::new, rows).await
 }

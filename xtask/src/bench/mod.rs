@@ -21,6 +21,8 @@ use clap::{Args, ValueEnum};
 use ff_conformance::{Case, Deployment, Harness, HarnessError, Need, registry};
 use ff_provision::Servers;
 
+use measure::beside_limits;
+
 use crate::backends::{Backend, Time};
 use crate::servers::{ImageArguments, with_servers};
 use crate::{BREAKS, CONFORMS, Outcome, cargo};
@@ -140,7 +142,10 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
                     cycle::measure(*backend, &arguments.connections, time, &mut rows).await?;
                 }
                 Scenario::Grant => {
-                    grant::measure(*backend, &arguments.connections, time, &mut rows).await?;
+                    let what = (*backend, "grant");
+                    let worker = grant::Worker::new;
+                    beside_limits(what, &arguments.connections, time, 100, worker, &mut rows)
+                        .await?;
                 }
                 Scenario::Growth => {
                     growth::measure(*backend, &arguments.waiting, &mut rows).await?;
@@ -149,7 +154,10 @@ async fn run_on(arguments: &Arguments, servers: &Servers) -> Outcome {
                     flow::measure(*backend, &arguments.connections, time, &mut rows).await?;
                 }
                 Scenario::Suspend => {
-                    suspend::measure(*backend, &arguments.connections, time, &mut rows).await?;
+                    let what = (*backend, "suspend");
+                    let worker = suspend::Worker::new;
+                    beside_limits(what, &arguments.connections, time, 100, worker, &mut rows)
+                        .await?;
                 }
                 Scenario::Idle => idle.push(idle::measure(*backend, time, &mut rows).await?),
                 Scenario::Waits if *backend == Backend::Postgres => waits::measure(time).await?,

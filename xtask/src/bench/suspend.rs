@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ff_conformance::{HarnessError, plain_execution};
 use ff_core::backend::{
@@ -22,19 +21,18 @@ use ff_core::types::{
 use rand::Rng;
 use uuid::Uuid;
 
-use super::measure::{AsyncWorker, Row, Times, beside_limits, timed};
-use crate::backends::Backend;
+use super::measure::{AsyncWorker, Times, timed};
 
 /// Creates an execution, takes whatever comes first on the lane, suspends that, signals it, goes on with it, and
 /// completes it.
-struct Worker {
+pub(super) struct Worker {
     backend: Arc<dyn EngineBackend>,
     policy: ClaimPolicy,
     is_signed: bool,
 }
 
 impl Worker {
-    fn new(backend: Arc<dyn EngineBackend>, number: usize) -> Self {
+    pub(super) fn new(backend: Arc<dyn EngineBackend>, number: usize) -> Self {
         let instance = WorkerInstanceId::new(format!("worker-{number}"));
         let policy = ClaimPolicy::new(WorkerId::new("worker"), instance, 60_000, None);
         Self { backend, policy, is_signed: false }
@@ -133,14 +131,4 @@ fn signal() -> DeliverSignalArgs {
         waitpoint_token: "".into(),
         now: TimestampMs::now(),
     }
-}
-
-/// Over this many connections, in all partitions.
-pub(super) async fn measure(
-    backend: Backend,
-    connections: &[usize],
-    time: Duration,
-    rows: &mut Vec<Row>,
-) -> Result<(), HarnessError> {
-    beside_limits((backend, "suspend"), connections, time, 100, Worker::new, rows).await
 }

@@ -5,7 +5,7 @@ use ff_core::state::EligibilityState;
 use super::samples::{edge, execution, flow, id};
 use super::{Bench, Finding, Storage, changes, expect, told};
 use crate::records::{Edge, Execution, Flow, Kind, Part, Range, Record, Scan, Stored};
-use crate::store::{Access, Before, Query, Tx};
+use crate::store::{Access, Before, Inspected, Query, Tx};
 
 /// Executions of several partitions and lanes, flows and edges, in no order.
 fn many() -> Vec<Record> {
@@ -48,7 +48,17 @@ async fn expect_range<S: Storage>(bench: &Bench<S>, all: &[Record], range: &Rang
     expect(&keys(&found), &keys(&expected), &what)?;
     let mut tx = bench.begin(Access::Read).await?;
     let count = tx.count(range).await.map_err(told)?;
-    expect(&count, &expected.len(), &format!("the count of {what}"))
+    expect(&count, &expected.len(), &format!("the count of {what}"))?;
+    if range.index > 0 {
+        return Ok(());
+    }
+    let inspected = tx.inspect(range).await.map_err(told)?;
+    let in_place = |record: Record| {
+        let key = record.key();
+        Inspected { key, record: Some(record), is_in_place: true }
+    };
+    let sound: Vec<_> = expected.into_iter().map(in_place).collect();
+    expect(&inspected, &sound, &format!("what stands in {what}"))
 }
 
 /// Every index in full, and below each first part that occurs.
