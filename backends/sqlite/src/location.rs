@@ -12,6 +12,10 @@ use crate::connections::BUSY;
 /// Prepared statements of a connection: some for each kind of record.
 const STATEMENTS: usize = 256;
 
+/// What a connection keeps of the file at most: with SQLite's own 2 MB, claims beside a million executions that wait
+/// take twice as long as beside a thousand.
+const CACHE_KIB: i32 = 64 * 1_024;
+
 /// A file, or memory of this process by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Location {
@@ -70,6 +74,7 @@ impl Location {
         // Who waits lets others go on meanwhile.
         connection.busy_timeout(std::time::Duration::ZERO)?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         Ok(connection)
     }
 

@@ -20,7 +20,6 @@ use ff_core::types::WorkerInstanceId;
 
 use crate::engine::Settings;
 use crate::executions::{parse_retry_policy, worker_after};
-use crate::page::partition_of;
 use crate::suspension;
 use executions::{
     claim_execution, create_execution, every_leaf, fence, issue_claim_grant, issue_reclaim_grant,
@@ -103,7 +102,7 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             lease_ttl(token.lease_ttl_ms.into())?;
             text("grant key", &grant.grant_key)?;
             integer("expires_at_ms", grant.expires_at_ms)?;
-            same_partition(partition_of(&grant.partition_key)?, &grant.execution_id)
+            same_partition(partition_here(settings, &grant.partition_key)?, &grant.execution_id)
         }
         Call::ClaimExecution { args } => claim_execution(args),
         Call::RevokeLease { args } => {

@@ -1,7 +1,7 @@
 //! Lists, a page at a time.
 
 use ff_core::engine_error::EngineError;
-use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
+use ff_core::partition::{Partition, PartitionKey};
 
 /// The longest page (EXE-049, EXE-050, FLW-036).
 pub const MAX_PAGE: usize = 1_000;
@@ -37,12 +37,7 @@ impl Page {
     }
 }
 
-/// The partition that a list of executions or flows is about.
+/// The partition that a key names.
 pub(crate) fn partition_of(key: &PartitionKey) -> Result<Partition, EngineError> {
-    let parsed = key.parse();
-    let partition = parsed.map_err(|error| EngineError::invalid_input(error.to_string()))?;
-    if partition.family == PartitionFamily::Flow {
-        return Ok(partition);
-    }
-    Err(EngineError::invalid_input(format!("{key} holds no executions and no flows")))
+    key.parse().map_err(|error| EngineError::invalid_input(error.to_string()))
 }
