@@ -174,10 +174,8 @@ impl<S: Store> Transactional<S> {
         };
         let keep = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Write).await?, Access::Write);
-            match settled(layout::keep(&mut tx, partitions).await)? {
-                Ok(()) => tx.commit().await.map(Ok),
-                Err(refused) => tx.leave().await.map(|()| Err(refused)),
-            }
+            let kept = layout::keep(&mut tx, partitions).await;
+            self.conclude(tx, kept).await
         };
         if !self.tried(look).await?? {
             self.tried(keep).await??;
@@ -253,9 +251,19 @@ impl<S: Store> Transactional<S> {
     /// did both would hide them from others (CLM-009).
     async fn put_back(&self, access: Access) -> Result<(), StoreError> {
         let mut tx = Session::new(self.store.begin(access).await?, access);
-        match settled(executions::put_back(&mut tx).await)? {
-            Ok(()) => self.keep(tx).await,
-            Err(_) => tx.leave().await,
+        let put_back = executions::put_back(&mut tx).await;
+        self.conclude(tx, put_back).await.map(drop)
+    }
+
+    /// Commits what a rule has changed, or leaves it if the rule has refused.
+    async fn conclude<T>(
+        &self,
+        tx: Session<S::Tx>,
+        answer: Rule<T>,
+    ) -> Result<Result<T, EngineError>, StoreError> {
+        match settled(answer)? {
+            Ok(done) => self.keep(tx).await.map(|()| Ok(done)),
+            Err(refused) => tx.leave().await.map(|()| Err(refused)),
         }
     }
 

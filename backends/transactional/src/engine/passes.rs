@@ -6,7 +6,7 @@ use ff_core::engine_error::EngineError;
 use ff_core::partition::Partition;
 use ff_core::types::{FlowId, WorkerInstanceId};
 
-use super::{Transactional, settled};
+use super::Transactional;
 use crate::session::Session;
 use crate::store::{Access, Store};
 use crate::{executions, flows};
@@ -32,10 +32,7 @@ impl<S: Store> Transactional<S> {
             let access = if again { Access::WriteAgain } else { Access::Write };
             let mut tx = Session::new(self.store.begin(access).await?, access);
             let lifted = executions::lift_routes(&mut tx, namespace, instance).await;
-            match settled(lifted)? {
-                Ok(more) => self.keep(tx).await.map(|()| Ok(more)),
-                Err(refused) => tx.leave().await.map(|()| Err(refused)),
-            }
+            self.conclude(tx, lifted).await
         };
         while self.tried(lift).await?? {}
         Ok(())
@@ -55,10 +52,7 @@ impl<S: Store> Transactional<S> {
                 let access = if again { Access::WriteAgain } else { Access::Write };
                 let mut tx = Session::new(self.store.begin(access).await?, access);
                 let looked = executions::reconcile(&mut tx, partition, filter, after).await;
-                match settled(looked)? {
-                    Ok(looked) => self.keep(tx).await.map(|()| Ok(looked)),
-                    Err(refused) => tx.leave().await.map(|()| Err(refused)),
-                }
+                self.conclude(tx, looked).await
             };
             let looked = self.tried(reconcile).await??;
             counts.processed += looked.counts.processed;

@@ -147,11 +147,9 @@ async fn counted(world: World) -> Verdict {
 /// By namespace, by tag, and whatever lanes are named.
 #[case(SCH_022, needs(vandal))]
 async fn filters(world: World) -> Verdict {
-    let mut displaced = 0;
-    let untagged = [world.execution_in(FIRST), world.execution_in(FIRST).priority(9)];
-    for execution in untagged {
-        execution.create().await?;
-    }
+    let untagged = world.execution_in(FIRST).create().await?;
+    let first = world.execution_in(FIRST).priority(9).create().await?;
+    let mut displaced = world.exchange(&untagged, &first).await?;
     for namespace in ["ours", "theirs", "others"] {
         let [waiting, ended] = world.pair(namespace).await?;
         displaced = world.exchange(&waiting, &ended).await?;
@@ -164,7 +162,7 @@ async fn filters(world: World) -> Verdict {
         (ScannerFilter::new().with_namespace("ours").with_instance_tag("app.key", "theirs"), 0),
         (ScannerFilter::new().with_namespace("ours"), displaced),
         (ScannerFilter::new().with_instance_tag("app.key", "theirs"), displaced),
-        (ScannerFilter::NOOP, displaced),
+        (ScannerFilter::NOOP, 2 * displaced),
     ] {
         let counts = world.reconcile_execution_index(partition, &elsewhere, &filter).await?;
         expect_eq!(counts, found(processed), "by {filter:?}");
