@@ -205,6 +205,7 @@ function execution.make_eligible(fields, now)
   fields.blocking_reason = 'waiting_for_worker'
   fields.blocking_detail = ''
   fields.delay_until = nil
+  fields.denied_by_budget = nil
   transition(fields, now)
 end
 
@@ -228,6 +229,7 @@ end
 -- DEPS, keeping a delay for when the dependencies are resolved.
 function execution.block_by_dependencies(fields, now)
   fields.eligibility_state = 'blocked_by_dependencies'
+  fields.denied_by_budget = nil
   fields.blocking_reason = 'waiting_for_children'
   fields.blocking_detail = ''
   transition(fields, now)
@@ -407,6 +409,7 @@ function execution.finish(partition, fields, outcome, now)
   fields.terminal_outcome = outcome
   fields.attempt_state = fields.current_attempt and 'attempt_terminal' or 'none'
   fields.delay_until = nil
+  fields.denied_by_budget = nil
   clear_attempt(fields)
   fields.completed_at = now
   fields.uncascaded_since = fields.flow_id and now

@@ -1,4 +1,4 @@
--- What time, or an earlier crash, has made due: the calls that see to it (HSK-001 to HSK-012).
+-- What time, or an earlier crash, has made due: the calls that see to it (HSK-001 to HSK-014).
 
 local execution = ff.execution
 
@@ -102,6 +102,15 @@ local function of_siblings(partition, group, now)
   end
   return calls
 end
+
+-- The resets of budgets whose time has come.
+ff.read('due_budgets', function(partition, args)
+  local calls, now = {}, partition:now()
+  for place, fields in ipairs(partition:timed('budget', 'DUE', math.min(args.limit, MAX_PAGE))) do
+    calls[place] = { reset_budget = { args = { budget_id = fields.budget_id, now = now } } }
+  end
+  return calls
+end)
 
 ff.read('due', function(partition, args)
   local limit = math.min(args.limit, MAX_PAGE)

@@ -46,7 +46,7 @@ ff.kinds = {
       'delay_until', 'execution_deadline_at', 'uncascaded_since', 'failure_reason', 'failure_category',
       'cancellation_reason', 'cancelled_by', 'progress_percent', 'progress_message', 'suspension',
       'waitpoint_count', 'signal_count', 'grant', 'last_lease_id', 'priority',
-      'lease_revoked_at', 'lease_revoke_reason', 'attempt_clock',
+      'lease_revoked_at', 'lease_revoke_reason', 'attempt_clock', 'denied_by_budget',
     },
     indexes = {
       KEY = { per = {} },
@@ -84,6 +84,13 @@ ff.kinds = {
         at = function(fields)
           local lease = ff.execution.unrevoked_lease(fields)
           return lease and lease.expires_at
+        end,
+      },
+      DENIED = {
+        per = {},
+        place = function(fields)
+          local budget = fields.denied_by_budget
+          return budget and budget .. ':' .. fields.execution_id
         end,
       },
       QUEUE = {
@@ -257,6 +264,51 @@ ff.kinds = {
         end,
       },
     },
+  },
+  budget = {
+    key = { 'partition_key', 'budget_id' },
+    fields = {
+      'definition', 'usage', 'breach_count', 'soft_breach_count', 'last_breach', 'next_reset_at',
+      'reset_count',
+    },
+    indexes = {
+      KEY = { per = { 'partition_key' } },
+      DUE = {
+        at = function(fields)
+          return fields.next_reset_at
+        end,
+      },
+    },
+  },
+  spend = {
+    key = { 'budget_id', 'execution_id' },
+    fields = { 'amounts', 'reset_count' },
+    indexes = { COUNTED = { per = { 'budget_id' }, by = 'reset_count' } },
+  },
+  usage_key = {
+    key = { 'budget_id', 'digest' },
+    fields = { 'expires_at' },
+    indexes = { EXPIRING = { per = { 'budget_id' }, by = 'expires_at' } },
+  },
+  quota = {
+    key = { 'partition_key', 'quota_policy_id' },
+    fields = { 'limits', 'admission_count' },
+    indexes = { KEY = { per = { 'partition_key' } } },
+  },
+  window = {
+    key = { 'quota_policy_id', 'dimension' },
+    fields = { 'first', 'next', 'oldest', 'latest', 'longest' },
+    indexes = { OLDEST = { per = { 'quota_policy_id' }, by = 'oldest' } },
+  },
+  place = {
+    key = { 'quota_policy_id', 'dimension', 'number' },
+    fields = { 'taken_at' },
+    indexes = {},
+  },
+  slot = {
+    key = { 'quota_policy_id', 'execution_id' },
+    fields = { 'ends', 'held_until' },
+    indexes = { HELD = { per = { 'quota_policy_id' }, by = 'held_until' } },
   },
 }
 

@@ -26,7 +26,7 @@ function partition:now()
 end
 
 function partition:number()
-  return tonumber(string.match(self.tag, '{fp:(%d+)}$'))
+  return tonumber(string.match(self.tag, '{%a+:(%d+)}$'))
 end
 
 -- Names are told apart by their length, as they may have any character.
@@ -64,7 +64,7 @@ end
 local READ = {
   'idempotency', 'flow', 'flow_tags', 'execution', 'payload', 'result', 'tags', 'edge', 'group',
   'secrets', 'waitpoint', 'suspension', 'suspend_replay', 'signal', 'signal_key', 'past_lease',
-  'past_attempt', 'registration',
+  'past_attempt', 'registration', 'budget', 'spend', 'usage_key', 'quota', 'window', 'place', 'slot',
 }
 
 for place = 1, #READ do
@@ -225,7 +225,8 @@ local function relist(self, kind, index, before, after)
   if when then
     before, after = before and when(before) and before, after and when(after) and after
   end
-  if not before and not after or alike(before, after, per) then
+  local is_listed = alike(before, after, per) and (not how.by or before[how.by] == after[how.by])
+  if not before and not after or is_listed then
     return
   end
   local from, to = before and values_of(before, per), after and values_of(after, per)

@@ -32,6 +32,14 @@ pub use stage::{
     kept_by_xtask, plain_execution, play_by_xtask, rerun_by_xtask,
 };
 
+/// What this crate's own tests look at, which are built beside it and not once more with it: no part of the interface.
+#[doc(hidden)]
+pub mod inside {
+    pub use crate::play::generated::{Judgement, Object, Span, drawn_methods, judge};
+    pub use crate::play::{Spoiling, exceptional_places, named_places, samples_of_the_model};
+    pub use crate::stage::{callers_now, named_codes, redacted};
+}
+
 /// Makes a test binary of a harness: `[[test]] harness = false` and this one line.
 ///
 /// `FF_CONFORMANCE_SEED` sets the seed, 0 by default. `FF_CONFORMANCE_REPORT` names a directory for

@@ -28,8 +28,8 @@ ff.read('scan_eligible_executions', function(partition, args)
 end)
 
 -- Keeps the first in this partition that the worker qualifies for (CLM-032 to CLM-036).
-ff.write('claim_for_worker', function(partition, args)
-  args = args.args
+ff.write('claim_for_worker', function(partition, given)
+  local args = given.args
   if grant.put_back(partition) then
     return { more = true }
   end
@@ -37,6 +37,10 @@ ff.write('claim_for_worker', function(partition, args)
   local fields, more = claim.first(partition, { 'queue', 'resumable' }, args.lane_id, offered)
   if not fields then
     return nil
+  end
+  local asks = claim.budgets(fields, given.admitted)
+  if asks then
+    return { asks = asks, more = true }
   end
   grant.issue(fields, args, partition:now())
   return { found = grant.describe(partition, fields), more = more }

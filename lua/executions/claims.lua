@@ -71,6 +71,15 @@ function claim.first(partition, names, lane, offered)
   end
 end
 
+-- What has to be asked before this execution is claimed: those of its budgets that nobody has asked yet (BUD-045).
+function claim.budgets(fields, admitted)
+  local policy = fields.policy and cmsgpack.unpack(fields.policy)
+  local budgets = policy and policy.budget_ids or {}
+  if #budgets > 0 and admitted ~= fields.execution_id then
+    return { execution_id = fields.execution_id, budget_ids = budgets }
+  end
+end
+
 -- A lease that begins now.
 function claim.lease(id, holder, ttl, now)
   return {
@@ -142,6 +151,10 @@ ff.write('claim', function(partition, args, context)
   local fields, more = claim.first(partition, { 'queue' }, args.lane, offered)
   if not fields then
     return nil
+  end
+  local asks = claim.budgets(fields, args.admitted)
+  if asks then
+    return { asks = asks, more = true }
   end
   local policy = args.policy
   local lease = claim.lease(context.lease_id, policy, policy.lease_ttl_ms, partition:now())

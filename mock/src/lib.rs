@@ -9,8 +9,9 @@ mod script;
 mod snapshot;
 
 pub use ff_transactional::records::{
-    AttemptClock, Edge, EdgeGroup, EdgeState, Execution, Flow, Record, Registration, Secrets,
-    Signal, Stored, SuspendReplay, Waitpoint,
+    AttemptClock, Breach, Budget, BudgetDefinition, Edge, EdgeGroup, EdgeState, Execution, Flow,
+    Place, Quota, QuotaLimits, Record, Registration, Secrets, Signal, Slot, Spend, Stored,
+    SuspendReplay, UsageKey, Waitpoint,
 };
 pub use ff_transactional::{Queues, Settings};
 pub use memory::{MemoryStore, OnWrite, Take};

@@ -69,18 +69,23 @@ async fn checks() -> Result<bool, io::Error> {
     Ok(true)
 }
 
-/// The suite, the deviants and the tests, all on the same servers. Suite and deviants need no compiler, and leave much
-/// of a core idle while servers answer: cargo builds the tests meanwhile.
+/// The suite, the deviants and the tests, all on the same servers.
 async fn on_servers(names: &[String], required: &[Backend], servers: &Servers) -> Outcome {
-    let building = tokio::spawn(build_tests());
-    if suite_and_deviants(names, servers).await? != CONFORMS {
-        building.abort();
+    for time in [Time::Turned, Time::Passing] {
+        heading(match time {
+            Time::Turned => "the suite",
+            Time::Passing => "the suite on the clock of the wall",
+        });
+        let suite = conformance::Arguments::requiring(names, time);
+        if conformance::run_on(&suite, servers).await? != CONFORMS {
+            return Ok(BREAKS);
+        }
+    }
+    heading("the deviants");
+    if deviants::run_on(&deviants::Arguments::default(), servers).await? != CONFORMS {
         return Ok(BREAKS);
     }
     heading("tests");
-    if !building.await?? {
-        return Ok(BREAKS);
-    }
     let mut urls = Vec::new();
     let mut skipped = Vec::new();
     for kind in Kind::ALL {
@@ -100,34 +105,6 @@ async fn on_servers(names: &[String], required: &[Backend], servers: &Servers) -
     tests.envs(urls);
     let passed = succeeds(tests).await?;
     Ok(if passed { CONFORMS } else { BREAKS })
-}
-
-async fn suite_and_deviants(names: &[String], servers: &Servers) -> Outcome {
-    for time in [Time::Turned, Time::Passing] {
-        heading(match time {
-            Time::Turned => "the suite",
-            Time::Passing => "the suite on the clock of the wall",
-        });
-        let suite = conformance::Arguments::requiring(names, time);
-        if conformance::run_on(&suite, servers).await? != CONFORMS {
-            return Ok(BREAKS);
-        }
-    }
-    heading("the deviants");
-    deviants::run_on(&deviants::Arguments::default(), servers).await
-}
-
-/// Compiles what `every_test` runs, behind everything else that wants a core; whether it could be. What cargo says is
-/// shown only if it could not.
-async fn build_tests() -> Result<bool, io::Error> {
-    let mut build = tokio::process::Command::new("nice");
-    let cargo = cargo(&["test", "--locked", "--workspace", "--all-targets", "--no-run"]);
-    build.args(["-n", "19"]).arg(cargo.get_program()).args(cargo.get_args()).kill_on_drop(true);
-    let built = build.output().await?;
-    if !built.status.success() {
-        eprintln!("{}", String::from_utf8_lossy(&built.stderr));
-    }
-    Ok(built.status.success())
 }
 
 fn heading(name: &str) {

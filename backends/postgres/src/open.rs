@@ -1,13 +1,13 @@
 //! Connecting to a server, and bringing a schema up to date.
 
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::partition::PartitionConfig;
 use ff_transactional::{Patch, PatchError, ServerUrl, StoreError};
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::{Migrate, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -17,7 +17,8 @@ use crate::statements::Statements;
 use crate::store::PostgresStore;
 use crate::transaction::{begin_in_turn, failed, turn_of};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+static MIGRATIONS: LazyLock<Vec<Migration>> =
+    LazyLock::new(|| ff_transactional::migrations!("../../../migrations/postgres"));
 
 /// The table of the migrations that are applied. Who uses the same schema may have one by the name that
 /// the library gives it.
@@ -184,17 +185,16 @@ pub(crate) async fn migrate(pool: &PgPool, schema: &str) -> Result<PrepareOutcom
     turn.execute(create).await.map_err(failed)?;
     let before = applied(&mut turn).await?;
     let unlocked = Migrator {
-        migrations: MIGRATIONS.migrations.clone(),
         locking: false,
         table_name: APPLIED.into(),
-        ..Migrator::DEFAULT
+        ..Migrator::with_migrations(MIGRATIONS.clone())
     };
     unlocked
         .run_direct(None, &mut *turn, false)
         .await
         .map_err(|error| StoreError::Failed(error.into()))?;
     turn.commit().await.map_err(failed)?;
-    let steps = MIGRATIONS.iter().count() - before;
+    let steps = MIGRATIONS.len() - before;
     Ok(match steps {
         0 => PrepareOutcome::NoOp,
         _ => PrepareOutcome::applied(format!("{steps} migrations in schema {schema}")),

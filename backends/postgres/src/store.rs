@@ -165,6 +165,12 @@ impl Tx for PostgresTx {
         if !mem::replace(&mut self.begun, true) {
             self.lent().await?.begin("BEGIN").await?;
         }
+        let found = self.find(queries, Lock::ForUpdate).await?;
+        if queries.len() < 2 {
+            return Ok(found);
+        }
+        // Who has waited for a record finds it as it was left, but not what was added beside it: that is seen once
+        // all is locked.
         self.find(queries, Lock::ForUpdate).await
     }
 

@@ -1,6 +1,6 @@
 //! Opening a database.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use ff_core::clock::Clock;
@@ -14,7 +14,9 @@ use crate::connections::{BUSY, Connections};
 use crate::location::Location;
 use crate::store::SqliteStore;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    Migrator::with_migrations(ff_transactional::migrations!("../../../migrations/sqlite"))
+});
 
 /// Connections that read a file at once.
 const READERS: usize = 4;

@@ -3,6 +3,7 @@
 
 mod executions;
 mod flows;
+mod metering;
 mod places;
 mod suspensions;
 mod values;
@@ -15,7 +16,7 @@ use ff_core::call::Call;
 use ff_core::contracts::{BlockingReason as Denial, MARK_WORKER_DEAD_REASON_MAX_BYTES};
 use ff_core::engine_backend::validate_tag_key;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::flow_partition;
+use ff_core::partition::{PartitionFamily, flow_partition};
 use ff_core::types::WorkerInstanceId;
 
 use crate::engine::Settings;
@@ -26,9 +27,10 @@ use executions::{
     json_of, register_worker, registered, registry_name, retry_policy,
 };
 use flows::{group_policy, stage_edge};
+use metering::{create_budget, deltas, quota, report_usage, report_usage_admin, window};
 use places::{
-    holds_executions, home_of, list_executions, list_flows, open, partition_here, same_partition,
-    scanner_filter,
+    holds_executions, home_of, is_of, list_executions, list_flows, open, partition_here,
+    same_partition, scanner_filter,
 };
 use suspensions::{deliver_approval, deliver_signal, suspend};
 use values::{
@@ -74,6 +76,37 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             integer("retention_ms", *retention_ms)?;
             instant("now_ms", *now_ms)?;
             scanner_filter(filter)
+        }
+        Call::CreateBudget { args } => create_budget(args),
+        Call::ResetBudget { args } => instant("now", args.now),
+        Call::ReportUsage { handle, dimensions, .. } => {
+            HandlePayload::open(settings.tag, handle)?;
+            report_usage(dimensions)
+        }
+        Call::ReportUsageAdmin { args, .. } => report_usage_admin(args),
+        Call::RecordSpend { args } => {
+            text("idempotency key", &args.idempotency_key)?;
+            deltas(args.deltas.iter().map(|(name, delta)| (name.as_str(), *delta)))
+        }
+        Call::CreateQuotaPolicy { args } => {
+            window(args.max_requests_per_window, args.window_seconds)?;
+            quota("max_concurrent", args.max_concurrent)?;
+            instant("now", args.now)
+        }
+        Call::CheckAdmission { dimension, args, .. } => {
+            text("dimension", dimension)?;
+            window(args.rate_limit, args.window_seconds)?;
+            quota("concurrency_cap", args.concurrency_cap)?;
+            quota("jitter_ms", args.jitter_ms.unwrap_or(0))?;
+            instant("now", args.now)
+        }
+        Call::ReconcileBudgetCounters { partition, now_ms } => {
+            is_of(settings, *partition, PartitionFamily::Budget)?;
+            instant("now_ms", *now_ms)
+        }
+        Call::ReconcileQuotaCounters { partition, now_ms } => {
+            is_of(settings, *partition, PartitionFamily::Quota)?;
+            instant("now_ms", *now_ms)
         }
         Call::ReconcileExecutionIndex { partition, lanes, filter } => {
             holds_executions(settings, *partition)?;

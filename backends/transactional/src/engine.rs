@@ -17,12 +17,13 @@ use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey};
+use ff_core::types::ExecutionId;
 
 use crate::session::Session;
 use crate::shutdown::Waits;
 use crate::store::{Access, Store, StoreError};
 use crate::waiting::WaitingClaims;
-use crate::{arguments, executions, housekeeping, layout};
+use crate::{arguments, executions, housekeeping, layout, metering};
 use answers::answer;
 
 /// The methods that have rules here.
@@ -38,6 +39,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::CancelFlowHeader,
     Method::CascadeCompletion,
     Method::ChangePriority,
+    Method::CheckAdmission,
     Method::Claim,
     Method::ClaimExecution,
     Method::ClaimForWorker,
@@ -46,8 +48,10 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::CloseWaitpoint,
     Method::Complete,
     Method::CompleteExecution,
+    Method::CreateBudget,
     Method::CreateExecution,
     Method::CreateFlow,
+    Method::CreateQuotaPolicy,
     Method::CreateWaitpoint,
     Method::Delay,
     Method::DeliverApprovalSignal,
@@ -61,6 +65,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ExpireSuspension,
     Method::Fail,
     Method::FailExecution,
+    Method::GetBudgetStatus,
     Method::GetExecutionNamespace,
     Method::GetExecutionResult,
     Method::GetExecutionTag,
@@ -85,20 +90,30 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::Progress,
     Method::ProjectFlowSummary,
     Method::PromoteDelayed,
+    Method::ReadBudgetUsageAndLimits,
     Method::ReadCurrentAttemptIndex,
     Method::ReadExecCoreFields,
     Method::ReadExecutionContext,
     Method::ReadExecutionInfo,
     Method::ReadExecutionState,
+    Method::ReadQuotaPolicyLimits,
     Method::ReadTotalAttemptCount,
     Method::ReadWaitpointToken,
     Method::ReclaimExecution,
+    Method::ReconcileBudgetCounters,
     Method::ReconcileExecutionIndex,
+    Method::ReconcileQuotaCounters,
     Method::ReconcileSiblingCancelGroup,
+    Method::RecordSpend,
     Method::RegisterWorker,
+    Method::ReleaseAdmission,
+    Method::ReleaseBudget,
     Method::Renew,
     Method::RenewLease,
     Method::ReplayExecution,
+    Method::ReportUsage,
+    Method::ReportUsageAdmin,
+    Method::ResetBudget,
     Method::ResolveDependency,
     Method::ResolveExecutionFlowId,
     Method::ResumeExecution,
@@ -234,6 +249,11 @@ impl<S: Store> Transactional<S> {
                     self.put_back(access).await?;
                     continue;
                 }
+                Err(Stop::Denied(execution)) => {
+                    tx.leave().await?;
+                    self.deny(access, &execution).await?;
+                    continue;
+                }
                 Err(Stop::Store(error)) => {
                     // Records that do not fit each other may have been read at different times.
                     if matches!(error, StoreError::Corrupt { .. }) {
@@ -253,6 +273,13 @@ impl<S: Store> Transactional<S> {
         let mut tx = Session::new(self.store.begin(access).await?, access);
         let put_back = executions::put_back(&mut tx).await;
         self.conclude(tx, put_back).await.map(drop)
+    }
+
+    /// What a claim has found to be kept from it by a budget stands there for nobody (BUD-046).
+    async fn deny(&self, access: Access, execution: &ExecutionId) -> Result<(), StoreError> {
+        let mut tx = Session::new(self.store.begin(access).await?, access);
+        let denied = metering::deny(&mut tx, &self.settings.partitions, execution).await;
+        self.conclude(tx, denied).await.map(drop)
     }
 
     /// Commits what a rule has changed, or leaves it if the rule has refused.
@@ -286,6 +313,8 @@ pub(crate) enum Stop {
     Lapsed,
     /// A claim that has to wait until what grants have kept from it stands in its queue again.
     GrantRunOut,
+    /// A claim whose execution has a budget that is exhausted: it goes on once that is blocked.
+    Denied(ExecutionId),
     Store(StoreError),
 }
 
@@ -309,7 +338,7 @@ fn settled<T>(answer: Rule<T>) -> Result<Result<T, EngineError>, StoreError> {
         Ok(done) => Ok(Ok(done)),
         Err(Stop::Refused(error)) => Ok(Err(error)),
         Err(Stop::Lapsed) => Ok(Err(EngineError::State(StateKind::LeaseExpired))),
-        Err(Stop::GrantRunOut) => Err(StoreError::Conflict),
+        Err(Stop::GrantRunOut | Stop::Denied(_)) => Err(StoreError::Conflict),
         Err(Stop::Store(error)) => Err(error),
     }
 }
@@ -321,7 +350,8 @@ impl<S: Store> Housekeeping for Transactional<S> {
         self.lay_out().await?;
         let look = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Read).await?, Access::Read);
-            let calls = settled(housekeeping::due(&mut tx, partition, limit).await)?;
+            let partitions = &self.settings.partitions;
+            let calls = settled(housekeeping::due(&mut tx, partitions, partition, limit).await)?;
             tx.leave().await.map(|()| calls)
         };
         self.tried(look).await?
@@ -368,8 +398,14 @@ impl<S: Store> Dispatch for Transactional<S> {
             Call::TrimRetention { .. } => {
                 executions::by_parts(&call, |part| async move { self.run(&part).await }).await
             }
-            Call::ReconcileExecutionIndex { partition, filter, .. } => {
-                self.reconcile(*partition, filter).await.map(Reply::ReconcileExecutionIndex)
+            Call::ReconcileExecutionIndex { .. } => {
+                self.reconcile(&call).await.map(Reply::ReconcileExecutionIndex)
+            }
+            Call::ReconcileBudgetCounters { .. } => {
+                self.reconcile(&call).await.map(Reply::ReconcileBudgetCounters)
+            }
+            Call::ReconcileQuotaCounters { .. } => {
+                self.reconcile(&call).await.map(Reply::ReconcileQuotaCounters)
             }
             Call::Prepare {} => {
                 let prepared = self.store.prepare().await;

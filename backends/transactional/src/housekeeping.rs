@@ -2,27 +2,38 @@
 
 use ff_core::backend::CompletionPayload;
 use ff_core::call::Call;
-use ff_core::contracts::{CancelExecutionArgs, EdgeGroupState};
+use ff_core::contracts::{CancelExecutionArgs, EdgeGroupState, ResetBudgetArgs};
 use ff_core::engine_backend::ExpirePhase;
-use ff_core::partition::{Partition, PartitionFamily, PartitionKey};
-use ff_core::types::{CancelSource, ExecutionId, TimestampMs};
+use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
+use ff_core::state::BlockingReason;
+use ff_core::types::{BudgetId, CancelSource, ExecutionId, TimestampMs};
 
 use crate::engine::Rule;
 use crate::executions::Due;
 use crate::page::{MAX_PAGE, partition_of};
-use crate::records::{Backlog, EdgeGroup, Execution, Flow, Waitpoint};
+use crate::records::{Backlog, Budget, EdgeGroup, Execution, Flow, Waitpoint};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// The calls, at most `limit` (HSK-001 to HSK-012).
+/// The calls, at most `limit` (HSK-001 to HSK-014).
 pub(crate) async fn due<T: Tx>(
     tx: &mut Session<T>,
+    partitions: &PartitionConfig,
     key: &PartitionKey,
     limit: usize,
 ) -> Rule<Vec<Call>> {
-    let partition = partition_of(key)?.index;
+    let Partition { family, index: partition } = partition_of(key)?;
     let limit = limit.min(MAX_PAGE);
     let now = tx.now().await?;
+    match family {
+        PartitionFamily::Budget => {
+            let over = tx.get(Budget::DUE.of(&partition).up_to(&now).limit(limit)).await?;
+            let reset = |budget: Budget| ResetBudgetArgs { budget_id: budget.id, now };
+            return Ok(over.into_iter().map(|it| Call::ResetBudget { args: reset(it) }).collect());
+        }
+        PartitionFamily::Quota => return Ok(Vec::new()),
+        PartitionFamily::Flow | PartitionFamily::Execution => {}
+    }
     let executions = Execution::DUE.of(&partition).up_to(&now).limit(limit);
     let left = Backlog::DUE.of(&partition).up_to(&now).limit(limit);
     let noted = EdgeGroup::NOTED.of(&partition).up_to(&now).limit(limit);
@@ -42,7 +53,42 @@ pub(crate) async fn due<T: Tx>(
         execution_id: waitpoint.execution,
         now_ms: now,
     }));
+    if calls.len() < limit {
+        calls.extend(admit_again(tx, partitions, partition, limit - calls.len()).await?);
+    }
     calls.truncate(limit);
+    Ok(calls)
+}
+
+/// Lifts the blocks that are there for want of a budget which has room again.
+async fn admit_again<T: Tx>(
+    tx: &mut Session<T>,
+    partitions: &PartitionConfig,
+    partition: u16,
+    limit: usize,
+) -> Rule<Vec<Call>> {
+    let now = tx.now().await?;
+    let mut calls = Vec::new();
+    let mut seen: Option<BudgetId> = None;
+    while calls.len() < limit {
+        // Jumps from one budget to the next, however many executions it keeps waiting.
+        let next = Execution::DENIED.of(&partition).after(seen.as_ref()).limit(1);
+        seen = tx.get(next).await?.first().and_then(|first| first.denied_by);
+        let Some(id) = seen else {
+            break;
+        };
+        if tx.get(Budget::named(&id, partitions)).await?.is_some_and(|it| it.is_exhausted()) {
+            continue;
+        }
+        let denied = Execution::DENIED.of(&partition).and(&id).limit(limit - calls.len());
+        calls.extend(tx.get(denied).await?.into_iter().map(|execution| Call::UnblockExecution {
+            partition: home_of(&execution.id),
+            lane_id: execution.lane,
+            execution_id: execution.id,
+            expected_blocking_reason: BlockingReason::WaitingForBudget.as_str().to_owned(),
+            now_ms: now,
+        }));
+    }
     Ok(calls)
 }
 

@@ -9,6 +9,7 @@ mod executions;
 mod flows;
 mod housekeeping;
 mod layout;
+mod metering;
 mod page;
 mod patch;
 pub mod records;

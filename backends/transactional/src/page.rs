@@ -1,7 +1,12 @@
-//! Lists, a page at a time.
+//! Lists and passes over a partition, a page at a time.
 
+use ff_core::engine_backend::ReconcileCounts;
 use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionKey};
+use uuid::Uuid;
+
+use crate::records::Part;
+use crate::store::Inspected;
 
 /// The longest page (EXE-049, EXE-050, FLW-036).
 pub const MAX_PAGE: usize = 1_000;
@@ -34,6 +39,56 @@ impl Page {
         found.truncate(self.size);
         let next = found.last().filter(|_| more).cloned();
         (found, next)
+    }
+}
+
+/// How many records one transaction of a pass looks at.
+pub(crate) const LOOKED_AT: usize = 128;
+
+/// What one transaction of a pass has seen, and done.
+#[derive(Default)]
+pub(crate) struct Looked {
+    /// Which records something was done about.
+    pub(crate) processed: Vec<Uuid>,
+    /// How many cannot be decoded.
+    pub(crate) errors: u32,
+    /// The last that was looked at, unless it was the last of all.
+    pub(crate) last: Option<Uuid>,
+    /// There is more to do about them.
+    pub(crate) again: bool,
+}
+
+impl Looked {
+    /// At a page of records by their keys.
+    pub(crate) fn at(stored: &[Inspected]) -> Self {
+        let last = match stored.last().and_then(|stored| stored.key.parts.last()) {
+            Some(Part::Uuid(id)) if stored.len() == LOOKED_AT => Some(*id),
+            _ => None,
+        };
+        let damaged = stored.iter().filter(|stored| stored.record.is_none());
+        let errors = u32::try_from(damaged.count()).unwrap_or(u32::MAX);
+        Self { errors, last, ..Self::default() }
+    }
+}
+
+/// The counts of a whole pass.
+#[derive(Default)]
+pub(crate) struct Pass {
+    processed: std::collections::BTreeSet<Uuid>,
+    errors: u32,
+}
+
+impl Pass {
+    pub(crate) fn add(&mut self, looked: Looked) {
+        self.processed.extend(looked.processed);
+        if !looked.again {
+            self.errors += looked.errors;
+        }
+    }
+
+    pub(crate) fn counts(self) -> ReconcileCounts {
+        let processed = u32::try_from(self.processed.len()).unwrap_or(u32::MAX);
+        ReconcileCounts { processed, errors: self.errors }
     }
 }
 

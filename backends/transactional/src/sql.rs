@@ -109,3 +109,30 @@ pub fn names(columns: &[Column]) -> String {
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
     names.join(", ")
 }
+
+/// The migrations in a directory, which is named as `include_str!` wants it, for the migrator of `sqlx`. Its own
+/// macro would have the library with all of its drivers compiled a second time, for the compiler.
+#[macro_export]
+macro_rules! migrations {
+    ($directory:literal) => {{
+        use sqlx::SqlSafeStr;
+        use sqlx::migrate::{Migration, MigrationType};
+        let migration = |(number, name, text): (i64, &'static str, &'static str)| {
+            let (kind, text) = (MigrationType::Simple, text.into_sql_str());
+            Migration::new(number, name.into(), kind, text, false)
+        };
+        let texts = [
+            (1, "executions", include_str!(concat!($directory, "/0001_executions.sql"))),
+            (2, "flows", include_str!(concat!($directory, "/0002_flows.sql"))),
+            (3, "layout", include_str!(concat!($directory, "/0003_layout.sql"))),
+            (4, "suspension", include_str!(concat!($directory, "/0004_suspension.sql"))),
+            (5, "grants", include_str!(concat!($directory, "/0005_grants.sql"))),
+            (6, "scheduling", include_str!(concat!($directory, "/0006_scheduling.sql"))),
+            (7, "workers", include_str!(concat!($directory, "/0007_workers.sql"))),
+            (8, "assignment", include_str!(concat!($directory, "/0008_assignment.sql"))),
+            (9, "retention", include_str!(concat!($directory, "/0009_retention.sql"))),
+            (10, "metering", include_str!(concat!($directory, "/0010_metering.sql"))),
+        ];
+        texts.map(migration).to_vec()
+    }};
+}

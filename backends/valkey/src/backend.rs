@@ -26,13 +26,14 @@ use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
 use ff_core::state::AttemptType;
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WaitpointId};
 use ff_transactional::{
-    Settings, WaitingClaims, Waits, admit, by_parts, capabilities, check_housekeeping,
+    MAX_PAGE, Settings, WaitingClaims, Waits, admit, by_parts, capabilities, check_housekeeping,
     claimed_execution, claimed_resumed, families, parse_retry_policy, reclaimed,
 };
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::budgets::Budgets;
 use crate::claims::{Claims, Search};
 use crate::hints::Hints;
 use crate::route::Route;
@@ -187,7 +188,7 @@ impl ValkeyBackend {
             offered: capabilities.tokens.iter().cloned().collect(),
             queues: &["queue"],
         };
-        let partitions = self.settings.partitions.num_flow_partitions;
+        let partitions = &self.settings.partitions;
         let look = || async {
             let found = self.claims.first(&self.server, partitions, &search).await?;
             let handle =
@@ -210,8 +211,7 @@ impl ValkeyBackend {
             offered: args.worker_capabilities.clone(),
             queues: &["queue", "resumable"],
         };
-        let partitions = self.settings.partitions.num_flow_partitions;
-        let found = self.claims.first(&self.server, partitions, &search).await?;
+        let found = self.claims.first(&self.server, &self.settings.partitions, &search).await?;
         Ok(found.map_or(ClaimForWorkerOutcome::NoWork, ClaimForWorkerOutcome::Granted))
     }
 
@@ -238,12 +238,12 @@ impl ValkeyBackend {
         let fcall = self.server.fcall(
             method.as_str(),
             method.is_read(),
-            route.partition,
+            route.home,
             &arguments,
             route.held.as_ref(),
         )?;
         let answer = self.server.called(&fcall).await?;
-        self.tell(route.partition, &answer.work);
+        self.tell(route.home.index, &answer.work);
         Ok(answer.content)
     }
 
@@ -263,10 +263,8 @@ impl Housekeeping for ValkeyBackend {
         self.lay_out().await?;
         let home =
             partition.parse().map_err(|error| EngineError::invalid_input(error.to_string()))?;
-        let limit = Wire::of(&limit).map_err(transport)?;
-        let arguments = Wire::map([("limit", limit)]);
-        let fcall = self.server.fcall("due", true, home.index, &arguments, None)?;
-        self.server.call(&fcall).await?.into().map_err(transport)
+        let budgets = Budgets { server: &self.server, partitions: &self.settings.partitions };
+        budgets.due(home, limit.min(MAX_PAGE)).await
     }
 }
 
@@ -319,6 +317,14 @@ impl Dispatch for ValkeyBackend {
             Call::ReconcileExecutionIndex { partition, filter, .. } => {
                 let counts = reconcile::reconcile(&self.server, partition.index, filter).await;
                 counts.map(Reply::ReconcileExecutionIndex)
+            }
+            Call::ReconcileBudgetCounters { partition, .. } => {
+                let counts = reconcile::counters(&self.server, call.method(), *partition).await;
+                counts.map(Reply::ReconcileBudgetCounters)
+            }
+            Call::ReconcileQuotaCounters { partition, .. } => {
+                let counts = reconcile::counters(&self.server, call.method(), *partition).await;
+                counts.map(Reply::ReconcileQuotaCounters)
             }
             Call::RotateWaitpointHmacSecretAll { .. } => {
                 keys::rotate(&self.server, partitions, &arguments(&call)?)

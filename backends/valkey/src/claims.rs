@@ -1,16 +1,19 @@
 //! Finding work among the partitions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use ferriskey::PipeSlot;
 use ff_core::call::Method;
 use ff_core::engine_error::EngineError;
+use ff_core::partition::PartitionConfig;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::requirements;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::budgets::{Asks, Budgets};
 use crate::server::{Server, transport};
 use crate::wire::Wire;
 
@@ -50,6 +53,8 @@ pub(crate) struct Search<'a> {
 struct Taken<T> {
     /// None if the call is to be made again.
     found: Option<T>,
+    /// What is to be asked before.
+    asks: Option<Asks>,
     /// Whether the lane has more work there.
     more: bool,
 }
@@ -61,13 +66,14 @@ impl Claims {
     pub(crate) async fn first<T: DeserializeOwned>(
         &self,
         server: &Server,
-        partitions: u16,
+        partitions: &PartitionConfig,
         search: &Search<'_>,
     ) -> Result<Option<T>, EngineError> {
         let lane = search.lane;
+        let budgets = Budgets { server, partitions };
         loop {
             while let Some(partition) = self.next(lane) {
-                if let Some(taken) = first_in(server, partition, search).await? {
+                if let Some(taken) = first_in(&budgets, partition, search).await? {
                     if taken.more {
                         self.remember(lane, partition);
                     }
@@ -76,7 +82,7 @@ impl Claims {
                     }
                 }
             }
-            let found = look(server, partitions, search).await?;
+            let found = look(server, partitions.num_flow_partitions, search).await?;
             if found.is_empty() {
                 self.lanes().remove(lane);
                 return Ok(None);
@@ -120,14 +126,25 @@ impl Claims {
     }
 }
 
+/// The first in a partition, once all of its budgets have room.
 async fn first_in<T: DeserializeOwned>(
-    server: &Server,
+    budgets: &Budgets<'_>,
     partition: u16,
     search: &Search<'_>,
 ) -> Result<Option<Taken<T>>, EngineError> {
-    let function = search.method.as_str();
-    let fcall = server.fcall(function, false, partition, search.arguments, None)?;
-    server.call(&fcall).await?.into().map_err(transport)
+    let (server, function) = (budgets.server, search.method.as_str());
+    let mut arguments = Cow::Borrowed(search.arguments);
+    loop {
+        let fcall = server.fcall(function, false, partition, &arguments, None)?;
+        let taken: Option<Taken<T>> = server.call(&fcall).await?.into().map_err(transport)?;
+        let Some(asks) = taken.as_ref().and_then(|taken| taken.asks.as_ref()) else {
+            return Ok(taken);
+        };
+        if budgets.admit(asks).await? {
+            let admitted = Wire::of(&asks.execution_id).map_err(transport)?;
+            arguments = Cow::Owned(search.arguments.clone().with("admitted", admitted));
+        }
+    }
 }
 
 /// An execution that a grant keeps from claims, and until when.

@@ -18,11 +18,18 @@ pub(crate) async fn everywhere(
 ) -> Result<Vec<Result<Answer, EngineError>>, EngineError> {
     let fcall = |partition| server.fcall(function, reads, partition, arguments, None);
     let calls: Result<Vec<Fcall>, EngineError> = partitions.map(fcall).collect();
-    let calls = calls?;
+    together(server, &calls?).await
+}
+
+/// Makes calls of functions; what each answered.
+pub(crate) async fn together(
+    server: &Server,
+    calls: &[Fcall],
+) -> Result<Vec<Result<Answer, EngineError>>, EngineError> {
     if calls.is_empty() {
         return Ok(Vec::new());
     }
-    let replies = server.healed(|| pipelined(server, &calls)).await?;
+    let replies = server.healed(|| pipelined(server, calls)).await?;
     Ok(replies.into_iter().map(answer).collect())
 }
 

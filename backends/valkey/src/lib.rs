@@ -6,6 +6,7 @@
 //! could make acceptable are refused here, before anything travels.
 
 mod backend;
+mod budgets;
 mod claims;
 mod everywhere;
 mod expired;

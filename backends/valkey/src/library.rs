@@ -72,6 +72,13 @@ files! {
     "suspension/resumed.lua",
     "suspension/signals.lua",
     "suspension/resume.lua",
+    "metering/budgets.lua",
+    "metering/usage.lua",
+    "metering/spending.lua",
+    "metering/exhaustion.lua",
+    "metering/quotas.lua",
+    "metering/admission.lua",
+    "metering/counters.lua",
     "housekeeping.lua",
 }
 

@@ -1,4 +1,4 @@
-//! A walk over a partition, some executions and entries of indexes at a time.
+//! Walks over a partition, some records and entries of indexes at a time.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use ff_core::backend::ScannerFilter;
 use ff_core::call::Method;
 use ff_core::engine_backend::ReconcileCounts;
 use ff_core::engine_error::EngineError;
+use ff_core::partition::Partition;
 use ff_core::types::ExecutionId;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,43 @@ pub(crate) async fn reconcile(
         at = looked.at;
         if at.is_none() {
             let processed = u32::try_from(mended.len()).unwrap_or(u32::MAX);
+            return Ok(ReconcileCounts { processed, errors });
+        }
+    }
+}
+
+/// What the library says of some budgets or policies.
+#[derive(Deserialize)]
+struct Counted {
+    /// Those of which something was removed.
+    processed: Vec<String>,
+    errors: u32,
+    /// There is more to remove of them.
+    again: bool,
+    last: Option<String>,
+}
+
+/// Removes what is over of a partition's budgets or policies (BUD-026, QUO-017).
+pub(crate) async fn counters(
+    server: &Server,
+    method: Method,
+    partition: Partition,
+) -> Result<ReconcileCounts, EngineError> {
+    let mut processed = BTreeSet::new();
+    let mut errors = 0;
+    let mut after: Option<String> = None;
+    loop {
+        let arguments = Wire::map([("after", Wire::of(&after).map_err(transport)?)]);
+        let fcall = server.fcall(method.as_str(), false, partition, &arguments, None)?;
+        let counted: Counted = server.call(&fcall).await?.into().map_err(transport)?;
+        processed.extend(counted.processed);
+        if counted.again {
+            continue;
+        }
+        errors += counted.errors;
+        after = counted.last;
+        if after.is_none() {
+            let processed = u32::try_from(processed.len()).unwrap_or(u32::MAX);
             return Ok(ReconcileCounts { processed, errors });
         }
     }

@@ -3,19 +3,25 @@
 use ff_core::backend::{BackendTag, Handle, HandlePayload};
 use ff_core::call::Call;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::{PartitionConfig, flow_partition};
-use ff_core::types::FlowId;
+use ff_core::partition::{
+    Partition, PartitionConfig, PartitionFamily, budget_partition, flow_partition, quota_partition,
+};
+use ff_core::types::{BudgetId, FlowId, QuotaPolicyId};
 
 /// The partition a call is about, and what its handle stands for. Calls that are about no single
 /// partition have none.
 pub(crate) struct Route {
-    pub(crate) partition: u16,
+    pub(crate) home: Partition,
     pub(crate) held: Option<HandlePayload>,
 }
 
 impl Route {
+    #[allow(clippy::too_many_lines)] // One arm a method.
     pub(crate) fn of(call: &Call, config: &PartitionConfig) -> Result<Option<Self>, EngineError> {
-        let to = |partition: u16| Self { partition, held: None };
+        let at = |home: Partition| Self { home, held: None };
+        let to = |index: u16| at(Partition { family: PartitionFamily::Execution, index });
+        let budget = |id: &BudgetId| at(budget_partition(id, config));
+        let quota = |id: &QuotaPolicyId| at(quota_partition(id, config));
         let flow = |id: &FlowId| to(flow_partition(id, config).index);
         Ok(Some(match call {
             Call::Delay { handle, .. }
@@ -104,12 +110,27 @@ impl Route {
             | Call::DrainSiblingCancelGroup { flow_id, .. }
             | Call::ReconcileSiblingCancelGroup { flow_id, .. }
             | Call::ProjectFlowSummary { flow_id, .. } => flow(flow_id),
+            Call::CreateBudget { args } => budget(&args.budget_id),
+            Call::ResetBudget { args } => budget(&args.budget_id),
+            Call::RecordSpend { args } => budget(&args.budget_id),
+            Call::ReleaseBudget { args } => budget(&args.budget_id),
+            Call::ReportUsage { handle, budget: id, .. } => {
+                Self { home: budget_partition(id, config), ..Self::under_lease(handle)? }
+            }
+            Call::GetBudgetStatus { id }
+            | Call::ReadBudgetUsageAndLimits { budget_id: id }
+            | Call::ReportUsageAdmin { budget: id, .. } => budget(id),
+            Call::CreateQuotaPolicy { args } => quota(&args.quota_policy_id),
+            Call::ReleaseAdmission { args } => quota(&args.quota_policy_id),
+            Call::ReadQuotaPolicyLimits { quota_policy_id: id }
+            | Call::CheckAdmission { quota_policy_id: id, .. } => quota(id),
             _ => return Ok(None),
         }))
     }
 
     fn under_lease(handle: &Handle) -> Result<Self, EngineError> {
         let held = HandlePayload::open(BackendTag::Valkey, handle)?;
-        Ok(Self { partition: held.execution_id.partition(), held: Some(held) })
+        let (family, index) = (PartitionFamily::Execution, held.execution_id.partition());
+        Ok(Self { home: Partition { family, index }, held: Some(held) })
     }
 }

@@ -7,6 +7,7 @@ use ff_core::backend::{BackendTag, HandlePayload, PrepareOutcome};
 use ff_core::call::Method;
 use ff_core::clock::Clock;
 use ff_core::engine_error::EngineError;
+use ff_core::partition::{Partition, PartitionFamily};
 use ff_core::types::{AttemptId, LaneId, LeaseId, TimestampMs};
 use serde::Serialize;
 use uuid::Uuid;
@@ -28,9 +29,29 @@ pub(crate) struct Server {
 const BEGIN: [Method; 3] =
     [Method::Claim, Method::ClaimFromResumeGrant, Method::IssueGrantAndClaim];
 
-/// Methods that make a waitpoint or a signal.
-const MAKE: [Method; 3] =
-    [Method::CreateWaitpoint, Method::DeliverApprovalSignal, Method::ExpireSuspension];
+/// Methods that make a waitpoint or a signal, or draw a number.
+const MAKE: [Method; 4] = [
+    Method::CheckAdmission,
+    Method::CreateWaitpoint,
+    Method::DeliverApprovalSignal,
+    Method::ExpireSuspension,
+];
+
+/// The partition whose keys a function sees.
+pub(crate) struct Home(Partition);
+
+impl From<Partition> for Home {
+    fn from(partition: Partition) -> Self {
+        Self(partition)
+    }
+}
+
+/// Of flows and executions.
+impl From<u16> for Home {
+    fn from(index: u16) -> Self {
+        Self(Partition { family: PartitionFamily::Execution, index })
+    }
+}
 
 /// What a function needs to know beside its arguments.
 #[derive(Serialize)]
@@ -42,7 +63,7 @@ struct Context<'a> {
     /// For the lease and the attempt that a claim begins.
     lease_id: Option<LeaseId>,
     attempt_id: Option<AttemptId>,
-    /// For the waitpoint or the signal that a call makes.
+    /// For the waitpoint or the signal that a call makes, or the number that it draws.
     fresh_id: Option<String>,
 }
 
@@ -77,15 +98,15 @@ impl Server {
     }
 
     /// What every key of a partition begins with: `KEYS[1]`.
-    pub(crate) fn tag(&self, partition: u16) -> String {
-        format!("{}{{fp:{partition}}}", self.prefix)
+    pub(crate) fn tag(&self, home: impl Into<Home>) -> String {
+        format!("{}{}", self.prefix, home.into().0.hash_tag())
     }
 
     pub(crate) fn fcall(
         &self,
         method: &str,
         reads: bool,
-        partition: u16,
+        home: impl Into<Home>,
         arguments: &Wire,
         held: Option<&HandlePayload>,
     ) -> Result<Fcall> {
@@ -100,7 +121,7 @@ impl Server {
         };
         Ok(Fcall {
             function: self.library.function(method),
-            key: self.tag(partition),
+            key: self.tag(home),
             arguments: arguments.pack(),
             context: Wire::of(&context).map_err(transport)?.pack(),
             reads,

@@ -4,6 +4,7 @@ mod executions;
 mod flows;
 mod housekeeping;
 mod layout;
+mod metering;
 mod suspension;
 mod system;
 

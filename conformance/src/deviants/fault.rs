@@ -80,7 +80,7 @@ pub(crate) fn around(
 
 /// Changes what the model says of itself.
 pub(crate) fn capabilities(change: fn(&mut Capabilities)) -> Fault {
-    Fault { on_capabilities: Some(change), ..Fault::default() }
+    Fault::default().claiming(change)
 }
 
 /// Gives the model another label.
@@ -112,6 +112,11 @@ impl Fault {
         change: impl Fn(Option<&Execution>, &mut Execution) + Send + Sync + 'static,
     ) -> Self {
         self.damage(change)
+    }
+
+    /// Changes what the model says of itself.
+    pub(crate) fn claiming(self, change: fn(&mut Capabilities)) -> Self {
+        Self { on_capabilities: Some(change), ..self }
     }
 
     /// Changes records of one type as they are written, given what they replace.
@@ -278,6 +283,7 @@ pub(crate) fn target_of(call: &Call) -> Option<ExecutionId> {
         Call::CancelExecution { args } => Some(args.execution_id.clone()),
         Call::ChangePriority { args } => Some(args.execution_id.clone()),
         Call::BlockRoute { args } => Some(args.execution_id.clone()),
+        Call::ReleaseBudget { args } => Some(args.execution_id.clone()),
         Call::BlockExecutionForAdmission { args } => Some(args.execution_id.clone()),
         Call::RevokeLease { args } => Some(args.execution_id.clone()),
         call => payload_of(call).map(|payload| payload.execution_id),

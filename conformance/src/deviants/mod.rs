@@ -6,6 +6,7 @@ mod executions;
 mod fault;
 mod flows;
 mod housekeeping;
+mod metering;
 mod suspension;
 mod system;
 

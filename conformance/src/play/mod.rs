@@ -8,8 +8,9 @@ mod spoil;
 
 pub(crate) use generated::Generated;
 pub(crate) use listing::Listing;
-pub(crate) use script::fixture;
 pub(crate) use script::{
     Fixture, Line, Repetition, around_calls, call, interrupt_reads, pass, play, within,
 };
-pub(crate) use spoil::{Spoiling, leave_no_trace};
+pub(crate) use script::{fixture, meters};
+pub(crate) use spoil::leave_no_trace;
+pub use spoil::{Spoiling, exceptional_places, named_places, samples_of_the_model};

@@ -14,18 +14,23 @@ use serde_json::{Value, json};
 
 use super::generated::names::Thing;
 use super::generated::observed::{Known, page_of};
+use super::generated::{budget, quota};
 use super::script::fixture::{
     Fixture, beat, cancel, cancel_flow, cancel_header, complete, create_waitpoint, die, flow,
     observe, progress, register, renew, rotate, seed, seeded, suspend, suspended, tag_flow,
     wait_children,
+};
+use super::script::meters::{
+    create_quota, define, defined, quota_created, reconcile_budgets, reconcile_quotas, report,
+    report_as_operator, reset,
 };
 use super::script::{Line, call};
 
 /// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
 /// member of flow 1 like 2 and 5, an edge is staged from 2 to 5, 9 is suspended on waitpoint 1, 10 can go
 /// on by a grant, 13 is held under the attempt and lease 3, 14 can be claimed by a grant, 17 was revoked, 18
-/// too and can be taken over, 19 is blocked, 20 is out of time, and
-/// the worker instance `one` is registered.
+/// too and can be taken over, 19 is blocked, 20 is out of time, the worker instance `one` is registered, and there are
+/// budget 1 and quota policy 1.
 pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
     let mut lines = vec![
         fixture.created(1),
@@ -70,6 +75,7 @@ pub(crate) fn ground(fixture: &Fixture) -> Vec<Line> {
         fixture.create(20).with(|args| args.execution_deadline_at = Some(TimestampMs(1))),
         "created.execution_id=e20 created.public_state=waiting",
     ));
+    lines.extend([defined(1), quota_created(1)]);
     lines
 }
 
@@ -81,6 +87,8 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         executions: [member.clone()].into(),
         flows: [flow(1)].into(),
         members: [(flow(1), member.clone())].into(),
+        budgets: [budget(1)].into(),
+        quotas: [quota(1)].into(),
     };
     let mut claim = fixture.claim("w2");
     if let Call::Claim { capabilities, .. } = &mut claim {
@@ -121,6 +129,17 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         fixture.block(2, BlockingReason::WaitingForBudget),
         fixture.block_route(2),
         fixture.unblock(19, "waiting_for_capable_worker"),
+        define(2),
+        reset(1),
+        report("w1", 1, 1, "one"),
+        report_as_operator(1, 1, "two"),
+        fixture.spend(1, 2, 1, "three"),
+        fixture.release_budget(1, 2),
+        create_quota(2),
+        fixture.check_admission(1, 2),
+        fixture.release_admission(1, 2),
+        reconcile_budgets(),
+        reconcile_quotas(),
         fixture.expire(20, ExpirePhase::ExecutionDeadline),
         fixture.grant(2),
         fixture.assign(),
@@ -266,8 +285,10 @@ fn given(name: &str) -> Value {
         | "correlation_id"
         | "continuation_metadata_pointer" => json!("text"),
         "max_reclaim_count" => json!(9),
-        "attempt_timeout_ms"
+        "wall_ms"
+        | "attempt_timeout_ms"
         | "dedup_ttl_ms"
+        | "jitter_ms"
         | "max_signals_per_execution"
         | "maxlen"
         | "resume_delay_ms"

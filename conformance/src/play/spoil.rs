@@ -1,10 +1,11 @@
 //! Arguments that no call takes, tried in every place where a call has one.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use ff_core::call::{Call, Method};
 use ff_core::types::ExecutionId;
+use ff_mock::MockBackend;
 use serde_json::{Value, json};
 use strum::VariantArray;
 use uuid::Uuid;
@@ -13,11 +14,13 @@ use super::generated::names::Thing;
 use super::samples::{ground, samples};
 use super::script::Fixture;
 use super::script::session::Session;
-use crate::stage::{Difference, Failure, Play, Played, Stage, Verdict, World, play_in_world};
+use crate::stage::{
+    Deployment, Difference, Failure, Play, Played, Stage, Verdict, Waited, World, play_in_world,
+};
 
 /// What is done to an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::VariantArray)]
-pub(crate) enum Spoiling {
+pub enum Spoiling {
     /// A text has U+0000 in it.
     Nul,
     /// A text has one byte more than any may have.
@@ -55,6 +58,8 @@ use Leads::{Nowhere, To};
 
 const INPUT: Leads = To("refused: validation.invalid_input");
 const REASON: Leads = To("refused: validation.invalid_blocking_reason");
+const QUOTA: Leads = To("refused: validation.invalid_quota_spec");
+const NO_BUDGET: Leads = To("refused: not_found.budget");
 const CAPABILITIES: Leads = To("refused: validation.invalid_capabilities");
 const DEPENDENCY: Leads = To("refused: validation.invalid_dependency");
 const NO_TOKEN: Leads = To("refused: validation.invalid_token");
@@ -67,10 +72,9 @@ const NO_MEMBER: Leads = To("refused: state.execution_not_in_flow");
 const REJECTED: Leads = To("rejected.message=execution_not_found");
 const NOTHING: Leads = To("ok, nothing");
 
-/// Where texts lead to something else than their rule says, with the clause that says so; what leads nowhere does so
-/// as a number too. A place is a JSON
+/// Where texts and numbers lead to something else than their rule says, with the clause that says so. A place is a JSON
 /// pointer into the call, or the beginning of one.
-const TEXTS: [(&str, Leads, &str); 17] = [
+const TEXTS: [(&str, Leads, &str); 23] = [
     ("/create_execution/args/policy/routing_requirements/required", CAPABILITIES, "EXE-004"),
     ("/claim/capabilities", CAPABILITIES, "SCH-004"),
     ("/issue_claim_grant/args/worker_capabilities", CAPABILITIES, "CLM-019"),
@@ -86,12 +90,18 @@ const TEXTS: [(&str, Leads, &str); 17] = [
     ("/resolve_dependency/args/lane_id", Nowhere, "DEP-013"),
     ("/read_exec_core_fields/fields", Nowhere, "EXE-025"),
     ("/deliver_signal/args/waitpoint_token", NO_TOKEN, "SIG-004"),
+    ("/create_quota_policy/args/max", QUOTA, "QUO-002"),
+    ("/create_quota_policy/args/window", QUOTA, "QUO-002"),
+    ("/check_admission/args/concurrency", QUOTA, "QUO-006"),
+    ("/check_admission/args/jitter", QUOTA, "QUO-006"),
+    ("/check_admission/args/rate", QUOTA, "QUO-006"),
+    ("/check_admission/args/window", QUOTA, "QUO-006"),
     ("/rotate_waitpoint_hmac_secret_all", Nowhere, "WPT-018"),
     ("/seed_waitpoint_hmac_secret", Nowhere, "WPT-022"),
 ];
 
 /// The names that are not empty, by the end of their places, with the clauses that say so.
-const NAMES: [(&str, &str); 35] = [
+const NAMES: [(&str, &str); 37] = [
     ("/create_execution/args/namespace", "SYS-033"),
     ("/execution_kind", "SYS-033"),
     ("/worker_id", "SYS-033"),
@@ -117,6 +127,8 @@ const NAMES: [(&str, &str); 35] = [
     ("/claim_resumed_execution/args/lane_id", "SUS-054"),
     ("/grant/lane_id", "SUS-054"),
     ("/create_flow/args/namespace", "FLW-008"),
+    ("/create_budget/args/dimensions/0", "BUD-002"),
+    ("/report_usage_admin/args/dimensions/0", "BUD-028"),
     ("/flow_kind", "FLW-008"),
     ("_execution_tag/key", "EXE-031"),
     ("_flow_tag/key", "FLW-028"),
@@ -133,7 +145,17 @@ const NAMES: [(&str, &str); 35] = [
 const NAMELESS: [(&str, &str); 1] = [("/revoke_lease/args/worker_instance_id", "OPS-017")];
 
 /// Where ids of nothing lead to something else than `NotFound`, or to nothing where they are read.
-const UNKNOWN: [(&str, Leads, &str); 34] = [
+const UNKNOWN: [(&str, Leads, &str); 44] = [
+    ("/create_budget", Nowhere, "BUD-004"),
+    ("/reset_budget", NO_BUDGET, "BUD-034"),
+    ("/get_budget_status", NO_BUDGET, "BUD-034"),
+    ("/read_budget_usage_and_limits", To(""), "BUD-024"),
+    ("/report_usage", Nowhere, "BUD-006"),
+    ("/record_spend", Nowhere, "BUD-006"),
+    ("/release_budget", NOTHING, "BUD-019"),
+    ("/create_quota_policy", Nowhere, "QUO-003"),
+    ("/check_admission", Nowhere, "QUO-019"),
+    ("/release_admission", To("released"), "QUO-015"),
     ("/create_execution", Nowhere, "EXE-001"),
     ("/create_flow", Nowhere, "FLW-009"),
     ("/stage_dependency_edge/args/edge_id", Nowhere, "GRA-007"),
@@ -217,6 +239,11 @@ impl Spoiling {
         all
     }
 
+    /// Whether the call has an argument that can be spoilt like this.
+    pub fn has_place_in(self, sample: &Call) -> bool {
+        !self.all(sample).is_empty()
+    }
+
     /// What a leaf that is spoilt like this leads to.
     fn leads(self, method: Method, leaf: &Leaf) -> Leads {
         let at = leaf.at.as_str();
@@ -225,12 +252,8 @@ impl Spoiling {
             found.map(|(_, leads, _)| *leads)
         };
         match self {
-            Self::Nul | Self::LongText => exception(&TEXTS).unwrap_or(INPUT),
+            Self::Nul | Self::LongText | Self::LargeInteger => exception(&TEXTS).unwrap_or(INPUT),
             Self::LongBytes => To("refused: validation.payload_too_large"),
-            Self::LargeInteger => match exception(&TEXTS) {
-                Some(Nowhere) => Nowhere,
-                _ => INPUT,
-            },
             Self::EmptyName if NAMELESS.iter().any(|(place, _)| at == *place) => Nowhere,
             Self::EmptyName if NAMES.iter().any(|(name, _)| at.ends_with(name)) => INPUT,
             Self::EmptyName => Nowhere,
@@ -379,67 +402,19 @@ impl<'a> Ground<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
+/// The samples, on the model.
+pub fn samples_of_the_model() -> Vec<Call> {
+    let deployment = Deployment::new(Arc::new(MockBackend::conforming()));
+    let world = World::new(&deployment, None, 0, Waited::default());
+    samples(&Fixture::of(&world), &world.partitions())
+}
 
-    use ff_core::contract::{Binds, clause};
-    use ff_core::dispatch::Dispatch;
-    use ff_core::partition::PartitionConfig;
-    use ff_mock::MockBackend;
+/// The places with answers of their own, and the clauses that say so.
+pub fn exceptional_places() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TEXTS.iter().chain(&UNKNOWN).chain(&DECIDED).map(|(place, _, id)| (*place, *id))
+}
 
-    use super::*;
-    use crate::stage::{Deployment, Waited, World};
-
-    fn all_samples() -> Vec<Call> {
-        let deployment = Deployment::new(std::sync::Arc::new(MockBackend::conforming()));
-        let world = World::new(&deployment, None, 0, Waited::default());
-        samples(&Fixture::of(&world), &PartitionConfig::default())
-    }
-
-    #[test]
-    fn every_method_has_a_sample() {
-        let claimed = Dispatch::capabilities(&MockBackend::conforming()).supports;
-        let sampled: BTreeSet<_> = all_samples().iter().map(Call::method).collect();
-        for method in Method::ALL.iter().filter(|method| method.is_call()) {
-            assert_eq!(sampled.contains(method), claimed.claims(*method), "{method}");
-        }
-    }
-
-    /// Each rule binds exactly the methods that have such an argument.
-    #[test]
-    fn rules_bind_the_methods_that_have_such_arguments() {
-        for (spoiling, rule) in [
-            (Spoiling::Nul, "SYS-018"),
-            (Spoiling::LongText, "SYS-032"),
-            (Spoiling::LongBytes, "SYS-031"),
-            (Spoiling::LargeInteger, "SYS-029"),
-        ] {
-            let Binds::These(bound) = &clause(rule).unwrap().binds else {
-                panic!("{rule} names its methods");
-            };
-            let mut having: Vec<_> = all_samples()
-                .iter()
-                .filter(|sample| !spoiling.all(sample).is_empty())
-                .map(Call::method)
-                .collect();
-            having.sort();
-            let mut bound = bound.clone();
-            bound.sort();
-            assert_eq!(having, bound, "{rule}");
-        }
-    }
-
-    #[test]
-    fn exceptions_name_clauses_that_bind_the_method() {
-        let places = TEXTS.iter().chain(&UNKNOWN).chain(&DECIDED).map(|(place, _, id)| (place, id));
-        for (place, id) in places {
-            let method = place.split('/').nth(1).unwrap();
-            let method = Method::parse(method).unwrap_or_else(|| panic!("{place} is in no call"));
-            assert!(clause(id).unwrap().binds.includes(method), "{id} and {place}");
-        }
-        for (name, id) in NAMES {
-            assert!(clause(id).is_some(), "{id} of {name}");
-        }
-    }
+/// The places of names, and the clauses that say that they are not empty.
+pub fn named_places() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.into_iter()
 }

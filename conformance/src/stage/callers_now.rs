@@ -7,7 +7,7 @@ use ff_core::types::TimestampMs;
 pub(crate) const CALLERS_NOW: TimestampMs = TimestampMs(i64::MIN);
 
 /// The caller's own time, if the call has one among its arguments.
-pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
+pub fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
     Some(match call {
         Call::CreateExecution { args } => &mut args.now,
         Call::PromoteDelayed { now_ms, .. }
@@ -16,6 +16,8 @@ pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
         | Call::ExpireSuspension { now_ms, .. }
         | Call::ExpireExecution { now_ms, .. }
         | Call::TrimRetention { now_ms, .. }
+        | Call::ReconcileBudgetCounters { now_ms, .. }
+        | Call::ReconcileQuotaCounters { now_ms, .. }
         | Call::UnblockExecution { now_ms, .. } => now_ms,
         Call::Suspend { args, .. } | Call::SuspendByTriple { args, .. } => &mut args.now,
         Call::DeliverSignal { args } => &mut args.now,
@@ -39,6 +41,11 @@ pub(crate) fn callers_now(call: &mut Call) -> Option<&mut TimestampMs> {
         Call::ResolveDependency { args } => &mut args.now,
         Call::CascadeCompletion { payload } => &mut payload.produced_at_ms,
         Call::CancelFlowHeader { args } => &mut args.now,
+        Call::CreateBudget { args } => &mut args.now,
+        Call::ResetBudget { args } => &mut args.now,
+        Call::ReportUsageAdmin { args, .. } => &mut args.now,
+        Call::CreateQuotaPolicy { args } => &mut args.now,
+        Call::CheckAdmission { args, .. } => &mut args.now,
         _ => return None,
     })
 }

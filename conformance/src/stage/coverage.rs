@@ -32,7 +32,7 @@ pub(crate) type Answered = (Method, String);
 pub struct Coverage(BTreeMap<Method, BTreeMap<String, u64>>);
 
 impl Coverage {
-    pub(crate) fn count(&mut self, method: Method, answer: &Result<Reply, EngineError>) {
+    pub fn count(&mut self, method: Method, answer: &Result<Reply, EngineError>) {
         let code = answer.as_ref().err().map(EngineError::code);
         let codes = self.0.entry(method).or_default();
         *codes.entry(code.unwrap_or_else(|| OK.to_owned())).or_default() += 1;
@@ -77,7 +77,7 @@ impl Coverage {
 
     /// Which of these methods were never answered `ok`, and the codes that clauses name for them with which
     /// they never refused.
-    pub(crate) fn uncovered(&self, drawn: &[Method]) -> Vec<Answered> {
+    pub fn uncovered(&self, drawn: &[Method]) -> Vec<Answered> {
         expected(drawn).into_iter().filter(|(method, code)| !self.has(*method, code)).collect()
     }
 }
@@ -99,7 +99,7 @@ fn expected(drawn: &[Method]) -> BTreeSet<Answered> {
 }
 
 /// The codes of the errors that a clause names as `Kind(Detail)`.
-fn named_codes(clause: &Clause) -> Vec<String> {
+pub fn named_codes(clause: &Clause) -> Vec<String> {
     let quoted = clause.text.split('`').skip(1).step_by(2);
     let code = |text: &str| {
         let (group, kind) = text.strip_suffix(')')?.split_once('(')?;
@@ -118,31 +118,4 @@ fn snake_case(name: &str) -> String {
         snake.extend(letter.to_lowercase());
     }
     snake
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clauses_tell_codes() {
-        let named = |id: &str| named_codes(contract::clause(id).unwrap());
-        assert_eq!(named("SYS-031"), ["validation.payload_too_large"]);
-        assert_eq!(
-            named("LSE-002"),
-            ["not_found.execution", "state.lease_expired", "state.stale_lease"]
-        );
-        assert!(named("EXE-001").is_empty());
-    }
-
-    #[test]
-    fn what_never_happened_is_told() {
-        let mut coverage = Coverage::default();
-        coverage.count(Method::Ping, &Ok(Reply::Ping(())));
-        let missed = |answer: &str| (Method::CancelFlow, answer.to_owned());
-        assert_eq!(
-            coverage.uncovered(&[Method::Ping, Method::CancelFlow]),
-            [missed("not_found.flow"), missed("ok")]
-        );
-    }
 }

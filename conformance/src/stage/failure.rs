@@ -71,7 +71,7 @@ impl Failure {
     }
 
     /// The answer of a call that was told like this is not what was expected of it.
-    pub(crate) fn refused(why: String, expected: &str, seen: String) -> Self {
+    pub fn refused(why: String, expected: &str, seen: String) -> Self {
         let expected = expected.to_owned();
         let difference = Difference { what: String::new(), expected, seen };
         Self { differences: vec![difference], ..Self::new(why) }
@@ -99,7 +99,7 @@ impl Failure {
     }
 
     /// What it has in common with others, if this method was called last.
-    pub(crate) fn cause_by(&self, method: Method) -> Cause {
+    pub fn cause_by(&self, method: Method) -> Cause {
         let (expected, answered) = match self.differences.first() {
             Some(first) => {
                 let at = |value: &str| match &*first.what {
@@ -230,63 +230,4 @@ fn shortened(value: &str, place: usize) -> String {
     let (before, after) =
         (if from > 0 { "…" } else { "" }, if from + SHOWN < length { "…" } else { "" });
     format!("{before}{shown}{after} ({length} characters)")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines(expected: &dyn Debug, seen: &dyn Debug) -> Vec<(String, String, String)> {
-        let failure = Failure::differing("why", expected, seen);
-        let differences = failure.differences.into_iter();
-        differences.map(|line| (line.what, line.expected, line.seen)).collect()
-    }
-
-    #[derive(Debug)]
-    #[allow(dead_code)] // Read by its debug output.
-    struct Pair {
-        left: u32,
-        right: &'static str,
-    }
-
-    #[test]
-    fn structs_tell_the_fields_that_differ() {
-        let pair = |right| Pair { left: 1, right };
-        let line = ("right".to_owned(), "\"a\"".to_owned(), "\"b\"".to_owned());
-        assert_eq!(lines(&pair("a"), &pair("b")), [line]);
-    }
-
-    #[test]
-    fn maps_tell_what_is_missing() {
-        let (full, empty) = (BTreeMap::from([("a", 1), ("b", 2)]), BTreeMap::from([("a", 1)]));
-        let line = ("b".to_owned(), "2".to_owned(), "nothing".to_owned());
-        assert_eq!(lines(&full, &empty), [line]);
-    }
-
-    #[test]
-    fn anything_else_is_told_as_a_whole_and_not_at_length() {
-        let line = (String::new(), "Some(1,)".to_owned(), "None".to_owned());
-        assert_eq!(lines(&Some(1), &None::<u32>), [line]);
-        let long = lines(&"x".repeat(1_000), &"y");
-        assert!(long[0].1.ends_with("… (1002 characters)"), "{}", long[0].1);
-    }
-
-    #[test]
-    fn long_values_are_told_where_they_differ() {
-        let same = "x".repeat(5_000);
-        let line = &lines(&format!("{same}one{same}"), &format!("{same}two{same}"))[0];
-        assert!(line.1.starts_with('…') && line.1.contains("xone") && line.2.contains("xtwo"));
-        assert!(line.1.chars().count() < 280, "{}", line.1);
-    }
-
-    #[test]
-    fn causes_are_the_same_whatever_the_names() {
-        let refused = |id: &str, number: u32| {
-            let seen = format!("Ok({{fp:3}}:{id} at {number})");
-            Failure::refused("why".to_owned(), "state.terminal", seen).cause_by(Method::Renew)
-        };
-        let first = refused("6ba7b810-9dad-41d1-80b4-00c04fd430c8", 1_000_000);
-        assert_eq!(first, refused("00112233-4455-6677-8899-aabbccddeeff", 1_000_001));
-        assert_eq!(first.answered, "Ok({fp:3}:id at number)");
-    }
 }

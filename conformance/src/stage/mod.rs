@@ -15,6 +15,7 @@ mod graph;
 mod harness;
 mod hooks;
 mod leased;
+mod metering;
 mod model;
 mod observe;
 pub(crate) mod play;
@@ -27,12 +28,13 @@ mod world;
 
 pub(crate) use ff_conformance_macros::case;
 
-pub(crate) use callers_now::{CALLERS_NOW, callers_now, made_at};
+pub use callers_now::callers_now;
+pub(crate) use callers_now::{CALLERS_NOW, made_at};
 
 pub use builders::{ExecutionBuilder, Worker, plain_execution};
 pub use case::{CaseInfo, Need, Verdict};
 pub(crate) use coverage::Answered;
-pub use coverage::{Coverage, GeneratedReport};
+pub use coverage::{Coverage, GeneratedReport, named_codes};
 pub(crate) use deploy::deploy;
 pub use deploy::finish;
 pub(crate) use failure::told;
@@ -43,6 +45,7 @@ pub(crate) use harness::SEED_VARIABLE;
 pub use harness::{Deployment, Harness, HarnessError, KnownDifference, Nemesis, Settling, Vandal};
 pub(crate) use hooks::registering;
 pub(crate) use leased::{ENDING, KEEPING, LeaseCall, Leased, SUSPENDING};
+pub(crate) use metering::{Way, in_order};
 pub use model::{ModelHarness, kept_by_xtask, play_by_xtask, rerun_by_xtask};
 pub(crate) use observe::CORE_FIELDS;
 pub use observe::Observation;
@@ -51,7 +54,7 @@ pub(crate) use play::{
     Declaration, InWorld, ManyTimes, Outcome, Play, Played, Running, Scene, Stage, Topic, declare,
     in_world, play_in_world,
 };
-pub(crate) use secrets::redacted;
+pub use secrets::redacted;
 pub(crate) use suspended::{
     SECRET, Suspended, Target, all_of, any_at, count, named_at, plain_signal,
 };

@@ -6,7 +6,7 @@ use std::fmt::Write;
 const DIGITS: usize = 32;
 
 /// The text, with the number of digits in the place of every secret and digest.
-pub(crate) fn redacted(text: &str) -> String {
+pub fn redacted(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -25,19 +25,4 @@ pub(crate) fn redacted(text: &str) -> String {
         rest = after;
     }
     shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_that_are_no_secret_stay() {
-        let digest = "0123456789abcdef0123456789ABCDEF01234567";
-        assert_eq!(redacted(&format!("kid:{digest}, ok")), "kid:<40 digits>, ok");
-        assert_eq!(redacted(digest), "<40 digits>");
-        for text in ["", "added", "904ce7a3-130c-4f9f-85a4-1338d3966d09", "é 1234 ü"] {
-            assert_eq!(redacted(text), text);
-        }
-    }
 }

@@ -138,12 +138,20 @@ impl World {
 
     /// What is due in this partition, for cases that need housekeeping.
     pub async fn due_in(&self, partition: u16, limit: usize) -> Result<Vec<Call>, EngineError> {
+        let family = PartitionFamily::Flow;
+        self.due_at(&Partition { family, index: partition }, limit).await
+    }
+
+    /// The same of a partition of any family.
+    pub(crate) async fn due_at(
+        &self,
+        partition: &Partition,
+        limit: usize,
+    ) -> Result<Vec<Call>, EngineError> {
         let housekeeping = self.0.housekeeping.as_deref();
         let housekeeping =
             housekeeping.expect("the runner skips cases that need it where there is none");
-        let family = PartitionFamily::Flow;
-        let key = PartitionKey::from(&Partition { family, index: partition });
-        housekeeping.due(&key, limit).await
+        housekeeping.due(&PartitionKey::from(partition), limit).await
     }
 
     /// What is due where executions were created.

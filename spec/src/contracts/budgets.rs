@@ -160,7 +160,7 @@ pub enum ReportUsageResult {
     AlreadyApplied,
     /// Nothing was counted: a hard limit would be passed.
     HardBreach {
-        /// The usage that the report would have led to.
+        /// The usage so far.
         current_usage: u64,
         /// What is counted.
         dimension: String,
@@ -170,7 +170,7 @@ pub enum ReportUsageResult {
     Ok,
     /// Counted, and a soft limit is passed.
     SoftBreach {
-        /// The usage that the report would have led to.
+        /// The usage with the report.
         current_usage: u64,
         /// What is counted.
         dimension: String,

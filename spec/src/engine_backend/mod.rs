@@ -35,7 +35,7 @@ type Result<T> = std::result::Result<T, EngineError>;
 pub trait EngineBackend: Send + Sync + 'static {
     /// Takes the first execution of the lane, in order of priority and age, whose requirements the
     /// worker meets; `None` when there is none. With `max_wait` it keeps looking for that long.
-    /// (CLM-001 to CLM-008, CLM-014, SCH-002, SCH-003, SCH-004, SYS-046, SCH-018)
+    /// (CLM-001 to CLM-008, CLM-014, SCH-002, SCH-003, SCH-004, SYS-046, SCH-018, BUD-045, BUD-046)
     async fn claim(
         &self,
         lane: &LaneId,
@@ -281,7 +281,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("scan_eligible_executions")
     }
 
-    /// Keeps an execution that waits for a worker, for 1 to 2^53 − 1 ms. (CLM-013 to CLM-019)
+    /// Keeps an execution that waits for a worker, for 1 to 2^53 − 1 ms. (CLM-013 to CLM-019, BUD-047)
     async fn issue_claim_grant(&self, args: IssueClaimGrantArgs) -> Result<IssueClaimGrantOutcome> {
         unavailable("issue_claim_grant")
     }
@@ -291,7 +291,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("block_route")
     }
 
-    /// Starts a new attempt by a grant, under ids that the caller gives, for 1 to 2^53 − 1 ms. (CLM-020 to CLM-026)
+    /// Starts a new attempt by a grant, under ids that the caller gives, for 1 to 2^53 − 1 ms. (CLM-020 to CLM-026, BUD-047)
     async fn claim_execution(&self, args: ClaimExecutionArgs) -> Result<ClaimExecutionResult> {
         unavailable("claim_execution")
     }
@@ -333,7 +333,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("seed_waitpoint_hmac_secret")
     }
 
-    /// Adds usage to a budget on behalf of an attempt.
+    /// Adds usage to a budget on behalf of an attempt, at most once under a key within 24 h. (BUD-006 to
+    /// BUD-008, BUD-010, BUD-011, BUD-013 to BUD-015, BUD-028, BUD-036, BUD-038 to BUD-043)
     async fn report_usage(
         &self,
         handle: &Handle,
@@ -475,7 +476,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("resume_execution")
     }
 
-    /// Asks a quota policy to admit an execution.
+    /// Asks a quota policy to admit an execution, for the length of the window in seconds. (QUO-005 to
+    /// QUO-013, QUO-019 to QUO-022)
     async fn check_admission(
         &self,
         quota_policy_id: &QuotaPolicyId,
@@ -493,7 +495,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("block_execution_for_admission")
     }
 
-    /// A budget's usage beside its limits; empty when there is no such budget.
+    /// A budget's usage beside its limits; empty when there is no such budget. (BUD-024, BUD-035)
     async fn read_budget_usage_and_limits(
         &self,
         budget_id: &BudgetId,
@@ -501,7 +503,7 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_budget_usage_and_limits")
     }
 
-    /// A quota policy's limits; `None` when there is no such policy.
+    /// A quota policy's limits; `None` when there is no such policy. (QUO-004, QUO-018)
     async fn read_quota_policy_limits(
         &self,
         quota_policy_id: &QuotaPolicyId,
@@ -517,17 +519,19 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("evaluate_flow_eligibility")
     }
 
-    /// Adds usage to a budget once per key.
+    /// Adds usage to a budget in the name of an execution, at most once under a key within 24 h. (BUD-006,
+    /// BUD-010, BUD-011, BUD-013 to BUD-015, BUD-017, BUD-022, BUD-028, BUD-038 to BUD-041, BUD-043)
     async fn record_spend(&self, args: RecordSpendArgs) -> Result<ReportUsageResult> {
         unavailable("record_spend")
     }
 
-    /// Gives back what an execution spent of a budget.
+    /// Gives back what was counted in an execution's name since the last reset. (BUD-018, BUD-019, BUD-021,
+    /// BUD-042, BUD-044)
     async fn release_budget(&self, args: ReleaseBudgetArgs) -> Result<()> {
         unavailable("release_budget")
     }
 
-    /// Gives back an execution's slot in a quota.
+    /// Ends an execution's admissions under a quota policy. (QUO-014, QUO-015, QUO-023)
     async fn release_admission(
         &self,
         args: ReleaseAdmissionArgs,
@@ -545,7 +549,7 @@ pub trait EngineBackend: Send + Sync + 'static {
     }
 
     /// Claims one execution that waits for a worker, whatever it requires, on an operator's authority, for 1 to
-    /// 2^53 − 1 ms. (CLM-027 to CLM-031)
+    /// 2^53 − 1 ms. (CLM-027 to CLM-031, BUD-047)
     async fn issue_grant_and_claim(
         &self,
         args: IssueGrantAndClaimArgs,
@@ -553,17 +557,18 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("issue_grant_and_claim")
     }
 
-    /// Stores a new budget.
+    /// Stores a new budget: at most 64 dimensions, limits of at most 2^53 − 1, an interval in milliseconds.
+    /// (BUD-002 to BUD-005, BUD-030, BUD-031)
     async fn create_budget(&self, args: CreateBudgetArgs) -> Result<CreateBudgetResult> {
         unavailable("create_budget")
     }
 
-    /// Starts a budget's usage again from nothing.
+    /// Starts a budget's usage again from nothing. (BUD-020 to BUD-022, BUD-032 to BUD-034)
     async fn reset_budget(&self, args: ResetBudgetArgs) -> Result<ResetBudgetResult> {
         unavailable("reset_budget")
     }
 
-    /// Stores a new quota policy.
+    /// Stores a new quota policy: a rate in a window of seconds, and a cap. (QUO-002, QUO-003)
     async fn create_quota_policy(
         &self,
         args: CreateQuotaPolicyArgs,
@@ -571,12 +576,14 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("create_quota_policy")
     }
 
-    /// A budget's definition, usage and breaches.
+    /// A budget's definition, usage and breaches; times are decimal Unix milliseconds. (BUD-023, BUD-030,
+    /// BUD-031, BUD-034, BUD-038)
     async fn get_budget_status(&self, id: &BudgetId) -> Result<BudgetStatus> {
         unavailable("get_budget_status")
     }
 
-    /// Adds usage to a budget on an operator's authority.
+    /// Adds usage to a budget on an operator's authority, at most once under a key within 24 h. (BUD-006,
+    /// BUD-009 to BUD-011, BUD-013 to BUD-015, BUD-022, BUD-028, BUD-037 to BUD-043)
     async fn report_usage_admin(
         &self,
         budget: &BudgetId,
@@ -635,7 +642,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("list_workers")
     }
 
-    /// Finds work for a worker and keeps it for 1 to 2^53 − 1 ms. (CLM-009, CLM-032 to CLM-037)
+    /// Finds work for a worker and keeps it for 1 to 2^53 − 1 ms. (CLM-009, CLM-032 to CLM-037, BUD-045,
+    /// BUD-046)
     async fn claim_for_worker(&self, args: ClaimForWorkerArgs) -> Result<ClaimForWorkerOutcome> {
         unavailable("claim_for_worker")
     }
@@ -804,7 +812,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("reconcile_execution_index")
     }
 
-    /// Counts budgets whose usage differs from what was recorded.
+    /// Removes what is over of a partition's budgets; counts those that had some. (BUD-025, BUD-026,
+    /// BUD-048)
     async fn reconcile_budget_counters(
         &self,
         partition: Partition,
@@ -813,7 +822,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("reconcile_budget_counters")
     }
 
-    /// Counts quota policies whose slots differ from what was admitted.
+    /// Removes what is over of a partition's quota policies; counts those that had some. (BUD-048, QUO-016,
+    /// QUO-017)
     async fn reconcile_quota_counters(
         &self,
         partition: Partition,

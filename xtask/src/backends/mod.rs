@@ -10,6 +10,8 @@ mod deployments;
 mod engine;
 #[cfg(test)]
 mod messages;
+#[cfg(test)]
+mod metered;
 mod postgres;
 #[cfg(test)]
 mod projections;

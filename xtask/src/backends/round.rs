@@ -43,18 +43,18 @@ impl<E: Each> Round<E> {
     }
 
     /// Makes the call that is written like this.
-    async fn call(&mut self, call: Value) -> Reply {
+    pub(super) async fn call(&mut self, call: Value) -> Reply {
         let call: Call = serde_json::from_value(call).unwrap();
         self.each.make(&self.deployment, &call).await
     }
 
-    async fn create(&mut self, id: &ExecutionId, delay: Option<TimestampMs>) {
+    pub(super) async fn create(&mut self, id: &ExecutionId, delay: Option<TimestampMs>) {
         let mut args = plain_execution(id.clone(), self.lane.clone());
         args.delay_until = delay;
         self.call(json!({ "create_execution": { "args": args } })).await;
     }
 
-    async fn claim(&mut self) -> Handle {
+    pub(super) async fn claim(&mut self) -> Handle {
         let worker = WorkerInstanceId::new("worker");
         let policy = ClaimPolicy::new(WorkerId::new("worker"), worker, 1_000, None);
         let claim =
@@ -412,6 +412,7 @@ impl<E: Each> Round<E> {
         self.take_over(home).await;
         self.block(home).await;
         self.register().await;
+        self.meter(home).await;
     }
 
     /// Finds work for a worker, and ends it.

@@ -33,10 +33,20 @@ pub(super) fn partition_here(
 
 /// Whether the partition is of this deployment, and of the family that flows and executions share.
 pub(super) fn holds_executions(settings: &Settings, partition: Partition) -> Check {
-    let (tag, count) = (partition.hash_tag(), settings.partitions.num_flow_partitions);
-    if !is_of_flows(partition) {
-        return Err(EngineError::invalid_input(format!("{tag} holds no executions and no flows")));
+    let family = match partition.family {
+        PartitionFamily::Execution => PartitionFamily::Execution,
+        _ => PartitionFamily::Flow,
+    };
+    is_of(settings, partition, family)
+}
+
+/// Whether the partition is of this deployment, and of this family.
+pub(super) fn is_of(settings: &Settings, partition: Partition, family: PartitionFamily) -> Check {
+    let tag = partition.hash_tag();
+    if partition.family != family {
+        return Err(EngineError::invalid_input(format!("{tag} is of another family")));
     }
+    let count = settings.partitions.count_for(family);
     if partition.index < count {
         return Ok(());
     }
@@ -61,7 +71,8 @@ fn is_of_flows(partition: Partition) -> bool {
 
 /// The arguments of `Housekeeping::due` (HSK-001).
 pub fn housekeeping(settings: &Settings, key: &PartitionKey, limit: usize) -> Check {
-    partition_here(settings, key)?;
+    let partition = partition_of(key)?;
+    is_of(settings, partition, partition.family)?;
     integer("limit", limit as u64)
 }
 

@@ -1,5 +1,6 @@
 //! Which rule answers which call.
 
+use ff_core::backend::HandlePayload;
 use ff_core::call::{Call, Reply};
 use ff_core::engine_error::EngineError;
 
@@ -7,7 +8,7 @@ use super::{Rule, Settings};
 use crate::records::Backlog;
 use crate::session::Session;
 use crate::store::Tx;
-use crate::{executions, flows, suspension};
+use crate::{executions, flows, metering, suspension};
 
 /// The rule for each call, on arguments that `arguments::check` let through.
 #[allow(clippy::too_many_lines)] // One arm a method.
@@ -60,13 +61,13 @@ pub(super) async fn answer<T: Tx>(
             Reply::ListLanes(executions::list_lanes(tx, cursor.as_ref(), *limit).await?)
         }
         Call::Claim { lane, capabilities, policy } => {
-            Reply::Claim(executions::claim(tx, settings.tag, lane, capabilities, policy).await?)
+            Reply::Claim(executions::claim(tx, settings, lane, capabilities, policy).await?)
         }
         Call::IssueClaimGrant { args } => {
             Reply::IssueClaimGrant(executions::issue_claim_grant(tx, args).await?)
         }
         Call::ClaimForWorker { args } => {
-            Reply::ClaimForWorker(executions::claim_for_worker(tx, args).await?)
+            Reply::ClaimForWorker(executions::claim_for_worker(tx, settings, args).await?)
         }
         Call::ScanEligibleExecutions { args } => {
             Reply::ScanEligibleExecutions(executions::scan_eligible(tx, args).await?)
@@ -273,6 +274,49 @@ pub(super) async fn answer<T: Tx>(
         Call::ListSuspended { partition, cursor, limit } => Reply::ListSuspended(
             suspension::list_suspended(tx, partition, cursor.as_ref(), *limit).await?,
         ),
+        Call::CreateBudget { args } => {
+            Reply::CreateBudget(metering::create(tx, &settings.partitions, args).await?)
+        }
+        Call::ResetBudget { args } => {
+            Reply::ResetBudget(metering::reset(tx, &settings.partitions, args).await?)
+        }
+        Call::GetBudgetStatus { id } => {
+            Reply::GetBudgetStatus(metering::status(tx, &settings.partitions, id).await?)
+        }
+        Call::ReadBudgetUsageAndLimits { budget_id } => Reply::ReadBudgetUsageAndLimits(
+            metering::limits(tx, &settings.partitions, budget_id).await?,
+        ),
+        Call::ReportUsage { handle, budget, dimensions } => {
+            let held = HandlePayload::open(settings.tag, handle)?;
+            let report = metering::Report::of_attempt(budget, dimensions, &held.execution_id);
+            Reply::ReportUsage(metering::report(tx, &settings.partitions, report).await?)
+        }
+        Call::ReportUsageAdmin { budget, args } => {
+            let report = metering::Report::of_operator(budget, args);
+            Reply::ReportUsageAdmin(metering::report(tx, &settings.partitions, report).await?)
+        }
+        Call::RecordSpend { args } => {
+            let report = metering::Report::of_spend(args);
+            Reply::RecordSpend(metering::report(tx, &settings.partitions, report).await?)
+        }
+        Call::ReleaseBudget { args } => {
+            Reply::ReleaseBudget(metering::release(tx, &settings.partitions, args).await?)
+        }
+        Call::CreateQuotaPolicy { args } => {
+            Reply::CreateQuotaPolicy(metering::create_quota(tx, &settings.partitions, args).await?)
+        }
+        Call::ReadQuotaPolicyLimits { quota_policy_id } => Reply::ReadQuotaPolicyLimits(
+            metering::quota_limits(tx, &settings.partitions, quota_policy_id).await?,
+        ),
+        Call::CheckAdmission { quota_policy_id, dimension, args } => {
+            let asked = (quota_policy_id, dimension.as_str());
+            Reply::CheckAdmission(
+                metering::check_admission(tx, &settings.partitions, asked, args).await?,
+            )
+        }
+        Call::ReleaseAdmission { args } => {
+            Reply::ReleaseAdmission(metering::release_admission(tx, args).await?)
+        }
         Call::ServerTimeMs {} => Reply::ServerTimeMs(tx.now().await?.0.unsigned_abs()),
         Call::Ping {} => Reply::Ping(tx.ping().await?),
         other => {

@@ -1,15 +1,17 @@
 //! What takes more than one transaction.
 
-use ff_core::backend::{Namespace, ScannerFilter};
+use ff_core::backend::Namespace;
+use ff_core::call::Call;
 use ff_core::engine_backend::ReconcileCounts;
 use ff_core::engine_error::EngineError;
-use ff_core::partition::Partition;
 use ff_core::types::{FlowId, WorkerInstanceId};
+use uuid::Uuid;
 
-use super::Transactional;
+use super::{Rule, Transactional};
+use crate::page::{Looked, Pass};
 use crate::session::Session;
-use crate::store::{Access, Store};
-use crate::{executions, flows};
+use crate::store::{Access, Store, Tx};
+use crate::{executions, flows, metering};
 
 impl<S: Store> Transactional<S> {
     /// Whether no member of a cancelled flow is left to others (CAN-013).
@@ -38,29 +40,41 @@ impl<S: Store> Transactional<S> {
         Ok(())
     }
 
-    /// Puts the executions of a partition where the indexes should have them, some at a time (SCH-020).
-    pub(super) async fn reconcile(
-        &self,
-        partition: Partition,
-        filter: &ScannerFilter,
-    ) -> Result<ReconcileCounts, EngineError> {
+    /// Sees to the records of a partition, some at a time (SCH-020, BUD-026, QUO-017).
+    pub(super) async fn reconcile(&self, call: &Call) -> Result<ReconcileCounts, EngineError> {
         self.lay_out().await?;
-        let mut counts = ReconcileCounts::default();
+        let mut pass = Pass::default();
         let mut after = None;
         loop {
             let reconcile = |again| async move {
                 let access = if again { Access::WriteAgain } else { Access::Write };
                 let mut tx = Session::new(self.store.begin(access).await?, access);
-                let looked = executions::reconcile(&mut tx, partition, filter, after).await;
+                let looked = look(&mut tx, call, after).await;
                 self.conclude(tx, looked).await
             };
             let looked = self.tried(reconcile).await??;
-            counts.processed += looked.counts.processed;
-            counts.errors += looked.counts.errors;
-            if looked.last.is_none() {
-                return Ok(counts);
+            let (last, again) = (looked.last, looked.again);
+            pass.add(looked);
+            if !again && last.is_none() {
+                return Ok(pass.counts());
             }
-            after = looked.last;
+            after = if again { after } else { last };
         }
+    }
+}
+
+/// One page of a pass.
+async fn look<T: Tx>(tx: &mut Session<T>, call: &Call, after: Option<Uuid>) -> Rule<Looked> {
+    match call {
+        Call::ReconcileExecutionIndex { partition, filter, .. } => {
+            executions::reconcile(tx, partition.index, filter, after).await
+        }
+        Call::ReconcileBudgetCounters { partition, .. } => {
+            metering::reconcile_budgets(tx, partition.index, after).await
+        }
+        Call::ReconcileQuotaCounters { partition, .. } => {
+            metering::reconcile_quotas(tx, partition.index, after).await
+        }
+        other => Err(EngineError::Unavailable { op: other.method().as_str() }.into()),
     }
 }

@@ -5,7 +5,8 @@ use ff_core::types::ExecutionId;
 
 use super::create::later;
 use super::grants::named;
-use crate::engine::{Rule, Stop};
+use crate::engine::{Rule, Settings, Stop};
+use crate::metering::exhausted;
 use crate::page::MAX_PAGE;
 use crate::records::{Execution, Grant};
 use crate::session::Session;
@@ -41,6 +42,7 @@ pub(crate) async fn scan_eligible<T: Tx>(
 /// Keeps the first that the worker qualifies for, wherever it is (CLM-032 to CLM-036).
 pub(crate) async fn claim_for_worker<T: Tx>(
     tx: &mut Session<T>,
+    settings: Settings,
     args: &ClaimForWorkerArgs,
 ) -> Rule<ClaimForWorkerOutcome> {
     let first = tx.first_in(Queues::All, &args.lane_id, &args.worker_capabilities).await?;
@@ -50,6 +52,9 @@ pub(crate) async fn claim_for_worker<T: Tx>(
     let Some(mut execution) = first else {
         return Ok(ClaimForWorkerOutcome::NoWork);
     };
+    if exhausted(tx, &settings.partitions, &execution).await?.is_some() {
+        return Err(Stop::Denied(execution.id));
+    }
     let expires_at = later(tx.now().await?, args.grant_ttl_ms);
     let holder = (&args.worker_id, &args.worker_instance_id);
     execution.grant = Some(Grant::new(holder, expires_at));

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ff_core::backend::{BackendTag, CapabilitySet, ClaimPolicy, Handle, HandleKind, HandlePayload};
+use ff_core::backend::{CapabilitySet, ClaimPolicy, Handle, HandleKind, HandlePayload};
 use ff_core::state::{AttemptState, AttemptType};
 use ff_core::types::{AttemptId, AttemptIndex, LaneId, LeaseId};
 
 use super::leases::emit;
-use crate::engine::{Rule, Stop};
+use crate::engine::{Rule, Settings, Stop};
+use crate::metering::exhausted;
 use crate::records::{CurrentAttempt, Execution, Lease, LeaseEventKind, PastAttempt, PastLease};
 use crate::session::Session;
 use crate::store::{Minted, Queues, StoreError, Tx};
@@ -16,7 +17,7 @@ use crate::store::{Minted, Queues, StoreError, Tx};
 /// what calls that overlap this are about (CLM-009).
 pub(crate) async fn claim<T: Tx>(
     tx: &mut Session<T>,
-    tag: BackendTag,
+    settings: Settings,
     lane: &LaneId,
     capabilities: &CapabilitySet,
     policy: &ClaimPolicy,
@@ -29,12 +30,15 @@ pub(crate) async fn claim<T: Tx>(
     let Some(execution) = first else {
         return Ok(None);
     };
+    if exhausted(tx, &settings.partitions, &execution).await?.is_some() {
+        return Err(Stop::Denied(execution.id));
+    }
     let now = tx.now().await?;
     let holder = (&policy.worker_id, &policy.worker_instance_id);
     let lease = Lease::new(mint_lease(tx, &execution), holder, policy.lease_ttl_ms.into(), now);
     let attempt = mint_attempt(tx, &execution);
     let started = start(tx, execution, attempt, lease, None)?;
-    Ok(Some(started.seal(tag, HandleKind::Fresh)))
+    Ok(Some(started.seal(settings.tag, HandleKind::Fresh)))
 }
 
 pub(crate) fn mint_lease<T: Tx>(tx: &mut Session<T>, of: &Execution) -> LeaseId {

@@ -110,6 +110,7 @@ pub(crate) fn new_execution(args: &CreateExecutionArgs, now: TimestampMs) -> Exe
         lease_revoked_at: None,
         lease_revoke_reason: None,
         attempt_clock: None,
+        denied_by: None,
         closing: None,
         created_at: now,
         started_at: None,

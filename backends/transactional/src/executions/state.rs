@@ -207,6 +207,7 @@ impl Execution {
         self.blocking_reason = BlockingReason::WaitingForWorker;
         self.blocking_detail.clear();
         self.delay_until = None;
+        self.denied_by = None;
         self.transition(now);
     }
 
@@ -241,6 +242,7 @@ impl Execution {
     /// DEPS, keeping a delay for when the dependencies are resolved.
     pub(crate) fn block_by_dependencies(&mut self, now: TimestampMs) {
         self.eligibility = EligibilityState::BlockedByDependencies;
+        self.denied_by = None;
         self.blocking_reason = BlockingReason::WaitingForChildren;
         self.blocking_detail.clear();
         self.transition(now);
@@ -409,6 +411,7 @@ impl Execution {
             None => AttemptState::None,
         };
         self.delay_until = None;
+        self.denied_by = None;
         self.clear_attempt();
         self.completed_at = Some(now);
         self.uncascaded_since = self.flow.map(|_| now);

@@ -3,10 +3,15 @@
 //! damages a record, and the check that a migration has what is declared.
 
 mod declare;
+mod inside;
 mod key;
 mod packed;
 mod schema;
 
+pub use inside::{
+    AttemptClock, Breach, BudgetDefinition, Closing, CurrentAttempt, EdgeState, Grant, Lease,
+    LeaseEventKind, Limits, Projection, QuotaLimits, Secret, Suspended,
+};
 pub use key::{At, Index, Key, Range, Scan, ordered};
 pub use packed::Packed;
 pub use schema::{Column, Field, IndexSchema, Indexed, Part, Schema, Type};
@@ -15,8 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use ff_core::backend::{
-    HandlePayload, Namespace, ResumeCondition, ResumePolicy, SuspensionReasonCode,
-    SuspensionRequester, TimeoutBehavior,
+    HandlePayload, Namespace, ResumeCondition, ResumePolicy, SuspensionRequester,
 };
 use ff_core::contracts::{EdgeDependencyPolicy, EdgeGroupState};
 use ff_core::policy::ExecutionPolicy;
@@ -25,8 +29,9 @@ use ff_core::state::{
     OwnershipState, TerminalOutcome,
 };
 use ff_core::types::{
-    AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseId, SignalId,
-    SuspensionId, TimestampMs, WaitpointId, WaitpointToken, WorkerId, WorkerInstanceId,
+    AttemptId, AttemptIndex, BudgetId, EdgeId, ExecutionId, FlowId, LaneId, LeaseEpoch, LeaseId,
+    QuotaPolicyId, SignalId, SuspensionId, TimestampMs, WaitpointId, WaitpointToken, WorkerId,
+    WorkerInstanceId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -236,6 +241,8 @@ records! {
                 lease_revoke_reason: Option<String>,
                 /// Of the attempt that is open, if its time is limited.
                 attempt_clock: Option<AttemptClock>,
+                /// While a claim has it blocked: the budget that was exhausted (BUD-046).
+                denied_by as "denied_by_budget": Option<BudgetId>,
             }
             indexes {
                 /// What fresh claims may take, per lane and requirement set in their order (SCH-002).
@@ -288,6 +295,9 @@ records! {
                         execution.lane.clone(),
                         requirements::digest(&execution.requirements),
                     ));
+                /// What waits until a budget has room, per budget.
+                DENIED(partition_key: u16, denied_by_budget: BudgetId) =
+                    |execution| Some((execution.id.partition(), execution.denied_by?));
             }
             shown {
                 // One column for both: the phase, or once it is terminal the outcome.
@@ -579,6 +589,115 @@ records! {
             }
             shown {}
         }
+
+        /// What is counted under a budget's id, and what limits it.
+        budget: Budget in "ff_budget" {
+            key { partition as "partition_key": u16, id as "budget_id": BudgetId }
+            fixed {}
+            changing {
+                /// None, if nobody has defined it.
+                definition: Option<BudgetDefinition>,
+                usage: BTreeMap<String, u64>,
+                breach_count: u64,
+                soft_breach_count: u64,
+                last_breach: Option<Breach>,
+                next_reset_at: Option<TimestampMs>,
+                reset_count: u64,
+            }
+            indexes {
+                DUE(partition_key: u16, due_at: TimestampMs) =
+                    |budget| Some((budget.partition, budget.next_reset_at?));
+            }
+            shown {}
+        }
+
+        /// What was counted in an execution's name.
+        spend: Spend in "ff_budget_spend" {
+            key { budget as "budget_id": BudgetId, execution as "execution_id": ExecutionId }
+            fixed {}
+            changing {
+                amounts: BTreeMap<String, u64>,
+                /// How often the budget had been reset by then: nothing of it counts after another reset.
+                reset_count: u64,
+            }
+            indexes {
+                COUNTED(budget_id: BudgetId, counted_since: i64) =
+                    |spend| Some((spend.budget, spend.reset_count.cast_signed()));
+            }
+            shown {}
+        }
+
+        /// A key under which something was counted, and until when it is kept.
+        usage_key: UsageKey in "ff_usage_key" {
+            key { budget as "budget_id": BudgetId, digest: String }
+            fixed {}
+            changing { expires_at: TimestampMs }
+            indexes {
+                EXPIRING(budget_id: BudgetId, expires_at: TimestampMs) =
+                    |key| Some((key.budget, key.expires_at));
+            }
+            shown {}
+        }
+
+        /// A quota policy, or what was admitted under its id.
+        quota: Quota in "ff_quota" {
+            key { partition as "partition_key": u16, id as "quota_policy_id": QuotaPolicyId }
+            fixed {}
+            changing {
+                /// None, if nobody has created it.
+                limits: Option<QuotaLimits>,
+                admission_count: u64,
+            }
+            indexes {}
+            shown {}
+        }
+
+        /// The window of a dimension: its places are numbered in the order in which they were taken, and those
+        /// before the first have left it.
+        window: Window in "ff_quota_window" {
+            key { quota as "quota_policy_id": QuotaPolicyId, dimension: String }
+            fixed {}
+            changing {
+                first: u64,
+                next: u64,
+                /// When the first was taken, and the last.
+                oldest: TimestampMs,
+                latest: TimestampMs,
+                /// The longest window that was asked for, in milliseconds.
+                longest: u64,
+            }
+            indexes {
+                OLDEST(quota_policy_id: QuotaPolicyId, oldest: TimestampMs) =
+                    |window| Some((window.quota, window.oldest));
+            }
+            shown {}
+        }
+
+        /// A place in a window.
+        place: Place in "ff_quota_place" {
+            key { quota as "quota_policy_id": QuotaPolicyId, dimension: String, number: i64 }
+            fixed { taken_at: TimestampMs }
+            changing {}
+            indexes {}
+            shown {}
+        }
+
+        /// An execution that is admitted under a policy: until when, in each dimension.
+        slot: Slot in "ff_quota_slot" {
+            key { quota as "quota_policy_id": QuotaPolicyId, execution as "execution_id": ExecutionId }
+            fixed {}
+            changing {
+                /// By dimension.
+                ends: BTreeMap<String, TimestampMs>,
+                /// The last of these.
+                held_until: TimestampMs,
+            }
+            indexes {
+                HELD(quota_policy_id: QuotaPolicyId, held_until: TimestampMs) =
+                    |slot| Some((slot.quota, slot.held_until));
+            }
+            shown {}
+        }
     }
 
     outboxes {
@@ -616,160 +735,4 @@ records! {
             }
         }
     }
-}
-
-/// The attempt most recently started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CurrentAttempt {
-    pub id: AttemptId,
-    pub index: AttemptIndex,
-    pub kind: AttemptType,
-    pub started_at: TimestampMs,
-}
-
-/// How long an attempt may still go on (ATT-024, ATT-037).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttemptClock {
-    /// Until then.
-    Runs(TimestampMs),
-    /// It was set aside, with so many milliseconds left.
-    Stands(u64),
-}
-
-/// A worker's hold on an execution.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    pub id: LeaseId,
-    pub worker: WorkerId,
-    pub worker_instance: WorkerInstanceId,
-    pub acquired_at: TimestampMs,
-    /// What it was begun for, and its handle renews it for.
-    pub ttl_ms: u64,
-    pub renewed_at: Option<TimestampMs>,
-    pub expires_at: TimestampMs,
-}
-
-impl Lease {
-    pub(crate) fn new(
-        id: LeaseId,
-        (worker, worker_instance): (&WorkerId, &WorkerInstanceId),
-        ttl_ms: u64,
-        now: TimestampMs,
-    ) -> Self {
-        Self {
-            id,
-            worker: worker.clone(),
-            worker_instance: worker_instance.clone(),
-            acquired_at: now,
-            ttl_ms,
-            renewed_at: None,
-            expires_at: executions::later(now, ttl_ms),
-        }
-    }
-}
-
-/// An execution that is kept for a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    pub worker: WorkerId,
-    pub worker_instance: WorkerInstanceId,
-    pub expires_at: TimestampMs,
-    /// It was found to have run out, and the execution stands in its queue again.
-    pub is_over: bool,
-    pub admission_summary: Option<String>,
-    pub capability_hash: Option<String>,
-    pub route_snapshot_json: Option<String>,
-}
-
-impl Grant {
-    /// With nothing that is only kept.
-    pub(crate) fn new(
-        (worker, worker_instance): (&WorkerId, &WorkerInstanceId),
-        expires_at: TimestampMs,
-    ) -> Self {
-        Self {
-            worker: worker.clone(),
-            worker_instance: worker_instance.clone(),
-            expires_at,
-            is_over: false,
-            admission_summary: None,
-            capability_hash: None,
-            route_snapshot_json: None,
-        }
-    }
-}
-
-/// The call that ended a lease, so that its repetition is recognised.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Closing {
-    /// A digest of the call with all its arguments.
-    pub digest: String,
-    /// When a retry became due, if the call scheduled one.
-    pub retry_at: Option<TimestampMs>,
-}
-
-/// What an execution shows of its latest suspension.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Suspended {
-    pub id: SuspensionId,
-    /// The first of its waitpoints.
-    pub waitpoint: WaitpointId,
-    pub since: TimestampMs,
-    pub reason: SuspensionReasonCode,
-    pub timeout_at: Option<TimestampMs>,
-    pub timeout_behavior: TimeoutBehavior,
-}
-
-/// A secret that signs tokens, or did.
-#[derive(Clone, derive_more::Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Secret {
-    /// In lower case.
-    #[debug("<secret, {} digits>", hex.len())]
-    pub hex: String,
-    /// Set once it is superseded.
-    pub verifies_until: Option<TimestampMs>,
-}
-
-/// The summary of a flow, as of the last call that asked for it. No call shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Projection {
-    pub projected_at: TimestampMs,
-    /// Members by public state, without the states that none is in.
-    pub counts: BTreeMap<String, u32>,
-    pub total: u32,
-    /// `running`, `blocked`, `open`, `failed` or `completed`.
-    pub state: String,
-}
-
-/// How far a dependency has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EdgeState {
-    /// Part of the graph, without effect on its downstream.
-    Staged,
-    /// Applied, its upstream has not ended.
-    Unsatisfied,
-    Satisfied,
-    Impossible,
-}
-
-impl EdgeState {
-    /// Whether its upstream's end has been counted.
-    pub(crate) fn is_resolved(self) -> bool {
-        matches!(self, Self::Satisfied | Self::Impossible)
-    }
-}
-
-/// What happened to a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, Serialize, Deserialize)]
-#[strum(serialize_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum LeaseEventKind {
-    Acquired,
-    Renewed,
-    Expired,
-    Reclaimed,
-    Revoked,
-    Released,
 }

@@ -2,8 +2,8 @@
 
 use ff_core::backend::Namespace;
 use ff_core::types::{
-    AttemptId, AttemptIndex, EdgeId, ExecutionId, FlowId, LaneId, LeaseId, SignalId, TimestampMs,
-    WaitpointId, WorkerInstanceId,
+    AttemptId, AttemptIndex, BudgetId, EdgeId, ExecutionId, FlowId, LaneId, LeaseId, QuotaPolicyId,
+    SignalId, TimestampMs, WaitpointId, WorkerInstanceId,
 };
 use uuid::Uuid;
 
@@ -66,6 +66,8 @@ indexed! {
     AttemptIndex: Integer = |index| index.0.into();
     TimestampMs: Integer = |time| time.0;
     FlowId: Uuid = |id| id.0;
+    BudgetId: Uuid = |id| id.0;
+    QuotaPolicyId: Uuid = |id| id.0;
     EdgeId: Uuid = |id| id.0;
     WaitpointId: Uuid = |id| id.0;
     SignalId: Uuid = |id| id.0;

@@ -132,3 +132,40 @@ pub(super) async fn snapshot<S: Storage>(bench: Bench<S>) -> Finding {
     }
     writer.await.map_err(|error| error.to_string())?
 }
+
+/// Who has waited for a record sees what was added beside it.
+pub(super) async fn added_beside<S: Storage>(bench: Bench<S>) -> Finding {
+    for round in 0..TURNS {
+        bench.put([flow(round, 0).into_record()]).await?;
+        at_once(|_| {
+            let bench = bench.clone();
+            async move {
+                loop {
+                    match add_beside(&bench, round).await {
+                        Ok(seen) => return seen,
+                        Err(StoreError::Conflict) => tokio::task::yield_now().await,
+                        Err(error) => return Err(told(error)),
+                    }
+                }
+            }
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Changes a record and adds another, unless somebody has; whether that was seen as a whole.
+async fn add_beside<S: Storage>(bench: &Bench<S>, round: u32) -> Result<Finding, StoreError> {
+    let (before, after) = (flow(round, 0), flow(round, 1));
+    let beside = FlowTags { flow: before.id, tags: [("k".to_owned(), "v".to_owned())].into() };
+    let (before, after, beside) = (before.into_record(), after.into_record(), beside.into_record());
+    let mut tx = bench.store.begin(Access::WriteAgain).await?;
+    let both = [Query::Key(before.key()), Query::Key(beside.key())];
+    let found = tx.lock(&both).await?.concat();
+    if found != [before.clone()] {
+        return Ok(expect(&found, &vec![after, beside], "both, or neither"));
+    }
+    tokio::task::yield_now().await;
+    let write = [(Before::Present(before), Some(after)), (Before::Absent, Some(beside))];
+    tx.commit(changes(write)).await.map(Ok)
+}

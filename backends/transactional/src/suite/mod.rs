@@ -72,7 +72,7 @@ checks! {
     records: come_back, replaced, removed, told_apart;
     atomicity: all_or_nothing, given_up, reopened;
     ranges: ordered, paged, kept_in_step;
-    isolation: counted, created_once, one_instant, snapshot;
+    isolation: counted, created_once, one_instant, snapshot, added_beside;
     claims: in_order, taken_once;
 }
 

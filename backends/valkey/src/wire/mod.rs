@@ -79,6 +79,14 @@ impl Wire {
         Self::Map(fields.map(|(name, value)| (key(name), value)).into())
     }
 
+    /// The map with one more field.
+    pub(crate) fn with(mut self, name: &str, value: Self) -> Self {
+        if let Self::Map(fields) = &mut self {
+            fields.push((Self::Raw(name.as_bytes().to_vec()), value));
+        }
+        self
+    }
+
     pub(crate) fn pack(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         encode::write(&mut bytes, self);

@@ -2,10 +2,11 @@
 
 use ff_core::backend::TimeoutBehavior;
 use ff_core::call::Call;
+use ff_core::contracts::BlockingReason;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::types::{ExecutionId, TimestampMs};
 
-use crate::stage::{Failure, Verdict, World, case, revocation};
+use crate::stage::{Failure, Verdict, Way, World, case, revocation};
 
 impl World {
     /// What is due, as method and execution.
@@ -23,6 +24,7 @@ pub(super) fn about(call: &Call) -> Option<ExecutionId> {
         | Call::ExpireSuspension { execution_id, .. }
         | Call::ExpireExecution { execution_id, .. }
         | Call::CloseWaitpoint { execution_id, .. }
+        | Call::UnblockExecution { execution_id, .. }
         | Call::AckCancelMember { execution_id, .. } => Some(execution_id.clone()),
         Call::CascadeCompletion { payload } => Some(payload.execution_id.clone()),
         Call::CancelExecution { args } => Some(args.execution_id.clone()),
@@ -215,5 +217,75 @@ async fn waitpoints(world: World) -> Verdict {
     let listed = world.waitpoints(&suspended.id).await?;
     let listed: Vec<_> = listed.iter().map(|entry| entry.waitpoint_id).collect();
     expect_eq!(listed, [targets[1].waitpoint], "what is still open");
+    Ok(())
+}
+
+/// Of two budgets, one of which is reset; beside a block that a caller has put there.
+#[case(HSK_013, needs(housekeeping))]
+async fn budgets(world: World) -> Verdict {
+    let (one, other) =
+        (world.budget(&[("cost", 5, 0)]).await?, world.budget(&[("cost", 5, 0)]).await?);
+    let blocked = world.execution().create().await?;
+    let mut block = world.blocking(&blocked, BlockingReason::WaitingForBudget);
+    block.reason_detail = Some(one.to_string());
+    world.block_execution_for_admission(block).await?;
+    let mut denied = Vec::new();
+    for budget in [one, one, other] {
+        denied.push(world.execution().budgets(&[budget]).create().await?);
+    }
+    for budget in [one, other] {
+        world.counts(&Way::Operator, &budget, &[("cost", 5)]).await?;
+    }
+    expect_eq!(world.worker().try_claim().await?, None, "both are exhausted");
+    expect_eq!(world.due_names().await?, [], "neither has room");
+    world.reset(&one).await?;
+    let mut expected =
+        denied[..2].iter().map(|id| named("unblock_execution", id)).collect::<Vec<_>>();
+    expected.sort();
+    for _ in 0..2 {
+        let mut due = world.due_names().await?;
+        due.sort();
+        expect_eq!(due, expected, "the one has room");
+    }
+    expect_eq!(world.settle().await?, 2);
+    for id in &denied[..2] {
+        world.expect_fields(id, [("eligibility_state", "eligible_now")]).await?;
+    }
+    for id in [&denied[2], &blocked] {
+        world.expect_fields(id, [("eligibility_state", "blocked_by_budget")]).await?;
+    }
+    Ok(())
+}
+
+/// To the millisecond, and again.
+#[case(HSK_014, needs(clock, housekeeping))]
+async fn resets(world: World) -> Verdict {
+    let mut args = world.budget_args(&[("cost", 5, 0)]);
+    args.reset_interval_ms = 500;
+    let budget = world.define(args).await?;
+    let never = world.budget(&[("cost", 5, 0)]).await?;
+    let homes = [world.budget_home(&budget), world.budget_home(&never)];
+    let due = || async {
+        let mut due = Vec::new();
+        for home in &homes[..if homes[0] == homes[1] { 1 } else { 2 }] {
+            due.extend(world.due_at(home, 10).await?);
+        }
+        Ok::<_, Failure>(due)
+    };
+    for _ in 0..2 {
+        world.counts(&Way::Operator, &budget, &[("cost", 5)]).await?;
+        world.pass_ms(499).await?;
+        expect_eq!(due().await?, [], "a millisecond early");
+        world.pass_ms(1).await?;
+        let calls = due().await?;
+        let budgets = calls.iter().map(|call| match call {
+            Call::ResetBudget { args } => Some(args.budget_id),
+            _ => None,
+        });
+        expect_eq!(budgets.collect::<Vec<_>>(), [Some(budget)], "it is due");
+        calls[0].send(&*world).await?;
+        expect_eq!(due().await?, [], "it was reset");
+        world.expect_usage(&budget, &[("cost", 0)], "it was reset").await?;
+    }
     Ok(())
 }

@@ -34,6 +34,11 @@ fn is_expiry(call: &Call, of: ExpirePhase) -> bool {
     matches!(call, Call::ExpireExecution { phase, .. } if *phase == of)
 }
 
+deviant!("forgets-budgets", HSK_013, "Lists nothing that waits for a budget." =>
+    without("unblock_execution"));
+
+deviant!("forgets-resets", HSK_014, "Lists no reset." => without("reset_budget"));
+
 deviant!("lists-the-last-first", HSK_006, "Lists all but the first." => due(|calls| {
     if calls.len() > 4 {
         calls.remove(0);

@@ -9,7 +9,7 @@ use ff_core::capability::Supports;
 use ff_core::engine_error::EngineError;
 
 use crate::deviants::declare::{around, deviant, request};
-use crate::deviants::fault::{Fault, answer, blames, capabilities, label};
+use crate::deviants::fault::{Fault, answer, around as around_calls, blames, capabilities, label};
 
 deviant!("annotates-op", SYS_001,
     "Says `mock.suspend` where the method's name is due." => answer(|_, answer| {
@@ -18,23 +18,22 @@ deviant!("annotates-op", SYS_001,
     }
 }));
 
-around!(
-    "acts-all-the-same",
-    SYS_001,
-    "Says that it cannot record a spend, and leaves a mark.",
-    |subject, call| {
+deviant!("acts-all-the-same", SYS_001,
+    "Says that it cannot record a spend, and leaves a mark." => around_calls(|subject, call| {
+    Box::pin(async move {
         if let Call::RecordSpend { args } = &call {
             subject.leave_trace(&args.execution_id).await;
+            return Err(EngineError::Unavailable { op: "record_spend" });
         }
         subject.ask(call).await
-    }
-);
+    })
+}).claiming(|claims| claims.supports.record_spend = false));
 
 deviant!("claims-everything", SYS_002, "Claims methods that it does not answer." =>
     capabilities(|c| c.supports = Supports::all()));
 
-deviant!("half-a-group", SYS_002, "Sets a group's flag without its methods." =>
-    capabilities(|c| c.supports.quota_admin = true));
+deviant!("half-a-group", SYS_002, "Claims the methods of a group without its flag." =>
+    capabilities(|c| c.supports.quota_admin = false));
 
 deviant!("other-label", SYS_003, "Goes by a name that is not its family's." =>
     label("something-else"));

@@ -69,11 +69,11 @@ deviant!("flow-cancel-passes-over-retries", SYS_034,
     }
 }));
 
-deviant!("second-wait-is-longer", SYS_034,
-    "The second retry of all namespaces but one waits a millisecond too long." =>
+deviant!("first-wait-is-longer", SYS_034,
+    "The first retry of all namespaces but one waits a millisecond too long." =>
 write(|before, after| {
-    if before.is_some_and(|before| before.retry_count == 1)
-        && after.retry_count == 2
+    if before.is_some_and(|before| before.retry_count == 0)
+        && after.retry_count == 1
         && after.namespace.as_str() != "tenant"
         && let Some(until) = &mut after.delay_until
     {

@@ -114,6 +114,23 @@ deviant!("minds-the-flows-now", SYS_005,
     }
 }));
 
+deviant!("minds-the-meters-now", SYS_005,
+    "Refuses budgets, reports and admissions from before 1970." => answer(|call, answer| {
+    let now = match call {
+        Call::CreateBudget { args } => args.now,
+        Call::ResetBudget { args } => args.now,
+        Call::ReportUsageAdmin { args, .. } => args.now,
+        Call::CreateQuotaPolicy { args } => args.now,
+        Call::CheckAdmission { args, .. } => args.now,
+        Call::ReconcileBudgetCounters { now_ms, .. }
+        | Call::ReconcileQuotaCounters { now_ms, .. } => *now_ms,
+        _ => return,
+    };
+    if now.0 <= 0 {
+        *answer = Err(EngineError::invalid_input("before the epoch"));
+    }
+}));
+
 around!(
     "callers-tell-the-time",
     SYS_005,

@@ -15,7 +15,7 @@ use super::step::Step;
 use crate::stage::{Answered, Coverage, Failure};
 
 /// Sequences that are looked at for one answer.
-const SEQUENCES: u64 = 100;
+const SEQUENCES: u64 = 200;
 
 /// Calls that are tried at each of their steps.
 const CALLS: usize = 8;

@@ -150,6 +150,8 @@ async fn one(
     supports.create_waitpoint = false;
     // Most calls change this list, so that no two would be judged apart.
     supports.list_suspended = false;
+    // It ties a budget to a lane, and so do most that follow.
+    supports.report_usage = false;
     let arena = Arena::new(initial.clone(), backends, clock, supports);
     let load = Load { workers: WORKERS, calls, seed };
     let (history, coverage) = Arc::new(arena).run(load).await;

@@ -185,6 +185,14 @@ fn groups(history: &History) -> Vec<History> {
     ordered.collect()
 }
 
+/// They do not look at the execution that they name.
+const NAMED_ONLY: [Method; 4] =
+    [Method::RecordSpend, Method::ReleaseBudget, Method::CheckAdmission, Method::ReleaseAdmission];
+
+/// All that calls name: a pass looks at those of a partition.
+const BUDGETS: [&str; 3] = ["b1", "b2", "b3"];
+const QUOTAS: [&str; 2] = ["q1", "q2"];
+
 /// What a call reads or changes: things by their names, lanes, idempotency keys, and the lists that
 /// it adds to.
 fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
@@ -197,6 +205,9 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
         objects.insert(format!("lane {lane}"));
     }
     objects.extend(named_things(call));
+    if NAMED_ONLY.contains(&call.method()) {
+        objects.retain(|object| !object.starts_with('e'));
+    }
     match call {
         Call::CreateExecution { args } => {
             objects.insert(format!("lane {}", args.lane_id));
@@ -222,16 +233,19 @@ fn objects(call: &Call, lanes: &BTreeMap<&str, &str>) -> BTreeSet<String> {
         | Call::ListFlows { .. } => {
             objects.insert("flows ".to_owned());
         }
+        Call::ReconcileBudgetCounters { .. } => objects.extend(BUDGETS.map(str::to_owned)),
+        Call::ReconcileQuotaCounters { .. } => objects.extend(QUOTAS.map(str::to_owned)),
         _ => {}
     }
     objects
 }
 
-/// The names of the executions, flows and waitpoints in a call.
+/// The names of the executions, flows, waitpoints, budgets and policies in a call.
 pub(super) fn named_things(call: &Call) -> BTreeSet<String> {
     let is_thing = |value: &String| {
         let mut letters = value.chars();
-        matches!(letters.next(), Some('e' | 'f' | 'w')) && letters.as_str().parse::<usize>().is_ok()
+        matches!(letters.next(), Some('b' | 'e' | 'f' | 'q' | 'w'))
+            && letters.as_str().parse::<usize>().is_ok()
     };
     let values = leaves(&plain(call, &mut Minted::Alike)).into_iter();
     values.map(|(_, value)| value).filter(is_thing).collect()

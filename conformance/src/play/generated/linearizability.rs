@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 /// What calls act on: a state, and the states that a call may lead to.
-pub(crate) trait Object: Clone {
+pub trait Object: Clone {
     type Op;
 
     /// The states after `op`, if it could have been answered as it was; none if it could not.
@@ -19,17 +19,17 @@ pub(crate) trait Object: Clone {
 
 /// A call between two points of one order of all starts and returns.
 #[derive(Clone, Debug)]
-pub(crate) struct Span<Op> {
-    pub(crate) op: Op,
-    pub(crate) start: u64,
+pub struct Span<Op> {
+    pub op: Op,
+    pub start: u64,
     /// Absent if no answer was seen: the call takes effect once at any time after its start, or
     /// never.
-    pub(crate) end: Option<u64>,
+    pub end: Option<u64>,
 }
 
 /// What is known of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Judgement {
+pub enum Judgement {
     /// This order explains it: places in the history, without the calls that never took effect.
     Linearizable(Vec<usize>),
     NotLinearizable,
@@ -39,11 +39,7 @@ pub(crate) enum Judgement {
 
 /// Judges a history that began in `initial`. The budget is how many calls may be tried; what is left of it
 /// is left there.
-pub(crate) fn judge<O: Object>(
-    initial: &O,
-    history: &[Span<O::Op>],
-    budget: &mut u64,
-) -> Judgement {
+pub fn judge<O: Object>(initial: &O, history: &[Span<O::Op>], budget: &mut u64) -> Judgement {
     let mut search = Search {
         history,
         done: Done::new(history.len()),
@@ -170,6 +166,3 @@ impl<Op> Search<'_, Op> {
         next
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -34,10 +34,11 @@ use crate::stage::{
 use aimed::aim;
 use calls::offers;
 use histories::{HISTORIES, examine_all};
+pub use linearizability::{Judgement, Object, Span, judge};
 use player::Divergence;
 pub use recording::{Recording, RecordingError};
 pub(crate) use reference::Universe;
-pub(crate) use reference::plain_claim;
+pub(crate) use reference::{budget, plain_claim, quota};
 use sequences::{Found, SEQUENCES, Target, compare};
 pub use step::Step;
 
@@ -225,4 +226,9 @@ fn with_replay(harness: &dyn Harness, failure: Failure, path: &Path) -> Failure 
         message: format!("{}; kept as {}{again}", failure.message, path.display()),
         ..failure
     }
+}
+
+/// The methods whose calls sequences and histories are made of.
+pub fn drawn_methods() -> impl Iterator<Item = Method> {
+    offers().map(|offer| offer.method)
 }

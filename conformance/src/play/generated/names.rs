@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// What generated sequences talk about: `e1` is an execution, `f1` a flow, `d1` a dependency, `w1` a
-/// waitpoint, `s1` a signal, `u1` a suspension, `l1` a lease, `a1` an attempt.
+/// waitpoint, `s1` a signal, `u1` a suspension, `l1` a lease, `a1` an attempt, `b1` a budget, `q1` a quota policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Thing {
     Execution,
@@ -21,6 +21,8 @@ pub(crate) enum Thing {
     Suspension,
     Lease,
     Attempt,
+    Budget,
+    Quota,
 }
 
 /// Things of each kind at most.
@@ -30,7 +32,7 @@ const MOST: usize = 64;
 const SAME_CHECKSUM: u128 = 0x1_1021 << 24;
 
 impl Thing {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Execution,
         Self::Flow,
         Self::Edge,
@@ -39,6 +41,8 @@ impl Thing {
         Self::Suspension,
         Self::Lease,
         Self::Attempt,
+        Self::Budget,
+        Self::Quota,
     ];
 
     fn name(self, number: usize) -> String {
@@ -51,6 +55,8 @@ impl Thing {
             Self::Suspension => 'u',
             Self::Lease => 'l',
             Self::Attempt => 'a',
+            Self::Budget => 'b',
+            Self::Quota => 'q',
         };
         format!("{letter}{number}")
     }

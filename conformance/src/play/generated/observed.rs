@@ -8,7 +8,7 @@ use ff_core::contracts::EdgeDirection;
 use ff_core::partition::{
     Partition, PartitionConfig, PartitionFamily, PartitionKey, flow_partition,
 };
-use ff_core::types::{ExecutionId, FlowId};
+use ff_core::types::{BudgetId, ExecutionId, FlowId, QuotaPolicyId};
 
 use crate::stage::CORE_FIELDS;
 
@@ -19,6 +19,8 @@ pub(crate) struct Known {
     pub(crate) flows: BTreeSet<FlowId>,
     /// Executions with flows that they may be members of.
     pub(crate) members: BTreeSet<(FlowId, ExecutionId)>,
+    pub(crate) budgets: BTreeSet<BudgetId>,
+    pub(crate) quotas: BTreeSet<QuotaPolicyId>,
 }
 
 impl Known {
@@ -45,6 +47,12 @@ impl Known {
             calls.push(Call::ListFlows { partition: page_of(index), cursor: None, limit: 1_000 });
         }
         calls.push(Call::ListLanes { cursor: None, limit: 1_000 });
+        for id in &self.budgets {
+            calls.push(Call::GetBudgetStatus { id: *id });
+            calls.push(Call::ReadBudgetUsageAndLimits { budget_id: *id });
+        }
+        let quotas = self.quotas.iter();
+        calls.extend(quotas.map(|id| Call::ReadQuotaPolicyLimits { quota_policy_id: *id }));
         calls
     }
 }

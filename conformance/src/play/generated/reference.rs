@@ -10,7 +10,8 @@ use ff_core::engine_error::EngineError;
 use ff_core::partition::{Partition, PartitionConfig, PartitionFamily, PartitionKey};
 use ff_core::state::{LifecyclePhase, OwnershipState};
 use ff_core::types::{
-    EdgeId, ExecutionId, FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId,
+    BudgetId, EdgeId, ExecutionId, FlowId, LaneId, QuotaPolicyId, TimestampMs, WorkerId,
+    WorkerInstanceId,
 };
 use ff_mock::{AttemptClock, Execution, Settings, Snapshot, Take};
 use rand::rngs::StdRng;
@@ -96,6 +97,16 @@ impl Universe {
         ours.map(flow).collect()
     }
 
+    /// The budgets that a call names.
+    pub(crate) fn budgets_in(call: &Call) -> Vec<BudgetId> {
+        numbers_in(call, 'b').into_iter().map(budget).collect()
+    }
+
+    /// The quota policies that a call names.
+    pub(crate) fn quotas_in(call: &Call) -> Vec<QuotaPolicyId> {
+        numbers_in(call, 'q').into_iter().map(quota).collect()
+    }
+
     pub(crate) fn flows(&self) -> Vec<FlowId> {
         (1..=self.flows).map(flow).collect()
     }
@@ -119,6 +130,14 @@ fn numbers_in(call: &Call, letter: char) -> Vec<usize> {
 
 pub(crate) fn flow(number: usize) -> FlowId {
     FlowId::from_uuid(Thing::Flow.uuid(number))
+}
+
+pub(crate) fn budget(number: usize) -> BudgetId {
+    BudgetId::from_uuid(Thing::Budget.uuid(number))
+}
+
+pub(crate) fn quota(number: usize) -> QuotaPolicyId {
+    QuotaPolicyId::from_uuid(Thing::Quota.uuid(number))
 }
 
 /// The model at some point of a sequence.
@@ -284,6 +303,7 @@ impl Reference {
             executions: executions().map(|execution| execution.id.clone()).collect(),
             flows: self.snapshot.flows().map(|flow| flow.id).collect(),
             members: executions().filter_map(member).collect(),
+            ..Known::default()
         }
     }
 

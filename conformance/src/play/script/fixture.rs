@@ -526,7 +526,7 @@ pub(crate) fn flow(number: usize) -> FlowId {
     FlowId::from_uuid(Thing::Flow.uuid(number))
 }
 
-fn lease(instance: &str) -> Handle {
+pub(super) fn lease(instance: &str) -> Handle {
     lease_of(instance, Disguise::Lease, HandleKind::Fresh)
 }
 

@@ -57,34 +57,3 @@ fn at(call: &Call, now: u64) -> Result<Call, Failure> {
     *hint = TimestampMs(now.cast_signed());
     Ok(call)
 }
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use ff_core::partition::PartitionConfig;
-    use ff_mock::MockBackend;
-    use serde_json::Value;
-
-    use super::*;
-    use crate::play::samples::samples;
-    use crate::stage::{Deployment, Waited};
-
-    /// What arguments for the caller's own time are called.
-    const NAMES: [&str; 3] = ["now", "now_ms", "produced_at_ms"];
-
-    fn is_hinted(value: &Value) -> bool {
-        let fields = value.as_object().into_iter().flatten();
-        fields.into_iter().any(|(name, value)| NAMES.contains(&name.as_str()) || is_hinted(value))
-    }
-
-    #[test]
-    fn the_callers_time_is_found_wherever_there_is_one() {
-        let deployment = Deployment::new(Arc::new(MockBackend::conforming()));
-        let world = World::new(&deployment, None, 0, Waited::default());
-        for mut call in samples(&Fixture::of(&world), &PartitionConfig::default()) {
-            let hinted = is_hinted(&serde_json::to_value(&call).unwrap());
-            assert_eq!(callers_now(&mut call).is_some(), hinted, "{}", call.method());
-        }
-    }
-}

@@ -4,6 +4,7 @@
 pub(crate) mod fixture;
 mod hints;
 mod interruption;
+pub(crate) mod meters;
 mod repetition;
 pub(super) mod session;
 

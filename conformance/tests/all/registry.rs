@@ -1,7 +1,5 @@
 //! Cases, clauses, codes and deviants belong together.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 

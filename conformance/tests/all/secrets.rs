@@ -1,7 +1,5 @@
 //! What people read of a run has no secret and no token in it, however wrong the backend.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

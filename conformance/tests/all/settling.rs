@@ -1,7 +1,5 @@
 //! A backend that promotes, cascades and sees to what is due by itself conforms as well.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,5 @@
 //! What generated sequences do with what they find.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -1,7 +1,5 @@
 //! The suite on a model that can be given up between any two steps of a rule.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::sync::Arc;
 
 use async_trait::async_trait;

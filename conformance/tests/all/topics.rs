@@ -1,7 +1,5 @@
 //! A topic has one name in the contract, the cases, the deviants and the rules.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

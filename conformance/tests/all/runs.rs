@@ -1,7 +1,5 @@
 //! Runs of the suite: statuses, reports, and what a failure says.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,9 +1,11 @@
+//! The judge of histories, beside another that knows nothing of it.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 
-use super::*;
+use ff_conformance::inside::{Judgement, Object, Span, judge};
 
 /// A register that is written, read and swapped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,7 +1,5 @@
 //! Imports point down: `run` → `cases`, `deviants` → `play` → `stage`, and no file imports what imports it.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

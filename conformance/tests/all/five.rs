@@ -1,7 +1,5 @@
 //! A backend that is wrong in five ways at once: what its author sees.
 
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
