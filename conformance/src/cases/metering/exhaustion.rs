@@ -2,6 +2,7 @@
 
 use ff_core::backend::Handle;
 use ff_core::call::Method;
+use ff_core::engine_error::{ContentionKind, EngineError};
 use ff_core::types::{BudgetId, ExecutionId};
 
 use crate::stage::{ExecutionBuilder, Failure, Verdict, Way, World, case};
@@ -70,7 +71,11 @@ async fn denied(world: World) -> Verdict {
         let taken = world.taken(method).await?;
         expect_eq!(taken, [second, third], "what {} takes", method.as_str());
         world.reset(&full).await?;
-        world.unblock(&first, "waiting_for_budget").await?;
+        match world.unblock(&first, "waiting_for_budget").await {
+            // A backend that works by itself may have lifted it.
+            Ok(()) | Err(EngineError::Contention(ContentionKind::ExecutionNotEligible)) => {}
+            Err(error) => return Err(error.into()),
+        }
         expect_eq!(world.taken(method).await?, [first], "what {} takes then", method.as_str());
     }
     Ok(())

@@ -8,7 +8,7 @@ use ff_mock::{Place, Slot};
 use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::fault::{Fault, busy, pause};
 
-request!("one-more", QUO_019, "Admits one more than the rate limit.",
+request!("one-admission-more", QUO_019, "Admits one more than the rate limit.",
     CheckAdmission { args, .. } => args.rate_limit += u64::from(args.rate_limit > 1));
 
 request!("zero-is-a-limit", QUO_019, "Takes a rate limit of 0 for one of 1.",

@@ -102,7 +102,7 @@ budget(|before, after| {
     }
 }));
 
-deviant!("forgives", BUD_032, "Forgets at a reset that a limit was passed." =>
+deviant!("forgives-breaches", BUD_032, "Forgets at a reset that a limit was passed." =>
 budget(|before, after| {
     if before.is_some_and(|before| after.reset_count > before.reset_count) {
         after.breach_count = 0;

@@ -33,24 +33,30 @@ deviant!("keeps-what-is-over", BUD_026, "Removes nothing." => {
     }))
 });
 
-around!("any-partition", BUD_048, "Has nothing to do in other partitions.", |subject, call| {
-    let (Call::ReconcileBudgetCounters { partition, .. }
-    | Call::ReconcileQuotaCounters { partition, .. }) = &call
-    else {
-        return subject.ask(call).await;
-    };
-    let is_strange = matches!(partition.family, PartitionFamily::Flow | PartitionFamily::Execution);
-    match subject.ask(call.clone()).await {
-        Err(EngineError::Validation { .. }) if is_strange => {
-            let counts = ReconcileCounts::default();
-            Ok(match call {
-                Call::ReconcileBudgetCounters { .. } => Reply::ReconcileBudgetCounters(counts),
-                _ => Reply::ReconcileQuotaCounters(counts),
-            })
+around!(
+    "any-partition-has-counters",
+    BUD_048,
+    "Has nothing to do in other partitions.",
+    |subject, call| {
+        let (Call::ReconcileBudgetCounters { partition, .. }
+        | Call::ReconcileQuotaCounters { partition, .. }) = &call
+        else {
+            return subject.ask(call).await;
+        };
+        let is_strange =
+            matches!(partition.family, PartitionFamily::Flow | PartitionFamily::Execution);
+        match subject.ask(call.clone()).await {
+            Err(EngineError::Validation { .. }) if is_strange => {
+                let counts = ReconcileCounts::default();
+                Ok(match call {
+                    Call::ReconcileBudgetCounters { .. } => Reply::ReconcileBudgetCounters(counts),
+                    _ => Reply::ReconcileQuotaCounters(counts),
+                })
+            }
+            answer => answer,
         }
-        answer => answer,
     }
-});
+);
 
 around!("releases-all", QUO_016, "Releases all that are admitted.", |subject, call| {
     if let Call::ReconcileQuotaCounters { .. } = &call {

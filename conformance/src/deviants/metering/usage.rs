@@ -210,7 +210,7 @@ deviant!("nothing-is-not-counted", BUD_013, "Counts no dimension with a delta of
     after.usage.retain(|_, used| *used > 0);
 }));
 
-deviant!("forgets-keys", BUD_014, "Keeps no keys." =>
+deviant!("forgets-usage-keys", BUD_014, "Keeps no keys." =>
     Fault::default().damage(|_, after: &mut UsageKey| after.expires_at.0 = 0));
 
 deviant!("keys-of-everybody", BUD_014, "Knows a key in every budget." => {
@@ -266,7 +266,7 @@ deviant!("refusals-take-keys", BUD_040, "Takes the key of a report that it refus
 });
 
 around!(
-    "loses-an-update",
+    "loses-a-spend",
     BUD_015,
     "Counts what others count at the same time once.",
     |subject, call| {
