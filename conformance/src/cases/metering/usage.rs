@@ -403,7 +403,7 @@ async fn at_once(world: World) -> Verdict {
     Ok(())
 }
 
-/// Names that no definition has, each told of by many at once.
+/// Dimensions that no definition has, which many report at once.
 #[case(BUD_015, needs(concurrency))]
 async fn new_at_once(world: World) -> Verdict {
     if !world.claims(Method::RecordSpend) {

@@ -5,15 +5,10 @@ use ff_core::contracts::{
     BudgetUsageAndLimits, CreateBudgetResult, ReportUsageAdminArgs, ResetBudgetResult,
 };
 use ff_core::types::TimestampMs;
-use ff_mock::Budget;
 
 use crate::deviants::declare::{around, deviant, reply, request};
-use crate::deviants::fault::{Fault, answer, pause, succeeds_for_all};
-
-/// Changes budgets as they are written, given what they replace.
-fn budget(change: impl Fn(Option<&Budget>, &mut Budget) + Send + Sync + 'static) -> Fault {
-    Fault::default().damage(change)
-}
+use crate::deviants::fault::{answer, pause, succeeds_for_all};
+use crate::deviants::metering::budget;
 
 deviant!("starts-at-nothing", BUD_004, "Forgets what was reported before the definition." =>
 budget(|before, after| {

@@ -7,3 +7,12 @@ mod exhaustion;
 mod quotas;
 mod spending;
 mod usage;
+
+use ff_mock::Budget;
+
+use super::fault::Fault;
+
+/// Changes budgets as they are written, given what they replace.
+fn budget(change: impl Fn(Option<&Budget>, &mut Budget) + Send + Sync + 'static) -> Fault {
+    Fault::default().damage(change)
+}

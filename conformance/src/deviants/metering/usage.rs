@@ -7,10 +7,11 @@ use ff_core::call::{Call, Method, Reply};
 use ff_core::contracts::ReportUsageResult;
 use ff_core::engine_error::EngineError;
 use ff_core::types::BudgetId;
-use ff_mock::{Budget, UsageKey};
+use ff_mock::UsageKey;
 
 use crate::deviants::declare::{around, deviant, reply, request};
 use crate::deviants::fault::{Answer, Fault, answer, around as around_calls, busy, lock, pause};
+use crate::deviants::metering::budget;
 
 /// The budget that a report is for, and its key.
 fn report_of(call: &mut Call) -> Option<(&mut BudgetId, Option<&mut String>)> {
@@ -43,11 +44,6 @@ fn result(change: impl Fn(&mut ReportUsageResult) + Send + Sync + 'static) -> Fa
             change(result);
         }
     })
-}
-
-/// Changes budgets as they are written, given what they replace.
-fn budget(change: impl Fn(Option<&Budget>, &mut Budget) + Send + Sync + 'static) -> Fault {
-    Fault::default().damage(change)
 }
 
 deviant!("reports-define", BUD_006, "Defines what is reported for." => budget(|_, after| {
