@@ -423,8 +423,36 @@ function execution.finish(partition, fields, outcome, now)
   })
 end
 
--- Records the current attempt as it ends or is set aside.
-function execution.end_attempt(partition, fields, state, now)
+-- How the stream of the current attempt was closed when its lease ran out (STR-016).
+function execution.left_behind(fields)
+  if fields.ownership_state == 'lease_expired_reclaimable' then
+    return { at = fields.lease_expired_at, reason = 'lease_expired' }
+  end
+end
+
+local CLOSES = {
+  ended_success = 'attempt_success',
+  ended_failure = 'attempt_failure',
+  ended_cancelled = 'attempt_cancelled',
+  interrupted_reclaimed = 'reclaimed',
+}
+
+-- How the stream of the current attempt is closed as it ends like this, for that reason if none follows from the end
+-- itself (STR-016, STR-038).
+local function closed(fields, state, reason, now)
+  if not CLOSES[state] then
+    return nil
+  end
+  local lapsed = execution.left_behind(fields)
+  if lapsed and state ~= 'interrupted_reclaimed' then
+    return lapsed
+  end
+  return { at = lapsed and lapsed.at or now, reason = reason or CLOSES[state] }
+end
+
+-- Records the current attempt as it ends or is set aside; its stream is closed for that reason, or else the one that
+-- follows from the end.
+function execution.end_attempt(partition, fields, state, reason, now)
   local current = fields.current_attempt
   if not current then
     return
@@ -440,6 +468,7 @@ function execution.end_attempt(partition, fields, state, now)
     ended_at = state ~= 'suspended' and now or nil,
     failure_reason = failed and fields.failure_reason or nil,
     failure_category = failed and fields.failure_category or nil,
+    closed = closed(fields, state, reason, now),
   })
 end
 

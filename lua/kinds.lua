@@ -133,7 +133,7 @@ ff.kinds = {
     key = { 'execution_id', 'attempt_index' },
     fields = {
       'attempt_id', 'attempt_type', 'started_at', 'state', 'ended_at', 'failure_reason',
-      'failure_category',
+      'failure_category', 'closed',
     },
     indexes = {},
   },
@@ -309,6 +309,37 @@ ff.kinds = {
     key = { 'quota_policy_id', 'execution_id' },
     fields = { 'ends', 'held_until' },
     indexes = { HELD = { per = { 'quota_policy_id' }, by = 'held_until' } },
+  },
+  stream = {
+    key = { 'execution_id', 'attempt_index' },
+    fields = {
+      'frame_count', 'first', 'last_at', 'sequenced', 'pace', 'holds_others', 'expires_at',
+    },
+    indexes = {},
+  },
+  frame = {
+    key = { 'execution_id', 'attempt_index', 'frame_number' },
+    fields = { 'appended_at', 'content' },
+    indexes = {
+      PLACED = {
+        per = { 'execution_id', 'attempt_index' },
+        place = function(fields)
+          return ff.stream.place(fields.appended_at, fields.frame_number)
+        end,
+      },
+      LASTING = {
+        per = { 'execution_id', 'attempt_index' },
+        place = function(fields)
+          return fields.content.mode ~= 'best_effort_live'
+            and ff.stream.place(fields.appended_at, fields.frame_number)
+        end,
+      },
+    },
+  },
+  summary = {
+    key = { 'execution_id', 'attempt_index' },
+    fields = { 'document', 'version', 'first_applied_at', 'last_applied_at' },
+    indexes = {},
   },
 }
 

@@ -65,6 +65,7 @@ local READ = {
   'idempotency', 'flow', 'flow_tags', 'execution', 'payload', 'result', 'tags', 'edge', 'group',
   'secrets', 'waitpoint', 'suspension', 'suspend_replay', 'signal', 'signal_key', 'past_lease',
   'past_attempt', 'registration', 'budget', 'spend', 'usage_key', 'quota', 'window', 'place', 'slot',
+  'stream', 'frame', 'summary',
 }
 
 for place = 1, #READ do

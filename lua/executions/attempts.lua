@@ -20,7 +20,7 @@ end
 function attempt.release(partition, fields, context, state)
   local now = partition:now()
   execution.emit(partition, fields, 'released', now)
-  execution.end_attempt(partition, fields, state, now)
+  execution.end_attempt(partition, fields, state, nil, now)
   execution.release(fields, { digest = redis.sha1hex(context.call) }, now)
 end
 

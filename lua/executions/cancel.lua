@@ -34,7 +34,7 @@ ff.write('cancel_execution', function(partition, args)
     lease.hold(partition, fields, fence_of(args))
   end
   local now = partition:now()
-  local taken = flow.interrupt(partition, fields, 'ended_cancelled', now)
+  local taken = flow.interrupt(partition, fields, 'ended_cancelled', nil, now)
   if taken then
     flow.tell_revoked(partition, fields, taken, 'operator', now)
   end

@@ -25,7 +25,7 @@ ff.write('expire_execution', function(partition, args)
   if fields.ownership_state == 'leased' then
     execution.emit(partition, fields, 'expired', now)
   end
-  flow.interrupt(partition, fields, 'ended_failure', now)
+  flow.interrupt(partition, fields, 'ended_failure', 'expired', now)
   local due = is_attempt and retry.due_at(fields, nil, CATEGORY, now)
   if due then
     execution.retry(fields, due, now)

@@ -69,12 +69,12 @@ ff.write('reclaim_execution', function(partition, args)
     local answer = exceeded(fields)
     fields.failure_reason = 'max_reclaims_exceeded'
     fields.failure_category = nil
-    execution.end_attempt(partition, fields, 'ended_failure', now)
+    execution.end_attempt(partition, fields, 'ended_failure', nil, now)
     execution.drop_lease(fields)
     execution.finish(partition, fields, 'failed', now)
     return answer
   end
-  execution.end_attempt(partition, fields, 'interrupted_reclaimed', now)
+  execution.end_attempt(partition, fields, 'interrupted_reclaimed', nil, now)
   fields.lease_reclaim_count = fields.lease_reclaim_count + 1
   local lease = claim.lease(args.lease_id, args, args.lease_ttl_ms, now)
   return { claimed = claim.start(partition, fields, args.attempt_id, lease) }

@@ -45,6 +45,7 @@ local function purge(partition, fields)
   end
   for index = 0, fields.total_attempt_count - 1 do
     partition:remove('attempt', id, index)
+    ff.stream.purge(partition, id, index)
   end
   for _, kind in ipairs({ 'past_lease', 'past_attempt', 'suspend_replay' }) do
     for _, name in ipairs(partition:list(kind, 'KEY', id)) do

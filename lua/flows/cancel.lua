@@ -17,7 +17,8 @@ local SELECTS = {
 
 -- Ends a member, whoever holds it; each tells both outboxes, leased or not.
 local function cancel_member(partition, fields, reason, now)
-  flow.tell_revoked(partition, fields, flow.interrupt(partition, fields, 'ended_cancelled', now), 'operator', now)
+  local lease = flow.interrupt(partition, fields, 'ended_cancelled', nil, now)
+  flow.tell_revoked(partition, fields, lease, 'operator', now)
   fields.cancellation_reason = reason or 'flow_cancelled'
   fields.cancelled_by = 'cancel_flow'
   execution.finish(partition, fields, 'cancelled', now)

@@ -4,10 +4,10 @@ local execution, flow = ff.execution, ff.flow
 
 -- Ends the attempt that is open, if there is one, like this, and forgets the lease; the live lease that was
 -- taken away, if there was one.
-function flow.interrupt(partition, fields, ended, now)
+function flow.interrupt(partition, fields, ended, reason, now)
   local state = fields.attempt_state
   if state == 'running_attempt' or state == 'attempt_interrupted' then
-    execution.end_attempt(partition, fields, ended, now)
+    execution.end_attempt(partition, fields, ended, reason, now)
   end
   fields.closing = nil
   local lease = fields.ownership_state == 'leased' and fields.lease or nil

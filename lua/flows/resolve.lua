@@ -27,7 +27,7 @@ end
 
 -- Ends a member that cannot run any more, whoever holds it (DEP-017, DEP-018).
 local function skip(partition, fields, now)
-  local lease = flow.interrupt(partition, fields, 'ended_cancelled', now)
+  local lease = flow.interrupt(partition, fields, 'ended_cancelled', nil, now)
   if lease then
     flow.tell_revoked(partition, fields, lease, 'reconciler', now)
   end

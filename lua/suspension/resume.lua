@@ -20,7 +20,7 @@ ff.write('resume_execution', function(partition, args)
 end)
 
 local function finish(partition, fields, attempt, outcome, now)
-  execution.end_attempt(partition, fields, attempt, now)
+  execution.end_attempt(partition, fields, attempt, 'suspension_timeout', now)
   fields.closing = nil
   execution.finish(partition, fields, outcome, now)
 end

@@ -137,7 +137,7 @@ local function give_up(partition, fields, args, digest, suspension, waitpoints)
   local now = partition:now()
   local timeout_at, timeout_behavior = suspension.timeout_at, suspension.timeout_behavior
   execution.emit(partition, fields, 'released', now)
-  execution.end_attempt(partition, fields, 'suspended', now)
+  execution.end_attempt(partition, fields, 'suspended', nil, now)
   execution.release(fields, { digest = digest }, now)
   for _, taken_one in ipairs(waitpoints) do
     taken_one.taken_at_epoch = fields.lease_epoch

@@ -9,9 +9,9 @@ mod script;
 mod snapshot;
 
 pub use ff_transactional::records::{
-    AttemptClock, Breach, Budget, BudgetDefinition, Edge, EdgeGroup, EdgeState, Execution, Flow,
-    Place, Quota, QuotaLimits, Record, Registration, Secrets, Signal, Slot, Spend, Stored,
-    SuspendReplay, UsageKey, Waitpoint,
+    Attempt, AttemptClock, Breach, Budget, BudgetDefinition, CloseReason, Closed, Edge, EdgeGroup,
+    EdgeState, Execution, Flow, Place, Quota, QuotaLimits, Record, Registration, Secrets, Signal,
+    Slot, Spend, Stored, Stream, SuspendReplay, UsageKey, Waitpoint,
 };
 pub use ff_transactional::{Queues, Settings};
 pub use memory::{MemoryStore, OnWrite, Take};

@@ -70,7 +70,7 @@ impl MockBackend {
     }
 
     fn with(clock: Clock, conforming: bool) -> Self {
-        let settings = Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() };
+        let settings = Settings::new(BackendTag::Mock, PartitionConfig::default());
         Self {
             script: Mutex::default(),
             log: Mutex::default(),

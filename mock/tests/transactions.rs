@@ -47,8 +47,7 @@ fn backend(conflicts: u32) -> Transactional<Busy> {
         conflicts: AtomicU32::new(conflicts),
         begun: AtomicU32::new(0),
     };
-    let settings =
-        Settings { tag: BackendTag::Other("busy"), partitions: PartitionConfig::single() };
+    let settings = Settings::new(BackendTag::Other("busy"), PartitionConfig::single());
     Transactional::new(store, settings)
 }
 

@@ -1,7 +1,5 @@
 //! The backend over the store.
 
-use ff_core::backend::BackendTag;
-use ff_core::partition::PartitionConfig;
 use ff_transactional::{Settings, Transactional};
 use sqlx::postgres::PgPool;
 
@@ -13,8 +11,7 @@ pub struct PostgresBackend {
 }
 
 impl PostgresBackend {
-    pub(crate) fn over(store: PostgresStore, partitions: PartitionConfig) -> Self {
-        let settings = Settings { tag: BackendTag::Postgres, partitions };
+    pub(crate) fn over(store: PostgresStore, settings: Settings) -> Self {
         Self { engine: Transactional::new(store, settings) }
     }
 

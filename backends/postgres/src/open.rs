@@ -3,10 +3,10 @@
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
-use ff_core::backend::PrepareOutcome;
+use ff_core::backend::{BackendTag, PrepareOutcome};
 use ff_core::clock::Clock;
 use ff_core::partition::PartitionConfig;
-use ff_transactional::{Patch, PatchError, ServerUrl, StoreError};
+use ff_transactional::{Patch, PatchError, ServerUrl, Settings, StoreError};
 use sqlx::migrate::{Migrate, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor};
@@ -53,7 +53,7 @@ pub struct PostgresOptions {
     url: ServerUrl,
     schema: String,
     clock: Clock,
-    partitions: PartitionConfig,
+    settings: Settings,
     connections: u32,
     patch: Option<Patch>,
 }
@@ -65,7 +65,7 @@ impl PostgresOptions {
             url: ServerUrl::new(url),
             schema: "public".to_owned(),
             clock: Clock::Server,
-            partitions: PartitionConfig::default(),
+            settings: Settings::new(BackendTag::Postgres, PartitionConfig::default()),
             connections: 10,
             patch: None,
         }
@@ -90,7 +90,14 @@ impl PostgresOptions {
     /// numbers with which it is first used; an instance with others is refused by its first call.
     #[must_use]
     pub fn partitions(mut self, partitions: PartitionConfig) -> Self {
-        self.partitions = partitions;
+        self.settings.partitions = partitions;
+        self
+    }
+
+    /// How many reads and tails of streams run at once, 64 by default; one more is refused at once (STR-024).
+    #[must_use]
+    pub fn stream_reads(mut self, most: u32) -> Self {
+        self.settings.stream_reads = most;
         self
     }
 
@@ -154,9 +161,9 @@ impl PostgresOptions {
     }
 
     fn with(self, connections: Connections) -> Result<Arc<PostgresBackend>, OpenError> {
-        let partitions = self.partitions;
+        let settings = self.settings;
         let store = self.store(connections)?;
-        Ok(Arc::new(PostgresBackend::over(store, partitions)))
+        Ok(Arc::new(PostgresBackend::over(store, settings)))
     }
 
     pub(crate) fn store(self, connections: Connections) -> Result<PostgresStore, OpenError> {

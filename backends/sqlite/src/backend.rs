@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use ff_core::backend::BackendTag;
-use ff_core::partition::PartitionConfig;
 use ff_transactional::{Settings, Transactional};
 use sqlx::SqlitePool;
 use tokio::sync::broadcast;
@@ -24,8 +22,7 @@ impl SqliteBackend {
         SqliteOptions::new(uri).open().await
     }
 
-    pub(crate) fn over(store: SqliteStore, partitions: PartitionConfig) -> Self {
-        let settings = Settings { tag: BackendTag::Sqlite, partitions };
+    pub(crate) fn over(store: SqliteStore, settings: Settings) -> Self {
         Self { engine: Transactional::new(store, settings) }
     }
 

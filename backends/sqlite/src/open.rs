@@ -3,8 +3,10 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use ff_core::backend::BackendTag;
 use ff_core::clock::Clock;
 use ff_core::partition::PartitionConfig;
+use ff_transactional::Settings;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
@@ -40,7 +42,7 @@ pub enum OpenError {
 pub struct SqliteOptions {
     uri: String,
     clock: Clock,
-    partitions: PartitionConfig,
+    settings: Settings,
     dev_mode: bool,
 }
 
@@ -50,7 +52,7 @@ impl SqliteOptions {
         Self {
             uri: uri.into(),
             clock: Clock::Server,
-            partitions: PartitionConfig::single(),
+            settings: Settings::new(BackendTag::Sqlite, PartitionConfig::single()),
             dev_mode: std::env::var("FF_DEV_MODE").is_ok_and(|value| value == "1"),
         }
     }
@@ -66,7 +68,14 @@ impl SqliteOptions {
     /// numbers with which it is first used; an instance with others is refused by its first call.
     #[must_use]
     pub fn partitions(mut self, partitions: PartitionConfig) -> Self {
-        self.partitions = partitions;
+        self.settings.partitions = partitions;
+        self
+    }
+
+    /// How many reads and tails of streams run at once, 64 by default; one more is refused at once (STR-024).
+    #[must_use]
+    pub fn stream_reads(mut self, most: u32) -> Self {
+        self.settings.stream_reads = most;
         self
     }
 
@@ -79,9 +88,9 @@ impl SqliteOptions {
 
     /// Opens the database, creating it if need be, and brings its schema up to date.
     pub async fn open(self) -> Result<Arc<SqliteBackend>, OpenError> {
-        let partitions = self.partitions;
+        let settings = self.settings;
         let store = self.store().await?;
-        Ok(Arc::new(SqliteBackend::over(store, partitions)))
+        Ok(Arc::new(SqliteBackend::over(store, settings)))
     }
 
     pub(crate) async fn store(self) -> Result<SqliteStore, OpenError> {

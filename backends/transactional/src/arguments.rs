@@ -5,6 +5,7 @@ mod executions;
 mod flows;
 mod metering;
 mod places;
+mod streams;
 mod suspensions;
 mod values;
 
@@ -77,6 +78,11 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             instant("now_ms", *now_ms)?;
             scanner_filter(filter)
         }
+        Call::AppendFrame { handle, frame } => {
+            open(settings, handle)?;
+            streams::append_frame(frame)
+        }
+        Call::ReadStream { .. } | Call::TailStream { .. } => streams::read(call),
         Call::CreateBudget { args } => create_budget(args),
         Call::ResetBudget { args } => instant("now", args.now),
         Call::ReportUsage { handle, dimensions, .. } => {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use ff_core::backend::BackendTag;
 use ff_core::call::{Call, Method, Reply};
 use ff_core::capability::{BackendIdentity, Capabilities, Supports, Version};
-use ff_core::contracts::{HeartbeatWorkerArgs, RegisterWorkerArgs};
+use ff_core::contracts::{HeartbeatWorkerArgs, RegisterWorkerArgs, StreamFrames};
 use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKind};
@@ -20,8 +20,9 @@ use ff_core::partition::{PartitionConfig, PartitionKey};
 use ff_core::types::ExecutionId;
 
 use crate::session::Session;
-use crate::shutdown::Waits;
+use crate::shutdown::{STREAM_READS, Waits};
 use crate::store::{Access, Store, StoreError};
+use crate::tails::WaitingTails;
 use crate::waiting::WaitingClaims;
 use crate::{arguments, executions, housekeeping, layout, metering};
 use answers::answer;
@@ -30,6 +31,7 @@ use answers::answer;
 pub const IMPLEMENTED: &[Method] = &[
     Method::AckCancelMember,
     Method::AddExecutionToFlow,
+    Method::AppendFrame,
     Method::ApplyDependencyToChild,
     Method::BlockExecutionForAdmission,
     Method::BlockRoute,
@@ -97,6 +99,8 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::ReadExecutionInfo,
     Method::ReadExecutionState,
     Method::ReadQuotaPolicyLimits,
+    Method::ReadStream,
+    Method::ReadSummary,
     Method::ReadTotalAttemptCount,
     Method::ReadWaitpointToken,
     Method::ReclaimExecution,
@@ -129,6 +133,7 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::StageDependencyEdge,
     Method::Suspend,
     Method::SuspendByTriple,
+    Method::TailStream,
     Method::TrimRetention,
     Method::UnblockExecution,
     Method::WaitChildren,
@@ -142,6 +147,15 @@ const TRIES: u32 = 3;
 pub struct Settings {
     pub tag: BackendTag,
     pub partitions: PartitionConfig,
+    /// How many reads of streams run at once (STR-024).
+    pub stream_reads: u32,
+}
+
+impl Settings {
+    /// With nothing else special about it.
+    pub fn new(tag: BackendTag, partitions: PartitionConfig) -> Self {
+        Self { tag, partitions, stream_reads: STREAM_READS }
+    }
 }
 
 /// A backend over a store.
@@ -149,6 +163,7 @@ pub struct Transactional<S> {
     store: S,
     settings: Settings,
     waiting: Arc<WaitingClaims>,
+    tails: WaitingTails,
     waits: Waits,
     /// The storage is laid out as the settings say.
     is_laid_out: AtomicBool,
@@ -160,7 +175,8 @@ impl<S: Store> Transactional<S> {
             store,
             settings,
             waiting: Arc::default(),
-            waits: Waits::default(),
+            tails: WaitingTails::default(),
+            waits: Waits::with(settings.stream_reads),
             is_laid_out: AtomicBool::new(false),
         }
     }
@@ -294,10 +310,11 @@ impl<S: Store> Transactional<S> {
         }
     }
 
-    /// Commits, and tells claims that wait.
+    /// Commits, and tells claims and readers that wait.
     async fn keep(&self, tx: Session<S::Tx>) -> Result<(), StoreError> {
-        let work = tx.new_work();
+        let (work, changed) = (tx.new_work(), tx.changed());
         tx.commit().await?;
+        self.tails.wake(&changed);
         for lane in &work {
             self.waiting.wake(lane);
         }
@@ -377,6 +394,15 @@ impl<S: Store> Dispatch for Transactional<S> {
                 let claim = self.waiting.claim(lane, capabilities, policy, look);
                 claim.await.map(Reply::Claim)
             }
+            Call::TailStream { execution_id, block_ms, .. } => {
+                let look = || async {
+                    match self.run(&call).await? {
+                        Reply::TailStream(frames) => Ok(frames),
+                        _ => Ok(StreamFrames::empty_open()),
+                    }
+                };
+                self.tails.tail(execution_id, *block_ms, look).await.map(Reply::TailStream)
+            }
             Call::CancelFlow { id, wait, .. } => {
                 let reply = self.run(&call).await?;
                 if let Some(limit) = cancel_flow_wait_deadline(*wait) {
@@ -448,6 +474,8 @@ pub fn capabilities(settings: &Settings) -> Capabilities {
     let mut supports = Supports::of(IMPLEMENTED.iter().copied());
     supports.cancel_flow_wait_timeout = true;
     supports.cancel_flow_wait_indefinite = true;
+    supports.stream_durable_summary = true;
+    supports.stream_best_effort_live = true;
     let identity = BackendIdentity::new(settings.tag.as_str(), Version::new(0, 1, 0), "reference");
     Capabilities::new(identity, supports)
 }

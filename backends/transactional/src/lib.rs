@@ -23,6 +23,7 @@ mod store;
 pub mod suite;
 mod suspension;
 mod tags;
+mod tails;
 mod waiting;
 
 pub use arguments::housekeeping as check_housekeeping;
@@ -31,6 +32,7 @@ pub use executions::{
     by_parts, claimed as claimed_execution, expired_leases_page, parse_retry_policy, reclaimed,
 };
 pub use layout::families;
+pub use metering::{Appending, Frames, set_nulls};
 pub use page::{MAX_PAGE, Page};
 pub use patch::{Patch, PatchError};
 pub use server_url::ServerUrl;
@@ -40,4 +42,5 @@ pub use store::{
     first_of,
 };
 pub use suspension::claimed_resumed;
+pub use tails::WaitingTails;
 pub use waiting::WaitingClaims;

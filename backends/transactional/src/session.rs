@@ -235,6 +235,11 @@ impl<T: Tx> Session<T> {
         self.changes.new_work()
     }
 
+    /// The executions that were changed, or had frames appended.
+    pub(crate) fn changed(&self) -> Vec<ExecutionId> {
+        self.changes.executions()
+    }
+
     /// Writes nothing. That what was read was so at one instant still has to be true.
     pub(crate) async fn leave(self) -> Result<()> {
         self.tx.commit(Changes::default()).await

@@ -132,6 +132,7 @@ macro_rules! migrations {
             (8, "assignment", include_str!(concat!($directory, "/0008_assignment.sql"))),
             (9, "retention", include_str!(concat!($directory, "/0009_retention.sql"))),
             (10, "metering", include_str!(concat!($directory, "/0010_metering.sql"))),
+            (11, "streams", include_str!(concat!($directory, "/0011_streams.sql"))),
         ];
         texts.map(migration).to_vec()
     }};

@@ -249,6 +249,17 @@ impl Changes {
         new.collect()
     }
 
+    /// The executions that are changed, or have frames appended.
+    pub(crate) fn executions(&self) -> Vec<ExecutionId> {
+        let written = self.records.values().filter_map(|write| write.after.as_ref());
+        let changed = written.filter_map(|record| match record {
+            Record::Execution(execution) => Some(execution.id.clone()),
+            Record::Stream(stream) => Some(stream.execution.clone()),
+            _ => None,
+        });
+        changed.collect()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.events.is_empty()
     }

@@ -10,9 +10,9 @@ use ff_core::engine_error::EngineError;
 use ff_core::types::LaneId;
 use tokio::sync::{Notify, OwnedMutexGuard};
 
-/// After what time a group of waiting claims looks although nothing has woken it: at first, and at last,
-/// when it has looked in vain for long.
-const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+/// After what time who waits looks although nothing has woken it: at first, and at last, when it has looked
+/// in vain for long.
+pub(crate) const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
 /// The claims of one backend that wait. A claim is woken by work that has come to its lane, as far as
 /// this backend hears of it; one claim of each group looks by itself, at ever longer intervals.

@@ -22,12 +22,13 @@ use ff_core::dispatch::Dispatch;
 use ff_core::engine_backend::{cancel_flow_wait_deadline, until_cancelled};
 use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
-use ff_core::partition::{PartitionConfig, PartitionKey, flow_partition};
+use ff_core::partition::{PartitionKey, flow_partition};
 use ff_core::state::AttemptType;
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WaitpointId};
 use ff_transactional::{
-    MAX_PAGE, Settings, WaitingClaims, Waits, admit, by_parts, capabilities, check_housekeeping,
-    claimed_execution, claimed_resumed, families, parse_retry_policy, reclaimed,
+    Appending, MAX_PAGE, Settings, WaitingClaims, WaitingTails, Waits, admit, by_parts,
+    capabilities, check_housekeeping, claimed_execution, claimed_resumed, families,
+    parse_retry_policy, reclaimed,
 };
 
 use serde::Deserialize;
@@ -35,12 +36,13 @@ use serde::de::DeserializeOwned;
 
 use crate::budgets::Budgets;
 use crate::claims::{Claims, Search};
+use crate::documents::tagged;
 use crate::hints::Hints;
 use crate::route::Route;
 use crate::routes::Sign;
 use crate::server::{Answer, Server, transport};
 use crate::wire::Wire;
-use crate::{expired, keys, lanes, reconcile};
+use crate::{expired, keys, lanes, reconcile, streams};
 
 /// A durable-execution engine on a Valkey server.
 pub struct ValkeyBackend {
@@ -48,6 +50,7 @@ pub struct ValkeyBackend {
     settings: Settings,
     claims: Arc<Claims>,
     waiting: Arc<WaitingClaims>,
+    tails: WaitingTails,
     waits: Waits,
     hints: Hints,
     /// The deployment is laid out as the settings say.
@@ -55,13 +58,14 @@ pub struct ValkeyBackend {
 }
 
 impl ValkeyBackend {
-    pub(crate) fn over(server: Server, partitions: PartitionConfig, hints: Hints) -> Self {
+    pub(crate) fn over(server: Server, settings: Settings, hints: Hints) -> Self {
         Self {
             server,
-            settings: Settings { tag: BackendTag::Valkey, partitions },
+            settings,
             claims: Arc::default(),
             waiting: Arc::default(),
-            waits: Waits::default(),
+            tails: WaitingTails::default(),
+            waits: Waits::with(settings.stream_reads),
             hints,
             is_laid_out: AtomicBool::new(false),
         }
@@ -244,6 +248,7 @@ impl ValkeyBackend {
         )?;
         let answer = self.server.called(&fcall).await?;
         self.tell(route.home.index, &answer.work);
+        self.tails.wake(route.held.as_ref().map(|held| &held.execution_id));
         Ok(answer.content)
     }
 
@@ -270,6 +275,7 @@ impl Housekeeping for ValkeyBackend {
 
 #[async_trait]
 impl Dispatch for ValkeyBackend {
+    #[allow(clippy::too_many_lines)] // One arm a method.
     async fn dispatch(&self, call: Call) -> Result<Reply, EngineError> {
         let _wait = self.waits.admit(&call)?;
         admit(&self.settings, &call)?;
@@ -335,6 +341,20 @@ impl Dispatch for ValkeyBackend {
                 keys::seed(&self.server, partitions, &arguments(&call)?)
                     .await
                     .map(Reply::SeedWaitpointHmacSecret)
+            }
+            Call::AppendFrame { .. } => {
+                let outcome = self.content(&call).await?.into().map_err(transport)?;
+                Ok(Reply::AppendFrame(outcome))
+            }
+            Call::ReadStream { .. } => {
+                streams::read(&self.server, &call).await.map(Reply::ReadStream)
+            }
+            Call::TailStream { execution_id, block_ms, .. } => {
+                let look = || streams::read(&self.server, &call);
+                self.tails.tail(execution_id, *block_ms, look).await.map(Reply::TailStream)
+            }
+            Call::ReadSummary { .. } => {
+                streams::summary(self.content(&call).await?).map(Reply::ReadSummary)
             }
             Call::ClaimExecution { .. } => {
                 self.claim_execution(&call).await.map(Reply::ClaimExecution)
@@ -436,6 +456,14 @@ fn arguments(call: &Call) -> Result<Wire, EngineError> {
                 ("args", Wire::of(args).map_err(transport)?),
                 ("retry_policy", Wire::of(&policy).map_err(transport)?),
             ]));
+        }
+        Call::AppendFrame { frame, .. } => {
+            let new = Appending::of(frame)?;
+            let arguments = Wire::of(&new).map_err(transport)?;
+            return Ok(match &new.patch {
+                Some(patch) => arguments.with("patch", Wire::Raw(tagged(patch))),
+                None => arguments,
+            });
         }
         Call::CloseWaitpoint { .. } => {
             if let Call::CloseWaitpoint { waitpoint_id: id, .. } = call.to_mut()

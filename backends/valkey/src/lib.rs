@@ -8,6 +8,7 @@
 mod backend;
 mod budgets;
 mod claims;
+mod documents;
 mod everywhere;
 mod expired;
 mod hints;
@@ -19,6 +20,7 @@ mod reconcile;
 mod route;
 mod routes;
 mod server;
+mod streams;
 mod wire;
 
 pub use backend::ValkeyBackend;

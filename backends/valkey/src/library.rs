@@ -79,6 +79,9 @@ files! {
     "metering/quotas.lua",
     "metering/admission.lua",
     "metering/counters.lua",
+    "metering/summaries.lua",
+    "metering/frames.lua",
+    "metering/reading.lua",
     "housekeeping.lua",
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferriskey::{Client, ClientBuilder};
+use ff_core::backend::BackendTag;
 use ff_core::clock::Clock;
 use ff_core::partition::PartitionConfig;
-use ff_transactional::{Patch, PatchError, ServerUrl};
+use ff_transactional::{Patch, PatchError, ServerUrl, Settings};
 
 use crate::backend::ValkeyBackend;
 use crate::hints::Hints;
@@ -45,7 +46,7 @@ pub struct ValkeyOptions {
     url: ServerUrl,
     prefix: String,
     clock: Clock,
-    partitions: PartitionConfig,
+    settings: Settings,
     patch: Option<Patch>,
 }
 
@@ -56,7 +57,7 @@ impl ValkeyOptions {
             url: ServerUrl::new(url),
             prefix: "ff:".to_owned(),
             clock: Clock::Server,
-            partitions: PartitionConfig::default(),
+            settings: Settings::new(BackendTag::Valkey, PartitionConfig::default()),
             patch: None,
         }
     }
@@ -80,7 +81,14 @@ impl ValkeyOptions {
     /// numbers with which it is first used; an instance with others is refused by its first call.
     #[must_use]
     pub fn partitions(mut self, partitions: PartitionConfig) -> Self {
-        self.partitions = partitions;
+        self.settings.partitions = partitions;
+        self
+    }
+
+    /// How many reads and tails of streams run at once, 64 by default; one more is refused at once (STR-024).
+    #[must_use]
+    pub fn stream_reads(mut self, most: u32) -> Self {
+        self.settings.stream_reads = most;
         self
     }
 
@@ -131,7 +139,7 @@ impl ValkeyOptions {
         }
         let library = Library::new(self.patch.as_ref())?;
         let server = Server::new(client, library, self.prefix, self.clock);
-        Ok(Arc::new(ValkeyBackend::over(server, self.partitions, hints)))
+        Ok(Arc::new(ValkeyBackend::over(server, self.settings, hints)))
     }
 }
 

@@ -27,6 +27,7 @@ impl Route {
             Call::Delay { handle, .. }
             | Call::Renew { handle }
             | Call::Progress { handle, .. }
+            | Call::AppendFrame { handle, .. }
             | Call::Complete { handle, .. }
             | Call::Fail { handle, .. }
             | Call::Cancel { handle, .. }
@@ -52,6 +53,7 @@ impl Route {
             | Call::CloseWaitpoint { execution_id, .. }
             | Call::ExpireExecution { execution_id, .. }
             | Call::ExpireSuspension { execution_id, .. }
+            | Call::ReadSummary { execution_id, .. }
             | Call::UnblockExecution { execution_id, .. } => to(execution_id.partition()),
             Call::SuspendByTriple { exec_id, .. } => to(exec_id.partition()),
             Call::DeliverSignal { args } => to(args.execution_id.partition()),

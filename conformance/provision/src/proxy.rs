@@ -2,8 +2,10 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -13,6 +15,9 @@ use tokio::task::JoinHandle;
 
 use crate::frames::Frames;
 use crate::{Kind, Server};
+
+/// How long a server may take to notice that its client is gone.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// In front of a server until it is dropped.
 pub struct Proxy {
@@ -144,19 +149,26 @@ async fn connect(client: TcpStream, address: String, line: Arc<Line>) {
     if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
         return;
     }
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+    let (mut client, mut server) = (client.into_split(), server.into_split());
     tokio::select! {
-        () = converse(from_client, to_server, from_server, to_client, &line) => {}
+        () = converse(&mut client, &mut server, &line) => {}
         _ = losses.changed() => {}
+    }
+    // The client hears of the loss when the server has let go of all that it held for it.
+    let (mut from_server, to_server) = server;
+    drop(to_server);
+    let (mut rest, mut end) = (vec![0; 65_536], pin!(tokio::time::sleep(PATIENCE)));
+    loop {
+        tokio::select! {
+            length = from_server.read(&mut rest) => if !matches!(length, Ok(1..)) { return },
+            () = &mut end => return,
+        }
     }
 }
 
 async fn converse(
-    mut from_client: OwnedReadHalf,
-    mut to_server: OwnedWriteHalf,
-    mut from_server: OwnedReadHalf,
-    mut to_client: OwnedWriteHalf,
+    (from_client, to_client): &mut (OwnedReadHalf, OwnedWriteHalf),
+    (from_server, to_server): &mut (OwnedReadHalf, OwnedWriteHalf),
     line: &Line,
 ) {
     let (mut said, mut answered) = (vec![0; 65_536], vec![0; 65_536]);

@@ -261,7 +261,7 @@ impl Dispatch for Subject {
 }
 
 fn settings() -> Settings {
-    Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() }
+    Settings::new(BackendTag::Mock, PartitionConfig::default())
 }
 
 /// What the handle of a call under a lease carries.

@@ -24,6 +24,7 @@ use super::script::meters::{
     create_quota, define, defined, quota_created, reconcile_budgets, reconcile_quotas, report,
     report_as_operator, reset,
 };
+use super::script::streams::append;
 use super::script::{Line, call};
 
 /// What leads to a world in which the samples have something to be about: `w1` holds execution 1, which is a
@@ -107,6 +108,10 @@ pub(crate) fn samples(fixture: &Fixture, partitions: &PartitionConfig) -> Vec<Ca
         claim,
         renew("w1"),
         progress("w1", 50),
+        append("w1", "text", 1),
+        fixture.stream(1),
+        fixture.tail(1),
+        fixture.summary(1),
         complete("w1", "done"),
         fail,
         cancel("w1", "why"),

@@ -70,6 +70,7 @@ const STALE: Leads = To("refused: state.stale_lease");
 const NO_FLOW: Leads = To("refused: not_found.flow");
 const NO_MEMBER: Leads = To("refused: state.execution_not_in_flow");
 const REJECTED: Leads = To("rejected.message=execution_not_found");
+const EMPTY_STREAM: Leads = To("closed_at=null closed_reason=null frames=[]");
 const NOTHING: Leads = To("ok, nothing");
 
 /// Where texts and numbers lead to something else than their rule says, with the clause that says so. A place is a JSON
@@ -193,7 +194,7 @@ const UNKNOWN: [(&str, Leads, &str); 44] = [
 ];
 
 /// Where a SHOULD says what ids of nothing lead to.
-const DECIDED: [(&str, Leads, &str); 11] = [
+const DECIDED: [(&str, Leads, &str); 13] = [
     ("/evaluate_flow_eligibility", To("status.status=not_found"), "DEP-032"),
     ("/mark_lease_expired_if_due", NOTHING, "SYS-036"),
     ("/promote_delayed", NOTHING, "SYS-036"),
@@ -203,6 +204,8 @@ const DECIDED: [(&str, Leads, &str); 11] = [
     ("/expire_execution", NOTHING, "SYS-036"),
     ("/close_waitpoint/execution_id", FOREIGN, "WPT-033"),
     ("/close_waitpoint", NOTHING, "SYS-036"),
+    ("/read_stream", EMPTY_STREAM, "STR-019"),
+    ("/tail_stream", EMPTY_STREAM, "STR-019"),
     ("/read_current_attempt_index", INPUT, "ATT-030"),
     ("/read_total_attempt_count", INPUT, "ATT-030"),
 ];

@@ -9,6 +9,7 @@ use ff_core::types::{AttemptIndex, CancelSource, ExecutionId, LeaseFence};
 
 use super::callers_now::CALLERS_NOW;
 use super::failure::Failure;
+use super::streams::frame;
 use super::world::World;
 
 /// A lease as its holder knows it: its handle, and what names it without one.
@@ -42,6 +43,10 @@ pub(crate) const KEEPING: &[LeaseCall] = &[
             percent: Some(99),
             message: None,
         },
+    },
+    LeaseCall {
+        method: Method::AppendFrame,
+        make: |_, leased| Call::AppendFrame { handle: leased.handle(), frame: frame("text") },
     },
     LeaseCall {
         method: Method::CreateWaitpoint,

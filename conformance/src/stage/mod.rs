@@ -21,6 +21,7 @@ mod observe;
 pub(crate) mod play;
 mod recorder;
 mod secrets;
+mod streams;
 mod suspended;
 mod time;
 mod unreliable;
@@ -55,10 +56,13 @@ pub(crate) use play::{
     in_world, play_in_world,
 };
 pub use secrets::redacted;
+pub(crate) use streams::{
+    FIRST_ATTEMPT, Tail, at, fields, frame, ids, live, patch, payloads, sized,
+};
 pub(crate) use suspended::{
     SECRET, Suspended, Target, all_of, any_at, count, named_at, plain_signal,
 };
-pub(crate) use time::Waited;
+pub(crate) use time::{Waited, in_good_time};
 pub use unreliable::Unreliable;
 pub use world::World;
 pub(crate) use world::{FIRST, MOST_ROUNDS, apply_args, cancellation};

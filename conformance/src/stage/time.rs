@@ -1,8 +1,9 @@
 //! How time passes for a case: by a clock that it turns, or by waiting.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ff_core::clock::ManualClock;
 use ff_core::types::TimestampMs;
@@ -101,4 +102,22 @@ impl Time {
         self.passed.fetch_add(millis.cast_signed(), Ordering::SeqCst);
         Ok(())
     }
+}
+
+/// What comes of this within so many seconds, or nothing. Seconds in which this machine is too busy do not count.
+pub(crate) async fn in_good_time<T>(seconds: u32, work: impl Future<Output = T>) -> Option<T> {
+    const SECOND: Duration = Duration::from_secs(1);
+    let mut work = pin!(work);
+    let mut passed = 0;
+    while passed < seconds {
+        let begun = Instant::now();
+        tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            () = tokio::time::sleep(SECOND) => {
+                passed += u32::from(begun.elapsed() < SECOND.mul_f64(1.5));
+            }
+        }
+    }
+    None
 }

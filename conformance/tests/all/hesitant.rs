@@ -72,8 +72,7 @@ impl Harness for HesitantHarness {
 
     async fn deploy(&self, _: &CaseInfo) -> std::result::Result<Deployment, HarnessError> {
         let clock = ManualClock::new();
-        let settings =
-            Settings { tag: BackendTag::Other("hesitant"), partitions: PartitionConfig::default() };
+        let settings = Settings::new(BackendTag::Other("hesitant"), PartitionConfig::default());
         let store = Hesitant(MemoryStore::new(clock.clone()));
         let backend = Arc::new(Transactional::new(store, settings));
         Ok(Deployment::new(backend).with_clock(clock))

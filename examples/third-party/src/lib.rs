@@ -46,7 +46,7 @@ impl RedbBackend {
     };
 
     pub fn over(store: RedbStore) -> Self {
-        let settings = Settings { tag: BackendTag::Other("redb"), partitions: Self::PARTITIONS };
+        let settings = Settings::new(BackendTag::Other("redb"), Self::PARTITIONS);
         Self { engine: Transactional::new(store, settings) }
     }
 }

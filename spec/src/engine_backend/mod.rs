@@ -56,7 +56,9 @@ pub trait EngineBackend: Send + Sync + 'static {
         message: Option<String>,
     ) -> Result<()>;
 
-    /// Appends a frame to the attempt's output stream.
+    /// Appends a frame of at most 64 KiB to the attempt's output stream, or to its summary document as
+    /// well; with a `seq`, at most once. (LSE-002 to LSE-005, LSE-018, LSE-019, STR-001, STR-003 to
+    /// STR-016, STR-027, STR-028, STR-030, STR-032 to STR-035, STR-037)
     async fn append_frame(&self, handle: &Handle, frame: Frame) -> Result<AppendFrameOutcome>;
 
     /// Ends the execution in success, with a result of at most 64 KiB. (ATT-007, ATT-008, ATT-003,
@@ -342,7 +344,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         dimensions: UsageDimensions,
     ) -> Result<ReportUsageResult>;
 
-    /// Frames between two places, both included.
+    /// Frames between two places, both included; `count_limit` is 1 to 10 000. (STR-001, STR-003 to
+    /// STR-006, STR-015 to STR-019, STR-024, STR-026, STR-030, STR-038, STR-039)
     async fn read_stream(
         &self,
         execution_id: &ExecutionId,
@@ -354,7 +357,9 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_stream")
     }
 
-    /// Frames after a place, waiting up to `block_ms` for the first.
+    /// Frames after a place, waiting up to `block_ms` milliseconds, at most 30 000, for the first;
+    /// `count_limit` is 1 to 10 000. (STR-001, STR-005, STR-006, STR-015 to STR-017, STR-019 to
+    /// STR-024, STR-041, STR-042)
     async fn tail_stream(
         &self,
         execution_id: &ExecutionId,
@@ -367,7 +372,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("tail_stream")
     }
 
-    /// The summary document; `None` when nothing was merged yet.
+    /// The summary document; `None` when nothing was merged yet. (STR-001, STR-010 to STR-012, STR-025,
+    /// STR-026, STR-029, STR-037)
     async fn read_summary(
         &self,
         execution_id: &ExecutionId,
@@ -376,7 +382,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_summary")
     }
 
-    /// Stores new work. (EXE-001 to EXE-015, EXE-037, SYS-046, SYS-047, EXE-047)
+    /// Stores new work. (ATT-013, BUD-045, EXE-001 to EXE-015, EXE-037, EXE-041 to EXE-043, EXE-046,
+    /// EXE-047, OPS-020, OPS-023, OPS-024, STR-035, STR-036)
     async fn create_execution(&self, args: CreateExecutionArgs) -> Result<CreateExecutionResult> {
         unavailable("create_execution")
     }

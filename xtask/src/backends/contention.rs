@@ -109,7 +109,7 @@ fn expect_once(told: impl IntoIterator<Item = String>, expected: BTreeSet<String
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_the_model() {
-    let settings = Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() };
+    let settings = Settings::new(BackendTag::Mock, PartitionConfig::default());
     let backend = Arc::new(Transactional::new(MemoryStore::new(Clock::Server), settings));
     let instances: Instances = vec![backend.clone()];
     let ids = drained(&instances, BackendTag::Mock).await;

@@ -207,7 +207,7 @@ async fn depend(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_the_model() {
     let clock = ManualClock::new();
-    let settings = Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() };
+    let settings = Settings::new(BackendTag::Mock, PartitionConfig::default());
     let backend = Transactional::new(MemoryStore::new(clock.clone()), settings);
     expect_all_end(Arc::new(backend), BackendTag::Mock, clock).await;
 }

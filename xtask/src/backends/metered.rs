@@ -1,5 +1,6 @@
 //! Every method of metering that has rules, called once.
 
+use ff_core::backend::Handle;
 use ff_core::partition::{Partition, PartitionConfig, budget_partition, quota_partition};
 use ff_core::types::{BudgetId, ExecutionId, QuotaPolicyId};
 use serde_json::json;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 use super::round::{Each, Round};
 
 impl<E: Each> Round<E> {
-    /// Counts usage in each way, gives some back, and starts anew; admits an execution and lets it go.
+    /// Counts usage in each way, gives some back, and starts anew; admits an execution and lets it go; and makes a stream.
     pub(super) async fn meter(&mut self, home: Partition) {
         let (budget, partitions) = (BudgetId::new(), PartitionConfig::default());
         let definition = json!({
@@ -21,6 +22,7 @@ impl<E: Each> Round<E> {
         let execution = ExecutionId::from_parts(home.index, Uuid::new_v4());
         self.create(&execution, None).await;
         let lease = self.claim().await;
+        self.stream(&execution, &lease).await;
         let usage = json!({
             "custom": { "cost": 1 }, "dedup_key": "one", "input_tokens": 0, "output_tokens": 0,
             "wall_ms": null,
@@ -62,5 +64,26 @@ impl<E: Each> Round<E> {
         let home = quota_partition(&policy, &partitions);
         let pass = json!({ "partition": home, "now_ms": 0 });
         self.call(json!({ "reconcile_quota_counters": pass })).await;
+    }
+
+    /// Appends to the stream of an attempt, and reads it.
+    async fn stream(&mut self, execution: &ExecutionId, lease: &Handle) {
+        let frame = json!({
+            "bytes": "{}", "kind": "event", "correlation_id": null, "frame_type": "", "seq": null,
+            "mode": { "durable_summary": { "patch_kind": "json_merge_patch" } },
+        });
+        self.call(json!({ "append_frame": { "handle": lease, "frame": frame } })).await;
+        let read = json!({
+            "execution_id": execution, "attempt_index": 0, "from": "start", "to": "end",
+            "count_limit": 10,
+        });
+        self.call(json!({ "read_stream": read })).await;
+        let tail = json!({
+            "execution_id": execution, "attempt_index": 0, "after": "0-0", "block_ms": 0,
+            "count_limit": 10, "visibility": "all",
+        });
+        self.call(json!({ "tail_stream": tail })).await;
+        let read = json!({ "execution_id": execution, "attempt_index": 0 });
+        self.call(json!({ "read_summary": read })).await;
     }
 }

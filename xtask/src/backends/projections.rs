@@ -90,7 +90,7 @@ async fn claim(backend: &Arc<dyn EngineBackend>) -> Handle {
 
 #[tokio::test]
 async fn on_the_model() {
-    let settings = Settings { tag: BackendTag::Mock, partitions: PartitionConfig::default() };
+    let settings = Settings::new(BackendTag::Mock, PartitionConfig::default());
     let store = MemoryStore::new(ManualClock::starting_at(NOW));
     let backend = Arc::new(Transactional::new(store, settings));
     let read = async |flow| {

@@ -66,7 +66,7 @@ impl Place {
         let shared: Arc<dyn EngineBackend> = match self.backend {
             Backend::Mock => {
                 let partitions = PartitionConfig::default();
-                let settings = Settings { tag: BackendTag::Mock, partitions };
+                let settings = Settings::new(BackendTag::Mock, partitions);
                 Arc::new(Transactional::new(MemoryStore::new(Clock::Server), settings))
             }
             Backend::Sqlite => {

@@ -75,6 +75,9 @@ pub(super) fn policy(policy: &ExecutionPolicy) -> Check {
     if let Some(stream) = &policy.stream_policy {
         let modes = ["durable", "durable_summary", "best_effort_live"];
         one_of("durability_mode", &stream.durability_mode, &modes)?;
+        if stream.retention_maxlen == 0 {
+            return Err(not_understood("a stream that keeps no frames".to_owned()));
+        }
     }
     if let Some(suspension) = &policy.suspension_policy {
         let behaviors = ["fail", "cancel", "expire", "auto_resume_with_timeout_signal", "escalate"];

@@ -286,6 +286,14 @@ pub(super) async fn answer<T: Tx>(
         Call::ReadBudgetUsageAndLimits { budget_id } => Reply::ReadBudgetUsageAndLimits(
             metering::limits(tx, &settings.partitions, budget_id).await?,
         ),
+        Call::AppendFrame { handle, frame } => {
+            Reply::AppendFrame(metering::append(tx, settings.tag, handle, frame).await?)
+        }
+        Call::ReadStream { .. } => Reply::ReadStream(metering::read_stream(tx, call).await?),
+        Call::TailStream { .. } => Reply::TailStream(metering::read_stream(tx, call).await?),
+        Call::ReadSummary { execution_id, attempt_index } => {
+            Reply::ReadSummary(metering::read_summary(tx, execution_id, *attempt_index).await?)
+        }
         Call::ReportUsage { handle, budget, dimensions } => {
             let held = HandlePayload::open(settings.tag, handle)?;
             let report = metering::Report::of_attempt(budget, dimensions, &held.execution_id);

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::leases::{Held, Holder, Standing, emit, not_active, standing};
 use crate::engine::Rule;
 use crate::flows;
-use crate::records::{Attempt, Closing, Execution, ExecutionResult, LeaseEventKind};
+use crate::records::{Attempt, CloseReason, Closing, Execution, ExecutionResult, LeaseEventKind};
 use crate::session::Session;
 use crate::store::{StoreError, Tx};
 
@@ -170,15 +170,17 @@ pub(super) fn release<T: Tx>(
 ) {
     let execution = &mut held.execution;
     emit(tx, execution, LeaseEventKind::Released, held.now);
-    end_attempt(tx, execution, state, held.now);
+    end_attempt(tx, execution, state, None, held.now);
     execution.release(closing, held.now);
 }
 
-/// Records the current attempt as it ends or is set aside.
+/// Records the current attempt as it ends or is set aside; its stream is closed for that reason, or else the one that
+/// follows from the end.
 pub(crate) fn end_attempt<T: Tx>(
     tx: &mut Session<T>,
     execution: &Execution,
     state: AttemptLifecycle,
+    reason: Option<CloseReason>,
     now: TimestampMs,
 ) {
     let Some(current) = execution.attempt else {
@@ -196,5 +198,6 @@ pub(crate) fn end_attempt<T: Tx>(
         ended_at: Some(now).filter(|_| state.is_terminal()),
         failure_reason: told(&execution.failure_reason),
         failure_category: told(&execution.failure_category),
+        closed: execution.closes(state, reason, now),
     });
 }

@@ -29,7 +29,8 @@ pub(crate) async fn cancel_execution<T: Tx>(
         let fence = fence_of(args)?;
         hold(tx, &mut execution, &Holder::named(&args.execution_id, &fence), now)?;
     }
-    if let Some(lease) = interrupt(tx, &mut execution, AttemptLifecycle::EndedCancelled, now) {
+    if let Some(lease) = interrupt(tx, &mut execution, AttemptLifecycle::EndedCancelled, None, now)
+    {
         tell_revoked(tx, &execution, Some(lease), "operator", now);
     }
     execution.cancellation_reason = Some(args.reason.clone());

@@ -9,7 +9,7 @@ use super::leases::emit;
 use super::retries::retry_at;
 use crate::engine::Rule;
 use crate::flows::interrupt;
-use crate::records::{Execution, LeaseEventKind};
+use crate::records::{CloseReason, Execution, LeaseEventKind};
 use crate::session::Session;
 use crate::store::Tx;
 
@@ -38,7 +38,8 @@ pub(crate) async fn expire<T: Tx>(
     if execution.is_held() {
         emit(tx, &execution, LeaseEventKind::Expired, now);
     }
-    interrupt(tx, &mut execution, AttemptLifecycle::EndedFailure, now);
+    let (ended, reason) = (AttemptLifecycle::EndedFailure, Some(CloseReason::Expired));
+    interrupt(tx, &mut execution, ended, reason, now);
     let retry_at = match phase {
         ExpirePhase::AttemptTimeout => retry_at(&execution, None, CATEGORY, now),
         ExpirePhase::ExecutionDeadline => None,

@@ -86,12 +86,12 @@ pub(crate) async fn reclaim_execution<T: Tx>(
     if reclaim_count >= cap(&execution, args.max_reclaim_count) {
         execution.failure_reason = Some("max_reclaims_exceeded".to_owned());
         execution.failure_category = None;
-        end_attempt(tx, &execution, AttemptLifecycle::EndedFailure, now);
+        end_attempt(tx, &execution, AttemptLifecycle::EndedFailure, None, now);
         execution.lease = None;
         super::end(tx, &mut execution, TerminalOutcome::Failed, now);
         return Ok(ReclaimExecutionOutcome::ReclaimCapExceeded { execution_id, reclaim_count });
     }
-    end_attempt(tx, &execution, AttemptLifecycle::InterruptedReclaimed, now);
+    end_attempt(tx, &execution, AttemptLifecycle::InterruptedReclaimed, None, now);
     execution.reclaim_count += 1;
     let holder = (&args.worker_id, &args.worker_instance_id);
     let lease = Lease::new(args.lease_id, holder, args.lease_ttl_ms, now);

@@ -12,7 +12,7 @@ use super::filter::passing;
 use crate::engine::Rule;
 use crate::records::{
     Attempt, Backlog, Edge, Execution, ExecutionResult, Flow, PastAttempt, PastLease, Payload,
-    Scan, Signal, SignalKey, SuspendReplay, Suspension, Tags, Waitpoint,
+    Scan, Signal, SignalKey, Stream, Summary, SuspendReplay, Suspension, Tags, Waitpoint,
 };
 use crate::session::Session;
 use crate::store::Tx;
@@ -136,8 +136,8 @@ async fn purge<T: Tx>(tx: &mut Session<T>, executions: &[Execution]) -> Rule<()>
             PastLease::KEY.of(id),
             PastAttempt::KEY.of(id),
             SuspendReplay::KEY.of(id),
-            Signal::KEY.of(id),
-            Waitpoint::OWNED.of(id),
+            (Signal::KEY.of(id), Waitpoint::OWNED.of(id)),
+            (Stream::KEY.of(id), Summary::KEY.of(id)),
         )
     });
     let found = tx.get(of_each.collect::<Vec<_>>()).await?;
@@ -152,12 +152,18 @@ async fn purge<T: Tx>(tx: &mut Session<T>, executions: &[Execution]) -> Rule<()>
         if let Some(flow) = execution.flow {
             tx.remove(Backlog::at(&flow, id));
         }
-        let (attempts, leases, past, replays, signals, of_waitpoints) = found;
+        let (attempts, leases, past, replays, signals, streams) = found;
+        let ((signals, of_waitpoints), (streams, summaries)) = (signals, streams);
         tx.remove_all(attempts);
         tx.remove_all(leases);
         tx.remove_all(past);
         tx.remove_all(replays);
         tx.remove_all(signals);
+        for mut stream in streams {
+            stream.clear(tx);
+            tx.remove_all(vec![stream]);
+        }
+        tx.remove_all(summaries);
         waitpoints.extend(of_waitpoints);
     }
     let keys = waitpoints.iter().map(|waitpoint| SignalKey::KEY.of(&waitpoint.id));

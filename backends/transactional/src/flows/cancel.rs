@@ -81,7 +81,7 @@ fn cancel_member<T: Tx>(
     reason: &str,
     now: TimestampMs,
 ) {
-    let lease = interrupt(tx, member, AttemptLifecycle::EndedCancelled, now);
+    let lease = interrupt(tx, member, AttemptLifecycle::EndedCancelled, None, now);
     tell_revoked(tx, member, lease, "operator", now);
     member.cancellation_reason = Some(reason.to_owned());
     member.cancelled_by = Some("cancel_flow".to_owned());

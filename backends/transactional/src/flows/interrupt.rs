@@ -4,7 +4,7 @@ use ff_core::state::{AttemptLifecycle, AttemptState};
 use ff_core::types::TimestampMs;
 
 use crate::executions::end_attempt;
-use crate::records::{Execution, Lease, LeaseEventKind, LeaseRecord};
+use crate::records::{CloseReason, Execution, Lease, LeaseEventKind, LeaseRecord};
 use crate::session::Session;
 use crate::store::Tx;
 
@@ -14,11 +14,12 @@ pub(crate) fn interrupt<T: Tx>(
     tx: &mut Session<T>,
     member: &mut Execution,
     state: AttemptLifecycle,
+    reason: Option<CloseReason>,
     now: TimestampMs,
 ) -> Option<Lease> {
     let open = [AttemptState::RunningAttempt, AttemptState::AttemptInterrupted];
     if open.contains(&member.attempt_state) {
-        end_attempt(tx, member, state, now);
+        end_attempt(tx, member, state, reason, now);
     }
     member.closing = None;
     let lease = member.lease.take();

@@ -129,7 +129,7 @@ fn release<T: Tx>(tx: &mut Session<T>, member: &mut Execution, now: TimestampMs)
 
 /// Ends a member that cannot run any more, whoever holds it (DEP-017, DEP-018).
 fn skip<T: Tx>(tx: &mut Session<T>, member: &mut Execution, now: TimestampMs) {
-    if let Some(lease) = interrupt(tx, member, AttemptLifecycle::EndedCancelled, now) {
+    if let Some(lease) = interrupt(tx, member, AttemptLifecycle::EndedCancelled, None, now) {
         tell_revoked(tx, member, Some(lease), "reconciler", now);
     }
     end(tx, member, TerminalOutcome::Skipped, now);

@@ -9,6 +9,7 @@ use ff_core::types::{
     WorkerInstanceId,
 };
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::executions;
 
@@ -203,4 +204,58 @@ pub struct QuotaLimits {
     pub max_concurrent: u64,
     pub max_requests_per_window: u64,
     pub window_seconds: u64,
+}
+
+/// How a stream was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    pub at: TimestampMs,
+    pub reason: CloseReason,
+}
+
+/// Why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, Serialize, Deserialize)]
+#[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    AttemptSuccess,
+    AttemptFailure,
+    AttemptCancelled,
+    LeaseExpired,
+    Reclaimed,
+    Expired,
+    SuspensionTimeout,
+}
+
+/// What a frame carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameContent {
+    pub frame_type: String,
+    pub mode: String,
+    pub payload: ByteBuf,
+    pub correlation_id: Option<String>,
+    pub seq: Option<u64>,
+    /// The version of the document that it made.
+    pub summary_version: Option<u64>,
+    /// Of a best-effort frame.
+    pub ttl_ms: Option<u64>,
+}
+
+/// A frame that its producer numbered, and the answer it got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequenced {
+    pub seq: u64,
+    pub digest: String,
+    pub at: TimestampMs,
+    pub number: u64,
+    pub summary_version: Option<u64>,
+}
+
+/// How often best-effort frames come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    /// A moving average, per second.
+    pub rate: f64,
+    /// When the last came.
+    pub at: TimestampMs,
 }

@@ -9,8 +9,9 @@ mod packed;
 mod schema;
 
 pub use inside::{
-    AttemptClock, Breach, BudgetDefinition, Closing, CurrentAttempt, EdgeState, Grant, Lease,
-    LeaseEventKind, Limits, Projection, QuotaLimits, Secret, Suspended,
+    AttemptClock, Breach, BudgetDefinition, CloseReason, Closed, Closing, CurrentAttempt,
+    EdgeState, FrameContent, Grant, Lease, LeaseEventKind, Limits, Pace, Projection, QuotaLimits,
+    Secret, Sequenced, Suspended,
 };
 pub use key::{At, Index, Key, Range, Scan, ordered};
 pub use packed::Packed;
@@ -353,6 +354,8 @@ records! {
                 ended_at: Option<TimestampMs>,
                 failure_reason: Option<String>,
                 failure_category: Option<String>,
+                /// How its stream was closed.
+                closed: Option<Closed>,
             }
             indexes {}
             shown {}
@@ -696,6 +699,68 @@ records! {
                 HELD(quota_policy_id: QuotaPolicyId, held_until: TimestampMs) =
                     |slot| Some((slot.quota, slot.held_until));
             }
+            shown {}
+        }
+
+        /// The stream of an attempt that has had frames. They are numbered in the order in which they came.
+        stream: Stream in "ff_stream" {
+            key { execution as "execution_id": ExecutionId, attempt as "attempt_index": AttemptIndex }
+            fixed {}
+            changing {
+                /// The number of the last.
+                frame_count: u64,
+                /// The number of the oldest that is kept.
+                first: u64,
+                /// The time of the last, as its id has it.
+                last_at: TimestampMs,
+                /// The last that its producer numbered.
+                sequenced: Option<Sequenced>,
+                /// How often best-effort frames come.
+                pace: Option<Pace>,
+                /// It has had others than best-effort frames.
+                holds_others: bool,
+                /// When its frames are gone, as it has had no others.
+                expires_at: Option<TimestampMs>,
+            }
+            indexes {}
+            shown {}
+        }
+
+        /// A frame that is kept.
+        frame: StoredFrame in "ff_stream_frame" {
+            key {
+                execution as "execution_id": ExecutionId,
+                attempt as "attempt_index": AttemptIndex,
+                number as "frame_number": i64,
+            }
+            fixed { at as "appended_at": TimestampMs, content: FrameContent }
+            changing {}
+            indexes {
+                PLACED(execution_id: ExecutionId, attempt_index: AttemptIndex, appended_at: TimestampMs) =
+                    |frame| Some((frame.execution.clone(), frame.attempt, frame.at));
+                /// Without best-effort frames.
+                LASTING(execution_id: ExecutionId, attempt_index: AttemptIndex, lasting_at: TimestampMs) =
+                    |frame| (!frame.content.is_best_effort()).then(|| (
+                        frame.execution.clone(),
+                        frame.attempt,
+                        frame.at,
+                    ));
+            }
+            shown {}
+        }
+
+        /// The document that an attempt's summary frames have made.
+        summary: Summary in "ff_stream_summary" {
+            key { execution as "execution_id": ExecutionId, attempt as "attempt_index": AttemptIndex }
+            fixed {}
+            changing {
+                /// In JSON.
+                document: String,
+                version: u64,
+                first_applied_at: TimestampMs,
+                last_applied_at: TimestampMs,
+            }
+            indexes {}
             shown {}
         }
     }

@@ -13,7 +13,7 @@ use super::signals;
 use crate::engine::Rule;
 use crate::executions::{self, end_attempt, found};
 use crate::page::{Page, partition_of};
-use crate::records::{Execution, Suspension};
+use crate::records::{CloseReason, Execution, Suspension};
 use crate::session::Session;
 use crate::store::Tx;
 
@@ -106,7 +106,7 @@ fn end<T: Tx>(
     outcome: TerminalOutcome,
     now: TimestampMs,
 ) {
-    end_attempt(tx, &execution, attempt, now);
+    end_attempt(tx, &execution, attempt, Some(CloseReason::SuspensionTimeout), now);
     execution.closing = None;
     executions::end(tx, &mut execution, outcome, now);
 }

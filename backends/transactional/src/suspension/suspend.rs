@@ -140,7 +140,7 @@ async fn suspended<T: Tx>(
         suspension.resumed_at = Some(now);
     } else {
         emit(tx, &execution, LeaseEventKind::Released, now);
-        end_attempt(tx, &execution, AttemptLifecycle::Suspended, now);
+        end_attempt(tx, &execution, AttemptLifecycle::Suspended, None, now);
         execution.release(Closing { digest: digest.clone(), retry_at: None }, now);
         execution.suspend(Suspended {
             id: args.suspension_id,

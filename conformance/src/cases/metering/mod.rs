@@ -1,8 +1,14 @@
 mod admission;
 mod budgets;
+mod closing;
 mod counters;
 mod exhaustion;
+mod frames;
 mod quotas;
+mod reading;
 mod repeated;
 mod spending;
+mod summaries;
+mod tailing;
+mod trimming;
 mod usage;

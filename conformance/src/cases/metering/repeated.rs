@@ -1,4 +1,4 @@
-//! Calls about budgets and quotas, made again and again.
+//! Calls about budgets, quotas and streams, made again and again.
 
 use ff_core::call::Method;
 
@@ -6,6 +6,7 @@ use crate::play::meters::{
     create_quota, define, defined, quota_created, reconcile_budgets, reconcile_quotas, report,
     report_as_operator, reset,
 };
+use crate::play::streams::append;
 use crate::play::{Repetition, around_calls, call};
 use crate::stage::declare;
 
@@ -61,6 +62,13 @@ const REPETITIONS: &[Repetition] = &[
         },
         call: |fixture| fixture.release_budget(1, 1),
         answers: &[(10, "ok, nothing")],
+    },
+    Repetition {
+        method: Method::AppendFrame,
+        clauses: &["STR-032"],
+        before: |fixture| vec![fixture.created(1), call(fixture.claim("w1"), "handle=fresh")],
+        call: |_| append("w1", "text", 1),
+        answers: &[(10, "frame_count=1 stream_id=place summary_version=null")],
     },
     Repetition {
         method: Method::CreateQuotaPolicy,

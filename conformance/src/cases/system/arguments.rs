@@ -39,7 +39,7 @@ declare!(|topic| {
         topic.beside("ids").case(
             "unknown-to-few",
             "An id of nothing where the answer to it was decided.",
-            &["SYS-036", "ATT-030", "DEP-032"],
+            &["SYS-036", "ATT-030", "DEP-032", "STR-019"],
             &[],
             Spoiling::IdUnknownToFew,
         ),

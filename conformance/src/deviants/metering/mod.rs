@@ -2,10 +2,16 @@
 
 mod admission;
 mod budgets;
+mod closing;
 mod counters;
 mod exhaustion;
+mod frames;
 mod quotas;
+mod reading;
 mod spending;
+mod summaries;
+mod tailing;
+mod trimming;
 mod usage;
 
 use ff_mock::Budget;

@@ -178,12 +178,15 @@ fn named(value: Value, minted: &mut Minted) -> Value {
             json!({ "handle": fields.get("kind") })
         }
         Value::Object(fields) => {
+            let is_frame = fields.contains_key("fields");
             let named = fields.into_iter().map(|(name, value)| {
                 let value = match name.as_str() {
                     "token_fingerprint" => json!("fingerprint"),
                     "grant_key" => json!("grant"),
+                    "stream_id" => json!("place"),
                     "detail" => json!("told"),
                     "partition_key" => json!("partition"),
+                    "id" if is_frame => json!("place"),
                     _ => named(value, minted),
                 };
                 (name, value)

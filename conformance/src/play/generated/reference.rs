@@ -223,7 +223,7 @@ impl Reference {
     }
 
     fn settings(&self) -> Settings {
-        Settings { tag: BackendTag::Mock, partitions: self.universe.partitions }
+        Settings::new(BackendTag::Mock, self.universe.partitions)
     }
 
     /// The executions that a call is about, as far as it says, or those that it could be about.

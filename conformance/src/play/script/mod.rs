@@ -7,6 +7,7 @@ mod interruption;
 pub(crate) mod meters;
 mod repetition;
 pub(super) mod session;
+pub(crate) mod streams;
 
 pub(crate) use fixture::Fixture;
 pub(crate) use interruption::{interrupt_reads, within};

@@ -20,6 +20,7 @@ mod retention;
 mod scene;
 mod scheduling;
 mod service;
+mod streams;
 mod suspension;
 mod system;
 mod workers;
@@ -55,6 +56,7 @@ const CHAPTERS: &[&[Offer]] = &[
     reconcile::OFFERS,
     workers::OFFERS,
     metering::OFFERS,
+    streams::OFFERS,
 ];
 
 pub(crate) fn offers() -> impl Iterator<Item = &'static Offer> {
