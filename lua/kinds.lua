@@ -12,7 +12,7 @@
 ff.kinds = {
   layout = {
     key = { 'family' },
-    fields = { 'partitions' },
+    fields = { 'partitions', 'deployment' },
     indexes = {},
   },
   idempotency = {
@@ -345,13 +345,22 @@ ff.kinds = {
 
 ff.outboxes = {
   completions = {
-    fields = { 'execution_id', 'flow_id', 'namespace', 'outcome', 'occurred_at' },
+    fields = { 'execution_id', 'flow_id', 'namespace', 'outcome', 'occurred_at', 'tags' },
   },
   lease_events = {
     fields = {
       'execution_id', 'namespace', 'event_type', 'lease_id', 'worker_instance', 'revoked_by',
-      'occurred_at',
+      'occurred_at', 'tags',
     },
+  },
+  signals = {
+    fields = {
+      'execution_id', 'namespace', 'signal_id', 'waitpoint_id', 'source_identity', 'effect',
+      'occurred_at', 'tags',
+    },
+  },
+  tag_events = {
+    fields = { 'execution_id', 'event_type', 'tag', 'occurred_at' },
   },
 }
 

@@ -1,26 +1,30 @@
--- How many partitions a deployment has: kept by its first caller, the same for all who come later. It is
--- in the first partition, which there always is.
+-- Which deployment this is, and how many partitions it has: kept by its first caller, the same for all who come later.
+-- It is in the first partition, which there always is.
 
--- Whether the layout is kept; refused if there is another.
-local function is_kept(partition, families)
-  local kept = true
-  for family, partitions in pairs(families) do
+-- The deployment whose layout is kept, if one is; refused if there is another layout.
+local function kept(partition, args)
+  local deployment, complete = nil, true
+  for family, partitions in pairs(args.families) do
     local layout = partition:get('layout', family)
     if layout and layout.partitions ~= partitions then
       local numbers = layout.partitions .. ' ' .. family .. ' partitions, not ' .. partitions
       ff.refusal.validation('invalid_input', 'this deployment has ' .. numbers)
     end
-    kept = kept and layout ~= nil
+    deployment = deployment or layout and layout.deployment
+    complete = complete and layout ~= nil
   end
-  return kept
+  return complete and deployment or nil
 end
 
-ff.read('layout_is_kept', is_kept)
+ff.read('kept_layout', kept)
 
-ff.write('keep_layout', function(partition, families)
-  if not is_kept(partition, families) then
-    for family, partitions in pairs(families) do
-      partition:put('layout', { family = family, partitions = partitions })
+ff.write('keep_layout', function(partition, args)
+  local deployment = kept(partition, args)
+  if not deployment then
+    deployment = args.deployment
+    for family, partitions in pairs(args.families) do
+      partition:put('layout', { family = family, partitions = partitions, deployment = deployment })
     end
   end
+  return deployment
 end)

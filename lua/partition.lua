@@ -139,8 +139,12 @@ function partition:edges_at(side, flow_id, execution_id)
   return found
 end
 
--- Adds to an outbox.
+-- Adds to an outbox, with the tags of the execution for those who filter by them.
 function partition:append(outbox, event)
+  if outbox ~= 'tag_events' then
+    local found = self:tags(event.execution_id)
+    event.tags = found and found.tags or {}
+  end
   self.events[#self.events + 1] = { outbox, record.pack(ff.outboxes[outbox], event) }
 end
 
@@ -339,6 +343,7 @@ function partition:commit()
   end
   for _, event in ipairs(self.events) do
     redis.call('XADD', self:key(event[1], {}), '*', 'event', event[2])
+    redis.call('PUBLISH', string.match(self.tag, '^(.*){') .. 'events', event[1])
   end
   self.records, self.events = {}, {}
 end

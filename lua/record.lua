@@ -8,6 +8,27 @@ function record.decimal(number)
   return string.format('%.0f', number)
 end
 
+-- The order of bytes, whatever the server's locale.
+local function precedes(one, other)
+  for place = 1, math.min(#one, #other) do
+    local left, right = string.byte(one, place), string.byte(other, place)
+    if left ~= right then
+      return left < right
+    end
+  end
+  return #one < #other
+end
+
+-- The names of a table in that order.
+function record.sorted(named)
+  local names = {}
+  for name in pairs(named) do
+    names[#names + 1] = name
+  end
+  table.sort(names, precedes)
+  return names
+end
+
 -- How the records of a kind become a list and a table again: written out field by field, which Lua
 -- runs in half the time of a loop over names. A list has no holes: what is not there is `false`.
 local function compile(kind)

@@ -23,4 +23,11 @@ function tags.with(known, key, value)
   return known
 end
 
+-- What is done with each of these, in the order of their keys.
+function tags.each(known, tell)
+  for _, key in ipairs(ff.record.sorted(known)) do
+    tell(key, known[key])
+  end
+end
+
 ff.tags = tags

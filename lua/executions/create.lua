@@ -85,6 +85,9 @@ ff.write('create_execution', function(partition, args)
   partition:put('payload', { execution_id = id, payload = args.input_payload })
   if next(args.tags) then
     partition:put('tags', { execution_id = id, tags = args.tags })
+    ff.tags.each(args.tags, function(key, value)
+      execution.tell_tag(partition, id, 'attached', key, value)
+    end)
   end
   partition:put('lane', { lane_id = fields.lane_id }) -- EXE-014
   if known_by then

@@ -40,6 +40,10 @@ end
 -- Removes all that there is of it (OPS-020).
 local function purge(partition, fields)
   local id = fields.execution_id
+  local known = partition:tags(id)
+  ff.tags.each(known and known.tags or {}, function(key, value)
+    ff.execution.tell_tag(partition, id, 'cleared', key, value)
+  end)
   for _, kind in ipairs({ 'payload', 'result', 'tags', 'suspension' }) do
     partition:remove(kind, id)
   end

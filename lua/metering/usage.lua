@@ -1,6 +1,6 @@
 -- Counting usage against a budget, and its limits.
 
-local budget, refusal = ff.budget, ff.refusal
+local budget, record, refusal = ff.budget, ff.record, ff.refusal
 
 -- For how long a key is kept, in milliseconds (BUD-040).
 local KEPT_MS = 86400000
@@ -9,26 +9,6 @@ local KEPT_MS = 86400000
 local MAX_COUNTED = 1024
 
 local MAX_INTEGER = 9007199254740991
-
--- The order of bytes, whatever the server's locale.
-local function precedes(one, other)
-  for place = 1, math.min(#one, #other) do
-    local left, right = string.byte(one, place), string.byte(other, place)
-    if left ~= right then
-      return left < right
-    end
-  end
-  return #one < #other
-end
-
-local function sorted(deltas)
-  local names = {}
-  for name in pairs(deltas) do
-    names[#names + 1] = name
-  end
-  table.sort(names, precedes)
-  return names
-end
 
 -- The first dimension that the report would take beyond its hard limit (BUD-010, BUD-039).
 local function hard_breach(fields, names, deltas)
@@ -93,7 +73,7 @@ local function report(partition, id, deltas, key, execution_id)
   if known and known.expires_at > now then
     return 'already_applied'
   end
-  local names = sorted(deltas)
+  local names = record.sorted(deltas)
   local breach = hard_breach(fields, names, deltas)
   if breach then
     fields.breach_count = fields.breach_count + 1

@@ -36,13 +36,28 @@ local function count(partition, owner, target, signal, delay)
   return effect
 end
 
+-- Tells the outbox that a signal came, to its effect if it was not there already (EVT-016).
+local function tell(partition, owner, signal, id, effect)
+  partition:append('signals', {
+    execution_id = owner.execution_id,
+    namespace = owner.namespace,
+    signal_id = id,
+    waitpoint_id = signal.waitpoint_id,
+    source_identity = signal.source_identity,
+    effect = effect,
+    occurred_at = partition:now(),
+  })
+end
+
 -- Everything but the token: whether the signal is known, whether it may come, and what it does.
 local function take(partition, owner, target, signal, delivery)
   local now = partition:now()
   local known = delivery.key and partition:signal_key(target.waitpoint_id, delivery.key)
   if known and known.expires_at > now then
+    tell(partition, owner, signal, known.signal_id)
     return { Duplicate = known.signal_id }
   elseif partition:signal(owner.execution_id, signal.signal_id) then
+    tell(partition, owner, signal, signal.signal_id)
     return { Duplicate = signal.signal_id }
   elseif owner.lifecycle_phase == 'terminal' then
     refusal.state('target_not_signalable')
@@ -64,6 +79,7 @@ local function take(partition, owner, target, signal, delivery)
   owner.signal_count = owner.signal_count + 1
   signal.number = owner.signal_count
   partition:put('signal', signal)
+  tell(partition, owner, signal, signal.signal_id, signal.effect)
   if delivery.key and delivery.dedup_ms > 0 then
     partition:put('signal_key', {
       waitpoint_id = target.waitpoint_id,

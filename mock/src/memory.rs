@@ -8,9 +8,12 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{ExecutionId, TimestampMs};
 use ff_transactional::records::{
-    CompletionRecord, Event, Execution, Key, Kind, LeaseRecord, Range, Record, Stored, ordered,
+    CompletionRecord, Event, Execution, Key, Kind, LeaseRecord, Outbox, Range, Record, Stored,
+    ordered,
 };
-use ff_transactional::{Access, Changes, Inspected, Minted, Query, Queues, Store, StoreError, Tx};
+use ff_transactional::{
+    Access, Changes, Events, Feed, Inspected, Minted, Place, Query, Queues, Store, StoreError, Tx,
+};
 use imbl::{OrdMap, OrdSet, Vector};
 use smallvec::SmallVec;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -122,7 +125,7 @@ impl MemoryStore {
     pub async fn completions(&self) -> Vec<CompletionRecord> {
         self.events(|event| match event {
             Event::CompletionRecord(completion) => Some(completion.clone()),
-            Event::LeaseRecord(_) => None,
+            _ => None,
         })
         .await
     }
@@ -131,7 +134,7 @@ impl MemoryStore {
     pub async fn lease_events(&self) -> Vec<LeaseRecord> {
         self.events(|event| match event {
             Event::LeaseRecord(event) => Some(event.clone()),
-            Event::CompletionRecord(_) => None,
+            _ => None,
         })
         .await
     }
@@ -157,6 +160,28 @@ impl Store for MemoryStore {
 
     async fn prepare(&self) -> Result<PrepareOutcome> {
         Ok(PrepareOutcome::NoOp)
+    }
+}
+
+impl Feed for MemoryStore {
+    async fn events(&self, outbox: Outbox, behind: Option<&Place>, limit: usize) -> Result<Events> {
+        let all = self.state.lock().await.events.clone();
+        let place = |number: usize| number.to_be_bytes().to_vec();
+        let first = match behind.map(|place| place.as_slice().try_into().map(usize::from_be_bytes))
+        {
+            None => all.len(),
+            Some(Ok(number)) => number,
+            Some(Err(_)) => return Err(StoreError::Failed("no place in this storage".into())),
+        };
+        let found =
+            all.iter().enumerate().skip(first).filter(|(_, event)| event.outbox() == outbox);
+        let found = found.map(|(number, event)| (place(number + 1), Ok(event.clone())));
+        let found: Vec<_> = found.take(limit).collect();
+        let end = match found.last() {
+            Some((last, _)) if found.len() == limit => last.clone(),
+            _ => place(all.len().max(first)),
+        };
+        Ok(Events { found, end })
     }
 }
 
@@ -335,7 +360,10 @@ impl Tx for MemoryTx {
             }
             self.state.replace(&bytes, after);
         }
-        self.state.events.extend(changes.events);
+        for event in changes.events {
+            let tags = event.tags().and_then(|key| self.state.record(&key).cloned());
+            self.state.events.push_back(event.tagged(tags.as_ref()));
+        }
         Ok(())
     }
 

@@ -9,9 +9,11 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::clock::ManualClock;
 use ff_core::types::TimestampMs;
 use ff_mock::{MemoryStore, Record};
-use ff_transactional::records::{Execution, Key, Part, Payload, Stored};
+use ff_transactional::records::{Execution, Key, Outbox, Part, Payload, Stored};
 use ff_transactional::suite::{Storage, check};
-use ff_transactional::{Access, Before, Changes, Query, Queues, Store, StoreError, Tx};
+use ff_transactional::{
+    Access, Before, Changes, Events, Feed, Place, Query, Queues, Store, StoreError, Tx,
+};
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
 
@@ -80,6 +82,12 @@ impl Storage for Faulty {
             return Self { memory: memory(), ..self.clone() };
         }
         self.clone()
+    }
+}
+
+impl Feed for Faulty {
+    async fn events(&self, outbox: Outbox, behind: Option<&Place>, limit: usize) -> Result<Events> {
+        self.memory.events(outbox, behind, limit).await
     }
 }
 

@@ -13,13 +13,25 @@ use ff_core::engine_error::EngineError;
 use ff_core::partition::PartitionConfig;
 use ff_core::types::{FlowId, LaneId, TimestampMs, WorkerId, WorkerInstanceId};
 use ff_mock::{MemoryStore, Settings};
-use ff_transactional::{Access, Store, StoreError, Transactional};
+use ff_transactional::records::Outbox;
+use ff_transactional::{Access, Events, Feed, Place, Store, StoreError, Transactional};
 
 /// A store whose transactions meet others a few times, and are counted.
 struct Busy {
     memory: MemoryStore,
     conflicts: AtomicU32,
     begun: AtomicU32,
+}
+
+impl Feed for Busy {
+    async fn events(
+        &self,
+        outbox: Outbox,
+        behind: Option<&Place>,
+        limit: usize,
+    ) -> Result<Events, StoreError> {
+        self.memory.events(outbox, behind, limit).await
+    }
 }
 
 impl Store for Busy {

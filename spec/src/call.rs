@@ -66,8 +66,13 @@ macro_rules! define {
             pub fn is_read(self) -> bool {
                 match self {
                     $($(Self::$variant => matches!(stringify!($kind), "read"),)?)*
-                    _ => false,
+                    other => other.is_subscription(),
                 }
+            }
+
+            /// Whether it opens a stream of events.
+            pub fn is_subscription(self) -> bool {
+                matches!(self, $(Self::$svariant)|*)
             }
         }
 

@@ -114,13 +114,14 @@ pub enum ContractError {
     Twice(String),
 }
 
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 7] = [
     ("system", include_str!("../contract/00-system.md")),
     ("executions", include_str!("../contract/01-executions.md")),
     ("flows", include_str!("../contract/02-flows.md")),
     ("housekeeping", include_str!("../contract/03-housekeeping.md")),
     ("suspension", include_str!("../contract/04-suspension.md")),
     ("metering", include_str!("../contract/05-metering.md")),
+    ("events", include_str!("../contract/06-events.md")),
 ];
 
 /// All chapters, in order.

@@ -11,7 +11,10 @@ use ff_core::contract::{Binds, Level, Origin, Version, chapters, clause, clauses
 #[test]
 fn chapters_are_read_in_order() {
     let names: Vec<_> = chapters().iter().map(|chapter| chapter.name).collect();
-    assert_eq!(names, ["system", "executions", "flows", "housekeeping", "suspension", "metering"]);
+    assert_eq!(
+        names,
+        ["system", "executions", "flows", "housekeeping", "suspension", "metering", "events"]
+    );
     assert!(chapters().iter().all(|chapter| !chapter.title.is_empty()));
 }
 

@@ -7,6 +7,7 @@
 
 mod backend;
 mod connections;
+mod events;
 mod hints;
 mod open;
 mod parts;

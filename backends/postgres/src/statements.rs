@@ -515,11 +515,19 @@ impl Writing {
             }
             let packed = events.iter().map(|event| event.pack()).collect();
             arrays.push(self.bound.add(Values::Bytes(packed)));
+            // The tags as the server has them now, for those who filter by them.
+            let tags = if *outbox == Outbox::TagRecord {
+                "NULL"
+            } else {
+                "(SELECT changing FROM ff_exec_tags AS has WHERE \
+                 has.partition_key = added.partition_key AND has.execution_id = added.execution_id)"
+            };
+            let columns = names(&schema.columns);
             self.steps.push(format!(
-                "{} AS (INSERT INTO {} ({}, event) SELECT * FROM unnest({}))",
+                "{} AS (INSERT INTO {} ({columns}, event, tags) SELECT added.*, {tags} \
+                 FROM unnest({}) AS added ({columns}, event))",
                 schema.name,
                 schema.table,
-                names(&schema.columns),
                 arrays.join(", ")
             ));
         }

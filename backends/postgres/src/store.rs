@@ -7,18 +7,19 @@ use std::sync::Arc;
 use ff_core::backend::PrepareOutcome;
 use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
-use ff_transactional::records::{Kind, Range, Record};
+use ff_transactional::records::{Kind, Outbox, Range, Record};
 use ff_transactional::{
-    Access, Changes, Inspected, Query, Queues, Store, StoreError, Tx, WaitingClaims, first_of,
+    Access, Changes, Events, Feed, Inspected, Place, Query, Queues, Store, StoreError, Tx,
+    WaitingClaims, first_of,
 };
 use sqlx::SqlStr;
 use sqlx::postgres::{PgPool, PgRow};
 
 use crate::connections::{Connections, Lent};
 use crate::hints::Hints;
-use crate::open;
 use crate::parts::parts;
 use crate::statements::{Found, Lock, Locked, Statement, Statements, as_it_stands, get, packed};
+use crate::{events, open};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -77,6 +78,13 @@ impl Store for PostgresStore {
 
     async fn prepare(&self) -> Result<PrepareOutcome> {
         open::migrate(self.pool(), &self.schema).await
+    }
+}
+
+impl Feed for PostgresStore {
+    async fn events(&self, outbox: Outbox, behind: Option<&Place>, limit: usize) -> Result<Events> {
+        let lent = self.connections.lend().await?;
+        events::events(lent, outbox, behind.map(Vec::as_slice), limit).await
     }
 }
 

@@ -2,7 +2,9 @@
 //! everything else is bound.
 
 use ff_core::types::LaneId;
-use ff_transactional::records::{Column, Event, Key, Kind, Packed, Part, Range, Record, Type};
+use ff_transactional::records::{
+    Column, Event, Key, Kind, Outbox, Packed, Part, Range, Record, Type,
+};
 use ff_transactional::sql::{Arguments, inspected, names, of_resumable};
 use ff_transactional::{Before, Inspected, Query, Queues, StoreError, Write};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -155,6 +157,28 @@ pub(crate) fn write(connection: &Connection, key: &Key, write: &Write) -> Result
             execute(connection, &sql, key_parts.chain(values).chain(packed))
         }
     }
+}
+
+/// The number of the last event in an outbox.
+pub(crate) fn last_event(connection: &Connection, outbox: Outbox) -> Result<i64> {
+    let sql = format!("SELECT coalesce(max(event_id), 0) FROM {}", outbox.schema().table);
+    connection.query_row(&sql, [], |row| row.get(0)).map_err(failed)
+}
+
+/// The events of an outbox behind this number, at most so many, with their numbers.
+pub(crate) fn events(
+    connection: &Connection,
+    outbox: Outbox,
+    behind: i64,
+    limit: usize,
+) -> Result<Vec<(i64, Vec<u8>)>> {
+    let table = outbox.schema().table;
+    let sql = format!(
+        "SELECT event_id, event FROM {table} WHERE event_id > ? ORDER BY event_id LIMIT {limit}"
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let rows = statement.query_map([behind], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.and_then(Iterator::collect).map_err(failed)
 }
 
 /// Adds to an outbox; the event has this number there.

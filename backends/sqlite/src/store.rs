@@ -7,7 +7,7 @@ use ff_core::clock::Clock;
 use ff_core::types::{LaneId, TimestampMs};
 use ff_transactional::records::{Execution, Outbox, Range, Record, Stored};
 use ff_transactional::{
-    Access, Changes, Inspected, Query, Queues, Store, StoreError, Tx, first_of,
+    Access, Changes, Events, Feed, Inspected, Place, Query, Queues, Store, StoreError, Tx, first_of,
 };
 use sqlx::SqlitePool;
 use tokio::sync::broadcast;
@@ -88,6 +88,26 @@ impl Store for SqliteStore {
     }
 }
 
+impl Feed for SqliteStore {
+    async fn events(&self, outbox: Outbox, behind: Option<&Place>, limit: usize) -> Result<Events> {
+        let mut lent = self.readers.lend().await?;
+        let behind = match behind.map(|place| place.as_slice().try_into().map(i64::from_be_bytes)) {
+            None => {
+                let last = lent.patiently(|it| statements::last_event(it, outbox)).await?;
+                return Ok(Events { found: Vec::new(), end: last.to_be_bytes().to_vec() });
+            }
+            Some(Ok(number)) => number,
+            Some(Err(_)) => return Err(StoreError::Failed("no place in this storage".into())),
+        };
+        let found = lent.patiently(|it| statements::events(it, outbox, behind, limit)).await?;
+        let place = |number: i64| number.to_be_bytes().to_vec();
+        let end = place(found.last().map_or(behind, |(number, _)| *number));
+        let found =
+            found.into_iter().map(|(number, packed)| (place(number), outbox.unpack(packed)));
+        Ok(Events { found: found.collect(), end })
+    }
+}
+
 /// A transaction. Dropped before its commit, it is rolled back as its connection is given back.
 pub(crate) struct SqliteTx {
     lent: Lent,
@@ -157,6 +177,14 @@ impl Tx for SqliteTx {
         }
         let mut completed = Vec::new();
         for event in &changes.events {
+            let tags = match event.tags() {
+                Some(key) => {
+                    let query = Query::Key(key);
+                    self.lent.patiently(|it| statements::find(it, &query)).await?
+                }
+                None => Vec::new(),
+            };
+            let event = &event.clone().tagged(tags.first());
             let appended = self.lent.patiently(|it| statements::append(it, event));
             let event_id = appended.await?;
             if event.outbox() == Outbox::CompletionRecord {

@@ -83,6 +83,9 @@ pub(crate) fn check(settings: &Settings, call: &Call) -> Check {
             streams::append_frame(frame)
         }
         Call::ReadStream { .. } | Call::TailStream { .. } => streams::read(call),
+        Call::SubscribeLeaseHistory { filter, .. }
+        | Call::SubscribeCompletion { filter, .. }
+        | Call::SubscribeSignalDelivery { filter, .. } => scanner_filter(filter),
         Call::CreateBudget { args } => create_budget(args),
         Call::ResetBudget { args } => instant("now", args.now),
         Call::ReportUsage { handle, dimensions, .. } => {

@@ -4,8 +4,7 @@ mod answers;
 mod passes;
 
 use std::any::Any;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use ff_core::backend::BackendTag;
@@ -18,7 +17,9 @@ use ff_core::engine_error::{ContentionKind, EngineError, StateKind, ValidationKi
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey};
 use ff_core::types::ExecutionId;
+use uuid::Uuid;
 
+use crate::feeds::{Bells, Subscribing};
 use crate::session::Session;
 use crate::shutdown::{STREAM_READS, Waits};
 use crate::store::{Access, Store, StoreError};
@@ -131,6 +132,10 @@ pub const IMPLEMENTED: &[Method] = &[
     Method::SetFlowTag,
     Method::ShutdownPrepare,
     Method::StageDependencyEdge,
+    Method::SubscribeCompletion,
+    Method::SubscribeInstanceTags,
+    Method::SubscribeLeaseHistory,
+    Method::SubscribeSignalDelivery,
     Method::Suspend,
     Method::SuspendByTriple,
     Method::TailStream,
@@ -160,24 +165,26 @@ impl Settings {
 
 /// A backend over a store.
 pub struct Transactional<S> {
-    store: S,
+    store: Arc<S>,
     settings: Settings,
+    bells: Arc<Bells>,
     waiting: Arc<WaitingClaims>,
     tails: WaitingTails,
     waits: Waits,
-    /// The storage is laid out as the settings say.
-    is_laid_out: AtomicBool,
+    /// The deployment, once it is known to be laid out as the settings say.
+    deployment: OnceLock<Uuid>,
 }
 
 impl<S: Store> Transactional<S> {
     pub fn new(store: S, settings: Settings) -> Self {
         Self {
-            store,
+            store: Arc::new(store),
             settings,
+            bells: Arc::default(),
             waiting: Arc::default(),
             tails: WaitingTails::default(),
             waits: Waits::with(settings.stream_reads),
-            is_laid_out: AtomicBool::new(false),
+            deployment: OnceLock::new(),
         }
     }
 
@@ -193,26 +200,34 @@ impl<S: Store> Transactional<S> {
     }
 
     /// Makes sure, once, that the storage has as many partitions as the settings say.
-    async fn lay_out(&self) -> Result<(), EngineError> {
-        if self.is_laid_out.load(Ordering::Relaxed) {
-            return Ok(());
+    async fn lay_out(&self) -> Result<Uuid, EngineError> {
+        if let Some(deployment) = self.deployment.get() {
+            return Ok(*deployment);
         }
         let partitions = &self.settings.partitions;
         let look = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Look).await?, Access::Look);
-            let kept = settled(layout::is_kept(&mut tx, partitions).await)?;
+            let kept = settled(layout::kept(&mut tx, partitions).await)?;
             tx.leave().await.map(|()| kept)
         };
+        let new = Uuid::new_v4();
         let keep = |_| async {
             let mut tx = Session::new(self.store.begin(Access::Write).await?, Access::Write);
-            let kept = layout::keep(&mut tx, partitions).await;
+            let kept = layout::keep(&mut tx, partitions, new).await;
             self.conclude(tx, kept).await
         };
-        if !self.tried(look).await?? {
-            self.tried(keep).await??;
-        }
-        self.is_laid_out.store(true, Ordering::Relaxed);
-        Ok(())
+        let deployment = match self.tried(look).await?? {
+            Some(deployment) => deployment,
+            None => self.tried(keep).await??,
+        };
+        Ok(*self.deployment.get_or_init(|| deployment))
+    }
+
+    async fn subscribe(&self, call: &Call) -> Result<Reply, EngineError> {
+        let deployment = self.lay_out().await?;
+        let (feed, bells) = (Arc::clone(&self.store), Arc::clone(&self.bells));
+        let subscribing = Subscribing { feed, bells, deployment };
+        subscribing.open(call, |error| self.error_of(error)).await
     }
 
     /// Does this, again if the storage reports that it met another; told whether it is again.
@@ -310,10 +325,13 @@ impl<S: Store> Transactional<S> {
         }
     }
 
-    /// Commits, and tells claims and readers that wait.
+    /// Commits, and tells claims, readers and subscribers that wait.
     async fn keep(&self, tx: Session<S::Tx>) -> Result<(), StoreError> {
-        let (work, changed) = (tx.new_work(), tx.changed());
+        let (work, changed, outboxes) = (tx.new_work(), tx.changed(), tx.outboxes());
         tx.commit().await?;
+        for outbox in outboxes {
+            self.bells.ring(outbox);
+        }
         self.tails.wake(&changed);
         for lane in &work {
             self.waiting.wake(lane);
@@ -439,7 +457,12 @@ impl<S: Store> Dispatch for Transactional<S> {
                 self.lay_out().await?;
                 Ok(Reply::Prepare(outcome))
             }
+            Call::SubscribeLeaseHistory { .. }
+            | Call::SubscribeCompletion { .. }
+            | Call::SubscribeSignalDelivery { .. }
+            | Call::SubscribeInstanceTags { .. } => self.subscribe(&call).await,
             Call::ShutdownPrepare { grace } => {
+                self.bells.close();
                 self.waits.shut_down(*grace).await.map(Reply::ShutdownPrepare)
             }
             _ => self.run(&call).await,

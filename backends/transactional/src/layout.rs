@@ -1,59 +1,59 @@
-//! How many partitions a deployment has: kept by its first caller, the same for all who come later. With
-//! another number they would look for work where there is none.
+//! Which deployment this is, and how many partitions it has: kept by its first caller, the same for all who come later.
+//! With another number they would look for work where there is none.
 
 use ff_core::engine_error::EngineError;
 use ff_core::partition::PartitionConfig;
+use uuid::Uuid;
 
 use crate::engine::Rule;
 use crate::records::{At, Layout};
 use crate::session::Session;
 use crate::store::Tx;
 
-/// Whether the layout is kept; refused if there is another.
-pub(crate) async fn is_kept<T: Tx>(
+/// The deployment whose layout is kept, if one is; refused if there is another layout.
+pub(crate) async fn kept<T: Tx>(
     tx: &mut Session<T>,
     partitions: &PartitionConfig,
-) -> Rule<bool> {
-    let layout = layout(partitions);
-    let kept = tx.get(keys(&layout)).await?;
-    agrees(&layout, &kept)
+) -> Rule<Option<Uuid>> {
+    let kept = tx.get(keys(partitions)).await?;
+    agrees(partitions, &kept)
 }
 
-/// Keeps the layout, unless somebody has done so.
-pub(crate) async fn keep<T: Tx>(tx: &mut Session<T>, partitions: &PartitionConfig) -> Rule<()> {
-    let layout = layout(partitions);
-    let kept = tx.lock(keys(&layout)).await?;
-    if !agrees(&layout, &kept)? {
-        for family in &layout {
-            tx.put(family);
-        }
+/// Keeps the layout, unless somebody has done so; the deployment.
+pub(crate) async fn keep<T: Tx>(
+    tx: &mut Session<T>,
+    partitions: &PartitionConfig,
+    deployment: Uuid,
+) -> Rule<Uuid> {
+    let kept = tx.lock(keys(partitions)).await?;
+    if let Some(deployment) = agrees(partitions, &kept)? {
+        return Ok(deployment);
     }
-    Ok(())
+    let deployment = kept.iter().flatten().next().map_or(deployment, |layout| layout.deployment);
+    for (family, partitions) in families(partitions) {
+        tx.put(&Layout { family: family.to_owned(), partitions, deployment });
+    }
+    Ok(deployment)
 }
 
-fn agrees(layout: &[Layout], kept: &[Option<Layout>]) -> Rule<bool> {
-    for (family, kept) in layout.iter().zip(kept) {
-        if let Some(kept) = kept
-            && kept != family
+fn agrees(partitions: &PartitionConfig, kept: &[Option<Layout>]) -> Rule<Option<Uuid>> {
+    for ((family, partitions), kept) in families(partitions).into_iter().zip(kept) {
+        if let Some(Layout { partitions: kept, .. }) = kept
+            && *kept != partitions
         {
             return Err(EngineError::invalid_input(format!(
-                "this deployment has {} {} partitions, not {}",
-                kept.partitions, kept.family, family.partitions
+                "this deployment has {kept} {family} partitions, not {partitions}"
             ))
             .into());
         }
     }
-    Ok(kept.iter().all(Option::is_some))
+    let first = kept.first().and_then(Option::as_ref);
+    let is_kept = kept.iter().all(Option::is_some);
+    Ok(first.filter(|_| is_kept).map(|layout| layout.deployment))
 }
 
-fn layout(partitions: &PartitionConfig) -> Vec<Layout> {
-    families(partitions)
-        .map(|(family, partitions)| Layout { family: family.to_owned(), partitions })
-        .to_vec()
-}
-
-fn keys(layout: &[Layout]) -> Vec<At<Layout>> {
-    layout.iter().map(|family| Layout::at(&family.family)).collect()
+fn keys(partitions: &PartitionConfig) -> Vec<At<Layout>> {
+    families(partitions).map(|(family, _)| Layout::at(&family.to_owned())).to_vec()
 }
 
 /// The number of partitions of each family, by name.

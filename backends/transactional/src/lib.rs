@@ -6,6 +6,7 @@
 mod arguments;
 mod engine;
 mod executions;
+mod feeds;
 mod flows;
 mod housekeeping;
 mod layout;
@@ -31,6 +32,7 @@ pub use engine::{IMPLEMENTED, Settings, Transactional, admit, capabilities};
 pub use executions::{
     by_parts, claimed as claimed_execution, expired_leases_page, parse_retry_policy, reclaimed,
 };
+pub use feeds::{Bells, Events, Feed, Place, Subscribing};
 pub use layout::families;
 pub use metering::{Appending, Frames, set_nulls};
 pub use page::{MAX_PAGE, Page};

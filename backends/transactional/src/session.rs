@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use uuid::Uuid;
 
-use crate::records::{At, Event, Execution, Key, Part, Range, Record, Scan, Stored};
+use crate::records::{At, Event, Execution, Key, Outbox, Part, Range, Record, Scan, Stored};
 use crate::store::{
     Access, Before, Changes, Inspected, Minted, Query, Queues, StoreError, Tx, Write,
 };
@@ -233,6 +233,11 @@ impl<T: Tx> Session<T> {
     /// The lanes of the executions that can be claimed by what was changed, and could not before.
     pub(crate) fn new_work(&self) -> Vec<LaneId> {
         self.changes.new_work()
+    }
+
+    /// The outboxes that were added to.
+    pub(crate) fn outboxes(&self) -> BTreeSet<Outbox> {
+        self.changes.events.iter().map(Event::outbox).collect()
     }
 
     /// The executions that were changed, or had frames appended.

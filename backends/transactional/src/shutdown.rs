@@ -40,6 +40,10 @@ impl Waits {
         let waits = match call {
             Call::Claim { policy, .. } => policy.max_wait.is_some(),
             Call::CancelFlow { wait, .. } => *wait != CancelFlowWait::NoWait,
+            Call::SubscribeLeaseHistory { .. }
+            | Call::SubscribeCompletion { .. }
+            | Call::SubscribeSignalDelivery { .. }
+            | Call::SubscribeInstanceTags { .. } => true,
             _ => reads_stream,
         };
         if !waits {

@@ -133,6 +133,7 @@ macro_rules! migrations {
             (9, "retention", include_str!(concat!($directory, "/0009_retention.sql"))),
             (10, "metering", include_str!(concat!($directory, "/0010_metering.sql"))),
             (11, "streams", include_str!(concat!($directory, "/0011_streams.sql"))),
+            (12, "events", include_str!(concat!($directory, "/0012_events.sql"))),
         ];
         texts.map(migration).to_vec()
     }};

@@ -9,6 +9,7 @@ use ff_core::backend::PrepareOutcome;
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 use uuid::Uuid;
 
+use crate::feeds::Feed;
 use crate::records::{Event, Execution, Index, Key, Range, Record, Stored};
 use crate::requirements;
 use crate::waiting::WaitingClaims;
@@ -70,7 +71,7 @@ pub enum Query {
 }
 
 /// A storage with real transactions.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Feed {
     type Tx: Tx;
 
     /// Begins a transaction. Those that write see each other as if they ran one by one, as far as
@@ -120,7 +121,7 @@ pub trait Tx: Send {
     /// The storage's clock.
     fn now(&mut self) -> impl Future<Output = Result<TimestampMs>> + Send;
 
-    /// Writes all of this and ends the transaction. With nothing to write, it still makes sure that
+    /// Writes all of this, each event with the tags that its execution has then, and ends the transaction. With nothing to write, it still makes sure that
     /// what was locked was as it was read, all of it at once.
     fn commit(self, changes: Changes) -> impl Future<Output = Result<()>> + Send;
 

@@ -3,8 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use ferriskey::Client;
@@ -26,48 +25,52 @@ use ff_core::partition::{PartitionKey, flow_partition};
 use ff_core::state::AttemptType;
 use ff_core::types::{ExecutionId, FlowId, LaneId, TimestampMs, WaitpointId};
 use ff_transactional::{
-    Appending, MAX_PAGE, Settings, WaitingClaims, WaitingTails, Waits, admit, by_parts,
-    capabilities, check_housekeeping, claimed_execution, claimed_resumed, families,
+    Appending, Bells, MAX_PAGE, Settings, Subscribing, WaitingClaims, WaitingTails, Waits, admit,
+    by_parts, capabilities, check_housekeeping, claimed_execution, claimed_resumed, families,
     parse_retry_policy, reclaimed,
 };
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::budgets::Budgets;
 use crate::claims::{Claims, Search};
 use crate::documents::tagged;
+use crate::events::Outboxes;
 use crate::hints::Hints;
 use crate::route::Route;
 use crate::routes::Sign;
 use crate::server::{Answer, Server, transport};
 use crate::wire::Wire;
-use crate::{expired, keys, lanes, reconcile, streams};
+use crate::{events, expired, keys, lanes, reconcile, streams};
 
 /// A durable-execution engine on a Valkey server.
 pub struct ValkeyBackend {
-    server: Server,
+    server: Arc<Server>,
     settings: Settings,
+    bells: Arc<Bells>,
     claims: Arc<Claims>,
     waiting: Arc<WaitingClaims>,
     tails: WaitingTails,
     waits: Waits,
     hints: Hints,
-    /// The deployment is laid out as the settings say.
-    is_laid_out: AtomicBool,
+    /// The deployment, once it is known to be laid out as the settings say.
+    deployment: OnceLock<Uuid>,
 }
 
 impl ValkeyBackend {
     pub(crate) fn over(server: Server, settings: Settings, hints: Hints) -> Self {
         Self {
-            server,
+            server: Arc::new(server),
             settings,
+            bells: Arc::default(),
             claims: Arc::default(),
             waiting: Arc::default(),
             tails: WaitingTails::default(),
             waits: Waits::with(settings.stream_reads),
             hints,
-            is_laid_out: AtomicBool::new(false),
+            deployment: OnceLock::new(),
         }
     }
 
@@ -109,20 +112,33 @@ impl ValkeyBackend {
     }
 
     /// Makes sure, once, that the deployment has as many partitions as the settings say.
-    async fn lay_out(&self) -> Result<(), EngineError> {
-        if self.is_laid_out.load(Ordering::Relaxed) {
-            return Ok(());
+    async fn lay_out(&self) -> Result<Uuid, EngineError> {
+        if let Some(deployment) = self.deployment.get() {
+            return Ok(*deployment);
         }
         let families = BTreeMap::from(families(&self.settings.partitions));
-        let families = Wire::of(&families).map_err(transport)?;
-        let look = self.server.fcall("layout_is_kept", true, 0, &families, None)?;
-        let kept: bool = self.server.call(&look).await?.into().map_err(transport)?;
-        if !kept {
-            let keep = self.server.fcall("keep_layout", false, 0, &families, None)?;
-            self.server.call(&keep).await?;
-        }
-        self.is_laid_out.store(true, Ordering::Relaxed);
-        Ok(())
+        let layout = Wire::map([
+            ("families", Wire::of(&families).map_err(transport)?),
+            ("deployment", Wire::of(&Uuid::new_v4()).map_err(transport)?),
+        ]);
+        let look = self.server.fcall("kept_layout", true, 0, &layout, None)?;
+        let kept: Option<Uuid> = self.server.call(&look).await?.into().map_err(transport)?;
+        let deployment = if let Some(deployment) = kept {
+            deployment
+        } else {
+            let keep = self.server.fcall("keep_layout", false, 0, &layout, None)?;
+            self.server.call(&keep).await?.into().map_err(transport)?
+        };
+        Ok(*self.deployment.get_or_init(|| deployment))
+    }
+
+    async fn subscribe(&self, call: &Call) -> Result<Reply, EngineError> {
+        let deployment = self.lay_out().await?;
+        self.hints.listen(self.server.prefix(), &self.claims, &self.waiting, &self.bells);
+        let partitions = self.settings.partitions.num_flow_partitions;
+        let feed = Arc::new(Outboxes { server: Arc::clone(&self.server), partitions });
+        let subscribing = Subscribing { feed, bells: Arc::clone(&self.bells), deployment };
+        subscribing.open(call, events::refused).await
     }
 
     /// Calls the function of the call's method in the partition that the call is about.
@@ -183,7 +199,7 @@ impl ValkeyBackend {
         policy: &ClaimPolicy,
     ) -> Result<Option<Handle>, EngineError> {
         if policy.max_wait.is_some() {
-            self.hints.listen(self.server.prefix(), &self.claims, &self.waiting);
+            self.hints.listen(self.server.prefix(), &self.claims, &self.waiting, &self.bells);
         }
         let search = Search {
             method: call.method(),
@@ -378,7 +394,12 @@ impl Dispatch for ValkeyBackend {
                 let now = self.server.now().await?;
                 Ok(Reply::ServerTimeMs(now.0.unsigned_abs()))
             }
+            Call::SubscribeLeaseHistory { .. }
+            | Call::SubscribeCompletion { .. }
+            | Call::SubscribeSignalDelivery { .. }
+            | Call::SubscribeInstanceTags { .. } => self.subscribe(&call).await,
             Call::ShutdownPrepare { grace } => {
+                self.bells.close();
                 self.waits.shut_down(*grace).await.map(Reply::ShutdownPrepare)
             }
             _ => self.run(&call).await,

@@ -9,6 +9,7 @@ mod backend;
 mod budgets;
 mod claims;
 mod documents;
+mod events;
 mod everywhere;
 mod expired;
 mod hints;

@@ -1,5 +1,6 @@
 //! The cases, one directory a chapter, one file a topic. Each is registered where it is written.
 
+mod events;
 mod executions;
 mod flows;
 mod housekeeping;

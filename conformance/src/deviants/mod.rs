@@ -2,6 +2,7 @@
 //! a case that names the clause.
 
 mod declare;
+mod events;
 mod executions;
 mod fault;
 mod flows;

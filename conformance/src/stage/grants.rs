@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ff_core::backend::ResumeToken;
+use ff_core::backend::{Handle, ResumeToken};
 use ff_core::contracts::{
     ClaimExecutionArgs, ClaimExecutionResult, ClaimForWorkerArgs, ClaimForWorkerOutcome,
     ClaimGrant, ClaimGrantOutcome, ClaimResumedExecutionArgs, ClaimResumedExecutionResult,
     ClaimedExecution, ClaimedResumedExecution, IssueClaimGrantArgs, IssueClaimGrantOutcome,
-    IssueGrantAndClaimArgs, IssueReclaimGrantArgs, ReclaimExecutionArgs, ResumeGrant,
-    RevokeLeaseArgs,
+    IssueGrantAndClaimArgs, IssueReclaimGrantArgs, ReclaimExecutionArgs, ReclaimExecutionOutcome,
+    ResumeGrant, RevokeLeaseArgs,
 };
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
@@ -162,6 +162,16 @@ impl World {
             WorkerInstanceId::new("worker-0"),
             AttemptIndex::new(0),
         )
+    }
+
+    /// Takes over what was left behind, for what follows.
+    pub(crate) async fn taken_over(&self, id: &ExecutionId) -> Result<Handle, Failure> {
+        let granted = self.issue_reclaim_grant(self.regranting(id)).await;
+        granted.map_err(Failure::setup_refused)?;
+        match self.reclaim_execution(self.reclaiming(id)).await? {
+            ReclaimExecutionOutcome::Claimed(handle) => Ok(handle),
+            other => Err(Failure::setup(&format!("it is taken over: {other:?}"))),
+        }
     }
 
     /// Goes on with the first attempt, under a lease of 30 s, by a grant of the same worker.

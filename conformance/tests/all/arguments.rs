@@ -21,7 +21,8 @@ fn claimed() -> impl Iterator<Item = Method> {
 #[test]
 fn every_method_of_the_model_can_be_drawn() {
     let drawn: Vec<Method> = drawn_methods().collect();
-    for method in claimed() {
+    // Streams of events are no answers that two backends share.
+    for method in claimed().filter(|method| !method.is_subscription()) {
         let count = drawn.iter().filter(|known| **known == method).count();
         // A shutdown is about one instance, not about what is stored.
         assert_eq!(count, usize::from(method != Method::ShutdownPrepare), "{method}");
@@ -32,7 +33,7 @@ fn every_method_of_the_model_can_be_drawn() {
 fn every_method_has_a_sample() {
     let sampled: BTreeSet<_> =
         samples_of_the_model().iter().map(ff_core::call::Call::method).collect();
-    assert_eq!(sampled, claimed().collect());
+    assert_eq!(sampled, claimed().filter(|method| !method.is_subscription()).collect());
 }
 
 /// Each rule binds exactly the methods that have such an argument.

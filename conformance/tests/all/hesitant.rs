@@ -12,7 +12,10 @@ use ff_core::clock::ManualClock;
 use ff_core::partition::PartitionConfig;
 use ff_core::types::TimestampMs;
 use ff_mock::{MemoryStore, Record, Settings};
-use ff_transactional::{Access, Changes, Query, Store, StoreError, Transactional, Tx};
+use ff_transactional::records::Outbox;
+use ff_transactional::{
+    Access, Changes, Events, Feed, Place, Query, Store, StoreError, Transactional, Tx,
+};
 use tokio::task::yield_now;
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -21,6 +24,12 @@ type Result<T> = std::result::Result<T, StoreError>;
 struct Hesitant(MemoryStore);
 
 struct HesitantTx(<MemoryStore as Store>::Tx);
+
+impl Feed for Hesitant {
+    async fn events(&self, outbox: Outbox, behind: Option<&Place>, limit: usize) -> Result<Events> {
+        self.0.events(outbox, behind, limit).await
+    }
+}
 
 impl Store for Hesitant {
     type Tx = HesitantTx;

@@ -14,8 +14,10 @@ use ff_core::engine_error::EngineError;
 use ff_core::housekeeping::Housekeeping;
 use ff_core::partition::{PartitionConfig, PartitionKey};
 use ff_core::types::TimestampMs;
-use ff_transactional::records::{Kind, Packed, Range, Record, ordered};
-use ff_transactional::{Access, Changes, Query, Settings, Store, StoreError, Transactional, Tx};
+use ff_transactional::records::{Kind, Outbox, Packed, Range, Record, ordered};
+use ff_transactional::{
+    Access, Changes, Events, Feed, Place, Query, Settings, Store, StoreError, Transactional, Tx,
+};
 use redb::backends::InMemoryBackend;
 use redb::{
     Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
@@ -129,6 +131,33 @@ impl Store for RedbStore {
     }
 }
 
+impl Feed for RedbStore {
+    async fn events(&self, outbox: Outbox, behind: Option<&Place>, limit: usize) -> Result<Events> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let events = read.open_table(EVENTS).map_err(failed)?;
+        let last = events.last().map_err(failed)?.map_or(0, |(number, _)| number.value());
+        let place = |number: u64| number.to_be_bytes().to_vec();
+        let behind = match behind.map(|place| place.as_slice().try_into().map(u64::from_be_bytes)) {
+            None => return Ok(Events { found: Vec::new(), end: place(last) }),
+            Some(Ok(number)) => number,
+            Some(Err(_)) => return Err(StoreError::Failed("no place in this storage".into())),
+        };
+        let mut found = Vec::new();
+        for entry in events.range(behind + 1..).map_err(failed)? {
+            let (number, packed) = entry.map_err(failed)?;
+            let Some((kind, packed)) = packed.value().split_first() else { continue };
+            if *kind == outbox as u8 {
+                found.push((place(number.value()), outbox.unpack(packed.to_vec())));
+                if found.len() == limit {
+                    let end = place(number.value());
+                    return Ok(Events { found, end });
+                }
+            }
+        }
+        Ok(Events { found, end: place(last.max(behind)) })
+    }
+}
+
 /// A transaction. A writer has the turn from its beginning to its end, so what it reads stays true.
 pub struct RedbTx {
     read: ReadTransaction,
@@ -224,8 +253,14 @@ impl Tx for RedbTx {
             }
             let mut events = write.open_table(EVENTS).map_err(failed)?;
             let last = events.last().map_err(failed)?.map_or(0, |(number, _)| number.value());
-            for (number, event) in (last + 1..).zip(&changes.events) {
-                events.insert(number, &*event.pack()).map_err(failed)?;
+            for (number, event) in (last + 1..).zip(changes.events) {
+                let tags = match event.tags() {
+                    Some(key) => with_key(&records, key.kind, &ordered::key(&key))?,
+                    None => None,
+                };
+                let outbox = [event.outbox() as u8];
+                let packed = [&outbox[..], &event.tagged(tags.as_ref()).pack()].concat();
+                events.insert(number, &*packed).map_err(failed)?;
             }
         }
         write.commit().map_err(failed)

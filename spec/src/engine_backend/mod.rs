@@ -686,7 +686,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("read_execution_state")
     }
 
-    /// Leases as they begin, go on and end.
+    /// Leases as they begin, go on and end, in every partition, from a cursor on; the empty one means
+    /// from now. (EVT-002, EVT-003, EVT-005 to EVT-015, EVT-021, EVT-023 to EVT-025)
     async fn subscribe_lease_history(
         &self,
         cursor: stream_subscribe::StreamCursor,
@@ -695,7 +696,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("subscribe_lease_history")
     }
 
-    /// Executions as they end.
+    /// Executions as they end, in every partition, from a cursor on; the empty one means from now.
+    /// (EVT-002, EVT-003, EVT-005 to EVT-013, EVT-017, EVT-018, EVT-021, EVT-023, EVT-024, EVT-026)
     async fn subscribe_completion(
         &self,
         cursor: stream_subscribe::StreamCursor,
@@ -704,7 +706,8 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("subscribe_completion")
     }
 
-    /// Signals as they arrive.
+    /// Signals as they arrive, in every partition, from a cursor on; the empty one means from now.
+    /// (EVT-002, EVT-003, EVT-005 to EVT-013, EVT-016, EVT-021, EVT-023, EVT-024, EVT-027)
     async fn subscribe_signal_delivery(
         &self,
         cursor: stream_subscribe::StreamCursor,
@@ -713,7 +716,9 @@ pub trait EngineBackend: Send + Sync + 'static {
         unavailable("subscribe_signal_delivery")
     }
 
-    /// Instance tags as they are set and removed.
+    /// Tags of executions as they are set and removed, in every partition, from a cursor on; the empty
+    /// one means from now. (EVT-002, EVT-003, EVT-005 to EVT-009, EVT-012, EVT-013, EVT-019 to EVT-021,
+    /// EVT-023)
     async fn subscribe_instance_tags(
         &self,
         cursor: stream_subscribe::StreamCursor,

@@ -66,7 +66,7 @@ impl<E: Each> Round<E> {
         self.call(json!({ "reconcile_quota_counters": pass })).await;
     }
 
-    /// Appends to the stream of an attempt, and reads it.
+    /// Appends to the stream of an attempt, reads it, and follows events.
     async fn stream(&mut self, execution: &ExecutionId, lease: &Handle) {
         let frame = json!({
             "bytes": "{}", "kind": "event", "correlation_id": null, "frame_type": "", "seq": null,
@@ -85,5 +85,11 @@ impl<E: Each> Round<E> {
         self.call(json!({ "tail_stream": tail })).await;
         let read = json!({ "execution_id": execution, "attempt_index": 0 });
         self.call(json!({ "read_summary": read })).await;
+        let filter = json!({ "namespace": null, "instance_tag": null });
+        for family in ["lease_history", "completion", "signal_delivery"] {
+            let follow = json!({ "cursor": [], "filter": filter });
+            self.call(json!({ (format!("subscribe_{family}")): follow })).await;
+        }
+        self.call(json!({ "subscribe_instance_tags": { "cursor": [] } })).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Creating executions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ff_core::backend::Namespace;
 use ff_core::contracts::{CreateExecutionArgs, CreateExecutionResult};
@@ -12,8 +12,9 @@ use ff_core::types::{LeaseEpoch, MAX_INTEGER, TimestampMs};
 
 use sha2::{Digest, Sha256};
 
+use super::tags::tell;
 use crate::engine::Rule;
-use crate::records::{Execution, Idempotency, Lane, Payload, Tags};
+use crate::records::{Execution, Idempotency, Lane, Payload, TagEventKind, Tags};
 use crate::session::Session;
 use crate::store::Tx;
 
@@ -54,7 +55,11 @@ pub(crate) async fn create<T: Tx>(
     tx.put(&execution);
     tx.put(&Payload { execution: id.clone(), bytes: args.input_payload.clone().into() });
     if !args.tags.is_empty() {
-        tx.put(&Tags { execution: id.clone(), tags: args.tags.clone().into_iter().collect() });
+        let tags: BTreeMap<String, String> = args.tags.clone().into_iter().collect();
+        for (key, value) in &tags {
+            tell(tx, id, TagEventKind::Attached, (key, value), now);
+        }
+        tx.put(&Tags { execution: id.clone(), tags });
     }
     tx.put(&Lane { name: execution.lane.clone() });
     if let Some(digest) = digest {

@@ -1,5 +1,7 @@
 //! Calls under a lease: the ladder of checks, renewal, and what happens when it lapses.
 
+use std::collections::BTreeMap;
+
 use ff_core::backend::{BackendTag, Handle, HandlePayload, LeaseRenewal};
 use ff_core::contracts::{RenewLeaseArgs, RenewLeaseResult};
 use ff_core::engine_error::{ContentionKind, EngineError, StateKind};
@@ -203,6 +205,7 @@ pub(crate) fn emit<T: Tx>(
         worker_instance: lease.map(|lease| lease.worker_instance.clone()),
         revoked_by: None,
         at,
+        tags: BTreeMap::new(),
     };
     tx.append(event);
 }

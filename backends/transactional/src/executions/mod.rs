@@ -69,6 +69,8 @@ pub(crate) use workers::{
     heartbeat, lift_routes, list as list_workers, mark_dead, place_of as worker_after, register,
 };
 
+use std::collections::BTreeMap;
+
 use ff_core::engine_error::EngineError;
 use ff_core::state::TerminalOutcome;
 use ff_core::types::{ExecutionId, TimestampMs};
@@ -104,6 +106,7 @@ pub(crate) fn end<T: Tx>(
         namespace: execution.namespace.clone(),
         outcome,
         at: now,
+        tags: BTreeMap::new(),
     };
     tx.append(completion);
 }

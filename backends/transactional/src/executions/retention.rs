@@ -9,10 +9,12 @@ use ff_core::partition::Partition;
 use ff_core::types::{ExecutionId, LaneId, TimestampMs};
 
 use super::filter::passing;
+use super::tags::tell;
 use crate::engine::Rule;
 use crate::records::{
     Attempt, Backlog, Edge, Execution, ExecutionResult, Flow, PastAttempt, PastLease, Payload,
-    Scan, Signal, SignalKey, Stream, Summary, SuspendReplay, Suspension, Tags, Waitpoint,
+    Scan, Signal, SignalKey, Stream, Summary, SuspendReplay, Suspension, TagEventKind, Tags,
+    Waitpoint,
 };
 use crate::session::Session;
 use crate::store::Tx;
@@ -130,6 +132,7 @@ async fn may_go<T: Tx>(
 
 /// Removes all that there is of them (OPS-020).
 async fn purge<T: Tx>(tx: &mut Session<T>, executions: &[Execution]) -> Rule<()> {
+    let now = tx.now().await?;
     let of_each = executions.iter().map(|Execution { id, .. }| {
         (
             Attempt::KEY.of(id),
@@ -137,7 +140,7 @@ async fn purge<T: Tx>(tx: &mut Session<T>, executions: &[Execution]) -> Rule<()>
             PastAttempt::KEY.of(id),
             SuspendReplay::KEY.of(id),
             (Signal::KEY.of(id), Waitpoint::OWNED.of(id)),
-            (Stream::KEY.of(id), Summary::KEY.of(id)),
+            (Stream::KEY.of(id), Summary::KEY.of(id), Tags::at(id)),
         )
     });
     let found = tx.get(of_each.collect::<Vec<_>>()).await?;
@@ -153,7 +156,10 @@ async fn purge<T: Tx>(tx: &mut Session<T>, executions: &[Execution]) -> Rule<()>
             tx.remove(Backlog::at(&flow, id));
         }
         let (attempts, leases, past, replays, signals, streams) = found;
-        let ((signals, of_waitpoints), (streams, summaries)) = (signals, streams);
+        let ((signals, of_waitpoints), (streams, summaries, tags)) = (signals, streams);
+        for (key, value) in tags.iter().flat_map(|found| &found.tags) {
+            tell(tx, id, TagEventKind::Cleared, (key, value), now);
+        }
         tx.remove_all(attempts);
         tx.remove_all(leases);
         tx.remove_all(past);

@@ -1,5 +1,7 @@
 //! Ending a member over its holder's head.
 
+use std::collections::BTreeMap;
+
 use ff_core::state::{AttemptLifecycle, AttemptState};
 use ff_core::types::TimestampMs;
 
@@ -42,6 +44,7 @@ pub(crate) fn tell_revoked<T: Tx>(
         worker_instance: lease.map(|lease| lease.worker_instance),
         revoked_by: Some(revoked_by.to_owned()),
         at: now,
+        tags: BTreeMap::new(),
     };
     tx.append(event);
 }

@@ -106,6 +106,14 @@ macro_rules! records {
                     LazyLock::new(|| vec![$($Event::schema(),)*]);
                 &SCHEMAS[self as usize]
             }
+
+            /// The event that was packed like this.
+            pub fn unpack(self, packed: Vec<u8>) -> Result<Event, StoreError> {
+                let packed = Packed::of_joined(packed);
+                Ok(match self {
+                    $(Self::$Event => Event::$Event(packed.unpack(self.schema().name)?),)*
+                })
+            }
         }
 
         /// An event of any kind.

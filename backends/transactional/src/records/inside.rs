@@ -259,3 +259,11 @@ pub struct Pace {
     /// When the last came.
     pub at: TimestampMs,
 }
+
+/// What happened to a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TagEventKind {
+    Attached,
+    Cleared,
+}

@@ -11,7 +11,7 @@ mod schema;
 pub use inside::{
     AttemptClock, Breach, BudgetDefinition, CloseReason, Closed, Closing, CurrentAttempt,
     EdgeState, FrameContent, Grant, Lease, LeaseEventKind, Limits, Pace, Projection, QuotaLimits,
-    Secret, Sequenced, Suspended,
+    Secret, Sequenced, Suspended, TagEventKind,
 };
 pub use key::{At, Index, Key, Range, Scan, ordered};
 pub use packed::Packed;
@@ -37,6 +37,7 @@ use ff_core::types::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use uuid::Uuid;
 
 use crate::store::StoreError;
 use crate::suspension::Counted;
@@ -87,10 +88,37 @@ impl Record {
 impl Event {
     /// Where the execution lives that it tells of.
     pub fn partition(&self) -> u16 {
+        self.execution().partition()
+    }
+
+    /// Of what it tells.
+    pub fn execution(&self) -> &ExecutionId {
         match self {
-            Self::CompletionRecord(event) => event.execution.partition(),
-            Self::LeaseRecord(event) => event.execution.partition(),
+            Self::CompletionRecord(event) => &event.execution,
+            Self::LeaseRecord(event) => &event.execution,
+            Self::SignalRecord(event) => &event.execution,
+            Self::TagRecord(event) => &event.execution,
         }
+    }
+
+    /// Where the tags are that it is filtered by, if it is. The storage keeps them with it, as they are when it
+    /// commits ([`Event::tagged`]).
+    pub fn tags(&self) -> Option<Key> {
+        let is_filtered = !matches!(self, Self::TagRecord(_));
+        is_filtered.then(|| Tags::at(self.execution()).key().clone())
+    }
+
+    /// The event with the tags of this record, if there is one.
+    #[must_use]
+    pub fn tagged(mut self, found: Option<&Record>) -> Self {
+        let found = found.and_then(Tags::of).map(|found| found.tags.clone());
+        match &mut self {
+            Self::CompletionRecord(event) => event.tags = found.unwrap_or_default(),
+            Self::LeaseRecord(event) => event.tags = found.unwrap_or_default(),
+            Self::SignalRecord(event) => event.tags = found.unwrap_or_default(),
+            Self::TagRecord(_) => {}
+        }
+        self
     }
 
     /// What stands in the columns of its table.
@@ -114,7 +142,11 @@ records! {
         /// How many partitions of a family the deployment has.
         layout: Layout in "ff_layout" {
             key { family: String }
-            fixed { partitions: u16 }
+            fixed {
+                partitions: u16,
+                /// Which deployment it is.
+                deployment: Uuid,
+            }
             changing {}
             indexes {}
             shown {}
@@ -774,6 +806,8 @@ records! {
                 namespace: Namespace,
                 outcome: TerminalOutcome,
                 at as "occurred_at": TimestampMs,
+                /// As they were when it committed.
+                tags: BTreeMap<String, String>,
             }
             shown {
                 execution_id: ExecutionId = |event| Some(event.execution.clone());
@@ -793,10 +827,45 @@ records! {
                 /// Who took the lease away; only on `Revoked`.
                 revoked_by: Option<String>,
                 at as "occurred_at": TimestampMs,
+                /// As they were when it committed.
+                tags: BTreeMap<String, String>,
             }
             shown {
                 execution_id: ExecutionId = |event| Some(event.execution.clone());
                 event_type: &'static str = |event| Some(event.kind.into());
+            }
+        }
+
+        /// A signal that was delivered, or was there already.
+        signals: SignalRecord in "ff_signal_event" {
+            fields {
+                execution as "execution_id": ExecutionId,
+                namespace: Namespace,
+                signal as "signal_id": SignalId,
+                waitpoint as "waitpoint_id": WaitpointId,
+                source_identity: String,
+                /// Of the one that was accepted; none of a duplicate.
+                effect: Option<String>,
+                at as "occurred_at": TimestampMs,
+                /// As they were when it committed.
+                tags: BTreeMap<String, String>,
+            }
+            shown {
+                execution_id: ExecutionId = |event| Some(event.execution.clone());
+            }
+        }
+
+        /// A tag of an execution that was attached or cleared.
+        tag_events: TagRecord in "ff_tag_event" {
+            fields {
+                execution as "execution_id": ExecutionId,
+                kind as "event_type": TagEventKind,
+                /// The key, `=` and the value.
+                tag: String,
+                at as "occurred_at": TimestampMs,
+            }
+            shown {
+                execution_id: ExecutionId = |event| Some(event.execution.clone());
             }
         }
     }

@@ -1,5 +1,7 @@
 //! That a transaction happens as a whole or not at all, and for good.
 
+use std::collections::BTreeMap;
+
 use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
@@ -30,6 +32,7 @@ fn several(version: u32) -> Changes {
             namespace: "tenant".into(),
             outcome: TerminalOutcome::Success,
             at: TimestampMs(version.into()),
+            tags: BTreeMap::new(),
         },
     )
 }

@@ -1,5 +1,7 @@
 //! Signals: delivered to a waitpoint, kept until a suspension takes it, counted once one has.
 
+use std::collections::BTreeMap;
+
 use ff_core::backend::{BackendTag, Handle, HandlePayload, ResumeSignal};
 use ff_core::contracts::{DeliverApprovalSignalArgs, DeliverSignalArgs, DeliverSignalResult};
 use ff_core::engine_error::{EngineError, StateKind, ValidationKind};
@@ -10,7 +12,7 @@ use super::conditions::Effect;
 use super::tokens;
 use crate::engine::Rule;
 use crate::executions::{found, later};
-use crate::records::{Execution, Secrets, Signal, SignalKey, Suspension, Waitpoint};
+use crate::records::{Execution, Secrets, Signal, SignalKey, SignalRecord, Suspension, Waitpoint};
 use crate::session::Session;
 use crate::store::{Minted, Tx};
 
@@ -183,11 +185,9 @@ impl Target {
     ) -> Rule<DeliverSignalResult> {
         let now = self.now;
         let known = self.known.take().filter(|known| known.expires_at > now);
-        if let Some(existing_signal_id) = known.map(|known| known.signal) {
-            return Ok(DeliverSignalResult::Duplicate { existing_signal_id });
-        }
-        if is_known {
-            let existing_signal_id = delivery.signal.id;
+        let own = is_known.then_some(delivery.signal.id);
+        if let Some(existing_signal_id) = known.map(|known| known.signal).or(own) {
+            self.tell(tx, existing_signal_id, &delivery, None);
             return Ok(DeliverSignalResult::Duplicate { existing_signal_id });
         }
         if self.execution.is_terminal() {
@@ -210,6 +210,7 @@ impl Target {
         tx.put(&self.execution);
         tx.put(&delivery.signal);
         let signal_id = delivery.signal.id;
+        self.tell(tx, signal_id, &delivery, Some(effect));
         if let Some((digest, millis)) = delivery.key.filter(|(_, millis)| *millis > 0) {
             tx.put(&SignalKey {
                 waitpoint: self.waitpoint.id,
@@ -219,6 +220,26 @@ impl Target {
             });
         }
         Ok(DeliverSignalResult::Accepted { effect: effect.to_owned(), signal_id })
+    }
+
+    /// Tells the outbox that it came, to this effect if it was not there already (EVT-016).
+    fn tell<T: Tx>(
+        &self,
+        tx: &mut Session<T>,
+        signal: SignalId,
+        delivery: &Delivery,
+        effect: Option<&str>,
+    ) {
+        tx.append(SignalRecord {
+            execution: self.execution.id.clone(),
+            namespace: self.execution.namespace.clone(),
+            signal,
+            waitpoint: self.waitpoint.id,
+            source_identity: delivery.signal.source_identity.clone(),
+            effect: effect.map(str::to_owned),
+            at: self.now,
+            tags: BTreeMap::new(),
+        });
     }
 
     /// Counts it towards the suspension, and ends that if it is enough (SIG-013).

@@ -1,7 +1,7 @@
 //! How streams are closed.
 
-use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass, Handle, TimeoutBehavior};
-use ff_core::contracts::{ReclaimExecutionOutcome, StreamFrames};
+use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, FailureClass, TimeoutBehavior};
+use ff_core::contracts::StreamFrames;
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_backend::ExpirePhase::{AttemptTimeout, ExecutionDeadline};
 use ff_core::types::{ExecutionId, TimestampMs};
@@ -33,16 +33,6 @@ impl World {
         let StreamFrames { closed_at, closed_reason, .. } = self.stream(id, attempt).await?;
         expect_eq!((closed_at, closed_reason), (None, None), "{what}");
         Ok(())
-    }
-
-    /// Takes over what was left behind.
-    async fn reclaimed(&self, id: &ExecutionId) -> Result<Handle, Failure> {
-        let granted = self.issue_reclaim_grant(self.regranting(id)).await;
-        granted.map_err(Failure::setup_refused)?;
-        match self.reclaim_execution(self.reclaiming(id)).await? {
-            ReclaimExecutionOutcome::Claimed(handle) => Ok(handle),
-            other => Err(Failure::setup(&format!("it is taken over: {other:?}"))),
-        }
     }
 }
 
@@ -162,7 +152,7 @@ async fn left_behind(world: World) -> Verdict {
     let lapsed = world.now();
     world.expect_closed((&id, 0), "lease_expired", lapsed).await?;
     world.pass_ms(50).await?;
-    let handle = world.reclaimed(&id).await?;
+    let handle = world.taken_over(&id).await?;
     world.expect_closed((&id, 0), "reclaimed", lapsed).await?;
     world.expect_stream_open(&id, 1, "the next attempt").await?;
     world.append_frame(&handle, frame("b")).await?;
@@ -186,6 +176,6 @@ async fn revoked(world: World) -> Verdict {
     world.revoke_lease(revocation(&id)).await?;
     world.expect_stream_open(&id, 0, "nobody has taken it over").await?;
     world.pass_ms(50).await?;
-    world.reclaimed(&id).await?;
+    world.taken_over(&id).await?;
     world.expect_closed((&id, 0), "reclaimed", world.now()).await
 }

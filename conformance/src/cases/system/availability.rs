@@ -8,6 +8,7 @@ use ff_core::backend::{CancelFlowPolicy, CancelFlowWait, PrepareOutcome};
 use ff_core::call::{Call, Method};
 use ff_core::engine_backend::EngineBackend;
 use ff_core::engine_error::EngineError;
+use ff_core::stream_events::CompletionEvent;
 use ff_core::types::ExecutionId;
 use rand::RngCore;
 use rand::SeedableRng;
@@ -292,5 +293,18 @@ async fn forms(world: World) -> Verdict {
         let state = world.described_flow(&flow).await?.public_flow_state;
         expect_eq!(state, "open", "{wait:?} is not claimed");
     }
+    Ok(())
+}
+
+/// A subscription that is open, and one that is asked for too late.
+#[case(SYS_040)]
+async fn no_more_events(world: World) -> Verdict {
+    let mut events = world.follow::<CompletionEvent>().await?;
+    world.shutdown_prepare(Duration::from_secs(1)).await?;
+    let refused = world.follow::<CompletionEvent>().await.map(drop);
+    expect_refused!(refused, "unavailable", "after the shutdown");
+    let told = events.item().await?;
+    let is_told = matches!(told, Some(Err(EngineError::Unavailable { .. })));
+    expect!(is_told, "one that is open is told: {told:?}");
     Ok(())
 }

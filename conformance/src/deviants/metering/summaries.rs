@@ -45,7 +45,7 @@ ReadSummary(summary) if summary.is_none() => {
     *summary = Some(SummaryDocument::new(b"{}".to_vec(), 1, kind, 0, 0));
 });
 
-reply!("one-time-for-both", STR_029, "Shows the time of the last patch for that of the first.",
+reply!("first-time-is-the-last", STR_029, "Shows the time of the last patch for that of the first.",
     ReadSummary(Some(summary)) => summary.first_applied_ms = summary.last_updated_ms);
 
 around!("streams-die-with-it", STR_026, "Shows no frames of what has ended.", |subject, call| {

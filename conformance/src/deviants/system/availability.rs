@@ -5,18 +5,23 @@ use std::time::Duration;
 
 use ff_core::backend::CancelFlowWait;
 use ff_core::call::{Call, Method, Reply};
-use ff_core::capability::Supports;
 use ff_core::engine_error::EngineError;
 
 use crate::deviants::declare::{around, deviant, request};
 use crate::deviants::fault::{Fault, answer, around as around_calls, blames, capabilities, label};
 
+/// Says that a method is not there, by this name.
+fn lacks_summaries(op: &'static str) -> Fault {
+    answer(move |call, answer| {
+        if call.method() == Method::ReadSummary {
+            *answer = Err(EngineError::Unavailable { op });
+        }
+    })
+}
+
 deviant!("annotates-op", SYS_001,
-    "Says `mock.suspend` where the method's name is due." => answer(|_, answer| {
-    if let Err(EngineError::Unavailable { op }) = answer {
-        *op = ff_core::intern(&format!("mock.{op}"));
-    }
-}));
+    "Says `mock.read_summary` where the method's name is due." => lacks_summaries("mock.read_summary")
+        .claiming(|claims| claims.supports.read_summary = false));
 
 deviant!("acts-all-the-same", SYS_001,
     "Says that it cannot record a spend, and leaves a mark." => around_calls(|subject, call| {
@@ -29,8 +34,8 @@ deviant!("acts-all-the-same", SYS_001,
     })
 }).claiming(|claims| claims.supports.record_spend = false));
 
-deviant!("claims-everything", SYS_002, "Claims methods that it does not answer." =>
-    capabilities(|c| c.supports = Supports::all()));
+deviant!("claims-everything", SYS_002, "Claims a method that it does not answer." =>
+    lacks_summaries("read_summary"));
 
 deviant!("half-a-group", SYS_002, "Claims the methods of a group without its flag." =>
     capabilities(|c| c.supports.quota_admin = false));

@@ -1,0 +1,5 @@
+mod completions;
+mod leases;
+mod signals;
+mod subscriptions;
+mod tags;
