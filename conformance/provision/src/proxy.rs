@@ -247,7 +247,9 @@ impl Kind {
     fn is_request(self, bytes: &[u8]) -> bool {
         let holds = |command: &[u8]| bytes.windows(command.len()).any(|part| part == command);
         match self {
-            Self::Valkey => holds(b"FCALL") || holds(b"SMEMBERS") || holds(b"TIME"),
+            Self::Valkey => {
+                [&b"FCALL"[..], b"SMEMBERS", b"TIME", b"XREVRANGE"].into_iter().any(holds)
+            }
             Self::Postgres => true,
         }
     }

@@ -132,7 +132,7 @@ fn anew(mut call: Call) -> Call {
     call
 }
 
-around!("any-cursor", EVT_005, "Begins now where a cursor is none.", |subject, call| {
+around!("any-place-to-begin", EVT_005, "Begins now where a cursor is none.", |subject, call| {
     let begins = !begins_with(&call).is_empty();
     match subject.ask(call.clone()).await {
         Err(EngineError::Validation { .. }) if begins => subject.ask(anew(call)).await,

@@ -20,7 +20,7 @@ request!("waits-are-clamped", STR_042, "Takes a longer wait for half a minute.",
 request!("best-effort-shows", STR_022, "Shows best-effort frames to all.",
     TailStream { visibility, .. } => *visibility = TailVisibility::All);
 
-request!("never-waits", STR_021, "Returns at once.", TailStream { block_ms, .. } => *block_ms = 0);
+request!("tails-never-wait", STR_021, "Returns at once.", TailStream { block_ms, .. } => *block_ms = 0);
 
 reply!("tails-see-no-end", STR_041, "Does not tell a tail that the stream is closed.",
     TailStream(found) => (found.closed_at, found.closed_reason) = (None, None));
