@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use ff_transactional::{Settings, Transactional};
 use sqlx::SqlitePool;
-use tokio::sync::broadcast;
 
 use crate::open::{OpenError, SqliteOptions};
-use crate::store::{OutboxEvent, SqliteStore};
+use crate::store::SqliteStore;
 
 /// A durable-execution engine in one SQLite database.
 pub struct SqliteBackend {
@@ -35,12 +34,6 @@ impl SqliteBackend {
     #[doc(hidden)]
     pub fn pool_for_test(&self) -> &SqlitePool {
         self.engine.store().pool()
-    }
-
-    /// Told of each completion right after it has committed, for tests of the wake-up.
-    #[doc(hidden)]
-    pub fn subscribe_completion_for_test(&self) -> broadcast::Receiver<OutboxEvent> {
-        self.engine.store().completions()
     }
 }
 

@@ -14,4 +14,3 @@ mod suite;
 
 pub use backend::SqliteBackend;
 pub use open::{OpenError, SqliteOptions};
-pub use store::OutboxEvent;

@@ -181,8 +181,8 @@ pub(crate) fn events(
     rows.and_then(Iterator::collect).map_err(failed)
 }
 
-/// Adds to an outbox; the event has this number there.
-pub(crate) fn append(connection: &Connection, event: &Event) -> Result<i64> {
+/// Adds to an outbox.
+pub(crate) fn append(connection: &Connection, event: &Event) -> Result<()> {
     let schema = event.outbox().schema();
     let sql = format!(
         "INSERT INTO {} ({}, event) VALUES ({}, ?)",
@@ -192,8 +192,7 @@ pub(crate) fn append(connection: &Connection, event: &Event) -> Result<i64> {
     );
     let (values, packed) = (event.columns(), event.pack());
     let values = values.iter().map(|part| bound(part.as_ref()));
-    execute(connection, &sql, values.chain([bytes(&packed)]))?;
-    Ok(connection.last_insert_rowid())
+    execute(connection, &sql, values.chain([bytes(&packed)]))
 }
 
 fn execute<'a>(

@@ -10,16 +10,12 @@ use ff_transactional::{
     Access, Changes, Events, Feed, Inspected, Place, Query, Queues, Store, StoreError, Tx, first_of,
 };
 use sqlx::SqlitePool;
-use tokio::sync::broadcast;
 
 use crate::connections::{Connections, Lent, failed};
 use crate::open::migrate;
 use crate::statements;
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// How many completions a slow subscriber may fall behind.
-const WAKE_UPS: usize = 1_024;
 
 /// Records in tables.
 pub(crate) struct SqliteStore {
@@ -28,15 +24,6 @@ pub(crate) struct SqliteStore {
     writer: Connections,
     readers: Connections,
     clock: Clock,
-    completions: broadcast::Sender<OutboxEvent>,
-}
-
-/// A completion that has committed; the outbox has the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutboxEvent {
-    /// The row in `ff_completion_event`.
-    pub event_id: i64,
-    pub partition_key: i64,
 }
 
 impl SqliteStore {
@@ -46,7 +33,7 @@ impl SqliteStore {
         readers: Connections,
         clock: Clock,
     ) -> Self {
-        Self { pool, writer, readers, clock, completions: broadcast::channel(WAKE_UPS).0 }
+        Self { pool, writer, readers, clock }
     }
 
     pub(crate) fn pool(&self) -> &SqlitePool {
@@ -56,10 +43,6 @@ impl SqliteStore {
     #[cfg(test)]
     pub(crate) fn writer(&self) -> &Connections {
         &self.writer
-    }
-
-    pub(crate) fn completions(&self) -> broadcast::Receiver<OutboxEvent> {
-        self.completions.subscribe()
     }
 }
 
@@ -76,7 +59,6 @@ impl Store for SqliteStore {
             access,
             begun: false,
             clock: self.clock.clone(),
-            completions: self.completions.clone(),
         })
     }
 
@@ -114,7 +96,6 @@ pub(crate) struct SqliteTx {
     access: Access,
     begun: bool,
     clock: Clock,
-    completions: broadcast::Sender<OutboxEvent>,
 }
 
 impl SqliteTx {
@@ -175,7 +156,6 @@ impl Tx for SqliteTx {
             let written = self.lent.patiently(|it| statements::write(it, key, write));
             written.await?;
         }
-        let mut completed = Vec::new();
         for event in &changes.events {
             let tags = match event.tags() {
                 Some(key) => {
@@ -186,17 +166,9 @@ impl Tx for SqliteTx {
             };
             let event = &event.clone().tagged(tags.first());
             let appended = self.lent.patiently(|it| statements::append(it, event));
-            let event_id = appended.await?;
-            if event.outbox() == Outbox::CompletionRecord {
-                completed.push(OutboxEvent { event_id, partition_key: event.partition().into() });
-            }
+            appended.await?;
         }
-        self.lent.execute("COMMIT").await?;
-        for event in completed {
-            // That nobody listens is fine: the outbox has it.
-            let _ = self.completions.send(event);
-        }
-        Ok(())
+        self.lent.execute("COMMIT").await
     }
 
     async fn ping(&mut self) -> Result<()> {

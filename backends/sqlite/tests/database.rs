@@ -238,25 +238,6 @@ fn declared() -> impl Iterator<Item = &'static Schema> {
 }
 
 #[tokio::test]
-async fn a_completion_is_in_the_outbox_before_anyone_is_woken() {
-    let backend = memory().await;
-    let mut wake_ups = backend.subscribe_completion_for_test();
-    backend.create_execution(execution(&[])).await.unwrap();
-    let handle = claim(&backend).await;
-    backend.complete(&handle, None).await.unwrap();
-    let woken = wake_ups.recv().await.unwrap();
-    let (event_id, outcome): (i64, String) =
-        sqlx::query_as("SELECT event_id, outcome FROM ff_completion_event")
-            .fetch_one(backend.pool_for_test())
-            .await
-            .unwrap();
-    assert_eq!((woken.event_id, woken.partition_key), (event_id, 0));
-    assert_eq!(outcome, "success");
-    backend.complete(&handle, None).await.unwrap();
-    assert!(wake_ups.try_recv().is_err(), "a repetition wakes nobody");
-}
-
-#[tokio::test]
 async fn a_cancelled_flow_tells_of_every_member() {
     let backend = memory().await;
     let flow_id = FlowId::new();

@@ -1,4 +1,4 @@
-//! Events as subscribers are told of them.
+//! Events in the form in which subscribers get them.
 
 use std::collections::BTreeMap;
 

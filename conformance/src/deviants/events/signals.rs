@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use crate::deviants::declare::deviant;
 use crate::deviants::fault::{Fault, answer};
 
-/// Changes the deliveries that are told of, or leaves them out.
+/// Changes the events of deliveries, or leaves them out.
 fn deliveries(change: fn(SignalDeliveryEvent) -> Option<SignalDeliveryEvent>) -> Fault {
     answer(move |_: &Call, answer| {
         if let Ok(Reply::SubscribeSignalDelivery(live)) = answer {

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use crate::deviants::declare::deviant;
 use crate::deviants::fault::{Fault, answer};
 
-/// Changes what is told of tags, or leaves it out.
+/// Changes the events of tags, or leaves them out.
 fn tags(change: fn(InstanceTagEvent) -> Option<InstanceTagEvent>) -> Fault {
     answer(move |_: &Call, answer| {
         if let Ok(Reply::SubscribeInstanceTags(live)) = answer {
